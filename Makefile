@@ -1,0 +1,124 @@
+# make demo    what it does, in a minute      make test    every test
+# make run     both servers in the foreground make         build only
+# make asan | ubsan | tsan                    the tests under a sanitizer
+# make clang   build with clang               make clean
+# make test T=token                           only tests whose file name has "token"
+
+CC      ?= gcc
+BUILD   ?= build
+CFLAGS  ?= -O2 -g
+PYTHON  ?= /usr/bin/python3
+
+WARN    := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+           -Wconversion -Wno-sign-conversion -Wpointer-arith -Wundef -Wvla
+CPPFLAGS += -D_GNU_SOURCE -Isrc -I. -I$(BUILD)/gen
+LDLIBS  := -lgrpc -lgpr -lprotobuf-c -luv -llmdb -ljansson -lxxhash -lpthread
+
+# SANITIZE is address, undefined or thread; used by the targets below.
+ifneq ($(SANITIZE),)
+SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANFLAGS) -MMD -MP $(CPPFLAGS)
+
+PROTOS  := v1/post/post v1/user/user google/protobuf/timestamp
+GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
+SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
+MAINS   := src/user/main.c src/post/main.c client-cli/main.c
+LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC)))
+LIB     := $(BUILD)/libpair.a
+PROGRAMS := $(BUILD)/user-server $(BUILD)/post-server $(BUILD)/postcli
+
+TEST_LIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c))
+TEST_SRC := $(wildcard tests/unit/test_*.c tests/flow/test_*.c)
+TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+T       ?=
+
+.PHONY: all setup setup-test tests test check demo run asan ubsan clang clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(PROGRAMS)
+
+setup:
+	@.ci/setup need
+setup-test:
+	@.ci/setup test
+
+# --- programs ------------------------------------------------------------------
+
+$(BUILD)/user-server: $(BUILD)/obj/src/user/main.o $(LIB)
+$(BUILD)/post-server: $(BUILD)/obj/src/post/main.o $(LIB)
+$(BUILD)/postcli: $(BUILD)/obj/client-cli/main.o $(LIB)
+$(PROGRAMS):
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIB): $(LIB_OBJ) $(GEN_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c | $(GEN_OBJ:.o=.stamp)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(WARN) -c -o $@ $<
+
+# --- the contract: protobuf-c code from proto/ ------------------------------------
+
+PROTO_INCLUDE := $(firstword $(wildcard /usr/include/google /usr/local/include/google))
+$(BUILD)/obj/gen/%.pb-c.stamp: proto/%.proto
+	@mkdir -p $(BUILD)/gen $(@D)
+	protoc-c -I proto -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $<
+	@touch $@
+$(BUILD)/obj/gen/google/protobuf/timestamp.pb-c.stamp:
+	@mkdir -p $(BUILD)/gen $(@D)
+	protoc-c -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $(dir $(PROTO_INCLUDE))google/protobuf/timestamp.proto
+	@touch $@
+$(BUILD)/obj/gen/%.pb-c.o: $(GEN_OBJ:.o=.stamp)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $(BUILD)/gen/$*.pb-c.c
+
+# --- tests ---------------------------------------------------------------------------
+
+# Criterion's macros do not survive the whole warning set.
+$(BUILD)/obj/tests/%.o: tests/%.c | $(GEN_OBJ:.o=.stamp)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests -c -o $@ $<
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+
+tests: $(PROGRAMS) $(TESTS)
+
+export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
+
+# Sub-makes, so that what setup-test installs is there when make looks for it.
+test: setup-test
+	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory check
+
+check:
+	@set -e; for t in $(filter $(if $(T),%$(T)%,%),$(TESTS)); do \
+	    echo "== $$t"; $$t --jobs 2 --timeout $${TEST_TIMEOUT:-60}; done
+	@BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
+	    $(if $(T),-k $(T)) tests/e2e || { [ $$? -eq 5 ] && [ -n "$(T)" ]; }
+
+asan:
+	@$(MAKE) test BUILD=build/asan SANITIZE=address CFLAGS="-O1 -g"
+ubsan:
+	@$(MAKE) test BUILD=build/ubsan SANITIZE=undefined CFLAGS="-O1 -g"
+clang:
+	@$(MAKE) tests BUILD=build/clang CC=clang
+
+# --- use it -----------------------------------------------------------------------------
+
+demo: setup
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) client-cli/demo/demo.sh
+
+DATA ?= data
+run: setup
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) DATA=$(DATA) client-cli/demo/run.sh
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,42 @@
+/* The client side: a channel to a target, and streams opened on it. */
+#ifndef RUNTIME_CHANNEL_H
+#define RUNTIME_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stream.h"
+
+struct channel;
+
+struct channel_options {
+    uint64_t keepalive_time_ms;    /* ping after this much silence; 0: never */
+    uint64_t keepalive_timeout_ms; /* give a ping this long; 0: 20 s, gRPC's default */
+    uint64_t max_backoff_ms;       /* between attempts to connect; 0: 1 s */
+    int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
+    bool own_connection;           /* not shared with other channels to the same target */
+};
+
+/** Makes a channel to @target (host:port, ipv4:, ipv6:, dns:, unix:). It
+ * connects when the first stream is opened, and again when it must.
+ * @options may be NULL. Returns 0 or ENOMEM. */
+int channel_new(struct channel **ret, const char *target, const struct channel_options *options);
+
+/** Frees the channel; streams that are open stay open. NULL is fine. */
+void channel_free(struct channel *channel);
+
+struct call_options {
+    uint64_t timeout_ms; /* 0: none */
+    bool wait_for_ready; /* wait for a connection rather than fail */
+};
+
+/** Opens a call of method @path ("/v1.post.Post/ListPosts") on @loop, for
+ * @handler with stream->data = @data. It is a stream whatever the method's
+ * shape. @options may be NULL.
+ * Returns 0 and *ret, which is valid until on_close returns; or ENOMEM, and
+ * no callback comes. Loop thread only. */
+int channel_open(struct channel *channel, struct loop *loop, const char *path,
+                 const struct stream_handler *handler, void *data,
+                 const struct call_options *options, struct stream **ret);
+
+#endif

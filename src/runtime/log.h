@@ -1,0 +1,22 @@
+/* Log lines on standard error. Any thread. */
+#ifndef RUNTIME_LOG_H
+#define RUNTIME_LOG_H
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/** Before the first line; @program must stay. */
+void log_init(const char *program, enum log_level least, enum log_format format);
+
+/** Whether a line of this level would be written. */
+int log_on(enum log_level level);
+
+/** Writes one line: time, level, program and the text (no newline needed). */
+__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+
+#define log_debug(...) (log_on(LOG_DEBUG) ? log_line(LOG_DEBUG, __VA_ARGS__) : (void)0)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+
+#endif

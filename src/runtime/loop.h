@@ -1,0 +1,108 @@
+/* A loop: one thread that serves a gRPC completion queue and a libuv loop.
+ *
+ * Every call, cursor, cache and timer belongs to one loop and is touched only
+ * on its thread, so none of them has a lock. The one way in from another
+ * thread is loop_post().
+ *
+ * gRPC shows no file descriptor to poll, and its events are the hot ones; so
+ * the thread sleeps in grpc_completion_queue_next(). libuv does have a
+ * descriptor (uv_backend_fd): a small watcher thread polls it and, when it is
+ * ready, wakes the queue by a batch of no operations on a call of a lame
+ * channel, which completes at once. One round of the loop:
+ *
+ *     run what was posted or deferred, and the timers that are due
+ *     turn libuv without blocking, let the watcher poll again
+ *     sleep in the queue until the next timer, ours or libuv's
+ *     take at most 64 events that are ready, the first of them awaited
+ *
+ * The bound of 64 keeps a busy queue from starving timers and libuv.
+ *
+ * A loop stops when it was told to and nothing is in flight: every batch
+ * started on its queue has come back. */
+#ifndef RUNTIME_LOOP_H
+#define RUNTIME_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct uv_loop_s; /* uv_loop_t */
+
+typedef void (*loop_fn)(struct loop *loop, void *arg);
+
+/* --- Life ------------------------------------------------------------------ */
+
+/** Makes a loop. The first one of a process initialises gRPC.
+ * Returns 0, or an errno value with nothing left to clean. */
+int loop_new(struct loop **ret);
+
+/** Runs the loop on the calling thread until loop_stop() and nothing is in
+ * flight. From now on the loop belongs to this thread. */
+void loop_run(struct loop *loop);
+
+/** Asks loop_run() to return once nothing is in flight any more: calls must be
+ * ended by their owners. Loop thread only (elsewhere: loop_post it). */
+void loop_stop(struct loop *loop);
+
+/** Frees a loop that does not run. Whoever used loop_uv() has closed the
+ * handles before. */
+void loop_free(struct loop *loop);
+
+/* --- Work from elsewhere, and for later -------------------------------------- */
+
+/** Has fn(loop, arg) run on the loop's thread, in the order of the posts.
+ * Any thread, from loop_new() until loop_run() has returned; what is posted
+ * later never runs. Returns 0 or ENOMEM. */
+int loop_post(struct loop *loop, loop_fn fn, void *arg);
+
+/* Something to do on the next round; lives in its owner. */
+struct task {
+    void (*run)(struct task *task);
+    struct task *next, *prev; /* private */
+};
+
+/** Runs task->run(task) once, on the next round. Nothing happens if it waits
+ * already. Loop thread only. */
+void task_defer(struct loop *loop, struct task *task);
+
+/** Forgets a waiting task; fine if it does not wait. Loop thread only. */
+void task_cancel(struct task *task);
+
+/* --- Time ---------------------------------------------------------------------- */
+
+/** Milliseconds of the monotonic clock, as of this round's events. */
+uint64_t loop_now_ms(const struct loop *loop);
+
+/* A one-shot timer; lives in its owner and may be freed as soon as it is
+ * stopped (a libuv timer only after an asynchronous close: that is why these
+ * are our own). Zero it before first use, and set fired. */
+struct timer {
+    void (*fired)(struct timer *timer);
+    uint64_t due_ms;   /* read-only */
+    struct loop *loop; /* private */
+    uint32_t place;    /* private: place in the loop's heap + 1; 0: not running */
+};
+
+/** Calls timer->fired(timer) once, @after_ms from now (at once: on the next
+ * round). A running timer is moved. Returns 0 or ENOMEM. Loop thread only. */
+int timer_start(struct loop *loop, struct timer *timer, uint64_t after_ms);
+
+/** fired will not be called; fine if the timer does not run. */
+void timer_stop(struct timer *timer);
+
+static inline bool timer_running(const struct timer *timer)
+{
+    return timer->place != 0;
+}
+
+/* --- The rest ------------------------------------------------------------------- */
+
+/** The libuv loop inside, for signals, files and other descriptors. Its
+ * callbacks run on the loop's thread. */
+struct uv_loop_s *loop_uv(struct loop *loop);
+
+/** The program's own per-loop things; NULL until set. */
+void loop_set_env(struct loop *loop, void *env);
+void *loop_env(const struct loop *loop);
+
+#endif

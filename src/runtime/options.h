@@ -1,0 +1,60 @@
+/* Long options, described once: parsing, environment variables and --help all
+ * come from the same table. getopt_long() does the parsing. */
+#ifndef RUNTIME_OPTIONS_H
+#define RUNTIME_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_kind {
+    OPTION_FLAG,     /* bool *; --x, --no-x */
+    OPTION_TEXT,     /* const char ** */
+    OPTION_LIST,     /* struct option_list *; may be repeated; commas separate in the environment */
+    OPTION_INT,      /* int64_t *; from min to max */
+    OPTION_DURATION, /* uint64_t *, milliseconds; "500ms", "5s", "2m", "1h" */
+    OPTION_CHOICE,   /* int *; the place of the word in choices ("text|json") */
+};
+
+#define OPTION_LIST_MAX 16
+struct option_list {
+    const char *item[OPTION_LIST_MAX];
+    size_t n;
+};
+
+struct option_row {
+    const char *name; /* "drain-timeout" */
+    enum option_kind kind;
+    void *value;      /* holds the default already */
+    const char *arg;  /* what help calls the argument: "DURATION" */
+    const char *help;
+    int64_t min, max; /* OPTION_INT; both 0: any */
+    const char *choices;
+};
+
+struct option_program {
+    const char *name;     /* "post-server"; the environment prefix is POST_SERVER_ */
+    const char *usage;    /* "[OPTION]..." */
+    const char *summary;  /* a line or more */
+    const struct option_row *rows;
+    size_t nrows;
+    const char *epilogue; /* after the options; may be NULL */
+};
+
+enum option_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
+
+/** Reads the environment, then the arguments, into the rows' values; texts
+ * point into argv and the environment. *ret_first is the index of the first
+ * argument that is no option (argv is reordered).
+ *   OPTIONS_OK
+ *   OPTIONS_HELP  --help: printed to standard output; exit 0
+ *   OPTIONS_BAD   one line on standard error says what is wrong; exit 2
+ * Before any thread is started. */
+enum option_result options_parse(const struct option_program *program, int argc, char **argv,
+                                 int *ret_first);
+
+/** "500ms" -> 500. Digits and one of ms, s, m, h; the unit is required but for
+ * 0. false: not a duration, or more than 10 years. */
+bool duration_parse(const char *text, uint64_t *ret_ms);
+
+#endif

@@ -1,0 +1,61 @@
+/* The server side: a table of methods, served on every loop.
+ *
+ * A service is an array of `struct method`: its path, how many requests and
+ * responses a call has, and the handler. Nothing else is needed; see
+ * src/user/service.c for a whole one. */
+#ifndef RUNTIME_SERVER_H
+#define RUNTIME_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stream.h"
+
+struct loop;
+struct server;
+
+enum side { ONE, MANY };
+
+struct method {
+    const char *path;    /* "/v1.user.User/GetUser" */
+    enum side requests;  /* MANY: a stream */
+    enum side responses;
+    const struct stream_handler *handler;
+    const void *row;     /* whatever tells the handler which row it serves */
+};
+
+struct server_options {
+    int64_t max_request_bytes;    /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
+    uint64_t write_timeout_ms;    /* a message or status not taken for so long ends the
+                                     call with UNAVAILABLE; 0: never */
+    uint64_t keepalive_min_time_ms; /* pings that come faster are an offence; 0: 5 s */
+};
+
+/** Makes a server of @methods, whose array must stay, on @loops, which run
+ * later. @options may be NULL. Returns 0 or ENOMEM; or EEXIST: one path twice. */
+int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
+               const struct method *methods, size_t nmethods,
+               const struct server_options *options);
+
+/** Listens on @address: "host:port", "[::1]:port" or "unix:path". Port 0: any
+ * free one. Returns the port (1 for unix:), or 0: the address cannot be had.
+ * Before server_start(). */
+int server_listen(struct server *server, const char *address);
+
+/** Starts to accept calls. Once. */
+void server_start(struct server *server);
+
+/** Stops: no new calls; every handler's on_drain; whatever is still open after
+ * @timeout_ms ends with UNAVAILABLE. Then @done(server, arg), on the first
+ * loop. Only there, once, after server_start(). */
+void server_drain(struct server *server, uint64_t timeout_ms,
+                  void (*done)(struct server *server, void *arg), void *arg);
+
+/** Frees a server that never started, or has drained. NULL is fine. */
+void server_free(struct server *server);
+
+/** The address of the peer, as gRPC prints it ("ipv4:127.0.0.1:40000"); free()
+ * it. Server streams only. */
+char *stream_peer(const struct stream *s);
+
+#endif

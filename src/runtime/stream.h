@@ -1,0 +1,138 @@
+/* A stream: one call, seen from either end.
+ *
+ * All four call shapes look the same here: messages come in, messages go out,
+ * and one status ends it. What implements a stream - a server's call, a
+ * client's call, or a fake in a test - is behind `struct stream_ops`; what
+ * uses it is a `struct stream_handler`. Neither sees the other's insides, and
+ * this header knows nothing of gRPC or libuv.
+ *
+ * Back-pressure is the only way it works:
+ *   in   a message arrives only after stream_read(), one for each
+ *   out  a stream holds at most two messages, one on its way and one waiting;
+ *        stream_send() answers EAGAIN beyond, and on_sent tells of room
+ *
+ * The life of a stream, as its handler sees it:
+ *
+ *   on_open -> { on_message | on_end | on_sent }... -> on_close
+ *
+ * on_open is for servers (the client opened the stream itself). on_close comes
+ * exactly once and last, never from inside a stream_ function. Everything runs
+ * on the loop's thread. */
+#ifndef RUNTIME_STREAM_H
+#define RUNTIME_STREAM_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "bytes.h"
+#include "status.h"
+
+struct arena;
+struct loop;
+struct method;
+struct stream;
+
+enum stream_flag {
+    /* Another message follows at once: the transport may wait for it and
+     * write both with one system call. Never on the last one that is ready:
+     * it would stay unsent. */
+    STREAM_MORE = 1,
+    /* My last message: stream_finish(OK) included, in the same write. */
+    STREAM_LAST = 2,
+};
+
+struct stream_handler {
+    /* What messages that come in are decoded as; NULL: not at all. */
+    const ProtobufCMessageDescriptor *message;
+
+    /** Server: a call arrived. Set stream->data; call stream_read() when ready
+     * for messages. A method that takes one request is not opened before it is
+     * there, and gets it without asking, right after on_open. */
+    void (*on_open)(struct stream *s);
+
+    /** A message that was asked for: @message if the handler names a
+     * descriptor, else NULL; @bytes as received. Both are gone when this
+     * returns: copy what you keep. */
+    void (*on_message)(struct stream *s, const ProtobufCMessage *message, struct bytes bytes);
+
+    /** A message was asked for and the peer will send no more. A server's
+     * stream then waits for stream_finish(); a client's for its status. */
+    void (*on_end)(struct stream *s);
+
+    /** There is room for one more stream_send(). May be NULL. */
+    void (*on_sent)(struct stream *s);
+
+    /** The server is about to stop: end a stream that is idle or has no end of
+     * its own; one with an answer in progress may finish it. May be NULL. */
+    void (*on_drain)(struct stream *s);
+
+    /** The stream is over. On the client @status is what the server said; on
+     * the server it is what was sent, or CANCELLED if the client went away.
+     * Forget @s: it is freed after this. */
+    void (*on_close)(struct stream *s, const struct status *status);
+};
+
+struct stream_ops {
+    void (*read)(struct stream *s);
+    int (*send)(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
+    void (*finish)(struct stream *s, const struct status *status);
+};
+
+struct stream {
+    const struct stream_ops *ops;
+    const struct stream_handler *on;
+    struct loop *loop;
+    const struct method *method; /* server: the row of the table; client: NULL */
+    void *data;                  /* the handler's own */
+    struct arena *arena;         /* what messages are decoded into */
+    bool finished;               /* stream_finish() was called; set by the implementation */
+};
+
+/** Asks for the next message: on_message or on_end follows, once, later; or
+ * on_close, if the stream ends first. One at a time. Nothing happens on a
+ * stream that is finished with an error. */
+static inline void stream_read(struct stream *s)
+{
+    s->ops->read(s);
+}
+
+/** Sends bytes [from, from + len) of @b as one message. The stream takes its
+ * own reference to @b.
+ *   0        it will go out in order, unless the stream fails
+ *   EAGAIN   two messages wait already; on_sent tells when to try again
+ *   EPIPE    the stream is finished
+ *   ENOMEM */
+static inline int stream_send(struct stream *s, struct buf *b, size_t from, size_t len,
+                              unsigned flags)
+{
+    return s->ops->send(s, b, from, len, flags);
+}
+
+/** This side is done.
+ *   server, any status  what was sent before goes out, then the status
+ *   client, OK          half-close: no more messages from here
+ *   client, other       the call is cancelled; on_close gets this status
+ * Later calls do nothing, but for a client's cancel after its half-close. */
+static inline void stream_finish(struct stream *s, const struct status *status)
+{
+    s->ops->finish(s, status);
+}
+
+/** stream_finish() with a formatted message. */
+__attribute__((format(printf, 3, 4))) void stream_fail(struct stream *s, enum status_code code,
+                                                       const char *format, ...);
+
+/** Packs @message and sends it. As stream_send(). */
+int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsigned flags);
+
+/* --- For implementations --------------------------------------------------------- */
+
+/** Hands a received message to the handler, decoded if it wants that. What
+ * cannot be decoded fails the stream: INVALID_ARGUMENT on a server, INTERNAL
+ * on a client; RESOURCE_EXHAUSTED if it takes more than 32 MiB decoded
+ * (protobuf-c turns 4 MiB of empty sub-messages into 218 MiB). */
+void stream_deliver(struct stream *s, struct bytes bytes);
+
+#endif

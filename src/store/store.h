@@ -1,0 +1,119 @@
+/* The store: records in groups, upsert by id, listed in order.
+ *
+ * A record has an id, unique in the store; a group, also an id; and a value.
+ * Groups come in the order of their first record and have an ordinal, from 0,
+ * without gaps. Records of a group come in the order they were first imported;
+ * an upsert keeps its place. The Post server keeps posts grouped by user; the
+ * User server keeps users in the one group "".
+ *
+ * Reading never blocks and never waits for a writer. Importing is done by one
+ * writer thread per store, off the loops, because a commit waits for the disk.
+ *
+ * This header is all that the rest of the program knows: the embedded default
+ * behind it is LMDB (lmdb.c). */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/bytes.h"
+
+struct loop;
+struct reader;
+struct store;
+
+#define STORE_ID_MAX 256 /* bytes of an id; at least 1, but for a group */
+#define STORE_ERROR_MAX 256
+
+/** Opens the store in folder @dir, which is made if it is missing (its parent
+ * is not). One process at a time.
+ * Returns 0; or -1 with a line in @error that says what failed, on what, and
+ * what to do: no permission, disk full, in use by another process, not a store
+ * of @kind ("posts", "users"), written by a newer version. */
+int store_open(struct store **ret, const char *dir, const char *kind,
+               char error[STORE_ERROR_MAX]);
+
+/** Waits for imports under way, then closes. No reader is left. NULL is fine. */
+void store_close(struct store *store);
+
+/** A random number drawn when the store was made: tokens hold it. Any thread. */
+uint64_t store_id(const struct store *store);
+
+/* --- Importing ---------------------------------------------------------------- */
+
+enum import_result {
+    IMPORT_NEW,
+    IMPORT_UPDATED,   /* known, the value changed */
+    IMPORT_UNCHANGED, /* known, the same value */
+    IMPORT_FOREIGN,   /* the id belongs to another group; nothing was done */
+};
+
+struct import_record {
+    struct bytes group, id, value;
+    enum import_result result; /* set before done is called */
+};
+
+/* One batch: all of it is committed, or none. Belongs to the caller, with all
+ * it points to, and stays untouched until done. */
+struct import_batch {
+    struct import_record *records;
+    size_t nrecords;
+    struct loop *loop; /* where done is called */
+    void (*done)(struct import_batch *batch);
+    char error[STORE_ERROR_MAX]; /* "": committed and durable; else nothing of it was done */
+    struct import_batch *next;   /* private */
+};
+
+/** Hands the batch to the writer. Batches are applied in the order they come;
+ * several that wait share one commit. batch->done is called exactly once, on
+ * batch->loop, after the commit. Any thread. */
+void store_import(struct store *store, struct import_batch *batch);
+
+/* --- Reading ------------------------------------------------------------------- */
+
+/** A reader for one loop. Returns 0, or -1 with a line in @error. */
+int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX]);
+void reader_free(struct reader *reader); /* NULL is fine */
+
+/** Begins a step: everything until reader_end() sees one state of the store,
+ * and bytes that a reader returns stay valid until then. A step is short: it
+ * keeps the writer from reusing pages. Returns 0, or -1 with a line in @error.
+ * The loop of the reader only. */
+int reader_begin(struct reader *reader, char error[STORE_ERROR_MAX]);
+void reader_end(struct reader *reader);
+
+/* The functions below are for inside a step. They return 1: found, 0: there is
+ * none, -1: the store cannot be read (damaged, I/O error), see reader_error(). */
+
+const char *reader_error(const struct reader *reader);
+
+/** How many records there are. */
+uint64_t reader_count(struct reader *reader);
+
+/** The value of the record with this id. */
+int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
+
+/** The ordinal of a group, and the id of an ordinal. */
+int reader_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
+int reader_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
+
+/* A place in the order, just after a record; zero: before the first. */
+struct position {
+    uint32_t group;    /* ordinal */
+    uint64_t sequence; /* of the record, from 1 */
+};
+
+struct visit {
+    /** One record. false: stop, and do not count this one as visited. */
+    bool (*record)(struct visit *visit, struct position at, struct bytes value);
+};
+
+/** Visits the records strictly after *at, up to and including group
+ * @last_group, in order, and moves *at along, to the last one visited.
+ * Returns 1: stopped by the visitor, 0: there is no record left, -1. */
+int reader_scan(struct reader *reader, struct position *at, uint32_t last_group,
+                struct visit *visit);
+
+#endif

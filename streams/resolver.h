@@ -1,0 +1,110 @@
+/* The author resolver: names for user ids, over one bidirectional stream.
+ *
+ * One resolver per loop. It keeps one ResolveUsers stream to User open, from
+ * start on, and reopens it with backoff. A *name* is an entry of its table:
+ *
+ *   WANTED   waits to be sent          -> ASKED
+ *   ASKED    was sent on this stream   -> FOUND | MISSING
+ *   FOUND    User knows it; the text is there
+ *   MISSING  User does not know the id
+ *
+ * FOUND and MISSING change into each other, and the text changes, when User
+ * says so unasked: a name in use is never stale. When the stream breaks, or
+ * User says invalidate_all, every name becomes WANTED again (those that nobody
+ * holds are forgotten), because changes may have been missed.
+ *
+ * Back-pressure: ids that are wanted go out together, at most 1,000 a request,
+ * at most REQUESTS_IN_FLIGHT unanswered requests; the rest waits. Reading never
+ * waits for sending, so the two sides cannot block each other. Memory: names
+ * that someone holds, plus a bounded number of others, the least recently used
+ * of which goes first.
+ *
+ * Everything here is for the loop's thread only. */
+#ifndef STREAMS_RESOLVER_H
+#define STREAMS_RESOLVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/bytes.h"
+#include "runtime/status.h"
+
+struct loop;
+struct name;
+struct resolver;
+struct stream;
+struct stream_handler;
+
+struct resolver_options {
+    uint64_t timeout_ms;    /* --user-timeout: a wait fails after this long */
+    uint64_t cache_bytes;   /* of names that nobody holds; 0: 8 MiB */
+    uint64_t min_backoff_ms, max_backoff_ms; /* between streams; 0: 50 ms, 1 s */
+};
+
+/** Opens a stream to User's ResolveUsers for @handler, with stream->data =
+ * @data. Returns 0 and *ret, or an errno value. The program gives one that
+ * uses its channel; a test gives a fake. */
+typedef int (*resolver_dial)(void *dial_arg, struct loop *loop,
+                             const struct stream_handler *handler, void *data,
+                             struct stream **ret);
+
+/** Makes a resolver and opens its stream. Returns 0 or ENOMEM. */
+int resolver_new(struct resolver **ret, struct loop *loop, resolver_dial dial, void *dial_arg,
+                 const struct resolver_options *options);
+
+/** Ends the stream and calls @closed(arg) when it is gone and the resolver
+ * freed: later, never from inside. No name is held and nobody waits any more. */
+void resolver_close(struct resolver *resolver, void (*closed)(void *arg), void *arg);
+
+/* --- Names ----------------------------------------------------------------------- */
+
+/** The name for @user_id, held until name_release(): asked for if it is not
+ * known, and never twice at once. Ids wanted in one turn of the loop go out in
+ * one request. NULL: out of memory. */
+struct name *resolver_want(struct resolver *resolver, struct bytes user_id);
+void name_release(struct name *name); /* NULL is fine */
+
+enum name_state { NAME_WANTED, NAME_ASKED, NAME_FOUND, NAME_MISSING };
+enum name_state name_state(const struct name *name);
+static inline bool name_is_known(enum name_state state)
+{
+    return state >= NAME_FOUND;
+}
+
+/** The text; empty unless FOUND. Valid until the loop's next turn. */
+struct bytes name_text(const struct name *name);
+struct bytes name_user_id(const struct name *name); /* valid while held */
+
+/* --- Waiting ---------------------------------------------------------------------- */
+
+/* Lives in whoever waits; zero it, and set known and failed. */
+struct name_wait {
+    void (*known)(struct name_wait *wait); /* the name is FOUND or MISSING */
+    /* It took longer than timeout_ms: UNAVAILABLE, and why. */
+    void (*failed)(struct name_wait *wait, const struct status *status);
+    struct name *name;                       /* private, as all below; NULL: not waiting */
+    uint64_t deadline_ms;
+    struct name_wait *next, *prev;           /* on the name */
+    struct name_wait *later, *sooner;        /* on the resolver, by deadline */
+};
+
+/** Waits for a name that is not known; exactly one of the callbacks follows,
+ * later, and then the wait is over. The name must be held meanwhile. */
+void name_wait_start(struct name *name, struct name_wait *wait);
+
+/** Neither callback will come; fine if nothing is waited for. */
+void name_wait_stop(struct name_wait *wait);
+
+/* --- Figures ------------------------------------------------------------------------ */
+
+struct resolver_stats {
+    bool connected;      /* the stream is open and User has answered on it */
+    uint64_t names;      /* in the table */
+    uint64_t cached;     /* of those, held by nobody */
+    uint64_t reconnects; /* streams opened after the first */
+    uint64_t asked;      /* ids sent */
+    uint64_t pushed;     /* changes that came unasked */
+};
+struct resolver_stats resolver_stats(const struct resolver *resolver);
+
+#endif
