@@ -36,8 +36,8 @@ struct stream;
 struct stream_handler;
 
 struct resolver_options {
-    uint64_t timeout_ms;    /* --user-timeout: a wait fails after this long */
-    uint64_t cache_bytes;   /* of names that nobody holds; 0: 8 MiB */
+    uint64_t timeout_ms;                     /* --user-timeout: a wait fails after this long */
+    uint64_t cache_bytes;                    /* of names that nobody holds; 0: 8 MiB */
     uint64_t min_backoff_ms, max_backoff_ms; /* between streams; 0: 50 ms, 1 s */
 };
 
@@ -45,8 +45,7 @@ struct resolver_options {
  * @data. Returns 0 and *ret, or an errno value. The program gives one that
  * uses its channel; a test gives a fake. */
 typedef int (*resolver_dial)(void *dial_arg, struct loop *loop,
-                             const struct stream_handler *handler, void *data,
-                             struct stream **ret);
+                             const struct stream_handler *handler, void *data, struct stream **ret);
 
 /** Makes a resolver and opens its stream. Returns 0 or ENOMEM. */
 int resolver_new(struct resolver **ret, struct loop *loop, resolver_dial dial, void *dial_arg,
@@ -82,10 +81,10 @@ struct name_wait {
     void (*known)(struct name_wait *wait); /* the name is FOUND or MISSING */
     /* It took longer than timeout_ms: UNAVAILABLE, and why. */
     void (*failed)(struct name_wait *wait, const struct status *status);
-    struct name *name;                       /* private, as all below; NULL: not waiting */
+    struct name *name; /* private, as all below; NULL: not waiting */
     uint64_t deadline_ms;
-    struct name_wait *next, *prev;           /* on the name */
-    struct name_wait *later, *sooner;        /* on the resolver, by deadline */
+    struct name_wait *next, *prev;    /* on the name */
+    struct name_wait *later, *sooner; /* on the resolver, by deadline */
 };
 
 /** Waits for a name that is not known; exactly one of the callbacks follows,

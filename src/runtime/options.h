@@ -25,17 +25,17 @@ struct option_list {
 struct option_row {
     const char *name; /* "drain-timeout" */
     enum option_kind kind;
-    void *value;      /* holds the default already */
-    const char *arg;  /* what help calls the argument: "DURATION" */
+    void *value;     /* holds the default already */
+    const char *arg; /* what help calls the argument: "DURATION" */
     const char *help;
     int64_t min, max; /* OPTION_INT; both 0: any */
     const char *choices;
 };
 
 struct option_program {
-    const char *name;     /* "post-server"; the environment prefix is POST_SERVER_ */
-    const char *usage;    /* "[OPTION]..." */
-    const char *summary;  /* a line or more */
+    const char *name;    /* "post-server"; the environment prefix is POST_SERVER_ */
+    const char *usage;   /* "[OPTION]..." */
+    const char *summary; /* a line or more */
     const struct option_row *rows;
     size_t nrows;
     const char *epilogue; /* after the options; may be NULL */

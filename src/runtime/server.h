@@ -17,25 +17,24 @@ struct server;
 enum side { ONE, MANY };
 
 struct method {
-    const char *path;    /* "/v1.user.User/GetUser" */
-    enum side requests;  /* MANY: a stream */
+    const char *path;   /* "/v1.user.User/GetUser" */
+    enum side requests; /* MANY: a stream */
     enum side responses;
     const struct stream_handler *handler;
-    const void *row;     /* whatever tells the handler which row it serves */
+    const void *row; /* whatever tells the handler which row it serves */
 };
 
 struct server_options {
-    int64_t max_request_bytes;    /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
-    uint64_t write_timeout_ms;    /* a message or status not taken for so long ends the
-                                     call with UNAVAILABLE; 0: never */
+    int64_t max_request_bytes;      /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
+    uint64_t write_timeout_ms;      /* a message or status not taken for so long ends the
+                                       call with UNAVAILABLE; 0: never */
     uint64_t keepalive_min_time_ms; /* pings that come faster are an offence; 0: 5 s */
 };
 
 /** Makes a server of @methods, whose array must stay, on @loops, which run
  * later. @options may be NULL. Returns 0 or ENOMEM; or EEXIST: one path twice. */
 int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
-               const struct method *methods, size_t nmethods,
-               const struct server_options *options);
+               const struct method *methods, size_t nmethods, const struct server_options *options);
 
 /** Listens on @address: "host:port", "[::1]:port" or "unix:path". Port 0: any
  * free one. Returns the port (1 for unix:), or 0: the address cannot be had.

@@ -24,7 +24,7 @@ struct loop;
 struct reader;
 struct store;
 
-#define STORE_ID_MAX 256 /* bytes of an id; at least 1, but for a group */
+#define STORE_ID_MAX    256 /* bytes of an id; at least 1, but for a group */
 #define STORE_ERROR_MAX 256
 
 /** Opens the store in folder @dir, which is made if it is missing (its parent
@@ -32,8 +32,7 @@ struct store;
  * Returns 0; or -1 with a line in @error that says what failed, on what, and
  * what to do: no permission, disk full, in use by another process, not a store
  * of @kind ("posts", "users"), written by a newer version. */
-int store_open(struct store **ret, const char *dir, const char *kind,
-               char error[STORE_ERROR_MAX]);
+int store_open(struct store **ret, const char *dir, const char *kind, char error[STORE_ERROR_MAX]);
 
 /** Waits for imports under way, then closes. No reader is left. NULL is fine. */
 void store_close(struct store *store);

@@ -1,0 +1,30 @@
+/* Between the runtime's own files: how a batch on a loop's queue is started
+ * and counted. Only files that talk to gRPC include this. */
+#ifndef RUNTIME_GRPC_OP_H
+#define RUNTIME_GRPC_OP_H
+
+#include <grpc/grpc.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loop.h"
+
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* One batch in flight; its address is the gRPC tag. Embedded in its owner,
+ * which must not go away before done was called. */
+struct op {
+    void (*done)(struct op *op, bool ok);
+};
+
+grpc_completion_queue *loop_queue(struct loop *loop);
+
+/** Counts an op that was started otherwise than by loop_batch(), on the loop's
+ * thread or before it runs. loop_run() uncounts it before it calls done. */
+void loop_expect(struct loop *loop);
+
+/** Starts a batch and counts it. false: refused (it breaks a rule of the call,
+ * or the call is over); nothing was started, no done will come. */
+bool loop_batch(struct loop *loop, grpc_call *call, const grpc_op *ops, size_t nops, struct op *op);
+
+#endif

@@ -1,0 +1,80 @@
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 2048
+
+static const char *g_program = "";
+static enum log_level g_least = LOG_INFO;
+static enum log_format g_format = LOG_TEXT;
+
+void log_init(const char *program, enum log_level least, enum log_format format)
+{
+    g_program = program;
+    g_least = least;
+    g_format = format;
+}
+
+int log_on(enum log_level level)
+{
+    return level >= g_least;
+}
+
+static size_t put_time(char *to, size_t room)
+{
+    struct timespec now;
+    struct tm tm;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    size_t n = strftime(to, room, "%Y-%m-%dT%H:%M:%S", &tm);
+    return n + (size_t)snprintf(to + n, room - n, ".%03ldZ", now.tv_nsec / 1000000);
+}
+
+/* Escapes what would break a line of JSON, or a terminal. */
+static size_t put_escaped(char *to, size_t room, const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0' && n + 7 < room; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (g_format == LOG_JSON && (c == '"' || c == '\\'))
+            to[n++] = '\\';
+        if (c < 0x20 || c == 0x7f)
+            n += (size_t)snprintf(to + n, room - n, "\\u%04x", c);
+        else
+            to[n++] = (char)c;
+    }
+    return n;
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    static const char *const names[] = { "debug", "info", "warn", "error" };
+    if (!log_on(level))
+        return;
+    char text[LINE_MAX_BYTES], time[32], line[2 * LINE_MAX_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    put_time(time, sizeof time);
+
+    const char *head = g_format == LOG_JSON
+                           ? "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"%s\",\"message\":\""
+                           : "%s %-5s %s: ";
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    size_t n = (size_t)snprintf(line, sizeof line, head, time, names[level], g_program);
+#pragma GCC diagnostic pop
+    n += put_escaped(line + n, sizeof line - n - 4, text);
+    if (g_format == LOG_JSON) {
+        memcpy(line + n, "\"}", 2);
+        n += 2;
+    }
+    line[n++] = '\n';
+    if (write(STDERR_FILENO, line, n) < 0) /* one write: lines of threads do not mix */
+        return;                            /* nowhere left to say it */
+}

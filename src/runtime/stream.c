@@ -1,0 +1,58 @@
+#include "stream.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "arena.h"
+#include "server.h"
+
+void stream_fail(struct stream *s, enum status_code code, const char *format, ...)
+{
+    struct status status;
+    status.code = code;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(status.message, sizeof status.message, format, args);
+    va_end(args);
+    stream_finish(s, &status);
+}
+
+int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsigned flags)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    struct buf *b = buf_new(size);
+    if (b == NULL)
+        return ENOMEM;
+    b->len = protobuf_c_message_pack(message, b->data);
+    int rv = stream_send(s, b, 0, b->len, flags);
+    buf_unref(b);
+    return rv;
+}
+
+static void fail_decode(struct stream *s)
+{
+    const char *name = s->on->message->name;
+    if (arena_exhausted(s->arena))
+        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "%s is too large when decoded: send less at once",
+                    name);
+    else if (s->method != NULL)
+        stream_fail(s, STATUS_INVALID_ARGUMENT, "the bytes are not a valid %s", name);
+    else
+        stream_fail(s, STATUS_INTERNAL, "the server sent bytes that are not a valid %s", name);
+}
+
+void stream_deliver(struct stream *s, struct bytes bytes)
+{
+    if (s->on->message == NULL) {
+        s->on->on_message(s, NULL, bytes);
+        return;
+    }
+    arena_reset(s->arena);
+    ProtobufCMessage *m =
+        protobuf_c_message_unpack(s->on->message, arena_protobuf(s->arena), bytes.len, bytes.data);
+    if (m == NULL)
+        fail_decode(s);
+    else
+        s->on->on_message(s, m, bytes);
+}
