@@ -284,9 +284,9 @@ Test(options, help)
         "  --log-format text|json    how to log (default: text)\n"
         "  -h, --help                print this and exit\n"
         "\n"
-        "Options can also come from the environment, --progress from\n"
-        "POST_SERVER_PROGRESS and so on; the command line wins. Flags are true or false\n"
-        "there, lists are separated by commas.\n"
+        "Options can also come from the environment, --progress from POST_SERVER_PROGRESS\n"
+        "and so on; the command line wins. Flags are true or false there, lists are\n"
+        "separated by commas.\n"
         "\n"
         "The end.\n";
     setenv("POST_SERVER_LOOPS", "nonsense", 1);
