@@ -342,7 +342,7 @@ Test(store, takes_long_ids_and_big_values)
 Test(store, keeps_the_order_of_many)
 {
     enum { N = 20000, GROUPS = 37 };
-    static char ids[N][8], groups[GROUPS][8];
+    static char ids[N][16], groups[GROUPS][16];
     struct import_record *r = calloc(N, sizeof *r);
     for (int i = 0; i < GROUPS; i++)
         snprintf(groups[i], sizeof groups[i], "g%d", i);
@@ -395,7 +395,7 @@ static MDB_txn *hold_writer(void)
 }
 
 enum { MANY_BATCHES = 50 };
-static char many_ids[MANY_BATCHES][8];
+static char many_ids[MANY_BATCHES][16];
 static struct import_record many_records[MANY_BATCHES];
 static struct import_batch many[MANY_BATCHES];
 
