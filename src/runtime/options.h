@@ -43,9 +43,12 @@ struct option_program {
 
 enum option_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
 
-/** Reads the environment, then the arguments, into the rows' values; texts
- * point into argv and the environment. *ret_first is the index of the first
- * argument that is no option (argv is reordered).
+/** Reads the arguments, and for rows without one the environment, into the
+ * rows' values: the command line wins over a variable, that over the default.
+ * An empty variable counts as unset. A given list replaces the default one.
+ * Texts point into argv and the environment (lists from there into a copy that
+ * is never freed). *ret_first is the index of the first argument that is no
+ * option (argv is reordered). May be called again with other rows.
  *   OPTIONS_OK
  *   OPTIONS_HELP  --help: printed to standard output; exit 0
  *   OPTIONS_BAD   one line on standard error says what is wrong; exit 2

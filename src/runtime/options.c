@@ -1,0 +1,551 @@
+#include "runtime/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HELP_COLUMNS      80
+#define HELP_LEFT_COLUMNS 28 /* a longer option has its text on the next line */
+#define DURATION_MAX_MS   (UINT64_C(10) * 365 * 24 * 3600 * 1000)
+
+/* What getopt_long() returns: above the short options, then two values a row. */
+enum { VALUE_HELP = 'h', VALUE_ROWS = 256 };
+
+struct parser {
+    const struct option_program *program;
+    struct option *longs;
+    bool *given; /* row i was on the command line */
+};
+
+/* --- errors ------------------------------------------------------------------- */
+
+/* Always one line, whatever characters the user's text has. */
+__attribute__((format(printf, 2, 3))) static void complain(const struct option_program *program,
+                                                           const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    for (char *c = text; *c != '\0'; c++) {
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+    }
+    fprintf(stderr, "%s: %s (try --help)\n", program->name, text);
+}
+
+/* --- values --------------------------------------------------------------------- */
+
+bool duration_parse(const char *text, uint64_t *ret_ms)
+{
+    static const struct {
+        const char *name;
+        uint64_t ms;
+    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 } };
+
+    uint64_t n = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        n = n * 10 + (uint64_t)(*p - '0');
+        if (n > DURATION_MAX_MS)
+            return false;
+    }
+    if (p == text)
+        return false;
+    if (*p == '\0' && n == 0) {
+        *ret_ms = 0;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(p, units[i].name) != 0)
+            continue;
+        if (n > DURATION_MAX_MS / units[i].ms)
+            return false;
+        *ret_ms = n * units[i].ms;
+        return true;
+    }
+    return false;
+}
+
+static bool int_parse(const char *text, int64_t *ret)
+{
+    const char *digits = text[0] == '-' ? text + 1 : text;
+    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
+        return false;
+    errno = 0;
+    long long n = strtoll(text, NULL, 10);
+    if (errno != 0)
+        return false;
+    *ret = n;
+    return true;
+}
+
+static bool flag_parse(const char *text, bool *ret)
+{
+    static const char *const words[][2] = {
+        { "0", "1" }, { "false", "true" }, { "no", "yes" }, { "off", "on" }
+    };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        for (int on = 0; on < 2; on++) {
+            if (strcmp(text, words[i][on]) == 0) {
+                *ret = on != 0;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Word @wanted of "a|b|c"; its length, or 0 past the last. */
+static int choice_word(const char *choices, int wanted, const char **ret_word)
+{
+    for (; *choices != '\0'; wanted--) {
+        int len = (int)strcspn(choices, "|");
+        if (wanted == 0) {
+            *ret_word = choices;
+            return len;
+        }
+        choices += len;
+        choices += *choices == '|';
+    }
+    return 0;
+}
+
+static bool choice_parse(const char *choices, const char *text, int *ret)
+{
+    const char *word;
+    int len;
+    for (int i = 0; (len = choice_word(choices, i, &word)) > 0; i++) {
+        if (strlen(text) == (size_t)len && strncmp(text, word, (size_t)len) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool int_in_range(const struct option_row *row, int64_t n)
+{
+    return (row->min == 0 && row->max == 0) || (n >= row->min && n <= row->max);
+}
+
+/* @source is what the user wrote: "--loops", or the environment variable. */
+static bool store_int(const struct parser *p, const struct option_row *row, const char *source,
+                      const char *text)
+{
+    int64_t n;
+    if (!int_parse(text, &n)) {
+        complain(p->program, "%s: \"%.100s\" is not a whole number", source, text);
+        return false;
+    }
+    if (!int_in_range(row, n)) {
+        complain(p->program, "%s: %" PRId64 " is not from %" PRId64 " to %" PRId64, source, n,
+                 row->min, row->max);
+        return false;
+    }
+    *(int64_t *)row->value = n;
+    return true;
+}
+
+static bool store_list(const struct parser *p, const struct option_row *row, const char *source,
+                       const char *text)
+{
+    struct option_list *list = row->value;
+    if (list->n == OPTION_LIST_MAX) {
+        complain(p->program, "%s: more than %d values", source, OPTION_LIST_MAX);
+        return false;
+    }
+    list->item[list->n++] = text;
+    return true;
+}
+
+static bool store(const struct parser *p, const struct option_row *row, const char *source,
+                  const char *text)
+{
+    switch (row->kind) {
+    case OPTION_FLAG:
+        if (flag_parse(text, row->value))
+            return true;
+        complain(p->program, "%s: \"%.100s\" is neither true nor false", source, text);
+        return false;
+    case OPTION_TEXT:
+        *(const char **)row->value = text;
+        return true;
+    case OPTION_LIST:
+        return store_list(p, row, source, text);
+    case OPTION_INT:
+        return store_int(p, row, source, text);
+    case OPTION_DURATION:
+        if (duration_parse(text, row->value))
+            return true;
+        complain(p->program, "%s: \"%.100s\" is not a duration like 500ms, 5s, 2m or 1h", source,
+                 text);
+        return false;
+    case OPTION_CHOICE:
+        if (choice_parse(row->choices, text, row->value))
+            return true;
+        complain(p->program, "%s: \"%.100s\" is not one of %s", source, text, row->choices);
+        return false;
+    }
+    return false;
+}
+
+/* --- arguments -------------------------------------------------------------------- */
+
+static bool parser_init(struct parser *p, const struct option_program *program)
+{
+    size_t n = program->nrows;
+    *p = (struct parser){ .program = program };
+    p->given = calloc(n + 1, sizeof(*p->given));
+    p->longs = calloc(2 * n + 2, sizeof(*p->longs)); /* --x and --no-x, --help, the end */
+    if (p->given == NULL || p->longs == NULL)
+        return false;
+
+    struct option *o = p->longs;
+    *o++ = (struct option){ "help", no_argument, NULL, VALUE_HELP };
+    for (size_t i = 0; i < n; i++) {
+        const struct option_row *row = &program->rows[i];
+        bool flag = row->kind == OPTION_FLAG;
+        int value = VALUE_ROWS + 2 * (int)i;
+        *o++ = (struct option){ row->name, flag ? no_argument : required_argument, NULL, value };
+        if (!flag)
+            continue;
+        char *no;
+        if (asprintf(&no, "no-%s", row->name) < 0)
+            return false;
+        *o++ = (struct option){ no, no_argument, NULL, value + 1 };
+    }
+    return true;
+}
+
+static void parser_close(struct parser *p)
+{
+    for (struct option *o = p->longs; o != NULL && o->name != NULL; o++) {
+        if (o->val >= VALUE_ROWS && (o->val - VALUE_ROWS) % 2 == 1)
+            free((char *)o->name);
+    }
+    free(p->longs);
+    free(p->given);
+}
+
+/* getopt_long() takes a unique beginning for the whole name; which of the two
+ * was it that it refused? */
+static bool is_ambiguous(const struct parser *p, const char *arg)
+{
+    const char *name = arg + strspn(arg, "-");
+    size_t len = strcspn(name, "=");
+    int matches = 0;
+    for (const struct option *o = p->longs; o->name != NULL; o++)
+        matches += strncmp(o->name, name, len) == 0;
+    return matches > 1;
+}
+
+static const char *long_name(const struct parser *p, int value)
+{
+    for (const struct option *o = p->longs; o->name != NULL; o++) {
+        if (o->val == value)
+            return o->name;
+    }
+    return "";
+}
+
+static void complain_unknown(const struct parser *p, const char *arg)
+{
+    if (optopt == VALUE_HELP || optopt >= VALUE_ROWS)
+        complain(p->program, "--%s takes no value", long_name(p, optopt));
+    else if (optopt != 0)
+        complain(p->program, "unknown option -%c", optopt);
+    else
+        complain(p->program, "%s option %.*s", is_ambiguous(p, arg) ? "ambiguous" : "unknown",
+                 (int)strcspn(arg, "="), arg);
+}
+
+static bool take_argument(struct parser *p, int value)
+{
+    size_t i = (size_t)(value - VALUE_ROWS) / 2;
+    const struct option_row *row = &p->program->rows[i];
+    bool first = !p->given[i];
+    p->given[i] = true;
+    if (row->kind == OPTION_FLAG) {
+        *(bool *)row->value = (value - VALUE_ROWS) % 2 == 0;
+        return true;
+    }
+    if (row->kind == OPTION_LIST && first)
+        ((struct option_list *)row->value)->n = 0; /* the default gives way */
+    char source[128];
+    snprintf(source, sizeof(source), "--%s", row->name);
+    return store(p, row, source, optarg);
+}
+
+static enum option_result parse_arguments(struct parser *p, int argc, char **argv)
+{
+    int value;
+    opterr = 0;
+    optind = 0; /* start anew, however often we are called */
+    while ((value = getopt_long(argc, argv, ":h", p->longs, NULL)) != -1) {
+        if (value == VALUE_HELP)
+            return OPTIONS_HELP;
+        if (value == ':') {
+            complain(p->program, "--%s needs a value", long_name(p, optopt));
+            return OPTIONS_BAD;
+        }
+        if (value == '?') {
+            complain_unknown(p, argv[optind - 1]);
+            return OPTIONS_BAD;
+        }
+        if (!take_argument(p, value))
+            return OPTIONS_BAD;
+    }
+    return OPTIONS_OK;
+}
+
+/* --- environment ------------------------------------------------------------------- */
+
+/* "post-server", "drain-timeout" -> POST_SERVER_DRAIN_TIMEOUT */
+static void variable_name(char *ret, size_t size, const char *program, const char *option)
+{
+    snprintf(ret, size, "%s_%s", program, option);
+    for (char *c = ret; *c != '\0'; c++)
+        *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
+}
+
+/* The items are parts of a copy, so that our children see the variable whole.
+ * The copy lives as long as the list: to the end of the process. */
+static bool store_variable_list(const struct parser *p, const struct option_row *row,
+                                const char *variable, const char *text)
+{
+    struct option_list *list = row->value;
+    char *rest = strdup(text);
+    if (rest == NULL) {
+        complain(p->program, "%s: out of memory", variable);
+        return false;
+    }
+    char *copy = rest;
+    list->n = 0;
+    for (char *item; (item = strsep(&rest, ",")) != NULL;) {
+        if (*item == '\0')
+            continue;
+        if (!store_list(p, row, variable, item)) {
+            list->n = 0;
+            free(copy);
+            return false;
+        }
+    }
+    if (list->n == 0)
+        free(copy);
+    return true;
+}
+
+static bool parse_environment(struct parser *p)
+{
+    const struct option_program *program = p->program;
+    for (size_t i = 0; i < program->nrows; i++) {
+        const struct option_row *row = &program->rows[i];
+        if (p->given[i])
+            continue;
+        char variable[256];
+        variable_name(variable, sizeof(variable), program->name, row->name);
+        const char *text = getenv(variable);
+        if (text == NULL || *text == '\0')
+            continue;
+        bool ok = row->kind == OPTION_LIST ? store_variable_list(p, row, variable, text)
+                                           : store(p, row, variable, text);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* --- help ---------------------------------------------------------------------------- */
+
+static const char *argument_name(const struct option_row *row)
+{
+    if (row->arg != NULL)
+        return row->arg;
+    switch (row->kind) {
+    case OPTION_INT:
+        return "N";
+    case OPTION_DURATION:
+        return "DURATION";
+    case OPTION_CHOICE:
+        return row->choices;
+    default:
+        return "TEXT";
+    }
+}
+
+static int left_text(const struct option_row *row, char *ret, size_t size)
+{
+    if (row->kind == OPTION_FLAG)
+        return snprintf(ret, size, "  --[no-]%s", row->name);
+    return snprintf(ret, size, "  --%s %s", row->name, argument_name(row));
+}
+
+static void duration_text(uint64_t ms, char *ret, size_t size)
+{
+    if (ms == 0)
+        snprintf(ret, size, "0");
+    else if (ms % 3600000 == 0)
+        snprintf(ret, size, "%" PRIu64 "h", ms / 3600000);
+    else if (ms % 60000 == 0)
+        snprintf(ret, size, "%" PRIu64 "m", ms / 60000);
+    else if (ms % 1000 == 0)
+        snprintf(ret, size, "%" PRIu64 "s", ms / 1000);
+    else
+        snprintf(ret, size, "%" PRIu64 "ms", ms);
+}
+
+static void list_text(const struct option_list *list, char *ret, size_t size)
+{
+    size_t len = 0;
+    ret[0] = '\0';
+    for (size_t i = 0; i < list->n && len < size; i++)
+        len += (size_t)snprintf(ret + len, size - len, "%s%s", i > 0 ? "," : "", list->item[i]);
+}
+
+/* What the value is before anything is parsed; empty: nothing to tell. */
+static void default_text(const struct option_row *row, char *ret, size_t size)
+{
+    const char *word = NULL;
+    ret[0] = '\0';
+    switch (row->kind) {
+    case OPTION_FLAG:
+        if (*(bool *)row->value)
+            snprintf(ret, size, "on");
+        break;
+    case OPTION_TEXT:
+        word = *(const char **)row->value;
+        if (word != NULL)
+            snprintf(ret, size, "%s", word);
+        break;
+    case OPTION_LIST:
+        list_text(row->value, ret, size);
+        break;
+    case OPTION_INT:
+        snprintf(ret, size, "%" PRId64, *(int64_t *)row->value);
+        break;
+    case OPTION_DURATION:
+        duration_text(*(uint64_t *)row->value, ret, size);
+        break;
+    case OPTION_CHOICE: {
+        int len = choice_word(row->choices, *(int *)row->value, &word);
+        if (len > 0)
+            snprintf(ret, size, "%.*s", len, word);
+        break;
+    }
+    }
+}
+
+/* Prints the words of @text, indented by @left columns; the cursor stands at
+ * column @column. */
+static void print_wrapped(const char *text, int left, int column)
+{
+    bool fresh = true; /* no word on this line yet */
+    for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
+        int len = (int)strcspn(text, " ");
+        if (column > left && (fresh || column + 1 + len > HELP_COLUMNS)) {
+            putchar('\n');
+            column = 0;
+            fresh = true;
+        }
+        if (fresh)
+            column += printf("%*s", left - column, "");
+        else
+            column += printf(" ");
+        column += printf("%.*s", len, text);
+        fresh = false;
+        text += len;
+    }
+    putchar('\n');
+}
+
+static void print_row(const struct option_row *row, int left)
+{
+    char option[256], value[512], text[2048];
+    int column = left_text(row, option, sizeof(option));
+    default_text(row, value, sizeof(value));
+    bool shown = value[0] != '\0';
+    snprintf(text, sizeof(text), "%s%s%s%s", row->help, shown ? " (default: " : "", value,
+             shown ? ")" : "");
+    fputs(option, stdout);
+    print_wrapped(text, left, column + 2 > left ? left + 1 : column);
+}
+
+/* The column where the texts start: two past the longest option that fits. */
+static int help_left(const struct option_program *program)
+{
+    int left = (int)strlen("  -h, --help");
+    for (size_t i = 0; i < program->nrows; i++) {
+        int len = left_text(&program->rows[i], (char[256]){ "" }, 256);
+        if (len > left && len <= HELP_LEFT_COLUMNS)
+            left = len;
+    }
+    return left + 2;
+}
+
+static void print_help(const struct option_program *program)
+{
+    int left = help_left(program);
+    printf("Usage: %s %s\n%s\n\nOptions:\n", program->name, program->usage, program->summary);
+    for (size_t i = 0; i < program->nrows; i++)
+        print_row(&program->rows[i], left);
+    print_wrapped("print this and exit", left, printf("  -h, --help"));
+
+    if (program->nrows > 0) {
+        char variable[256], text[1024];
+        const char *name = program->rows[0].name;
+        variable_name(variable, sizeof(variable), program->name, name);
+        snprintf(text, sizeof(text),
+                 "Options can also come from the environment, --%s from %s and so on; the command"
+                 " line wins. Flags are true or false there, lists are separated by commas.",
+                 name, variable);
+        putchar('\n');
+        print_wrapped(text, 0, 0);
+    }
+    if (program->epilogue != NULL)
+        printf("\n%s\n", program->epilogue);
+}
+
+/* --- all of it ------------------------------------------------------------------------ */
+
+/* --help shows the defaults, so it must win before a value is stored. */
+static bool asks_for_help(const struct parser *p, int argc, char **argv)
+{
+    bool help = false;
+    char **copy = calloc((size_t)argc + 1, sizeof(*copy)); /* getopt_long() reorders */
+    if (copy == NULL)
+        return false;
+    memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+    opterr = 0;
+    optind = 0;
+    for (int value; !help && (value = getopt_long(argc, copy, ":h", p->longs, NULL)) != -1;)
+        help = value == VALUE_HELP;
+    free(copy);
+    return help;
+}
+
+enum option_result options_parse(const struct option_program *program, int argc, char **argv,
+                                 int *ret_first)
+{
+    struct parser p;
+    enum option_result result = OPTIONS_BAD;
+    if (!parser_init(&p, program)) {
+        complain(program, "out of memory");
+    } else {
+        result = asks_for_help(&p, argc, argv) ? OPTIONS_HELP : parse_arguments(&p, argc, argv);
+        if (result == OPTIONS_HELP)
+            print_help(program);
+        else if (result == OPTIONS_OK && !parse_environment(&p))
+            result = OPTIONS_BAD;
+        if (result == OPTIONS_OK)
+            *ret_first = optind;
+    }
+    parser_close(&p);
+    return result;
+}
