@@ -27,7 +27,7 @@ struct daemon {
     struct config config;
     struct loop *loops[MAX_LOOPS];
     pthread_t threads[MAX_LOOPS]; /* the first loop runs on the main thread */
-    size_t nloops, nthreads;
+    size_t nloops, nstarted, nthreads;
     struct server *server;
     uv_signal_t sigterm, sigint;
     bool stopping;
@@ -121,19 +121,21 @@ static void watch_signals(struct daemon *d)
 static bool make_loops(struct daemon *d, char *error)
 {
     while (d->nloops < (size_t)d->config.loops) {
-        struct loop *loop;
-        const int rv = loop_new(&loop);
+        const int rv = loop_new(&d->loops[d->nloops]);
         if (rv != 0) {
             snprintf(error, DAEMON_ERROR_MAX, "cannot make a loop: %s", strerror(rv));
             return false;
         }
-        if (!d->program->start_loop(loop, error)) {
-            loop_free(loop);
-            return false;
-        }
-        d->loops[d->nloops++] = loop;
+        d->nloops++;
     }
     return true;
+}
+
+static bool start_loops(struct daemon *d, char *error)
+{
+    while (d->nstarted < d->nloops && d->program->start_loop(d->loops[d->nstarted], error))
+        d->nstarted++;
+    return d->nstarted == d->nloops;
 }
 
 /* Port 0 becomes the port that it is. */
@@ -194,36 +196,47 @@ static bool serve(struct daemon *d, const char *line, char *error)
     return true;
 }
 
-/* The loops ran and stopped; or never ran, and start_loop's work is undone by
- * running them for the time that takes. */
+static bool make_server(struct daemon *d, char *error)
+{
+    const struct server_options options = { .write_timeout_ms = d->config.write_timeout_ms };
+    const int rv = server_new(&d->server, d->loops, d->nloops, d->program->methods,
+                              d->program->nmethods, &options);
+    if (rv != 0)
+        snprintf(error, DAEMON_ERROR_MAX, "cannot make the server: %s", strerror(rv));
+    return rv == 0;
+}
+
+/* What start_loop began is ended on the loop, so one that never ran must run
+ * for the time that takes. */
 static void stop_unserved(struct daemon *d)
 {
-    for (size_t i = 0; i < d->nloops; i++) {
+    for (size_t i = 0; i < d->nstarted; i++)
         if (loop_post(d->loops[i], on_stop_loop, d) == 0)
             loop_run(d->loops[i]);
-    }
+}
+
+static bool run_opened(struct daemon *d, char *error)
+{
+    char line[MAX_LINE] = "";
+    const bool served = start_loops(d, error) && make_server(d, error) &&
+                        listen_all(d, line, error) && serve(d, line, error);
+    if (!served)
+        stop_unserved(d);
+    server_free(d->server);
+    for (size_t i = 0; i < d->nstarted; i++)
+        d->program->free_loop(d->loops[i]);
+    return served;
 }
 
 static bool run(struct daemon *d, char *error)
 {
-    char line[MAX_LINE] = "";
     bool served = false;
-    const struct server_options options = { .write_timeout_ms = d->config.write_timeout_ms };
-    if (make_loops(d, error)) {
-        const int rv = server_new(&d->server, d->loops, d->nloops, d->program->methods,
-                                  d->program->nmethods, &options);
-        if (rv != 0)
-            snprintf(error, DAEMON_ERROR_MAX, "cannot make the server: %s", strerror(rv));
-        else
-            served = listen_all(d, line, error) && serve(d, line, error);
+    if (make_loops(d, error) && d->program->open(d->loops, d->nloops, error)) {
+        served = run_opened(d, error);
+        d->program->close();
     }
-    if (!served)
-        stop_unserved(d);
-    server_free(d->server);
-    for (size_t i = 0; i < d->nloops; i++) {
-        d->program->free_loop(d->loops[i]);
+    for (size_t i = 0; i < d->nloops; i++)
         loop_free(d->loops[i]);
-    }
     return served;
 }
 
@@ -252,11 +265,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     log_init(program->name, (enum log_level)d.config.log_level,
              (enum log_format)d.config.log_format);
     signal(SIGPIPE, SIG_IGN);
-    bool served = false;
-    if (program->open(error)) {
-        served = run(&d, error);
-        program->close();
-    }
+    const bool served = run(&d, error);
     if (!served)
         fprintf(stderr, "%s: %s\n", program->name, error);
     return served ? 0 : 1;

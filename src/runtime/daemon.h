@@ -1,7 +1,7 @@
 /* What every server program does: read its options, open what it needs, run
  * its loops, say that it serves, and stop cleanly on SIGTERM or SIGINT.
  *
- *   options -> open -> start_loop, for each -> listen -> ready -> serve
+ *   options -> open -> start_loop, for each loop -> listen -> ready -> serve
  *   signal -> drain -> stop_loop, for each, on its thread -> free_loop -> close
  *
  * A second signal ends the process at once.
@@ -32,7 +32,7 @@ struct daemon_program {
     /* Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the
      * loops run or after, but for stop_loop. */
-    bool (*open)(char error[DAEMON_ERROR_MAX]);
+    bool (*open)(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX]);
     bool (*start_loop)(struct loop *loop, char error[DAEMON_ERROR_MAX]);
     /* The last thing before serving; @first may be run. May be NULL. */
     bool (*ready)(struct loop *first, char error[DAEMON_ERROR_MAX]);
