@@ -65,8 +65,8 @@ void resolver_close(struct resolver *resolver, void (*closed)(void *arg), void *
 
 /** The name for @user_id, held until name_release(): asked for if it is not
  * known, and never twice at once. Ids wanted in one turn of the loop go out in
- * one request. What cannot be an id (empty, over 256 bytes, with a NUL in it)
- * is MISSING without asking. NULL: out of memory. */
+ * one request. What cannot be an id (empty, over 256 bytes, not UTF-8, with a
+ * NUL in it) is MISSING without asking. NULL: out of memory. */
 struct name *resolver_want(struct resolver *resolver, struct bytes user_id);
 void name_release(struct name *name); /* NULL is fine */
 

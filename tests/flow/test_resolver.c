@@ -414,19 +414,20 @@ Test(resolver, impossible_ids_are_missing_without_asking)
         resolver_want(resolver, bytes_of("", 0)),
         resolver_want(resolver, bytes_of("u1\0x", 4)),
         resolver_want(resolver, bytes_of(longest, 257)),
+        resolver_want(resolver, bytes_of("u\xff", 2)),
         resolver_want(resolver, bytes_of(longest, 256)),
     };
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         cr_assert_eq(name_state(n[i]), NAME_MISSING);
     LOOP_UNTIL(loop, requests() > 0);
     cr_assert_eq(ids_in(0), 1);
     answer_all();
-    LOOP_UNTIL(loop, name_state(n[3]) == NAME_FOUND);
+    LOOP_UNTIL(loop, name_state(n[4]) == NAME_FOUND);
     lose_stream(STATUS_UNAVAILABLE, "gone");
     LOOP_UNTIL(loop, dials.n == 2 && requests() > 0);
     cr_assert_eq(ids_in(0), 1);
     cr_assert_eq(name_state(n[1]), NAME_MISSING);
-    release_many(n, 4);
+    release_many(n, 5);
     stop();
 }
 
