@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "runtime/utf8.h"
 #include "store/store.h" /* STORE_ID_MAX */
 
 #define FIRST_BUCKETS 256
@@ -81,11 +82,13 @@ struct name *names_find(const struct names *ns, struct bytes id)
 
 /* --- One name -------------------------------------------------------------------- */
 
-/* A user's id is not empty and not longer; and a NUL would end it early in
- * protobuf-c's strings, so that another id would be asked for. */
+/* Whether a user can have this id. To ask for one that is no text would fail
+ * the stream, and with it the names of everybody else; and a NUL would end it
+ * early, so that another id would be asked for. */
 static bool is_possible(struct bytes id)
 {
-    return id.len > 0 && id.len <= STORE_ID_MAX && memchr(id.data, 0, id.len) == NULL;
+    return id.len > 0 && id.len <= STORE_ID_MAX && memchr(id.data, 0, id.len) == NULL &&
+           utf8_valid(id);
 }
 
 static void set_wanted(struct name *n)

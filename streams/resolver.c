@@ -438,7 +438,7 @@ err:
 
 void resolver_close(struct resolver *r, void (*closed)(void *arg), void *arg)
 {
-    assert(r->names.held == 0);
+    assert(r->names.held == 0 && ring_empty(&r->waits.by_deadline));
     link_move(r, LINK_CLOSING);
     r->closed = closed;
     r->closed_arg = arg;

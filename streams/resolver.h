@@ -13,6 +13,11 @@
  * User says invalidate_all, every name becomes WANTED again (those that nobody
  * holds are forgotten), because changes may have been missed.
  *
+ * A new stream carries at least an empty request, whose (empty) answer tells
+ * that User is there. Answers and unasked changes are taken in alike: an id is
+ * answered when User says something about it, in whatever message. A request
+ * that stays unanswered for six timeouts has the stream replaced.
+ *
  * Back-pressure: ids that are wanted go out together, at most 1,000 a request,
  * at most REQUESTS_IN_FLIGHT unanswered requests; the rest waits. Reading never
  * waits for sending, so the two sides cannot block each other. Memory: names
@@ -60,8 +65,8 @@ void resolver_close(struct resolver *resolver, void (*closed)(void *arg), void *
 
 /** The name for @user_id, held until name_release(): asked for if it is not
  * known, and never twice at once. Ids wanted in one turn of the loop go out in
- * one request. What cannot be an id (empty, over 256 bytes, with a NUL in it)
- * is MISSING without asking. NULL: out of memory. */
+ * one request. What cannot be an id (empty, over 256 bytes, not UTF-8, with a
+ * NUL in it) is MISSING without asking. NULL: out of memory. */
 struct name *resolver_want(struct resolver *resolver, struct bytes user_id);
 void name_release(struct name *name); /* NULL is fine */
 
