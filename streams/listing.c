@@ -158,6 +158,7 @@ static void read_ahead(struct listing *l)
 
 static void promote(struct listing *l)
 {
+    assert(l->draft.records == 0);
     chunk_clear(&l->out);
     l->out = l->fill;
     l->fill = (struct chunk){ .expect_bytes = CHUNK_BYTES + OVERHEAD_BYTES };
@@ -210,9 +211,12 @@ static size_t chunk_target(const struct listing *l)
     return l->first_chunk_sent ? CHUNK_BYTES : FIRST_CHUNK_BYTES;
 }
 
+/* Whether another message like the last one would make the chunk too large.
+ * Only between two messages: a chunk holds whole ones. */
 static bool fill_is_full(const struct listing *l)
 {
-    return l->fill.buf != NULL && l->fill.buf->len >= chunk_target(l);
+    const struct chunk *c = &l->fill;
+    return c->nparts > 0 && c->buf->len + c->parts[c->nparts - 1].len > chunk_target(l);
 }
 
 /* Ends the message in the draft. */
@@ -378,7 +382,7 @@ static bool step_goes_on(struct filler *f)
         return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
     if (message_is_full(f) && !close_message(l, f->q, false, true))
         return stop_memory(f);
-    return !fill_is_full(l) || stop(f, STEP_FULL);
+    return l->draft.records > 0 || !fill_is_full(l) || stop(f, STEP_FULL);
 }
 
 static bool put_record(struct filler *f, struct bytes record)

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "container.h"
 #include "loop.h"
 
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* One batch in flight; its address is the gRPC tag. Embedded in its owner,
  * which must not go away before done was called. */
