@@ -62,6 +62,7 @@ struct import_batch {
     struct loop *loop; /* where done is called */
     void (*done)(struct import_batch *batch);
     char error[STORE_ERROR_MAX]; /* "": committed and durable; else nothing of it was done */
+    bool full;                   /* with an error: there was no room, on the disk or in the map */
     struct import_batch *next;   /* private */
 };
 

@@ -240,3 +240,21 @@ Test(ndjson, all_or_nothing)
     cr_expect(ndjson_write_user(b, &user));
     buf_unref(b);
 }
+
+/* So a listing of the demo data can be compared with its files byte for byte. */
+static void check_file(const char *path, bool user, int lines)
+{
+    FILE *file = fopen(path, "r");
+    char line[4096];
+    cr_assert_not_null(file, "%s: tests run in the top directory", path);
+    for (; fgets(line, sizeof(line), file) != NULL; lines--)
+        cr_expect_str_eq(again(line, user), line);
+    cr_expect_eq(lines, 0, "%s: %d lines missing", path, lines);
+    fclose(file);
+}
+
+Test(ndjson, demo_files_are_as_we_print)
+{
+    check_file("client-cli/demo/users.ndjson", true, 5);
+    check_file("client-cli/demo/posts.ndjson", false, 8);
+}

@@ -1,0 +1,287 @@
+/* Importing: the one thread that writes.
+ *
+ * A commit waits for the disk, so batches that came meanwhile go into the next
+ * commit together. A loop only ever holds the lock to append to a list. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "internal.h"
+#include "runtime/loop.h"
+
+/* What one transaction takes in, unless a single batch is larger: its changed
+ * pages stay in memory until the commit, and a small record can change three. */
+#define COMMIT_BYTES   ((size_t)8 << 20)
+#define COMMIT_RECORDS ((size_t)16384)
+
+#define PROBE_BYTES ((off_t)64 << 20) /* more than a commit writes */
+
+/* --- One record --------------------------------------------------------------- */
+
+struct write {
+    struct store *store;
+    MDB_txn *txn;
+    uint64_t next_sequence;
+    uint32_t groups; /* how many there are */
+};
+
+static int add_group(struct write *w, struct bytes id, uint32_t *ret_ordinal)
+{
+    if (w->groups == UINT32_MAX)
+        return MDB_MAP_FULL;
+    uint8_t ordinal[sizeof w->groups], room[GROUP_KEY_BYTES];
+    be32_write(ordinal, w->groups);
+    MDB_val name = group_key(room, id), number = val_of(ordinal, sizeof ordinal);
+    MDB_val plain = val_of(id.data, id.len);
+    int rc = mdb_put(w->txn, w->store->order, &number, &plain, MDB_APPEND);
+    if (rc == 0)
+        rc = mdb_put(w->txn, w->store->groups, &name, &number, MDB_NOOVERWRITE);
+    if (rc == 0)
+        *ret_ordinal = w->groups++;
+    return rc;
+}
+
+static int add_record(struct write *w, struct import_record *r)
+{
+    struct position at = { .sequence = w->next_sequence };
+    int rc = group_find(w->store, w->txn, r->group, &at.group);
+    if (rc == MDB_NOTFOUND)
+        rc = add_group(w, r->group, &at.group);
+    if (rc != 0)
+        return rc;
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val place = record_key(room, at), id = val_of(r->id.data, r->id.len);
+    MDB_val value = val_of(r->value.data, r->value.len);
+    /* In the last group it is the last record of all: appended, pages get full. */
+    unsigned flags = at.group == w->groups - 1 ? MDB_APPEND : MDB_NOOVERWRITE;
+    rc = mdb_put(w->txn, w->store->records, &place, &value, flags);
+    if (rc == 0)
+        rc = mdb_put(w->txn, w->store->ids, &id, &place, MDB_NOOVERWRITE);
+    if (rc != 0)
+        return rc;
+    w->next_sequence++;
+    r->result = IMPORT_NEW;
+    return 0;
+}
+
+static int update_record(struct write *w, struct import_record *r, MDB_val place)
+{
+    if (place.mv_size != RECORD_KEY_BYTES)
+        return MDB_CORRUPTED;
+    uint8_t room[RECORD_KEY_BYTES]; /* a page may move when it is written to */
+    memcpy(room, place.mv_data, sizeof room);
+    place.mv_data = room;
+
+    uint32_t group;
+    int rc = group_find(w->store, w->txn, r->group, &group);
+    if (rc == MDB_NOTFOUND || (rc == 0 && group != record_key_read(room).group)) {
+        r->result = IMPORT_FOREIGN;
+        return 0;
+    }
+    MDB_val before, value = val_of(r->value.data, r->value.len);
+    if (rc == 0)
+        rc = mdb_get(w->txn, w->store->records, &place, &before);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc; /* an id without its record */
+    if (bytes_equal(val_bytes(before), r->value)) {
+        r->result = IMPORT_UNCHANGED;
+        return 0;
+    }
+    r->result = IMPORT_UPDATED;
+    return mdb_put(w->txn, w->store->records, &place, &value, 0);
+}
+
+static int import_record(struct write *w, struct import_record *r)
+{
+    if (r->id.len == 0 || r->id.len > STORE_ID_MAX || r->group.len > STORE_ID_MAX)
+        return MDB_BAD_VALSIZE;
+    MDB_val id = val_of(r->id.data, r->id.len), place;
+    int rc = mdb_get(w->txn, w->store->ids, &id, &place);
+    if (rc == MDB_NOTFOUND)
+        return add_record(w, r);
+    return rc == 0 ? update_record(w, r, place) : rc;
+}
+
+/* --- One commit ------------------------------------------------------------------ */
+
+static int write_begin(struct write *w, struct store *store)
+{
+    MDB_stat order;
+    *w = (struct write){ .store = store };
+    int rc = mdb_txn_begin(store->env, NULL, 0, &w->txn);
+    if (rc != 0)
+        return rc;
+    rc = meta_get(store, w->txn, "next_sequence", &w->next_sequence);
+    if (rc == 0)
+        rc = mdb_stat(w->txn, store->order, &order);
+    if (rc != 0)
+        mdb_txn_abort(w->txn);
+    else
+        w->groups = (uint32_t)order.ms_entries;
+    return rc;
+}
+
+static int write_batches(struct store *store, const struct import_batch *first)
+{
+    struct write w;
+    int rc = write_begin(&w, store);
+    if (rc != 0)
+        return rc;
+    uint64_t sequence = w.next_sequence;
+    for (const struct import_batch *b = first; b != NULL; b = b->next)
+        for (size_t i = 0; rc == 0 && i < b->nrecords; i++)
+            rc = import_record(&w, &b->records[i]);
+    if (rc == 0 && w.next_sequence != sequence)
+        rc = meta_put(store, w.txn, "next_sequence", w.next_sequence);
+    if (rc != 0) {
+        mdb_txn_abort(w.txn);
+        return rc;
+    }
+    return mdb_txn_commit(w.txn);
+}
+
+static bool is_full(int rc)
+{
+    return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
+}
+
+/* LMDB says EIO when the system wrote less than it was asked to, as it does when
+ * the disk gets full. Asking for more room tells whether that was why. */
+static int find_reason(struct store *store, int rc)
+{
+    mdb_filehandle_t fd;
+    struct stat file;
+    if (rc != EIO || mdb_env_get_fd(store->env, &fd) != 0 || fstat(fd, &file) != 0)
+        return rc;
+    if (fallocate(fd, 0, file.st_size, PROBE_BYTES) != 0 && is_full(errno))
+        return errno;
+    return rc;
+}
+
+static void on_done(struct loop *loop, void *arg)
+{
+    struct import_batch *b = arg;
+    (void)loop;
+    b->done(b);
+}
+
+/* The batch is the loop's again when this returns: it may be gone. */
+static void answer(const struct store *store, struct import_batch *b, int rc)
+{
+    b->error[0] = '\0';
+    b->full = is_full(rc);
+    if (rc != 0)
+        store_fail(b->error, "cannot write to the store in %s: %s", store->dir, mdb_strerror(rc));
+    /* Out of memory passes, and nothing tells when. The answer must come. */
+    while (loop_post(b->loop, on_done, b) != 0)
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+}
+
+static void commit(struct store *store, struct import_batch *first)
+{
+    int rc = find_reason(store, write_batches(store, first));
+    while (first != NULL) {
+        struct import_batch *b = first;
+        first = b->next;
+        b->next = NULL;
+        answer(store, b, rc);
+    }
+}
+
+/* --- The thread ---------------------------------------------------------------------- */
+
+static size_t batch_bytes(const struct import_batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->nrecords; i++)
+        n += b->records[i].group.len + b->records[i].id.len + b->records[i].value.len;
+    return n;
+}
+
+/* Cuts the batches of one commit off the front of @list. */
+static struct import_batch *cut(struct import_batch **list)
+{
+    struct import_batch *first = *list, *last = first;
+    size_t bytes = batch_bytes(first), records = first->nrecords;
+    for (struct import_batch *b = first->next; b != NULL; b = b->next) {
+        bytes += batch_bytes(b);
+        records += b->nrecords;
+        if (bytes > COMMIT_BYTES || records > COMMIT_RECORDS)
+            break;
+        last = b;
+    }
+    *list = last->next;
+    last->next = NULL;
+    return first;
+}
+
+/* All batches that wait, at least one; NULL: it is time to end. */
+static struct import_batch *take(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->first == NULL && !w->stopping)
+        pthread_cond_wait(&w->wake, &w->lock);
+    struct import_batch *all = w->first;
+    w->first = NULL;
+    w->last = &w->first;
+    pthread_mutex_unlock(&w->lock);
+    return all;
+}
+
+static void *run(void *arg)
+{
+    struct store *store = arg;
+    struct import_batch *list;
+    while ((list = take(&store->writer)) != NULL)
+        while (list != NULL)
+            commit(store, cut(&list));
+    return NULL;
+}
+
+void store_import(struct store *store, struct import_batch *batch)
+{
+    struct writer *w = &store->writer;
+    batch->next = NULL;
+    pthread_mutex_lock(&w->lock);
+    bool idle = w->first == NULL;
+    *w->last = batch;
+    w->last = &batch->next;
+    pthread_mutex_unlock(&w->lock);
+    if (idle)
+        pthread_cond_signal(&w->wake);
+}
+
+int writer_start(struct store *store, char error[STORE_ERROR_MAX])
+{
+    struct writer *w = &store->writer;
+    sigset_t all, before;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->wake, NULL);
+    w->last = &w->first;
+    sigfillset(&all); /* signals are for the loops */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rv = pthread_create(&w->thread, NULL, run, store);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rv == 0) {
+        pthread_setname_np(w->thread, "store-writer");
+        return 0;
+    }
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+    return store_fail(error, "cannot start the writer of the store in %s: %s", store->dir,
+                      strerror(rv));
+}
+
+void writer_stop(struct store *store)
+{
+    struct writer *w = &store->writer;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->wake);
+    pthread_join(w->thread, NULL);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+}

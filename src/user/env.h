@@ -1,0 +1,42 @@
+/* What User has once, and what it has on each loop (loop_env). */
+#ifndef USER_ENV_H
+#define USER_ENV_H
+
+#include <stddef.h>
+
+#include "runtime/loop.h"
+#include "store/store.h"
+
+struct resolve;
+
+/* The same for all loops; does not change while they run. */
+struct user_service {
+    struct store *store;
+    struct loop *const *loops;
+    size_t nloops;
+};
+
+struct user_env {
+    const struct user_service *service;
+    struct loop *loop;
+    struct reader *reader;
+    struct resolve *streams;  /* open ResolveUsers streams: see resolve.c */
+    struct task forget_names; /* see changes.c */
+};
+
+/** Makes the things of @loop, and sets them as its env. Before the loop runs.
+ * Returns 0, or -1 with a line in @error. */
+int user_env_new(struct user_env **ret, const struct user_service *service, struct loop *loop,
+                 char error[STORE_ERROR_MAX]);
+
+/** Frees them; no stream is open on the loop any more. Before store_close(),
+ * and the loops run on until that has returned: imports whose clients are gone
+ * may still be answered. On the loop, or when it does not run. NULL is fine. */
+void user_env_free(struct user_env *env);
+
+static inline struct user_env *user_env_of(const struct loop *loop)
+{
+    return loop_env(loop);
+}
+
+#endif
