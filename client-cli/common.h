@@ -28,7 +28,9 @@ struct common {
     .page_token = ""
 
 #define ROW_TARGET(c)                                                                              \
-    { "target", OPTION_TEXT, &(c).target, "HOST:PORT", "where the Post service is", 0, 0, NULL }
+    {                                                                                              \
+        "target", OPTION_TEXT, &(c).target, "HOST:PORT", "where the Post service is", 0, 0, NULL   \
+    }
 #define ROW_USER_TARGET(c)                                                                         \
     {                                                                                              \
         "user-target", OPTION_TEXT, &(c).user_target, "HOST:PORT", "where the User service is", 0, \
@@ -37,28 +39,41 @@ struct common {
 #define ROW_FORMAT(c)                                                                              \
     {                                                                                              \
         "format", OPTION_CHOICE, &(c).format, NULL,                                                \
-            "how to print; without this: table on a terminal, else ndjson", 0, 0,                      \
+            "how to print; without this: table on a terminal, else ndjson", 0, 0,                  \
             "table|ndjson|json|none"                                                               \
     }
 #define ROW_USER(c)                                                                                \
-    { "user", OPTION_TEXT, &(c).user, "ID", "only the posts of this user", 0, 0, NULL }
+    {                                                                                              \
+        "user", OPTION_TEXT, &(c).user, "ID", "only the posts of this user", 0, 0, NULL            \
+    }
 #define ROW_LIMIT(c)                                                                               \
     {                                                                                              \
         "limit", OPTION_INT, &(c).limit, "N", "stop after N; 0: no limit", 0, INT64_MAX, NULL      \
     }
 #define ROW_TAG(c)                                                                                 \
-    { "tag", OPTION_TEXT, &(c).tag, "TAG", "only posts with this tag", 0, 0, NULL }
+    {                                                                                              \
+        "tag", OPTION_TEXT, &(c).tag, "TAG", "only posts with this tag", 0, 0, NULL                \
+    }
 #define ROW_PAGE_SIZE(c, help)                                                                     \
-    { "page-size", OPTION_INT, &(c).page_size, "N", help, 0, INT32_MAX, NULL }
+    {                                                                                              \
+        "page-size", OPTION_INT, &(c).page_size, "N", help, 0, INT32_MAX, NULL                     \
+    }
 #define ROW_PAGE_TOKEN(c)                                                                          \
-    { "page-token", OPTION_TEXT, &(c).page_token, "TOKEN", "go on after an earlier listing", 0, 0, \
-      NULL }
+    {                                                                                              \
+        "page-token", OPTION_TEXT, &(c).page_token, "TOKEN", "go on after an earlier listing", 0,  \
+            0, NULL                                                                                \
+    }
 #define ROW_DEADLINE(c)                                                                            \
-    { "deadline", OPTION_DURATION, &(c).deadline_ms, NULL,                                         \
-      "give up after this time; 0: never", 0, 0, NULL }
+    {                                                                                              \
+        "deadline", OPTION_DURATION, &(c).deadline_ms, NULL, "give up after this time; 0: never",  \
+            0, 0, NULL                                                                             \
+    }
 #define ROW_PROGRESS(c)                                                                            \
-    { "progress", OPTION_FLAG, &(c).progress, NULL,                                                \
-      "tell on standard error how far it is; without this: if that is a terminal", 0, 0, NULL }
+    {                                                                                              \
+        "progress", OPTION_FLAG, &(c).progress, NULL,                                              \
+            "tell on standard error how far it is; without this: if that is a terminal", 0, 0,     \
+            NULL                                                                                   \
+    }
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

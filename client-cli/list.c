@@ -71,9 +71,7 @@ static void ask(struct session *s)
     struct query q = listing_query(&l->listing, user, s->options->page_size);
     if (q.page_size > 0 && q.limit > 0 && q.limit < q.page_size)
         q.page_size = q.limit;
-    if (query_send(l->call, &q, STREAM_LAST) != 0)
-        stream_fail(l->call, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-    else
+    if (query_send(l->call, &q, STREAM_LAST) == 0)
         stream_read(l->call);
 }
 
@@ -107,14 +105,10 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS, .page_size = 1000 };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
-    ROW_FORMAT(common),
-    ROW_USER(common),
-    ROW_LIMIT(common),
-    ROW_TAG(common),
-    ROW_PAGE_SIZE(common, "posts to ask for at once; 0: all in one call"),
-    ROW_PAGE_TOKEN(common),
-    ROW_DEADLINE(common),
+    ROW_TARGET(common),     ROW_FORMAT(common),
+    ROW_USER(common),       ROW_LIMIT(common),
+    ROW_TAG(common),        ROW_PAGE_SIZE(common, "posts to ask for at once; 0: all in one call"),
+    ROW_PAGE_TOKEN(common), ROW_DEADLINE(common),
     ROW_PROGRESS(common),
 };
 
@@ -135,7 +129,11 @@ int list_command(int argc, char **argv)
         return usage_error("list", "takes no argument", argv[first]);
     struct list list = { 0 };
     struct session session = {
-        .command = &list, .start = start, .on_stop = on_stop, .on_room = on_room, .resumable = true,
+        .command = &list,
+        .start = start,
+        .on_stop = on_stop,
+        .on_room = on_room,
+        .resumable = true,
     };
     code = session_run(&session, &common);
     listing_close(&list.listing);

@@ -39,7 +39,7 @@ struct query listing_query(const struct listing *l, const char *user_id, int64_t
 
 static void tell_progress(struct listing *l, int64_t total)
 {
-    struct progress *p = &l->session->progress;
+    struct progress_counts *p = &l->session->progress.counts;
     if (l->exact && total > 0 && p->total == 0) {
         int64_t limit = l->session->options->limit;
         p->total = (uint64_t)(limit > 0 && limit < total ? limit : total);
@@ -85,11 +85,17 @@ void listing_take(struct listing *l, struct stream *stream,
     va_end(args);
 }
 
+void listing_refused(struct listing *l, const char *what, const V1__Post__RequestError *error)
+{
+    session_say(l->session, "%s: %s: %s", what, status_name(error->code), error->message);
+    l->refused = true;
+}
+
 void listing_end(struct listing *l, const struct status *status)
 {
     rows_end(&l->rows);
-    if (status == NULL || status->code == STATUS_OK)
-        session_end(l->session, EXIT_DONE);
-    else
+    if (status != NULL && status->code != STATUS_OK)
         session_fail(l->session, status);
+    else
+        session_end(l->session, l->refused ? EXIT_FAILED : EXIT_DONE);
 }

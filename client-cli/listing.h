@@ -19,13 +19,14 @@
 struct listing {
     struct session *session;
     struct rows rows;
-    const char *tag;     /* read-only, like the rest */
-    char *token;         /* after the last message taken; "": none */
-    int64_t left;        /* posts still wanted, or NO_LIMIT */
-    bool exact;          /* this listing is one query: its progress is known */
+    const char *tag; /* read-only, like the rest */
+    char *token;     /* after the last message taken; "": none */
+    int64_t left;    /* posts still wanted, or NO_LIMIT */
+    bool exact;      /* this listing is one query: its progress is known */
     uint64_t posts;
-    uint64_t bytes;      /* of messages */
+    uint64_t bytes; /* of messages */
     uint64_t messages;
+    bool refused; /* single requests failed while the others went on */
 };
 
 /** From the session's options. Returns 0 or ENOMEM. */
@@ -48,6 +49,9 @@ static inline bool listing_enough(const struct listing *l)
 {
     return l->left == 0;
 }
+
+/** A single request, for @what, failed: tells, and the exit code will be 1. */
+void listing_refused(struct listing *l, const char *what, const V1__Post__RequestError *error);
 
 /** The command is through; @status tells how, and may be NULL: well. */
 void listing_end(struct listing *l, const struct status *status);

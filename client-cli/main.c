@@ -37,7 +37,8 @@ static void print_help(void)
         int width = printf("  %s%s%s", c->name, *c->arguments != '\0' ? " " : "", c->arguments);
         printf("%*s%s\n", width < 27 ? 27 - width : 1, "", c->help);
     }
-    puts("\npostcli COMMAND --help tells more. Exit status: 0 done, 1 a call failed or records were\n"
+    puts("\npostcli COMMAND --help tells more. Exit status: 0 done, 1 a call failed or records "
+         "were\n"
          "rejected, 2 wrong usage, 130 interrupted.");
 }
 
@@ -46,9 +47,10 @@ int main(int argc, char **argv)
     text_init();
     if (argc < 2) {
         print_usage(stderr);
-        fputs("Commands: list, stream-list, collect-list, bidi-list, demo, import, generate, users\n"
-              "postcli --help tells more.\n",
-              stderr);
+        fputs(
+            "Commands: list, stream-list, collect-list, bidi-list, demo, import, generate, users\n"
+            "postcli --help tells more.\n",
+            stderr);
         return EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

@@ -29,16 +29,16 @@ struct output {
     void (*on_progress)(struct output *o);
     /** A write is about to start. May be NULL. */
     void (*on_write)(struct output *o);
-    void *data;        /* the caller's */
-    int error;         /* read-only: an errno value; EPIPE: nobody reads any more */
-    uint64_t bytes;    /* read-only: written so far */
-    char *mark;        /* read-only: of what was written; NULL: none yet */
+    void *data;     /* the caller's */
+    int error;      /* read-only: an errno value; EPIPE: nobody reads any more */
+    uint64_t bytes; /* read-only: written so far */
+    char *mark;     /* read-only: of what was written; NULL: none yet */
 
     struct loop *loop; /* private, like the rest */
     int fd;
     struct output_chunk chunk[2];
-    int filling;       /* the other one is idle or being written */
-    size_t sent;       /* of the one being written */
+    int filling; /* the other one is idle or being written */
+    size_t sent; /* of the one being written */
     bool writing;
     struct task flush;
     struct timer again; /* for a descriptor that somebody else made non-blocking */

@@ -23,22 +23,31 @@ char *progress_time(char ret[16], uint64_t seconds)
     return ret;
 }
 
-void progress_text(char *ret, size_t size, const char *what, uint64_t done, uint64_t total,
-                   uint64_t bytes, uint64_t elapsed_ms)
+/* From 0 to 1; negative: cannot be known. */
+static double fraction(const struct progress_counts *c)
 {
-    char a[32], b[32], c[32] = "", time[16], percent[32] = "", speed[96] = "", eta[32] = "";
+    if (c->total > 0 && c->done <= c->total)
+        return (double)c->done / (double)c->total;
+    if (c->total_bytes > 0 && c->bytes <= c->total_bytes)
+        return (double)c->bytes / (double)c->total_bytes;
+    return -1;
+}
+
+void progress_text(char *ret, size_t size, const struct progress_counts *c, uint64_t elapsed_ms)
+{
+    char a[32], b[32], of[48] = "", speed[96] = "", percent[32] = "", eta[32] = "";
+    double part = fraction(c);
+    if (c->total > 0 && part >= 0)
+        snprintf(of, sizeof of, " of %s", text_number(a, c->total));
     if (elapsed_ms > 0)
-        snprintf(speed, sizeof speed, "  %s/s  %s/s", text_number(a, done * 1000 / elapsed_ms),
-                 text_bytes(b, bytes * 1000 / elapsed_ms));
-    if (total > 0 && done <= total) {
-        snprintf(percent, sizeof percent, "  %.1f%%", 100.0 * (double)done / (double)total);
-        if (done > 0)
-            snprintf(eta, sizeof eta, "  ETA %s",
-                     progress_time(time, (uint64_t)((double)(total - done) * (double)elapsed_ms /
-                                                    (double)done / 1000)));
-    }
-    snprintf(ret, size, "%s%s%s %s%s%s%s", text_number(a, done), percent[0] != '\0' ? " of " : "",
-             percent[0] != '\0' ? text_number(c, total) : "", what, percent, speed, eta);
+        snprintf(speed, sizeof speed, "  %s/s  %s/s", text_number(a, c->done * 1000 / elapsed_ms),
+                 text_bytes(b, c->bytes * 1000 / elapsed_ms));
+    if (part >= 0)
+        snprintf(percent, sizeof percent, "  %.1f%%", 100 * part);
+    if (part > 0)
+        snprintf(eta, sizeof eta, "  ETA %s",
+                 progress_time(b, (uint64_t)((1 - part) / part * (double)elapsed_ms / 1000)));
+    snprintf(ret, size, "%s%s %s%s%s%s", text_number(a, c->done), of, c->what, percent, speed, eta);
 }
 
 void progress_hide(struct progress *p)
@@ -56,7 +65,7 @@ static uint64_t elapsed_ms(const struct progress *p)
 static void draw(struct progress *p)
 {
     char text[256];
-    progress_text(text, sizeof text, p->what, p->done, p->total, p->bytes, elapsed_ms(p));
+    progress_text(text, sizeof text, &p->counts, elapsed_ms(p));
     fprintf(stderr, "\r\033[K%s", text);
     p->shown = p->ever_shown = true;
 }
@@ -77,7 +86,7 @@ void progress_init(struct progress *p, struct loop *loop, bool wanted, const str
 
 void progress_start(struct progress *p, const char *what)
 {
-    p->what = what;
+    p->counts.what = what;
     p->started_ms = loop_now_ms(p->loop);
     if (p->wanted)
         timer_start(p->loop, &p->tick, FIRST_MS);
@@ -90,6 +99,6 @@ void progress_end(struct progress *p)
     if (!p->ever_shown)
         return;
     char number[32], bytes[32];
-    fprintf(stderr, "%s %s, %s in %.1f s\n", text_number(number, p->done), p->what,
-            text_bytes(bytes, p->bytes), (double)elapsed_ms(p) / 1000);
+    fprintf(stderr, "%s %s, %s in %.1f s\n", text_number(number, p->counts.done), p->counts.what,
+            text_bytes(bytes, p->counts.bytes), (double)elapsed_ms(p) / 1000);
 }

@@ -11,11 +11,14 @@
 
 struct output;
 
+struct progress_counts {
+    const char *what;            /* "posts" */
+    uint64_t done, total;        /* of what; total 0: unknown */
+    uint64_t bytes, total_bytes; /* the same in bytes */
+};
+
 struct progress {
-    const char *what; /* "posts" */
-    uint64_t done;    /* of what, so far */
-    uint64_t total;   /* 0: unknown */
-    uint64_t bytes;   /* so far */
+    struct progress_counts counts; /* set what is known, at any time */
 
     /* private */
     bool wanted, shown, ever_shown;
@@ -39,8 +42,7 @@ void progress_end(struct progress *p);
 
 /** The text: "12,345 of 50,000 posts  24.7%  9,876/s  4.1 MiB/s  ETA 4s". What
  * cannot be known yet is left out. */
-void progress_text(char *ret, size_t size, const char *what, uint64_t done, uint64_t total,
-                   uint64_t bytes, uint64_t elapsed_ms);
+void progress_text(char *ret, size_t size, const struct progress_counts *c, uint64_t elapsed_ms);
 
 /** "4s", "2m05s", "1h02m". Returns @ret. */
 char *progress_time(char ret[16], uint64_t seconds);

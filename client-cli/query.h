@@ -23,14 +23,14 @@ struct query {
  * the same numbers, so one descriptor decodes both. */
 #define QUERY_RESPONSE (&v1__post__list_posts_response__descriptor)
 
-
 /** "/v1.post.Post/ListPostsByUserIdBidiStream" */
 const char *query_path(enum shape shape, bool by_user);
 
 /** The same without the service: "ListPostsByUserIdBidiStream". */
 const char *query_rpc(enum shape shape, bool by_user);
 
-/** Sends the query as one request. As stream_send(). */
+/** Sends the query as one request. As stream_send(), but out of memory fails
+ * the stream: EPIPE, and on_close comes. */
 int query_send(struct stream *s, const struct query *q, unsigned flags);
 
 #endif

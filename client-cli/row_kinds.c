@@ -98,5 +98,5 @@ static bool resolved_json(struct buf *b, const void *record)
            (user->found ? json_write_literal(b, "true}\n") : json_write_literal(b, "false}\n"));
 }
 
-const struct row_kind row_resolved = { resolved_columns, COUNT_OF(resolved_columns),
-                                       resolved_cells, resolved_json };
+const struct row_kind row_resolved = { resolved_columns, COUNT_OF(resolved_columns), resolved_cells,
+                                       resolved_json };

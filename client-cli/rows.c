@@ -25,8 +25,7 @@ static bool has_colours(void)
     return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0');
 }
 
-void rows_init(struct rows *r, const struct row_kind *kind, enum format format,
-               struct output *out)
+void rows_init(struct rows *r, const struct row_kind *kind, enum format format, struct output *out)
 {
     *r = (struct rows){ .kind = kind, .format = format, .out = out };
 }

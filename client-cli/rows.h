@@ -41,8 +41,7 @@ struct rows {
     bool begun;
 };
 
-void rows_init(struct rows *r, const struct row_kind *kind, enum format format,
-               struct output *out);
+void rows_init(struct rows *r, const struct row_kind *kind, enum format format, struct output *out);
 
 /** Prints @n records. The first ones that a table gets decide its widths.
  * false: out of memory. */

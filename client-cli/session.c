@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,26 +17,16 @@
 
 /* --- The end ------------------------------------------------------------------- */
 
-static void print_failure(const struct session *s)
-{
-    /* The message is the server's; whatever it holds, it is one harmless line. */
-    struct buf *line = buf_new(256);
-    if (line != NULL && text_put(line, s->failure.message, -1) >= 0)
-        fprintf(stderr, "postcli: %s: %.*s\n", status_name((int)s->failure.code), (int)line->len,
-                (const char *)line->data);
-    buf_unref(line);
-}
-
 static void say_last_words(struct session *s)
 {
     progress_end(&s->progress);
     if (s->last_words != NULL)
         s->last_words(s);
     if (s->failure.code != STATUS_OK && !s->stopping)
-        print_failure(s);
+        session_say(s, "%s: %s", status_name((int)s->failure.code), s->failure.message);
     bool unfinished = s->code == EXIT_INTERRUPTED || s->failure.code != STATUS_OK;
     if (s->resumable && unfinished && s->out.mark != NULL)
-        fprintf(stderr, "postcli: resume with %s\n", s->out.mark);
+        session_say(s, "resume with %s", s->out.mark);
     fflush(stderr);
 }
 
@@ -127,18 +118,35 @@ static void on_output_write(struct output *o)
 
 /* --- Help for commands --------------------------------------------------------------- */
 
+__attribute__((format(printf, 3, 0))) static void print_line(struct session *s, const char *prefix,
+                                                             const char *format, va_list args)
+{
+    char *text;
+    if (vasprintf(&text, format, args) < 0)
+        return;
+    /* Part of it may come from a server or a file: one harmless line, always. */
+    struct buf *line = buf_new(256);
+    progress_hide(&s->progress);
+    if (line != NULL && text_put(line, text, -1) >= 0)
+        fprintf(stderr, "%s%.*s\n", prefix, (int)line->len, (const char *)line->data);
+    buf_unref(line);
+    free(text);
+}
+
 void session_say(struct session *s, const char *format, ...)
 {
-    progress_hide(&s->progress);
-    char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    print_line(s, "postcli: ", format, args);
     va_end(args);
-    struct buf *line = buf_new(256);
-    if (line != NULL && text_put(line, text, -1) >= 0)
-        fprintf(stderr, "postcli: %.*s\n", (int)line->len, (const char *)line->data);
-    buf_unref(line);
+}
+
+void session_note(struct session *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_line(s, "", format, args);
+    va_end(args);
 }
 
 static uint64_t deadline_left_ms(const struct session *s)

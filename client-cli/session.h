@@ -29,8 +29,8 @@ struct session {
     struct channel *post, *user; /* to the two targets; they connect when used */
     struct output out;           /* standard output */
     struct progress progress;
-    bool stopping;               /* read-only: everything that is open is to end */
-    void *command;               /* the command's own */
+    bool stopping; /* read-only: everything that is open is to end */
+    void *command; /* the command's own */
 
     /** Begins the command. */
     void (*start)(struct session *s);
@@ -43,10 +43,10 @@ struct session {
     /** Prints the mark of what was written after a failure or Ctrl-C. */
     bool resumable;
 
-    struct status failure;       /* private, like the rest */
+    struct status failure; /* private, like the rest */
     int code;
     bool ending;
-    bool detached;               /* a thread is inside a read or write that may never return */
+    bool detached; /* a thread is inside a read or write that may never return */
     unsigned reads;
     uint64_t started_ms;
     struct task begin;
@@ -71,6 +71,9 @@ void session_stop(struct session *s, enum exit_code code);
 
 /** Prints a line on standard error: "postcli: ..." */
 __attribute__((format(printf, 2, 3))) void session_say(struct session *s, const char *format, ...);
+
+/** Prints a line on standard error as it is. */
+__attribute__((format(printf, 2, 3))) void session_note(struct session *s, const char *format, ...);
 
 /** Opens a call, with what is left of --deadline.
  * Returns its stream, or NULL and *ret_status tells why. */

@@ -16,10 +16,10 @@
 struct stream_list {
     struct listing listing;
     struct session *session;
-    struct stream *call;    /* NULL: waiting to try again */
-    bool wants_room;        /* a read is due when the output has room */
-    bool last;              /* the message that ends the answer was here */
-    bool resuming;          /* the call goes on after a broken one */
+    struct stream *call; /* NULL: waiting to try again */
+    bool wants_room;     /* a read is due when the output has room */
+    bool last;           /* the message that ends the answer was here */
+    bool resuming;       /* the call goes on after a broken one */
     unsigned resumed;
     struct backoff backoff;
     struct timer wait;
@@ -105,9 +105,7 @@ static void open_call(struct stream_list *l)
         return;
     }
     struct query q = listing_query(&l->listing, user, s->options->page_size);
-    if (query_send(l->call, &q, STREAM_LAST) != 0)
-        stream_fail(l->call, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-    else
+    if (query_send(l->call, &q, STREAM_LAST) == 0)
         read_next(l);
 }
 
@@ -176,7 +174,8 @@ static const struct option_row rows[] = {
 static const struct option_program program = {
     .name = "postcli",
     .usage = "stream-list [OPTION]...",
-    .summary = "Lists posts as they come, by ListPostsServerStream or ListPostsByUserIdServerStream.",
+    .summary =
+        "Lists posts as they come, by ListPostsServerStream or ListPostsByUserIdServerStream.",
     .rows = rows,
     .nrows = COUNT_OF(rows),
 };
@@ -190,8 +189,12 @@ int stream_list_command(int argc, char **argv)
         return usage_error("stream-list", "takes no argument", argv[first]);
     struct stream_list l = { 0 };
     struct session session = {
-        .command = &l,       .start = start,           .on_stop = on_stop,
-        .on_room = on_room,  .last_words = last_words, .resumable = true,
+        .command = &l,
+        .start = start,
+        .on_stop = on_stop,
+        .on_room = on_room,
+        .last_words = last_words,
+        .resumable = true,
     };
     code = session_run(&session, &common);
     listing_close(&l.listing);

@@ -12,9 +12,9 @@ struct buf;
 
 struct table_column {
     const char *heading;
-    int least; /* columns it gets at least, whatever the first rows hold */
-    int most;  /* it starts with no more than that; 0: any width */
-    int share; /* how many parts of the space that is left over it takes */
+    int least;  /* columns it gets at least, whatever the first rows hold */
+    int most;   /* it starts with no more than that; 0: any width */
+    int share;  /* how many parts of the space that is left over it takes */
     bool right; /* numbers */
 };
 

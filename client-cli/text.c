@@ -19,7 +19,7 @@ void text_init(void)
 /* One printed piece of a text: a character or the escape that stands for it. */
 struct piece {
     const char *text;
-    size_t len;    /* bytes */
+    size_t len; /* bytes */
     int columns;
     char escape[16];
 };
