@@ -145,7 +145,7 @@ Test(import, reads_no_more_than_the_writer_takes)
 {
     MDB_txn *txn = hold_writer(w.service.store);
     struct fake_stream *f = user_call(&w, "ImportUsers");
-    char ids[20][8];
+    char ids[20][16];
     for (int i = 0; i < 20; i++) {
         snprintf(ids[i], sizeof ids[i], "%d", i);
         user_push(f, ids[i], "x");
@@ -187,7 +187,7 @@ Test(import, a_full_disk_ends_the_call)
     user_import(&w, "0", "before");
     rlim_t before = limit_file(1 << 16);
     struct fake_stream *f = user_call(&w, "ImportUsers");
-    char name[1001], ids[400][8];
+    char name[1001], ids[400][16];
     memset(name, 'n', 1000);
     name[1000] = '\0';
     for (int i = 0; i < 400; i++) {

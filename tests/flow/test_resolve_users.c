@@ -124,7 +124,7 @@ Test(resolve_users, the_last_word_is_the_newest)
 {
     fake_stream_window(f, false);
     for (int i = 0; i < 10; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "name %d", i);
         user_import(&w, "1", name);
         if (i % 3 == 0)
