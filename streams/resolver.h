@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "runtime/bytes.h"
+#include "runtime/ring.h"
 #include "runtime/status.h"
 
 struct loop;
@@ -59,7 +60,8 @@ void resolver_close(struct resolver *resolver, void (*closed)(void *arg), void *
 
 /** The name for @user_id, held until name_release(): asked for if it is not
  * known, and never twice at once. Ids wanted in one turn of the loop go out in
- * one request. NULL: out of memory. */
+ * one request. What cannot be an id (empty, over 256 bytes, with a NUL in it)
+ * is MISSING without asking. NULL: out of memory. */
 struct name *resolver_want(struct resolver *resolver, struct bytes user_id);
 void name_release(struct name *name); /* NULL is fine */
 
@@ -83,8 +85,8 @@ struct name_wait {
     void (*failed)(struct name_wait *wait, const struct status *status);
     struct name *name; /* private, as all below; NULL: not waiting */
     uint64_t deadline_ms;
-    struct name_wait *next, *prev;    /* on the name */
-    struct name_wait *later, *sooner; /* on the resolver, by deadline */
+    struct ring with_name; /* those who wait for the same name */
+    struct ring with_all;  /* all of the resolver, by deadline */
 };
 
 /** Waits for a name that is not known; exactly one of the callbacks follows,

@@ -396,6 +396,7 @@ void loop_free(struct loop *l)
         free(p);
     }
     close_queue(l);
+    uv_run(&l->uv, UV_RUN_NOWAIT); /* handles that are closing */
     int rv = uv_loop_close(&l->uv);
     assert(rv == 0); /* somebody left a handle open */
     (void)rv;

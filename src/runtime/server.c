@@ -37,6 +37,7 @@ struct server {
     size_t nlanes;
     struct server_options options;
 
+    bool stopped; /* or never began to listen */
     struct op shut_down;
     struct timer drain_timer;
     void (*done)(struct server *server, void *arg);
@@ -341,6 +342,7 @@ static void on_shut_down(struct op *op, bool ok)
 {
     struct server *server = container_of(op, struct server, shut_down);
     (void)ok;
+    server->stopped = true;
     timer_stop(&server->drain_timer);
     server->done(server, server->done_arg);
 }
@@ -450,12 +452,33 @@ void server_start(struct server *server)
                 arm(&server->lanes[i], m);
 }
 
+static void on_unserved_shut_down(struct op *op, bool ok)
+{
+    struct server *server = container_of(op, struct server, shut_down);
+    (void)ok;
+    loop_stop(server->lanes[0].loop);
+}
+
+/* gRPC wants a server that listens to be shut down before it goes, even if it
+ * was never started. */
+static void shut_down_unserved(struct server *server)
+{
+    struct loop *first = server->lanes[0].loop;
+    server->shut_down.done = on_unserved_shut_down;
+    loop_expect(first);
+    grpc_server_shutdown_and_notify(server->grpc, loop_queue(first), &server->shut_down);
+    loop_run(first);
+}
+
 void server_free(struct server *server)
 {
     if (server == NULL)
         return;
-    if (server->grpc != NULL)
+    if (server->grpc != NULL) {
+        if (!server->stopped)
+            shut_down_unserved(server);
         grpc_server_destroy(server->grpc);
+    }
     free(server->registered);
     free(server->lanes);
     free(server);

@@ -50,7 +50,8 @@ void server_start(struct server *server);
 void server_drain(struct server *server, uint64_t timeout_ms,
                   void (*done)(struct server *server, void *arg), void *arg);
 
-/** Frees a server that never started, or has drained. NULL is fine. */
+/** Frees a server that has drained; or that never started, and then the first
+ * loop is run for a moment. NULL is fine. */
 void server_free(struct server *server);
 
 /** The address of the peer, as gRPC prints it ("ipv4:127.0.0.1:40000"); free()

@@ -1,0 +1,223 @@
+/* post-server: what people wrote, listed in the four call shapes of gRPC. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "env.h"
+#include "runtime/channel.h"
+#include "runtime/container.h"
+#include "runtime/daemon.h"
+#include "runtime/loop.h"
+#include "service.h"
+#include "streams/resolver.h"
+
+#define RESOLVE_PATH "/v1.user.User/ResolveUsers"
+
+/* A User that is frozen is noticed within 15 s, and its names are forgotten. */
+#define KEEPALIVE_TIME_MS    10000
+#define KEEPALIVE_TIMEOUT_MS 5000
+
+static struct {
+    const char *db, *user_target;
+    uint64_t user_timeout_ms, wait_for_user_ms;
+    int64_t max_answer_bytes, answer_memory_bytes;
+
+    struct store *store;
+    struct listing_budget budget;
+} g = {
+    .db = "post-data",
+    .user_target = "localhost:9000",
+    .user_timeout_ms = 5000,
+    .max_answer_bytes = 4 << 20,
+    .answer_memory_bytes = 256 << 20,
+};
+
+static const struct option_row rows[] = {
+    { "db", OPTION_TEXT, &g.db, "DIR", "folder of the posts; made if it is missing", 0, 0, NULL },
+    { "user-target", OPTION_TEXT, &g.user_target, "TARGET",
+      "the User service: host:port, ipv4:, ipv6:, dns: or unix:", 0, 0, NULL },
+    { "user-timeout", OPTION_DURATION, &g.user_timeout_ms, "DURATION",
+      "a listing waits so long for a name, and then fails with UNAVAILABLE", 0, 0, NULL },
+    { "wait-for-user", OPTION_DURATION, &g.wait_for_user_ms, "DURATION",
+      "do not serve before User answers, and exit if it does not within this; 0: do not wait", 0, 0,
+      NULL },
+    { "max-answer-bytes", OPTION_INT, &g.max_answer_bytes, "N",
+      "most bytes of one unary or client-streaming answer", 1024, INT32_MAX, NULL },
+    { "answer-memory", OPTION_INT, &g.answer_memory_bytes, "N",
+      "most bytes of all such answers together", 1024, INT64_MAX, NULL },
+};
+
+/* --- One loop's things --------------------------------------------------------------- */
+
+struct loop_things {
+    struct post_env env; /* first: what loop_env() points to */
+    struct loop *loop;
+    struct channel *channel; /* each loop has its own connection to User */
+    void (*stopped)(struct loop *loop);
+};
+
+static int dial_user(void *arg, struct loop *loop, const struct stream_handler *handler, void *data,
+                     struct stream **ret)
+{
+    struct loop_things *t = arg;
+    return channel_open(t->channel, loop, RESOLVE_PATH, handler, data, NULL, ret);
+}
+
+static int make_resolver(struct loop_things *t)
+{
+    const struct channel_options channel = {
+        .keepalive_time_ms = KEEPALIVE_TIME_MS,
+        .keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS,
+        .own_connection = true,
+    };
+    const struct resolver_options resolver = { .timeout_ms = g.user_timeout_ms };
+    int rv = channel_new(&t->channel, g.user_target, &channel);
+    if (rv == 0)
+        rv = resolver_new(&t->env.listing.resolver, t->loop, dial_user, t, &resolver);
+    return rv;
+}
+
+static void free_loop(struct loop *loop)
+{
+    struct loop_things *t = loop_env(loop);
+    channel_free(t->channel);
+    reader_free(t->env.listing.reader);
+    loop_set_env(loop, NULL);
+    free(t);
+}
+
+static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
+{
+    struct loop_things *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
+    t->loop = loop;
+    t->env.store = g.store;
+    t->env.listing.store_id = store_id(g.store);
+    t->env.listing.answer_max_bytes = (size_t)g.max_answer_bytes;
+    t->env.listing.budget = &g.budget;
+    loop_set_env(loop, t);
+    if (reader_new(&t->env.listing.reader, g.store, error) != 0) {
+        free_loop(loop);
+        return false;
+    }
+    const int rv = make_resolver(t);
+    if (rv != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "cannot open a channel to %s: %s", g.user_target,
+                 strerror(rv));
+        free_loop(loop);
+        return false;
+    }
+    return true;
+}
+
+static void on_resolver_closed(void *arg)
+{
+    struct loop_things *t = arg;
+    t->stopped(t->loop);
+}
+
+static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
+{
+    struct loop_things *t = loop_env(loop);
+    t->stopped = stopped;
+    resolver_close(t->env.listing.resolver, on_resolver_closed, t);
+}
+
+/* --- --wait-for-user: any answer of User will do ------------------------------------------- */
+
+struct wait_for_user {
+    struct name_wait wait; /* first */
+    struct timer timer;
+    struct loop *loop;
+    struct name *name;
+    bool answered;
+    struct status why;
+};
+
+static void on_answered(struct name_wait *wait)
+{
+    struct wait_for_user *w = container_of(wait, struct wait_for_user, wait);
+    w->answered = true;
+    timer_stop(&w->timer);
+    loop_stop(w->loop);
+}
+
+/* --user-timeout is over, but not ours: wait again. */
+static void on_not_yet(struct name_wait *wait, const struct status *status)
+{
+    struct wait_for_user *w = container_of(wait, struct wait_for_user, wait);
+    w->why = *status;
+    name_wait_start(w->name, wait);
+}
+
+static void on_waited_enough(struct timer *timer)
+{
+    struct wait_for_user *w = container_of(timer, struct wait_for_user, timer);
+    name_wait_stop(&w->wait);
+    loop_stop(w->loop);
+}
+
+static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
+{
+    struct loop_things *t = loop_env(loop);
+    struct wait_for_user w = {
+        .wait = { .known = on_answered, .failed = on_not_yet },
+        .timer = { .fired = on_waited_enough },
+        .loop = loop,
+        .why = status_of(STATUS_UNAVAILABLE, "no answer yet"),
+    };
+    if (g.wait_for_user_ms == 0)
+        return true;
+    w.name = resolver_want(t->env.listing.resolver, bytes_of_text("?"));
+    if (w.name == NULL || timer_start(loop, &w.timer, g.wait_for_user_ms) != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
+    name_wait_start(w.name, &w.wait);
+    loop_run(loop);
+    name_release(w.name);
+    if (!w.answered)
+        snprintf(error, DAEMON_ERROR_MAX, "no User at %s within %llu ms: %s", g.user_target,
+                 (unsigned long long)g.wait_for_user_ms, w.why.message);
+    return w.answered;
+}
+
+/* --- The program -------------------------------------------------------------------------------
+ */
+
+static bool open_store(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
+{
+    (void)loops;
+    (void)nloops;
+    g.budget.max = (size_t)g.answer_memory_bytes;
+    return store_open(&g.store, g.db, "posts", error) == 0;
+}
+
+static void close_store(void)
+{
+    store_close(g.store);
+}
+
+int main(int argc, char **argv)
+{
+    const struct daemon_program program = {
+        .name = "post-server",
+        .summary = "Serves posts: listings in the four call shapes of gRPC, and imports.",
+        .listen = "127.0.0.1:9001",
+        .rows = rows,
+        .nrows = sizeof rows / sizeof rows[0],
+        .methods = post_methods,
+        .nmethods = post_nmethods,
+        .open = open_store,
+        .start_loop = start_loop,
+        .ready = wait_for_user,
+        .stop_loop = stop_loop,
+        .free_loop = free_loop,
+        .close = close_store,
+    };
+    return daemon_main(&program, argc, argv);
+}

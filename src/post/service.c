@@ -1,0 +1,70 @@
+#include "service.h"
+
+#include "streams/listing.h"
+#include "v1/post/post.pb-c.h"
+
+#define FIELD_TAGS 5 /* of PostMessage */
+
+/* --- The two listings, as the pipeline sees them ------------------------------------ */
+
+static void decode_list_posts(const ProtobufCMessage *message, struct listing_request *ret)
+{
+    const V1__Post__ListPostsRequest *m = (const V1__Post__ListPostsRequest *)message;
+    ret->page_size = m->page_size;
+    ret->limit = m->limit;
+    ret->page_token = bytes_of_text(m->page_token);
+    ret->tag = bytes_of_text(m->tag);
+}
+
+static void decode_list_posts_by_user_id(const ProtobufCMessage *message,
+                                         struct listing_request *ret)
+{
+    const V1__Post__ListPostsByUserIdRequest *m =
+        (const V1__Post__ListPostsByUserIdRequest *)message;
+    ret->user_id = bytes_of_text(m->user_id);
+    ret->page_size = m->page_size;
+    ret->limit = m->limit;
+    ret->page_token = bytes_of_text(m->page_token);
+    ret->tag = bytes_of_text(m->tag);
+}
+
+static const struct listing_kind all_posts = {
+    .name = "ListPosts",
+    .authors = true,
+    .tag_field = FIELD_TAGS,
+    .decode = decode_list_posts,
+};
+
+static const struct listing_kind user_posts = {
+    .name = "ListPostsByUserId",
+    .by_user = true,
+    .authors = true,
+    .tag_field = FIELD_TAGS,
+    .decode = decode_list_posts_by_user_id,
+};
+
+static const struct stream_handler all_handler =
+    LISTING_HANDLER(v1__post__list_posts_request__descriptor);
+static const struct stream_handler user_handler =
+    LISTING_HANDLER(v1__post__list_posts_by_user_id_request__descriptor);
+
+/* --- The table -------------------------------------------------------------------------- */
+
+const struct method post_methods[] = {
+    { "/v1.post.Post/ListPosts", ONE, ONE, &all_handler, &all_posts },
+    { "/v1.post.Post/ListPostsServerStream", ONE, MANY, &all_handler, &all_posts },
+    { "/v1.post.Post/ListPostsClientStream", MANY, ONE, &all_handler, &all_posts },
+    { "/v1.post.Post/ListPostsBidiStream", MANY, MANY, &all_handler, &all_posts },
+
+    { "/v1.post.Post/ListPostsByUserId", ONE, ONE, &user_handler, &user_posts },
+    { "/v1.post.Post/ListPostsByUserIdServerStream", ONE, MANY, &user_handler, &user_posts },
+    { "/v1.post.Post/ListPostsByUserIdClientStream", MANY, ONE, &user_handler, &user_posts },
+    { "/v1.post.Post/ListPostsByUserIdBidiStream", MANY, MANY, &user_handler, &user_posts },
+
+    { "/v1.post.Post/ImportPosts", MANY, ONE, &import_posts_handler, &import_posts_row },
+
+    /* The first edition's package. */
+    { "/post.Post/ListPosts", ONE, ONE, &all_handler, &all_posts },
+    { "/post.Post/ListPostsByUserId", ONE, ONE, &user_handler, &user_posts },
+};
+const size_t post_nmethods = sizeof post_methods / sizeof *post_methods;

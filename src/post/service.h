@@ -1,0 +1,17 @@
+/* The Post service: its methods, and where each is done. */
+#ifndef POST_SERVICE_H
+#define POST_SERVICE_H
+
+#include <stddef.h>
+
+#include "runtime/server.h"
+#include "streams/import.h"
+
+/** For server_new(). Every loop has a post_env. */
+extern const struct method post_methods[];
+extern const size_t post_nmethods;
+
+extern const struct stream_handler import_posts_handler; /* import.c */
+extern const struct import_row import_posts_row;
+
+#endif

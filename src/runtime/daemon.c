@@ -1,0 +1,272 @@
+#include "daemon.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "log.h"
+#include "loop.h"
+
+#define MAX_LOOPS 64
+#define MAX_ROWS  32
+#define MAX_LINE  1024
+
+struct config {
+    struct option_list listen;
+    int64_t loops;
+    int log_level, log_format;
+    uint64_t drain_timeout_ms, write_timeout_ms;
+};
+
+struct daemon {
+    const struct daemon_program *program;
+    struct config config;
+    struct loop *loops[MAX_LOOPS];
+    pthread_t threads[MAX_LOOPS]; /* the first loop runs on the main thread */
+    size_t nloops, nstarted, nthreads;
+    struct server *server;
+    uv_signal_t sigterm, sigint;
+    bool stopping;
+};
+
+/* --- Options ------------------------------------------------------------------------ */
+
+static enum option_result read_options(struct daemon *d, int argc, char **argv)
+{
+    struct config *c = &d->config;
+    const struct daemon_program *p = d->program;
+    const struct option_row common[] = {
+        { "listen", OPTION_LIST, &c->listen, "ADDR:PORT",
+          "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated", 0, 0, NULL },
+        { "loops", OPTION_INT, &c->loops, "N", "threads that serve", 1, MAX_LOOPS, NULL },
+        { "drain-timeout", OPTION_DURATION, &c->drain_timeout_ms, "DURATION",
+          "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
+        { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
+          "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
+        { "log-level", OPTION_CHOICE, &c->log_level, "LEVEL", "least important lines to log", 0, 0,
+          "debug|info|warn|error" },
+        { "log-format", OPTION_CHOICE, &c->log_format, "FORMAT", "of log lines", 0, 0,
+          "text|json" },
+    };
+    const size_t ncommon = sizeof common / sizeof common[0];
+    struct option_row rows[MAX_ROWS];
+    memcpy(rows, p->rows, p->nrows * sizeof rows[0]);
+    memcpy(rows + p->nrows, common, sizeof common);
+    const struct option_program options = {
+        .name = p->name,
+        .usage = "[OPTION]...",
+        .summary = p->summary,
+        .rows = rows,
+        .nrows = p->nrows + ncommon,
+    };
+    int first;
+    const enum option_result result = options_parse(&options, argc, argv, &first);
+    if (result == OPTIONS_OK && first < argc) {
+        fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
+        return OPTIONS_BAD;
+    }
+    if (c->listen.n == 0)
+        c->listen = (struct option_list){ { p->listen }, 1 };
+    return result;
+}
+
+/* --- Stopping ------------------------------------------------------------------------ */
+
+static void on_stop_loop(struct loop *loop, void *arg)
+{
+    struct daemon *d = arg;
+    d->program->stop_loop(loop, loop_stop);
+}
+
+static void on_drained(struct server *server, void *arg)
+{
+    struct daemon *d = arg;
+    (void)server;
+    uv_close((uv_handle_t *)&d->sigterm, NULL);
+    uv_close((uv_handle_t *)&d->sigint, NULL);
+    for (size_t i = 0; i < d->nloops; i++)
+        if (loop_post(d->loops[i], on_stop_loop, d) != 0)
+            abort(); /* out of memory for a few bytes, and no way to stop */
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+    if (d->stopping) {
+        log_warn("%s again: not waiting for calls", strsignal(number));
+        _exit(1);
+    }
+    d->stopping = true;
+    log_info("%s: stopping, at most %llu ms for answers in progress", strsignal(number),
+             (unsigned long long)d->config.drain_timeout_ms);
+    server_drain(d->server, d->config.drain_timeout_ms, on_drained, d);
+}
+
+static void watch_signals(struct daemon *d)
+{
+    uv_loop_t *uv = loop_uv(d->loops[0]);
+    uv_signal_init(uv, &d->sigterm);
+    uv_signal_init(uv, &d->sigint);
+    d->sigterm.data = d->sigint.data = d;
+    uv_signal_start(&d->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&d->sigint, on_signal, SIGINT);
+}
+
+/* --- Starting -------------------------------------------------------------------------- */
+
+static bool make_loops(struct daemon *d, char *error)
+{
+    while (d->nloops < (size_t)d->config.loops) {
+        const int rv = loop_new(&d->loops[d->nloops]);
+        if (rv != 0) {
+            snprintf(error, DAEMON_ERROR_MAX, "cannot make a loop: %s", strerror(rv));
+            return false;
+        }
+        d->nloops++;
+    }
+    return true;
+}
+
+static bool start_loops(struct daemon *d, char *error)
+{
+    while (d->nstarted < d->nloops && d->program->start_loop(d->loops[d->nstarted], error))
+        d->nstarted++;
+    return d->nstarted == d->nloops;
+}
+
+/* Port 0 becomes the port that it is. */
+static void put_address(char *line, const char *address, int port)
+{
+    const char *colon = strrchr(address, ':');
+    const size_t n = strlen(line);
+    const char *comma = n == 0 ? "" : " and ";
+    if (strncmp(address, "unix", 4) == 0 || colon == NULL)
+        snprintf(line + n, MAX_LINE - n, "%s%s", comma, address);
+    else
+        snprintf(line + n, MAX_LINE - n, "%s%.*s:%d", comma, (int)(colon - address), address, port);
+}
+
+static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
+{
+    for (size_t i = 0; i < d->config.listen.n; i++) {
+        const char *address = d->config.listen.item[i];
+        const int port = server_listen(d->server, address);
+        if (port == 0) {
+            snprintf(error, DAEMON_ERROR_MAX,
+                     "cannot listen on %s: the address is in use or not one of this machine's; "
+                     "choose another with --listen",
+                     address);
+            return false;
+        }
+        put_address(line, address, port);
+    }
+    return true;
+}
+
+static void *run_loop(void *loop)
+{
+    loop_run(loop);
+    return NULL;
+}
+
+static bool serve(struct daemon *d, const char *line, char *error)
+{
+    if (d->program->ready != NULL && !d->program->ready(d->loops[0], error))
+        return false;
+    watch_signals(d);
+    server_start(d->server);
+    while (++d->nthreads < d->nloops) {
+        struct loop *loop = d->loops[d->nthreads];
+        const int rv = pthread_create(&d->threads[d->nthreads], NULL, run_loop, loop);
+        if (rv != 0) { /* calls wait on its queue already */
+            fprintf(stderr, "%s: cannot start a thread: %s\n", d->program->name, strerror(rv));
+            _exit(1);
+        }
+    }
+    printf("%s: serving on %s (%zu %s)\n", d->program->name, line, d->nloops,
+           d->nloops == 1 ? "loop" : "loops");
+    fflush(stdout);
+    loop_run(d->loops[0]);
+    for (size_t i = 1; i < d->nloops; i++)
+        pthread_join(d->threads[i], NULL);
+    return true;
+}
+
+static bool make_server(struct daemon *d, char *error)
+{
+    const struct server_options options = { .write_timeout_ms = d->config.write_timeout_ms };
+    const int rv = server_new(&d->server, d->loops, d->nloops, d->program->methods,
+                              d->program->nmethods, &options);
+    if (rv != 0)
+        snprintf(error, DAEMON_ERROR_MAX, "cannot make the server: %s", strerror(rv));
+    return rv == 0;
+}
+
+/* What start_loop began is ended on the loop, so one that never ran must run
+ * for the time that takes. */
+static void stop_unserved(struct daemon *d)
+{
+    for (size_t i = 0; i < d->nstarted; i++)
+        if (loop_post(d->loops[i], on_stop_loop, d) == 0)
+            loop_run(d->loops[i]);
+}
+
+static bool run_opened(struct daemon *d, char *error)
+{
+    char line[MAX_LINE] = "";
+    const bool served = start_loops(d, error) && make_server(d, error) &&
+                        listen_all(d, line, error) && serve(d, line, error);
+    if (!served)
+        stop_unserved(d);
+    server_free(d->server);
+    for (size_t i = 0; i < d->nstarted; i++)
+        d->program->free_loop(d->loops[i]);
+    return served;
+}
+
+static bool run(struct daemon *d, char *error)
+{
+    bool served = false;
+    if (make_loops(d, error) && d->program->open(d->loops, d->nloops, error)) {
+        served = run_opened(d, error);
+        d->program->close();
+    }
+    for (size_t i = 0; i < d->nloops; i++)
+        loop_free(d->loops[i]);
+    return served;
+}
+
+int daemon_main(const struct daemon_program *program, int argc, char **argv)
+{
+    static struct daemon d;
+    char error[DAEMON_ERROR_MAX] = "";
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    d.program = program;
+    d.config = (struct config){
+        .loops = cores < 1           ? 1
+                 : cores > MAX_LOOPS ? MAX_LOOPS
+                                     : cores,
+        .log_level = LOG_INFO,
+        .drain_timeout_ms = 10000,
+        .write_timeout_ms = 300000,
+    };
+    switch (read_options(&d, argc, argv)) {
+    case OPTIONS_HELP:
+        return 0;
+    case OPTIONS_BAD:
+        return 2;
+    default:
+        break;
+    }
+    log_init(program->name, (enum log_level)d.config.log_level,
+             (enum log_format)d.config.log_format);
+    signal(SIGPIPE, SIG_IGN);
+    const bool served = run(&d, error);
+    if (!served)
+        fprintf(stderr, "%s: %s\n", program->name, error);
+    return served ? 0 : 1;
+}

@@ -1,0 +1,49 @@
+/* What every server program does: read its options, open what it needs, run
+ * its loops, say that it serves, and stop cleanly on SIGTERM or SIGINT.
+ *
+ *   options -> open -> start_loop, for each loop -> listen -> ready -> serve
+ *   signal -> drain -> stop_loop, for each, on its thread -> free_loop -> close
+ *
+ * A second signal ends the process at once.
+ * Exit status: 0 stopped, 1 could not start (the reason on standard error),
+ * 2 bad usage. */
+#ifndef RUNTIME_DAEMON_H
+#define RUNTIME_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "options.h"
+#include "server.h"
+
+#define DAEMON_ERROR_MAX 512
+
+struct loop;
+
+struct daemon_program {
+    const char *name;
+    const char *summary;
+    const char *listen;            /* default address */
+    const struct option_row *rows; /* the program's own options */
+    size_t nrows;
+    const struct method *methods;
+    size_t nmethods;
+
+    /* Functions that return false say why in @error, in one line; what they
+     * began is cleaned up by themselves. All on the main thread, before the
+     * loops run or after, but for stop_loop. */
+    bool (*open)(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX]);
+    bool (*start_loop)(struct loop *loop, char error[DAEMON_ERROR_MAX]);
+    /* The last thing before serving; @first may be run. May be NULL. */
+    bool (*ready)(struct loop *first, char error[DAEMON_ERROR_MAX]);
+    /* Ends what start_loop began and calls stopped(loop) then, at once or
+     * later. On the loop's thread; no call is open any more. */
+    void (*stop_loop)(struct loop *loop, void (*stopped)(struct loop *loop));
+    void (*free_loop)(struct loop *loop);
+    void (*close)(void);
+};
+
+/** The whole of main(). */
+int daemon_main(const struct daemon_program *program, int argc, char **argv);
+
+#endif

@@ -1,0 +1,153 @@
+#include "answer.h"
+
+#include <stdlib.h>
+
+#include "wire.h"
+
+/* Fields of the responses: proto/v1/post/post.proto. */
+enum {
+    FIELD_RECORDS = 1,
+    FIELD_TOKEN = 2,
+    FIELD_REQUEST_INDEX = 3,
+    FIELD_UNRESOLVED = 4,
+    FIELD_ERRORS = 5,
+    FIELD_LAST = 6,
+    FIELD_TOTAL_SIZE = 7,
+
+    FIELD_AUTHOR = 2, /* of a record */
+
+    FIELD_ERROR_INDEX = 1, /* of a RequestError */
+    FIELD_ERROR_CODE = 2,
+    FIELD_ERROR_MESSAGE = 3,
+};
+
+/* Key and varint, for each of the fields of a trailer but the token. */
+#define TRAILER_BYTES (3 * (1 + WIRE_VARINT_MAX))
+
+void chunk_clear(struct chunk *c)
+{
+    buf_unref(c->buf);
+    free(c->parts);
+    *c = (struct chunk){ 0 };
+}
+
+static uint8_t *reserve(struct buf **b, size_t expect_bytes, size_t n)
+{
+    if (*b == NULL)
+        *b = buf_new(n > expect_bytes ? n : expect_bytes);
+    return *b == NULL ? NULL : buf_reserve(*b, n);
+}
+
+static void advance(struct buf *b, const uint8_t *to)
+{
+    b->len = (size_t)(to - b->data);
+}
+
+bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, struct bytes author)
+{
+    const size_t len = record.len + (author.len > 0 ? wire_bytes_size(author.len) : 0);
+    uint8_t *to = reserve(&c->buf, c->expect_bytes, wire_bytes_size(len));
+    if (to == NULL)
+        return false;
+    to = wire_put_key(to, FIELD_RECORDS, WIRE_BYTES);
+    to = wire_put_varint(to, len);
+    memcpy(to, record.data, record.len);
+    to += record.len;
+    if (author.len > 0)
+        to = wire_put_bytes(to, FIELD_AUTHOR, author);
+    advance(c->buf, to);
+    d->records++;
+    return true;
+}
+
+bool draft_put_unresolved(struct draft *d, struct bytes user_id)
+{
+    uint8_t *to = reserve(&d->extra, 0, wire_bytes_size(user_id.len));
+    if (to == NULL)
+        return false;
+    advance(d->extra, wire_put_bytes(to, FIELD_UNRESOLVED, user_id));
+    return true;
+}
+
+bool draft_put_error(struct draft *d, int32_t request_index, const struct status *status)
+{
+    const struct bytes text = bytes_of_text(status->message);
+    const uint64_t index = (uint64_t)request_index, code = (uint64_t)status->code;
+    const size_t len =
+        1 + wire_varint_size(index) + 1 + wire_varint_size(code) + wire_bytes_size(text.len);
+    uint8_t *to = reserve(&d->extra, 0, wire_bytes_size(len));
+    if (to == NULL)
+        return false;
+    to = wire_put_key(to, FIELD_ERRORS, WIRE_BYTES);
+    to = wire_put_varint(to, len);
+    to = wire_put_key(to, FIELD_ERROR_INDEX, WIRE_VARINT);
+    to = wire_put_varint(to, index);
+    to = wire_put_key(to, FIELD_ERROR_CODE, WIRE_VARINT);
+    to = wire_put_varint(to, code);
+    advance(d->extra, wire_put_bytes(to, FIELD_ERROR_MESSAGE, text));
+    return true;
+}
+
+static uint8_t *put_number(uint8_t *to, unsigned field, uint64_t value)
+{
+    if (value == 0) /* proto3: a default is not sent */
+        return to;
+    to = wire_put_key(to, field, WIRE_VARINT);
+    return wire_put_varint(to, value);
+}
+
+static uint8_t *put_trailer(uint8_t *to, const struct trailer *t)
+{
+    if (t->token.len > 0)
+        to = wire_put_bytes(to, FIELD_TOKEN, t->token);
+    if (t->plain)
+        return to;
+    to = put_number(to, FIELD_REQUEST_INDEX, (uint64_t)t->request_index);
+    to = put_number(to, FIELD_LAST, t->last);
+    return put_number(to, FIELD_TOTAL_SIZE, t->total_size);
+}
+
+static bool add_part(struct chunk *c, size_t from, size_t len)
+{
+    if (c->nparts == c->parts_cap) {
+        const size_t cap = c->parts_cap == 0 ? 4 : c->parts_cap * 2;
+        struct part *parts = realloc(c->parts, cap * sizeof *parts);
+        if (parts == NULL)
+            return false;
+        c->parts = parts;
+        c->parts_cap = cap;
+    }
+    c->parts[c->nparts++] = (struct part){ from, len };
+    return true;
+}
+
+bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
+{
+    const struct bytes extra = d->extra == NULL ? bytes_of("", 0) : buf_bytes(d->extra);
+    uint8_t *to = reserve(&c->buf, c->expect_bytes,
+                          extra.len + wire_bytes_size(t->token.len) + TRAILER_BYTES);
+    if (to == NULL)
+        return false;
+    if (extra.len > 0)
+        memcpy(to, extra.data, extra.len);
+    advance(c->buf, put_trailer(to + extra.len, t));
+    if (!add_part(c, d->from, c->buf->len - d->from))
+        return false;
+    d->from = c->buf->len;
+    d->records = 0;
+    if (d->extra != NULL)
+        d->extra->len = 0;
+    return true;
+}
+
+size_t draft_bytes(const struct draft *d, const struct chunk *c)
+{
+    const size_t records = c->buf == NULL ? 0 : c->buf->len - d->from;
+    return records + (d->extra == NULL ? 0 : d->extra->len);
+}
+
+void draft_clear(struct draft *d)
+{
+    buf_unref(d->extra);
+    *d = (struct draft){ 0 };
+}

@@ -1,0 +1,73 @@
+/* Building response messages in a buffer: records, and the fields after them.
+ *
+ * A chunk is a buffer with whole messages in it, back to back, each of which
+ * is sent as a part of the buffer. */
+#ifndef STREAMS_ANSWER_H
+#define STREAMS_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/buf.h"
+#include "runtime/bytes.h"
+#include "runtime/status.h"
+
+struct part {
+    size_t from, len;
+};
+
+struct chunk {
+    struct buf *buf;     /* NULL: nothing was put yet */
+    size_t expect_bytes; /* what buf is made for; it grows beyond */
+    struct part *parts;  /* whole messages */
+    size_t nparts, parts_cap;
+    size_t handed; /* parts given to the stream */
+    size_t sent;   /* parts that went out */
+};
+
+/** Frees what the chunk holds and leaves it empty. */
+void chunk_clear(struct chunk *c);
+
+static inline bool chunk_empty(const struct chunk *c)
+{
+    return c->nparts == 0;
+}
+
+/* The message that is being built at the end of a chunk's buffer. */
+struct draft {
+    size_t from;       /* where it begins */
+    size_t records;    /* in it */
+    struct buf *extra; /* encoded fields that follow the records; may be NULL */
+};
+
+/* The fields after the records. */
+struct trailer {
+    struct bytes token;
+    int32_t request_index;
+    bool last;
+    uint64_t total_size;
+    bool plain; /* only the token */
+};
+
+/* All of these return false when out of memory. */
+
+/** A record (field 1), with its author (field 2 of the record) if not empty. */
+bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, struct bytes author);
+
+/** Adds to unresolved_user_ids. */
+bool draft_put_unresolved(struct draft *d, struct bytes user_id);
+
+/** Adds to errors. */
+bool draft_put_error(struct draft *d, int32_t request_index, const struct status *status);
+
+/** Ends the message: it becomes a part of the chunk, and the draft the next
+ * message behind it. */
+bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t);
+
+/** How many bytes the draft has so far. */
+size_t draft_bytes(const struct draft *d, const struct chunk *c);
+
+void draft_clear(struct draft *d);
+
+#endif

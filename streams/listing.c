@@ -1,0 +1,767 @@
+#include "listing.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "answer.h"
+#include "query.h"
+#include "resolver.h"
+#include "runtime/container.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/server.h"
+#include "store/store.h"
+#include "token.h"
+#include "wire.h"
+
+/* Messages of 45 KB ran 1.4 times faster than of 180 KB (DESIGN section 2:
+ * they stay in the caches). The first one is small, for a fast first post. */
+#define CHUNK_BYTES       (48 * 1024)
+#define FIRST_CHUNK_BYTES (4 * 1024)
+
+/* A scan that finds nothing gives the loop its turn after the first, and says
+ * so to the client (an empty message, a short page) after the second. */
+#define SCAN_STEP_BYTES (1 << 20)
+#define BARREN_BYTES    (16 << 20)
+
+/* More than the keys and lengths of a record and the trailer of a message. */
+#define OVERHEAD_BYTES 512
+
+/* Parts smaller than this are worth gathering into one write. */
+#define SMALL_PART_BYTES (16 * 1024)
+
+#define READ_AHEAD 64
+
+enum listing_state {
+    LISTING_WORK,
+    LISTING_IDLE,
+    LISTING_NAME,
+    LISTING_ROOM,
+    LISTING_TURN,
+    LISTING_DONE,
+    LISTING_NR
+};
+
+struct listing {
+    struct stream *s;
+    const struct listing_kind *kind;
+    const struct listing_env *env;
+    enum listing_state state;
+
+    /* Requests read and not answered, oldest first. */
+    struct query *queries; /* a ring of READ_AHEAD; of one for a single request */
+    uint32_t oldest, nqueries;
+    int32_t next_index;
+    bool reading, ended, draining;
+
+    /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
+     * ONE: the answer is in `fill`. */
+    struct chunk out, fill;
+    struct draft draft;
+    bool first_chunk_sent;
+    uint64_t total_size; /* for the next message that is closed */
+    bool noted;          /* the draft has noted_group's user as unresolved */
+    uint32_t noted_group;
+    bool paged;            /* ONE: the first request has a page_size, */
+    uint32_t page_left;    /* of which so many records are left */
+    size_t budgeted_bytes; /* ONE: taken from the budget */
+
+    struct name *awaited; /* of the record that STEP_NAME stopped at */
+    struct name_wait wait;
+    struct task turn;
+};
+
+/* Why a step ended. */
+enum step {
+    STEP_ANSWERED,  /* no record is left, or the limit is reached: the query is done */
+    STEP_FULL,      /* MANY: the chunk is full */
+    STEP_PAGE,      /* ONE: the page is full */
+    STEP_NAME,      /* l->awaited is not known yet */
+    STEP_SCANNED,   /* SCAN_STEP_BYTES were read: others have their turn */
+    STEP_TOO_LARGE, /* ONE, without pages: over the size limit */
+    STEP_FAILED,    /* the stream was failed */
+};
+
+static const char *const state_names[LISTING_NR] = {
+    "WORK", "IDLE", "NAME", "ROOM", "TURN", "DONE"
+};
+
+static bool many_requests(const struct listing *l)
+{
+    return l->s->method->requests == MANY;
+}
+
+static bool many_responses(const struct listing *l)
+{
+    return l->s->method->responses == MANY;
+}
+
+/* The only writer of l->state. */
+static void move(struct listing *l, enum listing_state next)
+{
+    assert(l->state != LISTING_DONE);
+    if (l->state != next)
+        log_debug("listing %p: %s -> %s", (void *)l, state_names[l->state], state_names[next]);
+    l->state = next;
+}
+
+static void fail(struct listing *l, const struct status *status)
+{
+    if (l->state == LISTING_DONE)
+        return;
+    move(l, LISTING_DONE);
+    stream_finish(l->s, status);
+}
+
+static void fail_memory(struct listing *l)
+{
+    const struct status status = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    fail(l, &status);
+}
+
+static void fail_store(struct listing *l, const char *error)
+{
+    log_error("the store cannot be read: %s", error);
+    const struct status status = status_of(STATUS_INTERNAL, "the store cannot be read: %s", error);
+    fail(l, &status);
+}
+
+/* --- Requests ------------------------------------------------------------------------ */
+
+static uint32_t ring_size(const struct listing *l)
+{
+    return many_requests(l) ? READ_AHEAD : 1;
+}
+
+static struct query *current(struct listing *l)
+{
+    return l->nqueries == 0 ? NULL : &l->queries[l->oldest];
+}
+
+static void pop_query(struct listing *l)
+{
+    query_clear(&l->queries[l->oldest]);
+    l->oldest = (l->oldest + 1) % ring_size(l);
+    l->nqueries--;
+}
+
+static void read_ahead(struct listing *l)
+{
+    if (!many_requests(l) || l->reading || l->ended || l->nqueries == READ_AHEAD)
+        return;
+    l->reading = true;
+    stream_read(l->s);
+}
+
+/* --- Sending ---------------------------------------------------------------------------- */
+
+static void promote(struct listing *l)
+{
+    chunk_clear(&l->out);
+    l->out = l->fill;
+    l->fill = (struct chunk){ .expect_bytes = CHUNK_BYTES + OVERHEAD_BYTES };
+    l->draft.from = 0;
+    l->first_chunk_sent = true;
+}
+
+/* Nothing will follow what is in the chunks. */
+static bool no_more_to_come(const struct listing *l)
+{
+    return l->ended && l->nqueries == 0;
+}
+
+static unsigned part_flags(const struct listing *l, size_t i)
+{
+    const struct chunk *c = &l->out;
+    if (i + 1 < c->nparts)
+        return c->parts[i + 1].len < SMALL_PART_BYTES && c->parts[i].len < SMALL_PART_BYTES
+                   ? STREAM_MORE
+                   : 0;
+    return no_more_to_come(l) && chunk_empty(&l->fill) ? STREAM_LAST : 0;
+}
+
+/* Gives the stream as much as it takes. */
+static void flush(struct listing *l)
+{
+    for (;;) {
+        if (l->out.sent == l->out.nparts && !chunk_empty(&l->fill))
+            promote(l);
+        struct chunk *c = &l->out;
+        if (c->handed == c->nparts)
+            return;
+        const struct part *p = &c->parts[c->handed];
+        const unsigned flags = part_flags(l, c->handed);
+        const int rv = stream_send(l->s, c->buf, p->from, p->len, flags);
+        if (rv == ENOMEM)
+            fail_memory(l);
+        if (rv != 0)
+            return;
+        c->handed++;
+        if (flags & STREAM_LAST) {
+            move(l, LISTING_DONE);
+            return;
+        }
+    }
+}
+
+static size_t chunk_target(const struct listing *l)
+{
+    return l->first_chunk_sent ? CHUNK_BYTES : FIRST_CHUNK_BYTES;
+}
+
+static bool fill_is_full(const struct listing *l)
+{
+    return l->fill.buf != NULL && l->fill.buf->len >= chunk_target(l);
+}
+
+/* Ends the message in the draft. */
+static bool close_message(struct listing *l, struct query *q, bool last, bool with_token)
+{
+    char text[TOKEN_TEXT];
+    struct trailer t = {
+        .request_index = q->index,
+        .last = last,
+        .total_size = l->total_size,
+        .plain = l->kind->plain,
+    };
+    if (with_token) {
+        query_token(q, l->env, text);
+        t.token = bytes_of(text, sizeof text);
+    }
+    l->total_size = 0;
+    l->noted = false;
+    return draft_close(&l->draft, &l->fill, &t);
+}
+
+/* --- One step: records into messages ------------------------------------------------------- */
+
+struct filler {
+    struct visit visit; /* first */
+    struct listing *l;
+    struct query *q;
+    struct reader *reader;
+    enum step why; /* it stopped */
+    size_t scanned_bytes;
+
+    /* The author of the records of one group. */
+    bool has_group;
+    uint32_t group;
+    struct name *name;
+    enum name_state name_state;
+    struct bytes author;
+};
+
+/* How many more users could be needed: every user has at least one post. */
+static uint32_t users_ahead(const struct listing *l, const struct query *q)
+{
+    uint64_t n = q->left;
+    if (!many_responses(l) && l->paged && l->page_left < n)
+        n = l->page_left;
+    return n < LOOKAHEAD_MAX ? (uint32_t)n : LOOKAHEAD_MAX;
+}
+
+static bool stop(struct filler *f, enum step why)
+{
+    f->why = why;
+    return false;
+}
+
+static bool stop_memory(struct filler *f)
+{
+    fail_memory(f->l);
+    return stop(f, STEP_FAILED);
+}
+
+static bool enter_group(struct filler *f, uint32_t group)
+{
+    const struct listing *l = f->l;
+    struct query *q = f->q;
+    if (!l->kind->by_user) {
+        const int rv =
+            lookahead_fill(&q->names, l->env->resolver, f->reader, group, users_ahead(l, q));
+        if (rv == ENOMEM)
+            return stop_memory(f);
+        if (rv != 0) {
+            fail_store(f->l, reader_error(f->reader));
+            return stop(f, STEP_FAILED);
+        }
+    }
+    f->name = lookahead_get(&q->names, group);
+    if (f->name == NULL) {
+        fail_store(f->l, "a group of records has no user");
+        return stop(f, STEP_FAILED);
+    }
+    f->has_group = true;
+    f->group = group;
+    f->name_state = name_state(f->name);
+    f->author = name_text(f->name);
+    return true;
+}
+
+/* Whether the record's author can be written. */
+static bool author_is_known(struct filler *f, uint32_t group)
+{
+    if (!f->l->kind->authors)
+        return true;
+    if ((!f->has_group || f->group != group) && !enter_group(f, group))
+        return false;
+    if (name_is_known(f->name_state))
+        return true;
+    f->l->awaited = f->name;
+    return stop(f, STEP_NAME);
+}
+
+/* Each message names the users of its records whom User does not know, once. */
+static bool note_unresolved(struct filler *f)
+{
+    struct listing *l = f->l;
+    if (!l->kind->authors || f->name_state != NAME_MISSING ||
+        (l->noted && l->noted_group == f->group))
+        return true;
+    l->noted = true;
+    l->noted_group = f->group;
+    return draft_put_unresolved(&l->draft, name_user_id(f->name));
+}
+
+/* MANY: whether the message is as large as it may be. */
+static bool message_is_full(const struct filler *f)
+{
+    const struct listing *l = f->l;
+    if (l->draft.records == 0)
+        return false;
+    return (f->q->page_size > 0 && l->draft.records >= f->q->page_size) ||
+           draft_bytes(&l->draft, &l->fill) >= chunk_target(l);
+}
+
+/* ONE: takes from the budget what the answer may grow to. */
+static bool budget_take(struct listing *l, size_t bytes)
+{
+    if (bytes <= l->budgeted_bytes)
+        return true;
+    const size_t more = bytes - l->budgeted_bytes;
+    if (atomic_fetch_add(&l->env->budget->used, more) + more > l->env->budget->max) {
+        atomic_fetch_sub(&l->env->budget->used, more);
+        return false;
+    }
+    l->budgeted_bytes = bytes;
+    return true;
+}
+
+/* ONE: whether a record of @len still fits; says in f->why what if not. */
+static bool answer_has_room(struct filler *f, size_t len)
+{
+    struct listing *l = f->l;
+    const size_t bytes = draft_bytes(&l->draft, &l->fill) + len + OVERHEAD_BYTES;
+    if (bytes > l->env->answer_max_bytes)
+        return stop(f, l->paged && l->draft.records > 0 ? STEP_PAGE : STEP_TOO_LARGE);
+    /* In steps that the buffer grows by, so that the counter is not hot. */
+    if (!budget_take(l, (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES)) {
+        const struct status busy = status_of(STATUS_RESOURCE_EXHAUSTED,
+                                             "too many single answers at once: try again, or use "
+                                             "the streaming RPC");
+        fail(l, &busy);
+        return stop(f, STEP_FAILED);
+    }
+    return true;
+}
+
+/* Whether the step goes on, before another record is looked at. */
+static bool step_goes_on(struct filler *f)
+{
+    struct listing *l = f->l;
+    if (f->q->left == 0)
+        return stop(f, STEP_ANSWERED);
+    if (f->scanned_bytes >= SCAN_STEP_BYTES)
+        return stop(f, STEP_SCANNED);
+    if (!many_responses(l))
+        return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
+    if (message_is_full(f) && !close_message(l, f->q, false, true))
+        return stop_memory(f);
+    return !fill_is_full(l) || stop(f, STEP_FULL);
+}
+
+static bool put_record(struct filler *f, struct bytes record)
+{
+    struct listing *l = f->l;
+    if (!draft_put_record(&l->draft, &l->fill, record, f->author) || !note_unresolved(f))
+        return stop_memory(f);
+    f->q->barren_bytes = 0;
+    if (f->q->left != UINT64_MAX)
+        f->q->left--;
+    if (l->page_left > 0)
+        l->page_left--;
+    return true;
+}
+
+/* A record. A message is closed only when the record after it is seen: so the
+ * last one is known to be the last. */
+static bool visit_record(struct visit *visit, struct position at, struct bytes record)
+{
+    struct filler *f = (struct filler *)visit;
+    struct listing *l = f->l;
+    struct query *q = f->q;
+    if (!step_goes_on(f))
+        return false;
+    f->scanned_bytes += record.len;
+    if (q->tag.len > 0 && !wire_has(record, l->kind->tag_field, q->tag)) {
+        q->barren_bytes += record.len;
+        return true;
+    }
+    if (!author_is_known(f, at.group))
+        return false;
+    if (!many_responses(l) && !answer_has_room(f, record.len + f->author.len))
+        return false;
+    return put_record(f, record);
+}
+
+/* The group of the query's user, once. */
+static int find_group(struct query *q, struct reader *reader)
+{
+    uint32_t group = 0;
+    if (q->found)
+        return 0;
+    const int found = reader_group(reader, q->user_id, &group);
+    if (found < 0)
+        return -1;
+    q->found = true;
+    q->empty = found == 0;
+    q->last_group = group;
+    if (q->at.group != group) /* a token's position is in it already */
+        q->at = (struct position){ group, 0 };
+    return 0;
+}
+
+static enum step scan(struct listing *l, struct query *q, struct reader *reader)
+{
+    struct filler f = { .visit.record = visit_record, .l = l, .q = q, .reader = reader };
+    if (l->kind->by_user && find_group(q, reader) != 0) {
+        fail_store(l, reader_error(reader));
+        return STEP_FAILED;
+    }
+    if (!q->counted && query_is_whole(q, l->kind)) {
+        q->counted = true;
+        l->total_size = reader_count(reader);
+    }
+    if (q->empty)
+        return STEP_ANSWERED;
+    switch (reader_scan(reader, &q->at, q->last_group, &f.visit)) {
+    case 0:
+        q->left = UINT64_MAX; /* complete, whatever the limit was */
+        return STEP_ANSWERED;
+    case 1:
+        return f.why;
+    default:
+        fail_store(l, reader_error(reader));
+        return STEP_FAILED;
+    }
+}
+
+static enum step step(struct listing *l, struct query *q)
+{
+    char error[STORE_ERROR_MAX];
+    struct reader *reader = l->env->reader;
+    if (reader_begin(reader, error) != 0) {
+        fail_store(l, error);
+        return STEP_FAILED;
+    }
+    const enum step why = scan(l, q, reader);
+    reader_end(reader);
+    return why;
+}
+
+/* --- One query -------------------------------------------------------------------------------- */
+
+/* Sends the single answer: whole, or as much as its page holds. */
+static void send_answer(struct listing *l, struct query *q, bool with_token)
+{
+    if (!close_message(l, q, true, with_token)) {
+        fail_memory(l);
+        return;
+    }
+    l->ended = true; /* requests that may still come do not matter */
+    while (l->nqueries > 0)
+        pop_query(l);
+    flush(l);
+}
+
+/* The request cannot be answered: that is the call's status if it is the only
+ * one, an entry in errors otherwise. */
+static void refuse(struct listing *l, struct query *q, const struct status *why)
+{
+    if (!many_requests(l))
+        fail(l, why);
+    else if (!draft_put_error(&l->draft, q->index, why) ||
+             (many_responses(l) && !close_message(l, q, true, false)))
+        fail_memory(l);
+    else
+        pop_query(l);
+}
+
+/* The query was listed to its end or limit. */
+static void answered(struct listing *l, struct query *q)
+{
+    const bool limited = q->left == 0;
+    if (!many_responses(l) && !many_requests(l))
+        send_answer(l, q, limited);
+    else if (many_responses(l) && !close_message(l, q, true, limited))
+        fail_memory(l);
+    else
+        pop_query(l);
+}
+
+static void too_large(struct listing *l)
+{
+    const struct status status =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
+                  "%sServerStream",
+                  l->env->answer_max_bytes, l->kind->name);
+    fail(l, &status);
+}
+
+static void wait_for_name(struct listing *l, struct name *name)
+{
+    move(l, LISTING_NAME);
+    name_wait_start(name, &l->wait);
+}
+
+/* What is ready goes out before the machine waits for something else. */
+static void close_draft(struct listing *l, struct query *q)
+{
+    const bool barren = q->barren_bytes >= BARREN_BYTES;
+    if (!many_responses(l) || (l->draft.records == 0 && !barren))
+        return;
+    q->barren_bytes = 0;
+    if (close_message(l, q, false, true))
+        flush(l);
+    else
+        fail_memory(l);
+}
+
+static void after_name(struct listing *l, struct query *q)
+{
+    close_draft(l, q);
+    if (l->state == LISTING_WORK)
+        wait_for_name(l, l->awaited);
+}
+
+static void after_scanned(struct listing *l, struct query *q)
+{
+    if (!many_responses(l) && l->paged && q->barren_bytes >= BARREN_BYTES) {
+        send_answer(l, q, true);
+        return;
+    }
+    close_draft(l, q);
+    if (l->state != LISTING_WORK)
+        return;
+    move(l, LISTING_TURN);
+    task_defer(l->s->loop, &l->turn);
+}
+
+static void list(struct listing *l, struct query *q)
+{
+    switch (step(l, q)) {
+    case STEP_ANSWERED:
+        answered(l, q);
+        break;
+    case STEP_PAGE:
+        send_answer(l, q, true);
+        break;
+    case STEP_NAME:
+        after_name(l, q);
+        break;
+    case STEP_SCANNED:
+        after_scanned(l, q);
+        break;
+    case STEP_TOO_LARGE:
+        too_large(l);
+        break;
+    case STEP_FULL:
+    case STEP_FAILED:
+        break;
+    }
+}
+
+/* Works on the oldest query until its chunk is full, it is answered, or the
+ * machine has to wait. */
+static void work(struct listing *l, struct query *q)
+{
+    struct name *user = q->names.one;
+    if (q->refused != NULL) {
+        refuse(l, q, q->refused);
+    } else if (user != NULL && !name_is_known(name_state(user))) {
+        wait_for_name(l, user);
+    } else if (user != NULL && name_state(user) == NAME_MISSING) {
+        const struct status unknown = status_of(STATUS_NOT_FOUND, "there is no user %.*s",
+                                                (int)q->user_id.len, (const char *)q->user_id.data);
+        refuse(l, q, &unknown);
+    } else {
+        list(l, q);
+    }
+}
+
+/* --- The machine -------------------------------------------------------------------------------
+ */
+
+/* No request is left to work on. */
+static void rest(struct listing *l)
+{
+    if (l->ended && !many_responses(l)) {
+        struct query none = { .index = l->next_index > 0 ? l->next_index - 1 : 0 };
+        send_answer(l, &none, false);
+    } else if (l->ended && l->out.handed == l->out.nparts) {
+        const struct status ok = status_ok();
+        fail(l, &ok);
+    } else if (l->draining && !l->ended && many_responses(l)) {
+        const struct status stopping = status_of(STATUS_UNAVAILABLE, "the server is stopping");
+        fail(l, &stopping);
+    } else {
+        move(l, LISTING_IDLE);
+    }
+}
+
+static void tick(struct listing *l)
+{
+    if (l->s->finished) /* by the runtime, over bytes that are no message */
+        return;
+    move(l, LISTING_WORK);
+    while (l->state == LISTING_WORK) {
+        if (many_responses(l))
+            flush(l);
+        if (l->state != LISTING_WORK)
+            return;
+        struct query *q = current(l);
+        if (q == NULL)
+            rest(l);
+        else if (many_responses(l) && fill_is_full(l))
+            move(l, LISTING_ROOM);
+        else
+            work(l, q);
+    }
+    if (l->state != LISTING_DONE)
+        read_ahead(l);
+}
+
+/* Ticks if that is what the machine waits for. */
+static void tick_if(struct listing *l, enum listing_state waits_in)
+{
+    if (l->state == waits_in)
+        tick(l);
+}
+
+static void on_name_known(struct name_wait *wait)
+{
+    tick_if(container_of(wait, struct listing, wait), LISTING_NAME);
+}
+
+static void on_name_failed(struct name_wait *wait, const struct status *status)
+{
+    fail(container_of(wait, struct listing, wait), status);
+}
+
+static void on_turn(struct task *task)
+{
+    tick_if(container_of(task, struct listing, turn), LISTING_TURN);
+}
+
+/* --- The stream's events
+ * ---------------------------------------------------------------------------- */
+
+void listing_on_open(struct stream *s)
+{
+    struct listing *l = calloc(1, sizeof *l);
+    s->data = l;
+    if (l != NULL) {
+        l->s = s;
+        l->kind = s->method->row;
+        l->env = loop_env(s->loop);
+        l->state = LISTING_IDLE;
+        l->wait.known = on_name_known;
+        l->wait.failed = on_name_failed;
+        l->turn.run = on_turn;
+        l->queries = calloc(ring_size(l), sizeof *l->queries);
+    }
+    if (l == NULL || l->queries == NULL) {
+        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    read_ahead(l);
+}
+
+static bool add_query(struct listing *l, const ProtobufCMessage *message)
+{
+    struct listing_request request = { 0 };
+    l->kind->decode(message, &request);
+    struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
+    if (query_init(q, l->kind, l->env, &request, l->next_index++) != 0)
+        return false;
+    if (q->index == 0 && !many_responses(l)) {
+        l->paged = q->page_size > 0;
+        l->page_left = q->page_size;
+    }
+    return true;
+}
+
+void listing_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
+{
+    struct listing *l = s->data;
+    (void)bytes;
+    if (l->state == LISTING_DONE)
+        return;
+    l->reading = false;
+    if (!many_requests(l))
+        l->ended = true;
+    if (!add_query(l, message)) {
+        fail_memory(l);
+        return;
+    }
+    tick_if(l, LISTING_IDLE);
+    if (l->state != LISTING_DONE)
+        read_ahead(l);
+}
+
+void listing_on_end(struct stream *s)
+{
+    struct listing *l = s->data;
+    l->reading = false;
+    l->ended = true;
+    tick_if(l, LISTING_IDLE);
+}
+
+void listing_on_sent(struct stream *s)
+{
+    struct listing *l = s->data;
+    l->out.sent++;
+    if (l->state == LISTING_IDLE || l->state == LISTING_ROOM)
+        tick(l);
+    else if (l->state != LISTING_DONE)
+        flush(l);
+}
+
+void listing_on_drain(struct stream *s)
+{
+    struct listing *l = s->data;
+    l->draining = true;
+    if (many_requests(l))
+        tick_if(l, LISTING_IDLE);
+}
+
+void listing_on_close(struct stream *s, const struct status *status)
+{
+    struct listing *l = s->data;
+    (void)status;
+    if (l == NULL)
+        return;
+    name_wait_stop(&l->wait);
+    task_cancel(&l->turn);
+    while (l->queries != NULL && l->nqueries > 0)
+        pop_query(l);
+    if (l->budgeted_bytes > 0)
+        atomic_fetch_sub(&l->env->budget->used, l->budgeted_bytes);
+    chunk_clear(&l->out);
+    chunk_clear(&l->fill);
+    draft_clear(&l->draft);
+    free(l->queries);
+    free(l);
+}

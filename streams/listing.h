@@ -1,0 +1,93 @@
+/* The listing pipeline: four call shapes are one machine with two switches.
+ *
+ *     requests: one | many -> cursor over the store -> authors -> responses: one | many
+ *
+ * A listing RPC is a row: a `struct method` whose sides set the switches and
+ * whose row is a `struct listing_kind`. No RPC has code of its own.
+ *
+ * Pull-driven: the next part of an answer is read from the store only when
+ * there is room for it. A call keeps
+ *   requests   read ahead, at most READ_AHEAD, so that names are asked for
+ *              before they are needed
+ *   responses  MANY: two chunks of about 48 KiB, one being sent and one being
+ *              filled; ONE: the answer, which draws on a budget per process
+ * so a slow reader costs a constant.
+ *
+ * The machine works until it has to wait, and then it is in one of these:
+ *
+ *   IDLE     for a request           (on_message, on_end)
+ *   NAME     for an author's name    (the resolver)
+ *   ROOM     for a chunk to go out   (on_sent)
+ *   TURN     for the loop's other work, in a long scan (a deferred task)
+ *   DONE     for the end of the call (on_close): the status was given
+ *
+ * From each of them to every other; nothing follows DONE but on_close. Every
+ * callback only notes what happened and calls the one tick function.
+ *
+ * Bytes, not structs: a stored record is the encoded message without its
+ * author; to list it is to copy it and append the author's field. */
+#ifndef STREAMS_LISTING_H
+#define STREAMS_LISTING_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/bytes.h"
+#include "runtime/stream.h"
+
+struct reader;
+struct resolver;
+
+/* A request of any listing. The bytes are the decoded message's. */
+struct listing_request {
+    struct bytes user_id; /* kinds that are by_user */
+    struct bytes page_token;
+    struct bytes tag;
+    int32_t page_size;
+    int64_t limit;
+};
+
+struct listing_kind {
+    const char *name;   /* what tokens are bound to: "ListPosts" */
+    bool by_user;       /* one user's records, not all */
+    bool authors;       /* append the author's name, from the resolver */
+    bool plain;         /* responses have only fields 1 and 2: records, token */
+    unsigned tag_field; /* of a record; 0: records have no tags */
+    void (*decode)(const ProtobufCMessage *message, struct listing_request *ret);
+};
+
+/* Bytes that all single answers together may take. */
+struct listing_budget {
+    atomic_size_t used;
+    size_t max;
+};
+
+/* What listings need on each loop. The program's loop_env() begins with one. */
+struct listing_env {
+    struct reader *reader;
+    struct resolver *resolver; /* NULL where no kind has authors */
+    uint64_t store_id;
+    size_t answer_max_bytes; /* of one single answer */
+    struct listing_budget *budget;
+};
+
+/* The functions of every listing's `struct stream_handler`, whose message is
+ * the request's descriptor. */
+void listing_on_open(struct stream *s);
+void listing_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes);
+void listing_on_end(struct stream *s);
+void listing_on_sent(struct stream *s);
+void listing_on_drain(struct stream *s);
+void listing_on_close(struct stream *s, const struct status *status);
+
+#define LISTING_HANDLER(descriptor)                                                                \
+    {                                                                                              \
+        .message = &(descriptor), .on_open = listing_on_open, .on_message = listing_on_message,    \
+        .on_end = listing_on_end, .on_sent = listing_on_sent, .on_drain = listing_on_drain,        \
+        .on_close = listing_on_close,                                                              \
+    }
+
+#endif

@@ -1,0 +1,122 @@
+#include "query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resolver.h"
+#include "runtime/utf8.h"
+#include "token.h"
+
+#define TAG_MAX 256 /* bytes */
+
+static int refuse(struct query *q, struct status why)
+{
+    q->refused = malloc(sizeof *q->refused);
+    if (q->refused == NULL)
+        return ENOMEM;
+    *q->refused = why;
+    return 0;
+}
+
+static struct status check_text(const char *field, struct bytes text, size_t min, size_t max)
+{
+    if (text.len < min)
+        return status_of(STATUS_INVALID_ARGUMENT, "%s is empty", field);
+    if (text.len > max)
+        return status_of(STATUS_INVALID_ARGUMENT, "%s has %zu bytes, more than %zu", field,
+                         text.len, max);
+    if (!utf8_valid(text))
+        return status_of(STATUS_INVALID_ARGUMENT, "%s is not valid UTF-8", field);
+    return status_ok();
+}
+
+static struct status check_numbers(const struct listing_request *r)
+{
+    if (r->page_size < 0)
+        return status_of(STATUS_INVALID_ARGUMENT, "page_size is negative: %d", (int)r->page_size);
+    if (r->limit < 0)
+        return status_of(STATUS_INVALID_ARGUMENT, "limit is negative: %lld", (long long)r->limit);
+    return status_ok();
+}
+
+static struct status check_token(struct query *q, const struct listing_env *env, struct bytes token)
+{
+    if (token.len == 0)
+        return status_ok();
+    switch (token_read(token, env->store_id, q->binding, &q->at)) {
+    case TOKEN_OTHER_QUERY:
+        return status_of(STATUS_INVALID_ARGUMENT,
+                         "page_token is of another listing: user_id and tag must be the same");
+    case TOKEN_OTHER_STORE:
+        return status_of(STATUS_FAILED_PRECONDITION,
+                         "page_token is of another store: list again from the start");
+    case TOKEN_DAMAGED:
+        return status_of(STATUS_INVALID_ARGUMENT, "page_token is damaged");
+    default:
+        return status_ok();
+    }
+}
+
+static struct status check(struct query *q, const struct listing_kind *kind,
+                           const struct listing_env *env, const struct listing_request *r)
+{
+    struct status status = check_numbers(r);
+    if (status.code == STATUS_OK && kind->by_user)
+        status = check_text("user_id", r->user_id, 1, STORE_ID_MAX);
+    if (status.code == STATUS_OK)
+        status = check_text("tag", r->tag, 0, TAG_MAX);
+    if (status.code == STATUS_OK) {
+        q->binding = token_bind(kind->name, r->user_id, r->tag);
+        status = check_token(q, env, r->page_token);
+    }
+    return status;
+}
+
+static bool copy(struct bytes *to, struct bytes from)
+{
+    if (from.len == 0)
+        return true;
+    uint8_t *data = malloc(from.len);
+    if (data == NULL)
+        return false;
+    memcpy(data, from.data, from.len);
+    *to = bytes_of(data, from.len);
+    return true;
+}
+
+int query_init(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
+               const struct listing_request *r, int32_t index)
+{
+    *q = (struct query){ .index = index, .last_group = UINT32_MAX };
+    const struct status status = check(q, kind, env, r);
+    if (status.code != STATUS_OK)
+        return refuse(q, status);
+    q->page_size = (uint32_t)r->page_size;
+    q->left = r->limit == 0 ? UINT64_MAX : (uint64_t)r->limit;
+    if (!copy(&q->user_id, r->user_id) || !copy(&q->tag, r->tag))
+        return ENOMEM;
+    if (kind->by_user)
+        return lookahead_one(&q->names, env->resolver, q->user_id);
+    return 0;
+}
+
+bool query_is_whole(const struct query *q, const struct listing_kind *kind)
+{
+    return !kind->by_user && q->tag.len == 0;
+}
+
+void query_token(const struct query *q, const struct listing_env *env, char *text)
+{
+    const struct token token = { env->store_id, q->binding, q->at };
+    token_write(&token, text);
+}
+
+void query_clear(struct query *q)
+{
+    free(q->refused);
+    free((void *)(uintptr_t)q->user_id.data);
+    free((void *)(uintptr_t)q->tag.data);
+    lookahead_clear(&q->names);
+    *q = (struct query){ 0 };
+}

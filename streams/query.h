@@ -1,0 +1,46 @@
+/* One request of a listing: checked, and with a cursor into the store. */
+#ifndef STREAMS_QUERY_H
+#define STREAMS_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "listing.h"
+#include "lookahead.h"
+#include "runtime/status.h"
+#include "store/store.h"
+
+struct query {
+    int32_t index;          /* which request of the call, from 0 */
+    struct status *refused; /* why it cannot be answered; owned; NULL: it can */
+
+    uint32_t page_size;   /* 0: the server chooses */
+    uint64_t left;        /* records until the limit; UINT64_MAX: none */
+    struct bytes user_id; /* owned */
+    struct bytes tag;     /* owned; empty: no filter */
+    uint64_t binding;
+
+    bool found;         /* the user's group was looked up */
+    bool empty;         /* and is not in the store */
+    struct position at; /* just after what was listed */
+    uint32_t last_group;
+    struct lookahead names;
+
+    bool counted;          /* the store's count was given as total_size */
+    uint64_t barren_bytes; /* scanned since the last record that matched */
+};
+
+/** Checks @request and makes a query of it: with q->refused if it is wrong.
+ * Asks for the user's name, if there is one. 0, or ENOMEM. */
+int query_init(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
+               const struct listing_request *request, int32_t index);
+
+/** Whether it lists everything, so that the store's count is its size. */
+bool query_is_whole(const struct query *q, const struct listing_kind *kind);
+
+/** The token that resumes at q->at. TOKEN_TEXT characters. */
+void query_token(const struct query *q, const struct listing_env *env, char *text);
+
+void query_clear(struct query *q);
+
+#endif

@@ -1,0 +1,511 @@
+#include "resolver.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "names.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/stream.h"
+#include "v1/user/user.pb-c.h"
+#include "waits.h"
+
+#define REQUESTS_IN_FLIGHT 4
+#define IDS_IN_REQUEST     1000
+
+#define DEFAULT_CACHE_BYTES    (8u << 20)
+#define DEFAULT_MIN_BACKOFF_MS 50
+#define DEFAULT_MAX_BACKOFF_MS 1000
+
+/* A request that waits for so many timeouts will not be answered any more: the
+ * stream is replaced. A User that is only slow gets the time to catch up. */
+#define TIMEOUTS_UNTIL_STALLED 6
+
+/* The stream:
+ *
+ *   DOWN -dialled-> CONNECTING -first answer-> CONNECTED
+ *   CONNECTING or CONNECTED -on_close-> DOWN, and dialled again after a while
+ *   any -resolver_close()-> CLOSING -on_close-> freed */
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_CONNECTED, LINK_CLOSING, LINK_NR };
+
+#define BIT(state) (1u << (state))
+
+static const struct {
+    const char *name;
+    unsigned next;
+} links[LINK_NR] = {
+    [LINK_DOWN] = { "DOWN", BIT(LINK_CONNECTING) | BIT(LINK_CLOSING) },
+    [LINK_CONNECTING] = { "CONNECTING", BIT(LINK_CONNECTED) | BIT(LINK_DOWN) | BIT(LINK_CLOSING) },
+    [LINK_CONNECTED] = { "CONNECTED", BIT(LINK_DOWN) | BIT(LINK_CLOSING) },
+    [LINK_CLOSING] = { "CLOSING", 0 },
+};
+
+/* One message with ids, on the way or being answered. */
+struct request {
+    unsigned unanswered; /* ids; 0: this place is free */
+    uint64_t sent_ms;
+};
+
+struct resolver {
+    struct loop *loop;
+    resolver_dial dial;
+    void *dial_arg;
+    uint64_t timeout_ms;
+    uint64_t min_backoff_ms, max_backoff_ms;
+
+    struct names names;
+    struct waits waits;
+
+    enum link_state link;
+    struct stream *stream; /* NULL: none is open */
+    bool greeted;          /* something was sent on it */
+    struct request requests[REQUESTS_IN_FLIGHT];
+    struct task ask; /* at the end of a turn: ids that were wanted in it */
+
+    /* Always running, so that starting it cannot fail when it matters: due at
+     * the first deadline of a wait, or after a timeout without any. */
+    struct timer tick;
+    struct timer redial;
+    uint64_t backoff_ms;
+    uint64_t random;
+    bool in_trouble;   /* the stream broke, and User has not answered since */
+    struct status why; /* a wait fails with this */
+
+    struct task freed;
+    void (*closed)(void *arg);
+    void *closed_arg;
+
+    uint64_t dialled, asked, pushed;
+};
+
+static void link_move(struct resolver *r, enum link_state next)
+{
+    assert(links[r->link].next & BIT(next));
+    log_debug("resolver: %s -> %s", links[r->link].name, links[next].name);
+    r->link = next;
+}
+
+static bool is_open(const struct resolver *r)
+{
+    return r->link == LINK_CONNECTING || r->link == LINK_CONNECTED;
+}
+
+/* --- Chance ------------------------------------------------------------------------ */
+
+/* For hash seeds and jitter, not for secrets. */
+static uint64_t random_seed(const void *something)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed = (uint64_t)(uintptr_t)something * 0x9e3779b97f4a7c15u;
+    return seed | 1;
+}
+
+static uint64_t random_below(struct resolver *r, uint64_t bound)
+{
+    r->random ^= r->random << 13; /* xorshift64 */
+    r->random ^= r->random >> 7;
+    r->random ^= r->random << 17;
+    return r->random % bound;
+}
+
+/* --- Asking ------------------------------------------------------------------------- */
+
+static struct request *free_request(struct resolver *r)
+{
+    for (unsigned i = 0; i < REQUESTS_IN_FLIGHT; i++)
+        if (r->requests[i].unanswered == 0)
+            return &r->requests[i];
+    return NULL;
+}
+
+/* The ids of the oldest wishes; how many. */
+static size_t collect(struct resolver *r, char *ids[IDS_IN_REQUEST])
+{
+    size_t n = 0;
+    for (struct ring *at = r->names.wanted.next; at != &r->names.wanted && n < IDS_IN_REQUEST;
+         at = at->next)
+        ids[n++] = container_of(at, struct name, link)->id;
+    return n;
+}
+
+static bool send_ids(struct resolver *r, char **ids, size_t n)
+{
+    V1__User__ResolveUsersRequest m = V1__USER__RESOLVE_USERS_REQUEST__INIT;
+    m.user_ids = ids;
+    m.n_user_ids = n;
+    if (stream_send_message(r->stream, &m.base, 0) != 0)
+        return false; /* no room: on_sent comes. No memory: the next tick tries again */
+    r->greeted = true;
+    return true;
+}
+
+static void mark_asked(struct resolver *r, struct request *request, size_t n)
+{
+    request->unanswered = (unsigned)n;
+    request->sent_ms = loop_now_ms(r->loop);
+    for (size_t i = 0; i < n; i++)
+        names_asked(container_of(r->names.wanted.next, struct name, link),
+                    (unsigned)(request - r->requests));
+    r->asked += n;
+}
+
+/* Sends what is wanted, as far as there is room. On a new stream at least an
+ * empty request, whose answer tells that User is there. */
+static void ask(struct resolver *r)
+{
+    char *ids[IDS_IN_REQUEST];
+    struct request *request;
+    if (!is_open(r))
+        return;
+    while (!ring_empty(&r->names.wanted) && (request = free_request(r)) != NULL) {
+        size_t n = collect(r, ids);
+        if (!send_ids(r, ids, n))
+            return;
+        mark_asked(r, request, n);
+    }
+    if (!r->greeted)
+        send_ids(r, NULL, 0);
+}
+
+static void on_ask(struct task *task)
+{
+    ask(container_of(task, struct resolver, ask));
+}
+
+/* --- The stream ------------------------------------------------------------------------ */
+
+static void set_why(struct resolver *r, const char *reason)
+{
+    r->why = status_of(STATUS_UNAVAILABLE, "User is unreachable: %s", reason);
+}
+
+static void expect_answers(struct resolver *r)
+{
+    char reason[64];
+    snprintf(reason, sizeof reason, "no answer within %llu ms", (unsigned long long)r->timeout_ms);
+    set_why(r, reason);
+}
+
+static void note_answer(struct resolver *r)
+{
+    if (r->link == LINK_CONNECTED)
+        return;
+    link_move(r, LINK_CONNECTED);
+    if (r->in_trouble)
+        log_info("User answers again");
+    r->in_trouble = false;
+    r->backoff_ms = r->min_backoff_ms;
+    expect_answers(r);
+}
+
+static void redial_later(struct resolver *r)
+{
+    uint64_t least_ms = r->backoff_ms / 2;
+    uint64_t after_ms = least_ms + random_below(r, r->backoff_ms - least_ms + 1);
+    r->backoff_ms *= 2;
+    if (r->backoff_ms > r->max_backoff_ms)
+        r->backoff_ms = r->max_backoff_ms;
+    timer_start(r->loop, &r->redial, after_ms); /* without memory: the next tick dials */
+}
+
+/* The stream is gone, or could not be opened: changes may be missed from now
+ * on, and answers that were due will not come. */
+static void note_loss(struct resolver *r, const char *reason)
+{
+    set_why(r, reason);
+    if (!r->in_trouble)
+        log_warn("%s", r->why.message);
+    r->in_trouble = true;
+    memset(r->requests, 0, sizeof r->requests);
+    names_distrust(&r->names, true);
+    redial_later(r);
+}
+
+static bool learn(struct resolver *r, const V1__User__ResolvedUser *user)
+{
+    struct name *name = names_find(&r->names, bytes_of_text(user->user_id));
+    if (name == NULL) { /* a change that nobody here cares for */
+        r->pushed++;
+        return true;
+    }
+    bool was_asked = name->state == NAME_ASKED;
+    unsigned request = name->request;
+    if (!names_learn(name, user->found, bytes_of_text(user->name)))
+        return false;
+    waits_ready(&r->waits, name);
+    if (was_asked)
+        r->requests[request].unanswered--;
+    else
+        r->pushed++;
+    return true;
+}
+
+/* Answers and changes look alike, and need not be told apart: messages leave
+ * User in the order they were built, so the last word on an id is the newest.
+ * For the same reason what was asked before an invalidate_all need not be
+ * asked again: its answer, if it is still to come, was built after that. */
+static bool take_in(struct resolver *r, const V1__User__ResolveUsersResponse *m)
+{
+    if (m->invalidate_all)
+        names_distrust(&r->names, false);
+    for (size_t i = 0; i < m->n_users; i++)
+        if (!learn(r, m->users[i]))
+            return false;
+    return true;
+}
+
+static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
+{
+    struct resolver *r = s->data;
+    (void)bytes;
+    if (!is_open(r))
+        return;
+    note_answer(r);
+    if (take_in(r, (const V1__User__ResolveUsersResponse *)message))
+        stream_read(s);
+    else
+        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory for the names of users");
+    names_trim(&r->names);
+    task_defer(r->loop, &r->ask); /* there may be room for more requests */
+    waits_tell(&r->waits);
+}
+
+/* User ends the stream: on_close follows. */
+static void on_end(struct stream *s)
+{
+    (void)s;
+}
+
+static void on_sent(struct stream *s)
+{
+    ask(s->data);
+}
+
+static void resolver_free(struct resolver *r)
+{
+    void (*closed)(void *arg) = r->closed;
+    void *arg = r->closed_arg;
+    names_close(&r->names);
+    free(r);
+    closed(arg);
+}
+
+static void on_close(struct stream *s, const struct status *status)
+{
+    struct resolver *r = s->data;
+    r->stream = NULL;
+    if (r->link == LINK_CLOSING) {
+        resolver_free(r);
+        return;
+    }
+    link_move(r, LINK_DOWN);
+    if (status->code == STATUS_OK)
+        note_loss(r, "it ended the stream");
+    else
+        note_loss(r, status->message[0] != '\0' ? status->message : status_name(status->code));
+}
+
+static const struct stream_handler handler = {
+    .message = &v1__user__resolve_users_response__descriptor,
+    .on_message = on_message,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_close = on_close,
+};
+
+static void dial(struct resolver *r)
+{
+    r->dialled++;
+    r->greeted = false;
+    int rv = r->dial(r->dial_arg, r->loop, &handler, r, &r->stream);
+    if (rv != 0) {
+        r->stream = NULL;
+        char reason[128];
+        snprintf(reason, sizeof reason, "cannot open a stream to it: %s", strerror(rv));
+        note_loss(r, reason);
+        return;
+    }
+    link_move(r, LINK_CONNECTING);
+    stream_read(r->stream);
+    task_defer(r->loop, &r->ask);
+}
+
+/* --- Time ------------------------------------------------------------------------------- */
+
+static void on_redial(struct timer *timer)
+{
+    dial(container_of(timer, struct resolver, redial));
+}
+
+static void set_tick(struct resolver *r)
+{
+    uint64_t now_ms = loop_now_ms(r->loop);
+    uint64_t due_ms = waits_deadline(&r->waits, now_ms + r->timeout_ms);
+    timer_start(r->loop, &r->tick, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+static bool is_stalled(const struct resolver *r)
+{
+    uint64_t now_ms = loop_now_ms(r->loop);
+    for (unsigned i = 0; i < REQUESTS_IN_FLIGHT; i++)
+        if (r->requests[i].unanswered > 0 &&
+            now_ms - r->requests[i].sent_ms >= TIMEOUTS_UNTIL_STALLED * r->timeout_ms)
+            return true;
+    return false;
+}
+
+static void look_after_stream(struct resolver *r)
+{
+    if (r->link == LINK_DOWN && !timer_running(&r->redial))
+        dial(r);
+    else if (is_open(r) && is_stalled(r))
+        stream_fail(r->stream, STATUS_UNAVAILABLE, "a request was not answered for %llu ms",
+                    (unsigned long long)(TIMEOUTS_UNTIL_STALLED * r->timeout_ms));
+    else
+        ask(r);
+}
+
+static void on_tick(struct timer *timer)
+{
+    struct resolver *r = container_of(timer, struct resolver, tick);
+    /* Before any callback, while its place among the timers is free. */
+    timer_start(r->loop, timer, r->timeout_ms);
+    look_after_stream(r);
+    waits_expire(&r->waits, loop_now_ms(r->loop), &r->why);
+    if (r->link != LINK_CLOSING)
+        set_tick(r);
+}
+
+/* --- Life --------------------------------------------------------------------------------- */
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+static void set_options(struct resolver *r, const struct resolver_options *options)
+{
+    r->timeout_ms = or_default(options->timeout_ms, 1);
+    r->min_backoff_ms = or_default(options->min_backoff_ms, DEFAULT_MIN_BACKOFF_MS);
+    r->max_backoff_ms = or_default(options->max_backoff_ms, DEFAULT_MAX_BACKOFF_MS);
+    r->backoff_ms = r->min_backoff_ms;
+}
+
+static void on_freed(struct task *task)
+{
+    resolver_free(container_of(task, struct resolver, freed));
+}
+
+int resolver_new(struct resolver **ret, struct loop *loop, resolver_dial dial_fn, void *dial_arg,
+                 const struct resolver_options *options)
+{
+    struct resolver *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return ENOMEM;
+    r->loop = loop;
+    r->dial = dial_fn;
+    r->dial_arg = dial_arg;
+    set_options(r, options);
+    r->random = random_seed(r);
+    r->ask.run = on_ask;
+    r->freed.run = on_freed;
+    r->tick.fired = on_tick;
+    r->redial.fired = on_redial;
+    waits_init(&r->waits);
+    int rv = names_init(&r->names, or_default(options->cache_bytes, DEFAULT_CACHE_BYTES),
+                        random_seed(r));
+    if (rv != 0)
+        goto err;
+    rv = timer_start(loop, &r->tick, r->timeout_ms);
+    if (rv != 0)
+        goto err_after_names;
+    expect_answers(r);
+    dial(r);
+    *ret = r;
+    return 0;
+
+err_after_names:
+    names_close(&r->names);
+err:
+    free(r);
+    return rv;
+}
+
+void resolver_close(struct resolver *r, void (*closed)(void *arg), void *arg)
+{
+    assert(r->names.held == 0);
+    link_move(r, LINK_CLOSING);
+    r->closed = closed;
+    r->closed_arg = arg;
+    timer_stop(&r->tick);
+    timer_stop(&r->redial);
+    task_cancel(&r->ask);
+    if (r->stream != NULL)
+        stream_fail(r->stream, STATUS_CANCELLED, "the resolver is closed");
+    else
+        task_defer(r->loop, &r->freed);
+}
+
+/* --- Names ---------------------------------------------------------------------------------- */
+
+static struct resolver *resolver_of(const struct name *name)
+{
+    return container_of(name->names, struct resolver, names);
+}
+
+struct name *resolver_want(struct resolver *r, struct bytes user_id)
+{
+    struct name *name = names_hold(&r->names, user_id);
+    if (name != NULL && name->state == NAME_WANTED)
+        task_defer(r->loop, &r->ask);
+    return name;
+}
+
+void name_release(struct name *name)
+{
+    if (name != NULL)
+        names_unhold(name);
+}
+
+enum name_state name_state(const struct name *name)
+{
+    return name->state;
+}
+
+struct bytes name_text(const struct name *name)
+{
+    return bytes_of(name->text != NULL ? name->text : "", name->text_len);
+}
+
+struct bytes name_user_id(const struct name *name)
+{
+    return bytes_of(name->id, name->id_len);
+}
+
+void name_wait_start(struct name *name, struct name_wait *wait)
+{
+    struct resolver *r = resolver_of(name);
+    waits_add(&r->waits, name, wait, loop_now_ms(r->loop) + r->timeout_ms);
+}
+
+void name_wait_stop(struct name_wait *wait)
+{
+    waits_remove(wait);
+}
+
+struct resolver_stats resolver_stats(const struct resolver *r)
+{
+    return (struct resolver_stats){
+        .connected = r->link == LINK_CONNECTED,
+        .names = r->names.n,
+        .cached = r->names.ncached,
+        .reconnects = r->dialled - 1,
+        .asked = r->asked,
+        .pushed = r->pushed,
+    };
+}
