@@ -33,6 +33,10 @@ TEST_SRC := $(wildcard tests/unit/test_*.c tests/flow/test_*.c)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 T       ?=
 
+# One short line a file; V=1 shows the commands.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@echo "  $(1)  $(2)")
+
 .PHONY: all setup setup-test tests test check demo run asan ubsan clang clean
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -50,39 +54,46 @@ $(BUILD)/user-server: $(BUILD)/obj/src/user/main.o $(LIB)
 $(BUILD)/post-server: $(BUILD)/obj/src/post/main.o $(LIB)
 $(BUILD)/postcli: $(BUILD)/obj/client-cli/main.o $(LIB)
 $(PROGRAMS):
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIB): $(LIB_OBJ) $(GEN_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(WARN) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) -c -o $@ $<
 
 # --- the contract: protobuf-c code from proto/ ------------------------------------
 
 PROTO_INCLUDE := $(firstword $(wildcard /usr/include/google /usr/local/include/google))
 $(BUILD)/obj/gen/%.pb-c.stamp: proto/%.proto
 	@mkdir -p $(BUILD)/gen $(@D)
-	protoc-c -I proto -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $<
+	$(call say,GEN,$(@F:.stamp=.c))
+	$(Q)protoc-c -I proto -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $<
 	@touch $@
 $(BUILD)/obj/gen/google/protobuf/timestamp.pb-c.stamp:
 	@mkdir -p $(BUILD)/gen $(@D)
-	protoc-c -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $(dir $(PROTO_INCLUDE))google/protobuf/timestamp.proto
+	$(call say,GEN,$(@F:.stamp=.c))
+	$(Q)protoc-c -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $(dir $(PROTO_INCLUDE))google/protobuf/timestamp.proto
 	@touch $@
 $(BUILD)/obj/gen/%.pb-c.o: $(GEN_OBJ:.o=.stamp)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $(BUILD)/gen/$*.pb-c.c
+	$(call say,CC,$*.pb-c.c)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $(BUILD)/gen/$*.pb-c.c
 
 # --- tests ---------------------------------------------------------------------------
 
 # Criterion's macros do not survive the whole warning set.
 $(BUILD)/obj/tests/%.o: tests/%.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests -c -o $@ $<
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
 tests: $(PROGRAMS) $(TESTS)
 

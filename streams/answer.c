@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "wire.h"
+#include "wire_put.h"
 
 /* Fields of the responses: proto/v1/post/post.proto. */
 enum {
@@ -22,7 +22,7 @@ enum {
 };
 
 /* Key and varint, for each of the fields of a trailer but the token. */
-#define TRAILER_BYTES (3 * (1 + WIRE_VARINT_MAX))
+#define TRAILER_BYTES (3 * (1 + WIRE_PUT_VARINT_MAX))
 
 void chunk_clear(struct chunk *c)
 {
@@ -45,8 +45,8 @@ static void advance(struct buf *b, const uint8_t *to)
 
 bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, struct bytes author)
 {
-    const size_t len = record.len + (author.len > 0 ? wire_bytes_size(author.len) : 0);
-    uint8_t *to = reserve(&c->buf, c->expect_bytes, wire_bytes_size(len));
+    const size_t len = record.len + (author.len > 0 ? wire_put_bytes_size(author.len) : 0);
+    uint8_t *to = reserve(&c->buf, c->expect_bytes, wire_put_bytes_size(len));
     if (to == NULL)
         return false;
     to = wire_put_key(to, FIELD_RECORDS, WIRE_BYTES);
@@ -62,7 +62,7 @@ bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, str
 
 bool draft_put_unresolved(struct draft *d, struct bytes user_id)
 {
-    uint8_t *to = reserve(&d->extra, 0, wire_bytes_size(user_id.len));
+    uint8_t *to = reserve(&d->extra, 0, wire_put_bytes_size(user_id.len));
     if (to == NULL)
         return false;
     advance(d->extra, wire_put_bytes(to, FIELD_UNRESOLVED, user_id));
@@ -73,9 +73,9 @@ bool draft_put_error(struct draft *d, int32_t request_index, const struct status
 {
     const struct bytes text = bytes_of_text(status->message);
     const uint64_t index = (uint64_t)request_index, code = (uint64_t)status->code;
-    const size_t len =
-        1 + wire_varint_size(index) + 1 + wire_varint_size(code) + wire_bytes_size(text.len);
-    uint8_t *to = reserve(&d->extra, 0, wire_bytes_size(len));
+    const size_t len = 1 + wire_put_varint_size(index) + 1 + wire_put_varint_size(code) +
+                       wire_put_bytes_size(text.len);
+    uint8_t *to = reserve(&d->extra, 0, wire_put_bytes_size(len));
     if (to == NULL)
         return false;
     to = wire_put_key(to, FIELD_ERRORS, WIRE_BYTES);
@@ -125,7 +125,7 @@ bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
 {
     const struct bytes extra = d->extra == NULL ? bytes_of("", 0) : buf_bytes(d->extra);
     uint8_t *to = reserve(&c->buf, c->expect_bytes,
-                          extra.len + wire_bytes_size(t->token.len) + TRAILER_BYTES);
+                          extra.len + wire_put_bytes_size(t->token.len) + TRAILER_BYTES);
     if (to == NULL)
         return false;
     if (extra.len > 0)

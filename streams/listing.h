@@ -48,6 +48,7 @@ struct listing_request {
     struct bytes tag;
     int32_t page_size;
     int64_t limit;
+    const char *bad_text; /* the field that is not UTF-8, if one is; set by the pipeline */
 };
 
 struct listing_kind {

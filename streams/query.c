@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "resolver.h"
-#include "runtime/utf8.h"
 #include "token.h"
 
 #define TAG_MAX 256 /* bytes */
@@ -24,10 +23,8 @@ static struct status check_text(const char *field, struct bytes text, size_t min
     if (text.len < min)
         return status_of(STATUS_INVALID_ARGUMENT, "%s is empty", field);
     if (text.len > max)
-        return status_of(STATUS_INVALID_ARGUMENT, "%s has %zu bytes, more than %zu", field,
-                         text.len, max);
-    if (!utf8_valid(text))
-        return status_of(STATUS_INVALID_ARGUMENT, "%s is not valid UTF-8", field);
+        return status_of(STATUS_INVALID_ARGUMENT, "%s has %zu bytes, and at most %zu are allowed",
+                         field, text.len, max);
     return status_ok();
 }
 
@@ -61,6 +58,9 @@ static struct status check_token(struct query *q, const struct listing_env *env,
 static struct status check(struct query *q, const struct listing_kind *kind,
                            const struct listing_env *env, const struct listing_request *r)
 {
+    if (r->bad_text != NULL)
+        return status_of(STATUS_INVALID_ARGUMENT, "%s is not valid text: UTF-8 without NUL",
+                         r->bad_text);
     struct status status = check_numbers(r);
     if (status.code == STATUS_OK && kind->by_user)
         status = check_text("user_id", r->user_id, 1, STORE_ID_MAX);

@@ -143,7 +143,7 @@ static void on_answered(struct name_wait *wait)
     struct wait_for_user *w = container_of(wait, struct wait_for_user, wait);
     w->answered = true;
     timer_stop(&w->timer);
-    loop_stop(w->loop);
+    loop_break(w->loop);
 }
 
 /* --user-timeout is over, but not ours: wait again. */
@@ -158,7 +158,7 @@ static void on_waited_enough(struct timer *timer)
 {
     struct wait_for_user *w = container_of(timer, struct wait_for_user, timer);
     name_wait_stop(&w->wait);
-    loop_stop(w->loop);
+    loop_break(w->loop);
 }
 
 static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
@@ -181,7 +181,7 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
     loop_run(loop);
     name_release(w.name);
     if (!w.answered)
-        snprintf(error, DAEMON_ERROR_MAX, "no User at %s within %llu ms: %s", g.user_target,
+        snprintf(error, DAEMON_ERROR_MAX, "no User at %.200s within %llu ms: %.200s", g.user_target,
                  (unsigned long long)g.wait_for_user_ms, w.why.message);
     return w.answered;
 }

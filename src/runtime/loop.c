@@ -28,7 +28,7 @@ struct post {
 struct loop {
     grpc_completion_queue *queue;
     size_t in_flight; /* ops whose done is still to come */
-    bool stopping;
+    bool stopping, breaking;
     uint64_t now_ms;
     void *env;
 
@@ -293,14 +293,14 @@ static void take_events(struct loop *l, gpr_timespec until)
 
 void loop_run(struct loop *l)
 {
-    l->stopping = false;
+    l->stopping = l->breaking = false;
     update_time(l);
     for (;;) {
         run_posts(l);
         run_tasks(l);
         run_timers(l);
         turn_uv(l);
-        if (l->stopping && l->in_flight == 0)
+        if (l->breaking || (l->stopping && l->in_flight == 0))
             return;
         take_events(l, sleep_until(l));
     }
@@ -309,6 +309,11 @@ void loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
     l->stopping = true;
+}
+
+void loop_break(struct loop *l)
+{
+    l->breaking = true;
 }
 
 /* --- Life ------------------------------------------------------------------------------ */

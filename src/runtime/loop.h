@@ -44,6 +44,10 @@ void loop_run(struct loop *loop);
  * ended by their owners. Loop thread only (elsewhere: loop_post it). */
 void loop_stop(struct loop *loop);
 
+/** Has loop_run() return after this round, whatever is in flight; it may be
+ * called again. Loop thread only. */
+void loop_break(struct loop *loop);
+
 /** Frees a loop that does not run. Whoever used loop_uv() has closed the
  * handles before. */
 void loop_free(struct loop *loop);

@@ -13,10 +13,13 @@ int user_env_new(struct user_env **ret, const struct user_service *service, stru
         strcpy(error, "out of memory");
         return -1;
     }
-    if (reader_new(&env->reader, service->store, error) != 0) {
+    if (reader_new(&env->listing.reader, service->store, error) != 0) {
         free(env);
         return -1;
     }
+    env->listing.store_id = store_id(service->store);
+    env->listing.answer_max_bytes = service->answer_max_bytes;
+    env->listing.budget = service->budget;
     env->service = service;
     env->loop = loop;
     env->forget_names.run = changes_forget_names;
@@ -32,6 +35,6 @@ void user_env_free(struct user_env *env)
     assert(env->streams == NULL);
     task_cancel(&env->forget_names);
     loop_set_env(env->loop, NULL);
-    reader_free(env->reader);
+    reader_free(env->listing.reader);
     free(env);
 }

@@ -6,6 +6,7 @@
 
 #include "runtime/loop.h"
 #include "store/store.h"
+#include "streams/listing.h"
 
 struct resolve;
 
@@ -14,12 +15,14 @@ struct user_service {
     struct store *store;
     struct loop *const *loops;
     size_t nloops;
+    size_t answer_max_bytes; /* of one unary listing */
+    struct listing_budget *budget;
 };
 
 struct user_env {
+    struct listing_env listing; /* first: the pipeline finds it there */
     const struct user_service *service;
     struct loop *loop;
-    struct reader *reader;
     struct resolve *streams;  /* open ResolveUsers streams: see resolve.c */
     struct task forget_names; /* see changes.c */
 };

@@ -49,7 +49,7 @@ static void answer(struct stream *s, struct bytes user)
 static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
 {
     const V1__User__GetUserRequest *m = (const V1__User__GetUserRequest *)message;
-    struct reader *reader = user_env_of(s->loop)->reader;
+    struct reader *reader = user_env_of(s->loop)->listing.reader;
     char error[STORE_ERROR_MAX];
     struct bytes user;
     if (!check_id(s, m, bytes))

@@ -133,9 +133,9 @@ static bool append_users(struct resolve *r, struct buf *b, const struct bytes *i
 {
     for (size_t i = 0; i < n; i++) {
         struct bytes user = { 0 };
-        int found = reader_get(r->env->reader, ids[i], &user);
+        int found = reader_get(r->env->listing.reader, ids[i], &user);
         if (found < 0) {
-            *why = status_of(STATUS_INTERNAL, "%s", reader_error(r->env->reader));
+            *why = status_of(STATUS_INTERNAL, "%s", reader_error(r->env->listing.reader));
             return false;
         }
         if (!append_user(b, ids[i], found, wire_find(user, USER_NAME))) {
@@ -160,12 +160,12 @@ static struct buf *build_users(struct resolve *r, const struct bytes *ids, size_
     struct buf *b = buf_new(64 * n + 1);
     if (b == NULL)
         goto err;
-    if (reader_begin(r->env->reader, error) != 0) {
+    if (reader_begin(r->env->listing.reader, error) != 0) {
         why = status_of(STATUS_INTERNAL, "%s", error);
         goto err;
     }
     bool ok = append_users(r, b, ids, n, &why);
-    reader_end(r->env->reader);
+    reader_end(r->env->listing.reader);
     if (ok)
         return b;
 
