@@ -18,7 +18,7 @@ post=
 cleanup() {
     status=$?
     trap - EXIT
-    trap '' INT TERM # the servers got it too, or get one now
+    trap '' INT TERM HUP
     for server in $post $user; do
         kill "$server" 2>/dev/null || true
     done
@@ -29,15 +29,16 @@ cleanup() {
     exit "$status"
 }
 trap cleanup EXIT
-trap 'exit 0' INT TERM
+trap 'exit 0' INT TERM HUP
 
 # serve NAME OPTION...: starts build/NAME and waits until it serves; sets pid.
-# What it prints goes on to our output.
+# It gets a session of its own, so that Ctrl-C reaches only us and we stop it
+# with one signal: a second one would cut its calls.
 serve() {
     name=$1
     shift
     mkfifo "$pipes/$name"
-    "$build/$name" --db "$data/$name" "$@" >"$pipes/$name" &
+    setsid "$build/$name" --db "$data/$name" "$@" >"$pipes/$name" &
     pid=$!
     line=
     read -r line <"$pipes/$name" || true
