@@ -135,7 +135,7 @@ static void close_gap(struct ids *ids, size_t gone)
 void ids_forget(struct ids *ids, size_t n)
 {
     size_t gone = n > ids->forgotten ? n - ids->forgotten : 0;
-    if (gone < FORGET_MANY && n < ids->n)
+    if (gone == 0 || (gone < FORGET_MANY && n < ids->n))
         return;
     for (size_t i = 0; i < gone; i++)
         free(ids->id[i]);
