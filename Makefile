@@ -99,6 +99,7 @@ tests: $(PROGRAMS) $(TESTS)
 
 export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
+export TEST_STRETCH ?= $(if $(SANITIZE),5,1)
 
 # Sub-makes, so that what setup-test installs is there when make looks for it.
 test: setup-test

@@ -47,9 +47,9 @@ static void assert_counts(struct fake_stream *f, int64_t imported, int64_t updat
 static uint64_t stored(void)
 {
     char error[STORE_ERROR_MAX];
-    cr_assert_eq(reader_begin(w.env->reader, error), 0, "%s", error);
-    uint64_t n = reader_count(w.env->reader);
-    reader_end(w.env->reader);
+    cr_assert_eq(reader_begin(w.env->listing.reader, error), 0, "%s", error);
+    uint64_t n = reader_count(w.env->listing.reader);
+    reader_end(w.env->listing.reader);
     return n;
 }
 
