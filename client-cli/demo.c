@@ -166,7 +166,7 @@ static void print_summary(struct demo *d)
     struct buf *b = output_buf(&d->session->out);
     draw_text(&d->drawing, "%s", "");
     table_layout(&table, summary_columns, SUMMARY_COLUMNS, cells, SCENE_COUNT, 200);
-    table_put_heading(&table, b, d->drawing.fancy && getenv("NO_COLOR") == NULL);
+    table_put_heading(&table, b, d->drawing.colours);
     for (int i = 0; i < SCENE_COUNT; i++)
         table_put_row(&table, b, cells + i * SUMMARY_COLUMNS);
     output_commit(&d->session->out);
