@@ -16,7 +16,7 @@ cleanup() {
         kill "$server" 2>/dev/null || true
     done
     wait
-    if [ "$status" -ne 0 ]; then
+    if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then
         echo "demo: failed; what the servers said:" >&2
         cat "$work"/*.log >&2 2>/dev/null || true
     fi
@@ -29,12 +29,12 @@ trap 'exit 143' TERM
 
 # serve NAME OPTION...: starts build/NAME on a free port and waits for the line
 # that says where; sets pid and address. The line comes through a pipe, so
-# nothing is polled for.
+# nothing is polled for. It gets a session of its own: Ctrl-C reaches only us.
 serve() {
     name=$1
     shift
     mkfifo "$work/$name.out"
-    "$build/$name" --listen 127.0.0.1:0 --db "$work/$name" "$@" \
+    setsid "$build/$name" --listen 127.0.0.1:0 --db "$work/$name" "$@" \
         >"$work/$name.out" 2>"$work/$name.log" &
     pid=$!
     line=
