@@ -299,7 +299,7 @@ static void on_stop(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
+    ROW_TARGETS(common),
     ROW_DEADLINE(common),
 };
 

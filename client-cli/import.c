@@ -306,8 +306,7 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
-    ROW_USER_TARGET(common),
+    ROW_TARGETS(common),
     { .name = "strict",
       .kind = OPTION_FLAG,
       .value = &strict,
