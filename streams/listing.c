@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "answer.h"
 #include "query.h"
@@ -352,6 +353,19 @@ static bool budget_take(struct listing *l, size_t bytes)
     return true;
 }
 
+/* ONE: makes sure of the memory for an answer of so many bytes, or fails the
+ * call. In steps that the buffer grows by, so that the counter is not hot. */
+static bool reserve(struct listing *l, size_t bytes)
+{
+    if (budget_take(l, (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES))
+        return true;
+    const struct status busy =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "too many single answers at once: try again, or use the streaming RPC");
+    fail(l, &busy);
+    return false;
+}
+
 /* ONE: whether a record of @len still fits; says in f->why what if not. */
 static bool answer_has_room(struct filler *f, size_t len)
 {
@@ -359,15 +373,7 @@ static bool answer_has_room(struct filler *f, size_t len)
     const size_t bytes = draft_bytes(&l->draft, &l->fill) + len + OVERHEAD_BYTES;
     if (bytes > l->env->answer_max_bytes)
         return stop(f, l->paged && l->draft.records > 0 ? STEP_PAGE : STEP_TOO_LARGE);
-    /* In steps that the buffer grows by, so that the counter is not hot. */
-    if (!budget_take(l, (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES)) {
-        const struct status busy = status_of(STATUS_RESOURCE_EXHAUSTED,
-                                             "too many single answers at once: try again, or use "
-                                             "the streaming RPC");
-        fail(l, &busy);
-        return stop(f, STEP_FAILED);
-    }
-    return true;
+    return reserve(l, bytes) || stop(f, STEP_FAILED);
 }
 
 /* Whether the step goes on, before another record is looked at. */
@@ -498,14 +504,39 @@ static void send_answer(struct listing *l, struct query *q, bool with_token)
     flush(l);
 }
 
+static void too_large(struct listing *l)
+{
+    const struct status status =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
+                  "%sServerStream",
+                  l->env->answer_max_bytes, l->kind->name);
+    fail(l, &status);
+}
+
+/* ONE: whether another entry in errors fits; the call has failed if not. A page
+ * cannot stop at a request whose token may be what is wrong with it. */
+static bool error_has_room(struct listing *l, const struct status *why)
+{
+    const size_t bytes = draft_bytes(&l->draft, &l->fill) + strlen(why->message) + OVERHEAD_BYTES;
+    if (bytes <= l->env->answer_max_bytes)
+        return reserve(l, bytes);
+    too_large(l);
+    return false;
+}
+
 /* The request cannot be answered: that is the call's status if it is the only
  * one, an entry in errors otherwise. */
 static void refuse(struct listing *l, struct query *q, const struct status *why)
 {
-    if (!many_requests(l))
+    if (!many_requests(l)) {
         fail(l, why);
-    else if (!draft_put_error(&l->draft, q->index, why) ||
-             (many_responses(l) && !close_message(l, q, true, false)))
+        return;
+    }
+    if (!many_responses(l) && !error_has_room(l, why))
+        return;
+    if (!draft_put_error(&l->draft, q->index, why) ||
+        (many_responses(l) && !close_message(l, q, true, false)))
         fail_memory(l);
     else
         pop_query(l);
@@ -521,16 +552,6 @@ static void answered(struct listing *l, struct query *q)
         fail_memory(l);
     else
         pop_query(l);
-}
-
-static void too_large(struct listing *l)
-{
-    const struct status status =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
-                  "%sServerStream",
-                  l->env->answer_max_bytes, l->kind->name);
-    fail(l, &status);
 }
 
 static void wait_for_name(struct listing *l, struct name *name)
