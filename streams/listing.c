@@ -182,6 +182,14 @@ static unsigned part_flags(const struct listing *l, size_t i)
     return no_more_to_come(l) && chunk_empty(&l->fill) ? STREAM_LAST : 0;
 }
 
+static void out_failed(struct listing *l, int rv)
+{
+    if (rv == ENOMEM)
+        fail_memory(l);
+    else
+        move(l, LISTING_DONE); /* the stream is over: on_close follows */
+}
+
 /* Gives the stream as much as it takes. */
 static void flush(struct listing *l)
 {
@@ -194,10 +202,12 @@ static void flush(struct listing *l)
         const struct part *p = &c->parts[c->handed];
         const unsigned flags = part_flags(l, c->handed);
         const int rv = stream_send(l->s, c->buf, p->from, p->len, flags);
-        if (rv == ENOMEM)
-            fail_memory(l);
-        if (rv != 0)
+        if (rv == EAGAIN)
             return;
+        if (rv != 0) {
+            out_failed(l, rv);
+            return;
+        }
         c->handed++;
         if (flags & STREAM_LAST) {
             move(l, LISTING_DONE);
