@@ -216,6 +216,11 @@ static void flush(struct listing *l)
     }
 }
 
+static bool all_handed(const struct listing *l)
+{
+    return l->out.handed == l->out.nparts && chunk_empty(&l->fill);
+}
+
 static size_t chunk_target(const struct listing *l)
 {
     return l->first_chunk_sent ? CHUNK_BYTES : FIRST_CHUNK_BYTES;
@@ -633,10 +638,12 @@ static void rest(struct listing *l)
     if (l->ended && !many_responses(l)) {
         struct query none = { .index = l->next_index > 0 ? l->next_index - 1 : 0 };
         send_answer(l, &none, false);
-    } else if (l->ended && l->out.handed == l->out.nparts && chunk_empty(&l->fill)) {
+    } else if (!many_responses(l) || !all_handed(l)) {
+        move(l, LISTING_IDLE);
+    } else if (l->ended) {
         const struct status ok = status_ok();
         fail(l, &ok);
-    } else if (l->draining && !l->ended && many_responses(l)) {
+    } else if (l->draining) {
         const struct status stopping = status_of(STATUS_UNAVAILABLE, "the server is stopping");
         fail(l, &stopping);
     } else {
