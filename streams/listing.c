@@ -150,6 +150,8 @@ static void read_ahead(struct listing *l)
 {
     if (!many_requests(l) || l->reading || l->ended || l->nqueries == READ_AHEAD)
         return;
+    if (l->draining && many_responses(l)) /* what was read is answered, and no more */
+        return;
     l->reading = true;
     stream_read(l->s);
 }
