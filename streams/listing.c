@@ -730,8 +730,8 @@ static bool add_query(struct listing *l, const ProtobufCMessage *message, struct
     if (query_init(q, l->kind, l->env, &request, l->next_index++) != 0)
         return false;
     if (q->index == 0 && !many_responses(l)) {
-        l->paged = q->page_size > 0;
-        l->page_left = q->page_size;
+        l->paged = request.page_size > 0;
+        l->page_left = l->paged ? (uint32_t)request.page_size : 0;
     }
     return true;
 }
