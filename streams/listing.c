@@ -70,6 +70,7 @@ struct listing {
     struct name *awaited; /* of the record that STEP_NAME stopped at */
     struct name_wait wait;
     struct task turn;
+    size_t scanned_bytes; /* since the loop had its last turn */
 };
 
 /* Why a step ended. */
@@ -78,7 +79,7 @@ enum step {
     STEP_FULL,      /* MANY: the chunk is full */
     STEP_PAGE,      /* ONE: the page is full */
     STEP_NAME,      /* l->awaited is not known yet */
-    STEP_SCANNED,   /* SCAN_STEP_BYTES were read: others have their turn */
+    STEP_SCANNED,   /* SCAN_STEP_BYTES were read since the loop's last turn */
     STEP_TOO_LARGE, /* ONE, without pages: over the size limit */
     STEP_FAILED,    /* the stream was failed */
 };
@@ -263,7 +264,6 @@ struct filler {
     struct query *q;
     struct reader *reader;
     enum step why; /* it stopped */
-    size_t scanned_bytes;
 
     /* The author of the records of one group. */
     bool has_group;
@@ -393,7 +393,7 @@ static bool step_goes_on(struct filler *f)
     struct listing *l = f->l;
     if (f->q->left == 0)
         return stop(f, STEP_ANSWERED);
-    if (f->scanned_bytes >= SCAN_STEP_BYTES)
+    if (l->scanned_bytes >= SCAN_STEP_BYTES)
         return stop(f, STEP_SCANNED);
     if (!many_responses(l))
         return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
@@ -433,7 +433,7 @@ static bool visit_record(struct visit *visit, struct position at, struct bytes r
     struct query *q = f->q;
     if (!step_goes_on(f))
         return false;
-    f->scanned_bytes += record.len;
+    l->scanned_bytes += record.len;
     if (q->tag.len > 0 && !has_tag(record, l->kind->tag_field, q->tag)) {
         q->barren_bytes += record.len;
         return true;
@@ -658,6 +658,7 @@ static void tick(struct listing *l)
     if (l->s->finished) /* by the runtime, over bytes that are no message */
         return;
     move(l, LISTING_WORK);
+    l->scanned_bytes = 0;
     while (l->state == LISTING_WORK) {
         if (many_responses(l))
             flush(l);
