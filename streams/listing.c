@@ -52,7 +52,7 @@ struct listing {
     /* Requests read and not answered, oldest first. */
     struct query *queries; /* a ring of READ_AHEAD; of one for a single request */
     uint32_t oldest, nqueries;
-    int32_t next_index;
+    uint32_t next_index;
     bool reading, ended, draining;
 
     /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
@@ -638,7 +638,7 @@ static void work(struct listing *l, struct query *q)
 static void rest(struct listing *l)
 {
     if (l->ended && !many_responses(l)) {
-        struct query none = { .index = l->next_index > 0 ? l->next_index - 1 : 0 };
+        struct query none = { .index = l->next_index > 0 ? (int32_t)(l->next_index - 1) : 0 };
         send_answer(l, &none, false);
     } else if (!many_responses(l) || !all_handed(l)) {
         move(l, LISTING_IDLE);
@@ -728,9 +728,9 @@ static bool add_query(struct listing *l, const ProtobufCMessage *message, struct
     l->kind->decode(message, &request);
     request.bad_text = wire_bad_text(message->descriptor, bytes);
     struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
-    if (query_init(q, l->kind, l->env, &request, l->next_index++) != 0)
+    if (query_init(q, l->kind, l->env, &request, (int32_t)l->next_index++) != 0)
         return false;
-    if (q->index == 0 && !many_responses(l)) {
+    if (l->next_index == 1 && !many_responses(l)) {
         l->paged = request.page_size > 0;
         l->page_left = l->paged ? (uint32_t)request.page_size : 0;
     }
