@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "answer.h"
 #include "query.h"
@@ -63,6 +64,9 @@ struct listing {
     uint64_t total_size; /* for the next message that is closed */
     bool noted;          /* the draft has noted_group's user as unresolved */
     uint32_t noted_group;
+    int32_t last_index;          /* ONE: of the request that was done last, and where */
+    char last_token[TOKEN_TEXT]; /* it ended, if that was its limit */
+    size_t last_token_len;
     bool paged;            /* ONE: the first request has a page_size, */
     uint32_t page_left;    /* of which so many records are left */
     size_t budgeted_bytes; /* ONE: taken from the budget */
@@ -237,23 +241,35 @@ static bool fill_is_full(const struct listing *l)
     return c->nparts > 0 && c->buf->len + c->parts[c->nparts - 1].len > chunk_target(l);
 }
 
-/* Ends the message in the draft. */
-static bool close_message(struct listing *l, struct query *q, bool last, bool with_token)
+static const struct bytes no_token;
+
+/* The token that resumes after what @q has listed, in @room. */
+static struct bytes token_of(const struct listing *l, const struct query *q, char room[TOKEN_TEXT])
 {
-    char text[TOKEN_TEXT];
-    struct trailer t = {
-        .request_index = q->index,
+    query_token(q, l->env, room);
+    return bytes_of(room, TOKEN_TEXT);
+}
+
+/* Ends the message in the draft. */
+static bool close_message(struct listing *l, int32_t request_index, struct bytes token, bool last)
+{
+    const struct trailer t = {
+        .token = token,
+        .request_index = request_index,
         .last = last,
         .total_size = l->total_size,
         .plain = l->kind->plain,
     };
-    if (with_token) {
-        query_token(q, l->env, text);
-        t.token = bytes_of(text, sizeof text);
-    }
     l->total_size = 0;
     l->noted = false;
     return draft_close(&l->draft, &l->fill, &t);
+}
+
+/* MANY: ends a message in the midst of an answer. */
+static bool close_part(struct listing *l, const struct query *q)
+{
+    char room[TOKEN_TEXT];
+    return close_message(l, q->index, token_of(l, q, room), false);
 }
 
 /* --- One step: records into messages ------------------------------------------------------- */
@@ -397,7 +413,7 @@ static bool step_goes_on(struct filler *f)
         return stop(f, STEP_SCANNED);
     if (!many_responses(l))
         return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
-    if (message_is_full(f) && !close_message(l, f->q, false, true))
+    if (message_is_full(f) && !close_part(l, f->q))
         return stop_memory(f);
     return l->draft.records > 0 || !fill_is_full(l) || stop(f, STEP_FULL);
 }
@@ -502,10 +518,11 @@ static enum step step(struct listing *l, struct query *q)
 
 /* --- One query -------------------------------------------------------------------------------- */
 
-/* Sends the single answer: whole, or as much as its page holds. */
-static void send_answer(struct listing *l, struct query *q, bool with_token)
+/* Sends the single answer. It ends with the request of this index; with a
+ * token it goes on after what was listed. */
+static void send_answer(struct listing *l, int32_t request_index, struct bytes token)
 {
-    if (!close_message(l, q, true, with_token)) {
+    if (!close_message(l, request_index, token, true)) {
         fail_memory(l);
         return;
     }
@@ -515,29 +532,45 @@ static void send_answer(struct listing *l, struct query *q, bool with_token)
     flush(l);
 }
 
+/* ONE: the page is full, in the midst of @q. */
+static void send_page(struct listing *l, const struct query *q)
+{
+    char room[TOKEN_TEXT];
+    send_answer(l, q->index, token_of(l, q, room));
+}
+
+/* The query is done: with a token if its limit was reached. MANY: that is its
+ * last message. ONE: whether it was the last one is to be seen. */
+static void conclude(struct listing *l, const struct query *q, struct bytes token)
+{
+    if (many_responses(l) && !close_message(l, q->index, token, true)) {
+        fail_memory(l);
+        return;
+    }
+    l->last_index = q->index;
+    l->last_token_len = token.len;
+    if (token.len > 0)
+        memcpy(l->last_token, token.data, token.len);
+    pop_query(l);
+}
+
 /* The request cannot be answered: that is the call's status if it is the only
  * one, an entry in errors otherwise. */
 static void refuse(struct listing *l, struct query *q, const struct status *why)
 {
     if (!many_requests(l))
         fail(l, why);
-    else if (!draft_put_error(&l->draft, q->index, why) ||
-             (many_responses(l) && !close_message(l, q, true, false)))
+    else if (!draft_put_error(&l->draft, q->index, why))
         fail_memory(l);
     else
-        pop_query(l);
+        conclude(l, q, no_token);
 }
 
 /* The query was listed to its end or limit. */
 static void answered(struct listing *l, struct query *q)
 {
-    const bool limited = q->left == 0;
-    if (!many_responses(l) && !many_requests(l))
-        send_answer(l, q, limited);
-    else if (many_responses(l) && !close_message(l, q, true, limited))
-        fail_memory(l);
-    else
-        pop_query(l);
+    char room[TOKEN_TEXT];
+    conclude(l, q, q->left == 0 ? token_of(l, q, room) : no_token);
 }
 
 static void too_large(struct listing *l)
@@ -563,7 +596,7 @@ static void close_draft(struct listing *l, struct query *q)
     if (!many_responses(l) || (l->draft.records == 0 && !barren))
         return;
     q->barren_bytes = 0;
-    if (close_message(l, q, false, true))
+    if (close_part(l, q))
         flush(l);
     else
         fail_memory(l);
@@ -579,7 +612,7 @@ static void after_name(struct listing *l, struct query *q)
 static void after_scanned(struct listing *l, struct query *q)
 {
     if (!many_responses(l) && l->paged && q->barren_bytes >= BARREN_BYTES) {
-        send_answer(l, q, true);
+        send_page(l, q);
         return;
     }
     close_draft(l, q);
@@ -596,7 +629,7 @@ static void list(struct listing *l, struct query *q)
         answered(l, q);
         break;
     case STEP_PAGE:
-        send_answer(l, q, true);
+        send_page(l, q);
         break;
     case STEP_NAME:
         after_name(l, q);
@@ -638,8 +671,7 @@ static void work(struct listing *l, struct query *q)
 static void rest(struct listing *l)
 {
     if (l->ended && !many_responses(l)) {
-        struct query none = { .index = l->next_index > 0 ? (int32_t)(l->next_index - 1) : 0 };
-        send_answer(l, &none, false);
+        send_answer(l, l->last_index, bytes_of(l->last_token, l->last_token_len));
     } else if (!many_responses(l) || !all_handed(l)) {
         move(l, LISTING_IDLE);
     } else if (l->ended) {
