@@ -97,8 +97,9 @@ void post_world_tell(struct post_world *w, const char *id)
 
 void post_world_lose_user(struct post_world *w)
 {
-    fake_stream_break(user_stream(w), STATUS_UNAVAILABLE, "connection lost");
-    POST_UNTIL(w, user_stream(w)->closed);
+    struct fake_stream *f = user_stream(w);
+    fake_stream_break(f, STATUS_UNAVAILABLE, "connection lost");
+    POST_UNTIL(w, f->closed);
 }
 
 /* --- The store --------------------------------------------------------------------------- */
