@@ -272,6 +272,54 @@ static bool close_part(struct listing *l, const struct query *q)
     return close_message(l, q->index, token_of(l, q, room), false);
 }
 
+/* --- The room of a single answer -------- */
+
+/* ONE: whether @more bytes still fit in the answer. */
+static bool answer_fits(const struct listing *l, size_t more)
+{
+    return draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES <= l->env->answer_max_bytes;
+}
+
+static bool budget_take(struct listing_budget *budget, size_t bytes)
+{
+    if (atomic_fetch_add(&budget->used, bytes) + bytes <= budget->max)
+        return true;
+    atomic_fetch_sub(&budget->used, bytes);
+    return false;
+}
+
+/* ONE: takes from the budget what the answer has with @more bytes. false: the
+ * call was failed. In steps, so that the counter that all loops share is not
+ * hot. */
+static bool answer_take(struct listing *l, size_t more)
+{
+    const size_t bytes = draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES;
+    const size_t stepped = (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES;
+    if (stepped <= l->budgeted_bytes)
+        return true;
+    if (budget_take(l->env->budget, stepped - l->budgeted_bytes)) {
+        l->budgeted_bytes = stepped;
+        return true;
+    }
+    const struct status busy =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "too many single answers at once: try again, or use the streaming RPC "
+                  "%sServerStream",
+                  l->kind->name);
+    fail(l, &busy);
+    return false;
+}
+
+static void too_large(struct listing *l)
+{
+    const struct status status =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
+                  "%sServerStream",
+                  l->env->answer_max_bytes, l->kind->name);
+    fail(l, &status);
+}
+
 /* --- One step: records into messages ------------------------------------------------------- */
 
 struct filler {
@@ -371,36 +419,13 @@ static bool message_is_full(const struct filler *f)
            draft_bytes(&l->draft, &l->fill) >= chunk_target(l);
 }
 
-/* ONE: takes from the budget what the answer may grow to. */
-static bool budget_take(struct listing *l, size_t bytes)
-{
-    if (bytes <= l->budgeted_bytes)
-        return true;
-    const size_t more = bytes - l->budgeted_bytes;
-    if (atomic_fetch_add(&l->env->budget->used, more) + more > l->env->budget->max) {
-        atomic_fetch_sub(&l->env->budget->used, more);
-        return false;
-    }
-    l->budgeted_bytes = bytes;
-    return true;
-}
-
-/* ONE: whether a record of @len still fits; says in f->why what if not. */
+/* ONE: whether a record of @len can be put; says in f->why what if not. */
 static bool answer_has_room(struct filler *f, size_t len)
 {
-    struct listing *l = f->l;
-    const size_t bytes = draft_bytes(&l->draft, &l->fill) + len + OVERHEAD_BYTES;
-    if (bytes > l->env->answer_max_bytes)
+    const struct listing *l = f->l;
+    if (!answer_fits(l, len))
         return stop(f, l->paged && l->draft.records > 0 ? STEP_PAGE : STEP_TOO_LARGE);
-    /* In steps that the buffer grows by, so that the counter is not hot. */
-    if (!budget_take(l, (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES)) {
-        const struct status busy = status_of(STATUS_RESOURCE_EXHAUSTED,
-                                             "too many single answers at once: try again, or use "
-                                             "the streaming RPC");
-        fail(l, &busy);
-        return stop(f, STEP_FAILED);
-    }
-    return true;
+    return answer_take(f->l, len) || stop(f, STEP_FAILED);
 }
 
 /* Whether the step goes on, before another record is looked at. */
@@ -554,15 +579,28 @@ static void conclude(struct listing *l, const struct query *q, struct bytes toke
     pop_query(l);
 }
 
+/* An entry in errors; it too takes room. */
+static bool put_error(struct listing *l, const struct query *q, const struct status *why)
+{
+    const size_t bytes = strlen(why->message);
+    if (!many_responses(l) && !answer_fits(l, bytes))
+        too_large(l);
+    else if (!many_responses(l) && !answer_take(l, bytes))
+        return false;
+    else if (draft_put_error(&l->draft, q->index, why))
+        return true;
+    else
+        fail_memory(l);
+    return false;
+}
+
 /* The request cannot be answered: that is the call's status if it is the only
  * one, an entry in errors otherwise. */
 static void refuse(struct listing *l, struct query *q, const struct status *why)
 {
     if (!many_requests(l))
         fail(l, why);
-    else if (!draft_put_error(&l->draft, q->index, why))
-        fail_memory(l);
-    else
+    else if (put_error(l, q, why))
         conclude(l, q, no_token);
 }
 
@@ -571,16 +609,6 @@ static void answered(struct listing *l, struct query *q)
 {
     char room[TOKEN_TEXT];
     conclude(l, q, q->left == 0 ? token_of(l, q, room) : no_token);
-}
-
-static void too_large(struct listing *l)
-{
-    const struct status status =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
-                  "%sServerStream",
-                  l->env->answer_max_bytes, l->kind->name);
-    fail(l, &status);
 }
 
 static void wait_for_name(struct listing *l, struct name *name)
