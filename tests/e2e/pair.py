@@ -12,7 +12,7 @@ from protos import ROOT, post, user
 BUILD = ROOT / os.environ.get("BUILD", "build")
 SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
-RECORDS_PER_REQUEST = 500
+REQUEST_BYTES = 1 << 20  # of an import, about
 
 
 def clean_environment():
@@ -166,22 +166,31 @@ class Pair:
         return import_all(self.posts, "/v1.post.Post/ImportPosts", post.ImportPostsRequest,
                           "post_messages", post.PostMessage, posts)
 
+    def postcli_environment(self):
+        """Names both targets: commands that need only one take no option for the other."""
+        return {**clean_environment(), "POSTCLI_TARGET": self.post.listen,
+                "POSTCLI_USER_TARGET": self.user.listen}
+
     def postcli(self, *args, stdin=None, timeout=timing.CALL):
         """Runs it; both targets are given. Texts; check the returncode yourself."""
-        command = [str(BUILD / "postcli"), *args, "--target", self.post.listen, "--user-target",
-                   self.user.listen]
         source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
-                              env=clean_environment(), check=False, **source)
+        done = subprocess.run([str(BUILD / "postcli"), *args], capture_output=True, text=True,
+                              timeout=timeout, env=self.postcli_environment(), check=False,
+                              **source)
         assert not SANITIZER.search(done.stderr), done.stderr
         return done
 
 
 def import_all(client, path, request, field, record, rows):
     """The response, without a rejected record."""
-    messages = [row if isinstance(row, record) else record(**row) for row in rows]
-    requests = [request(**{field: messages[i:i + RECORDS_PER_REQUEST]})
-                for i in range(0, len(messages), RECORDS_PER_REQUEST)]
+    requests, size = [], REQUEST_BYTES
+    for row in rows:
+        message = row if isinstance(row, record) else record(**row)
+        if size >= REQUEST_BYTES:
+            requests.append(request())
+            size = 0
+        getattr(requests[-1], field).append(message)
+        size += message.ByteSize()
     response = client.call(path, requests)
     assert response.rejected == 0, response.errors
     return response
