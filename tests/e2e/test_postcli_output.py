@@ -76,10 +76,12 @@ def test_what_was_written_and_the_token_fit_together(endless):
     process = start(endless.command, stdout=subprocess.PIPE)
     rows = [process.stdout.readline() for _ in range(1000)]
     process.send_signal(signal.SIGINT)
-    rest, stderr = process.communicate(timeout=timing.CALL)
-    assert process.returncode == 130
+    rest, stderr = process.stdout.read(), process.stderr.read()
+    assert process.wait(timing.CALL) == 130
     token = int(stderr.decode().split("resume with --page-token ")[1])
     assert len(rows) + rest.count(b"\n") == token
+    process.stdout.close()
+    process.stderr.close()
 
 
 def test_a_closed_pipe_is_enough(endless):
