@@ -214,15 +214,21 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
+    ROW_TARGETS(common),
     ROW_FORMAT(common),
-    { "all", OPTION_FLAG, &all, NULL, "everybody's posts, by one request", 0, 0, NULL },
+    { .name = "all",
+      .kind = OPTION_FLAG,
+      .value = &all,
+      .help = "everybody's posts, by one request" },
     ROW_LIMIT(common),
     ROW_TAG(common),
     ROW_PAGE_SIZE(common, "most posts of one message; 0: the server chooses"),
     ROW_PAGE_TOKEN(common),
-    { "window", OPTION_INT, &window, "N",
-      "requests that may wait for their answer; 0: 1 for standard input, else 32", 0, 4096, NULL },
+    { .name = "window",
+      .kind = OPTION_INT,
+      .value = &window,
+      .help = "requests that may wait for their answer; 0: 1 for standard input, else 32",
+      .max = 4096 },
     ROW_DEADLINE(common),
     ROW_PROGRESS(common),
 };

@@ -156,17 +156,22 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
+    ROW_TARGETS(common),
     ROW_FORMAT(common),
     ROW_USER(common),
     ROW_LIMIT(common),
     ROW_TAG(common),
     ROW_PAGE_SIZE(common, "most posts of one message; 0: the server chooses"),
     ROW_PAGE_TOKEN(common),
-    { "resume", OPTION_FLAG, &resume, NULL, "go on by itself when the connection breaks", 0, 0,
-      NULL },
-    { "max-tries", OPTION_INT, &max_tries, "N", "tries without any progress, then give up", 0, 1000,
-      NULL },
+    { .name = "resume",
+      .kind = OPTION_FLAG,
+      .value = &resume,
+      .help = "go on by itself when the connection breaks" },
+    { .name = "max-tries",
+      .kind = OPTION_INT,
+      .value = &max_tries,
+      .help = "tries without any progress, then give up",
+      .max = 1000 },
     ROW_DEADLINE(common),
     ROW_PROGRESS(common),
 };

@@ -1,0 +1,196 @@
+"""user-server and post-server as child processes, and postcli."""
+import os
+import re
+import select
+import signal
+import subprocess
+
+import timing
+from client import Client
+from protos import ROOT, post, user
+
+BUILD = ROOT / os.environ.get("BUILD", "build")
+SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
+OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
+REQUEST_BYTES = 1 << 20  # of an import, about
+
+
+def clean_environment():
+    """Without what would set options of our programs."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(OWN_VARIABLES)}
+
+
+class Server:
+    """One server process after another, on one address and one store.
+
+    The first start takes a free port, later ones the same again."""
+
+    def __init__(self, name, folder, *args):
+        self.name, self.args = name, args
+        self.db = folder / f"{name}-data"
+        self.stderr_path = folder / f"{name}.stderr"
+        self.listen = "127.0.0.1:0"
+        self.process = None
+        self.loops = 0
+
+    def start(self, *more_args):
+        """Returns when it serves; the line that says so is the event."""
+        assert self.process is None
+        command = [str(BUILD / self.name), "--listen", self.listen, "--db", str(self.db),
+                   *self.args, *more_args]
+        with open(self.stderr_path, "ab") as stderr:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=stderr,
+                                            env=clean_environment())
+        line = self.first_line()
+        serving = re.fullmatch(rf"{self.name}: serving on (\S+).* \((\d+) loops?\)\n", line)
+        assert serving, f"{self.name} said {line!r} and\n{self.stderr()}"
+        self.listen, self.loops = serving[1], int(serving[2])
+        return self
+
+    def first_line(self):
+        out = self.process.stdout
+        ready, _, _ = select.select([out], [], [], timing.START)
+        if not ready:
+            self.kill()
+            raise AssertionError(f"{self.name} does not serve\n{self.stderr()}")
+        return out.readline().decode()
+
+    @property
+    def target(self):
+        return self.listen
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stderr(self):
+        return self.stderr_path.read_text(errors="replace") if self.stderr_path.exists() else ""
+
+    def rss_anon_bytes(self):
+        """Memory of its own; pages of the store's map are not in it."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError("no RssAnon")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=timing.STOP):
+        """Until it is gone by itself; returns the exit status."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not end\n{self.stderr()}") from None
+        self.process.stdout.close()
+        self.process = None
+        return status
+
+    def kill(self):
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+
+    def stop(self, seconds=timing.STOP):
+        """SIGTERM, and all that must be right at an end."""
+        self.signal(signal.SIGTERM)
+        status = self.wait(seconds)
+        assert status == 0, f"{self.name} exited {status}\n{self.stderr()}"
+        self.assert_clean()
+
+    def restart(self, *more_args):
+        self.stop()
+        self.start(*more_args)
+
+    def assert_clean(self):
+        assert not SANITIZER.search(self.stderr()), self.stderr()
+
+
+class Pair:
+    """Both servers and a client of each.
+
+        with Pair(tmp_path, post_args=["--loops", "3"]) as pair:
+            pair.import_users([{"user_id": "1", "name": "Henry"}])
+            pair.posts.call("/v1.post.Post/ListPosts", post.ListPostsRequest())
+    """
+
+    def __init__(self, folder, user_args=(), post_args=()):
+        self.user = Server("user-server", folder, *user_args)
+        self.post = Server("post-server", folder, *post_args)
+        self.clients = []
+
+    def __enter__(self):
+        try:
+            self.user.start()
+            self.post.args += ("--user-target", self.user.target)
+            self.post.start()
+        except BaseException:
+            self.kill()
+            raise
+        self.users = self.client(self.user)
+        self.posts = self.client(self.post)
+        return self
+
+    def __exit__(self, *_):
+        for client in self.clients:
+            client.close()
+        try:
+            for server in (self.post, self.user):
+                if server.process is not None:
+                    server.stop()
+                server.assert_clean()
+        finally:
+            self.kill()
+
+    def kill(self):
+        for server in (self.post, self.user):
+            if server.process is not None:
+                server.kill()
+
+    def client(self, server, **more):
+        """Another one, with a connection of its own."""
+        self.clients.append(Client(server.target, **more))
+        return self.clients[-1]
+
+    def import_users(self, users):
+        """Dicts or messages; all of them must be accepted."""
+        return import_all(self.users, "/v1.user.User/ImportUsers", user.ImportUsersRequest,
+                          "user_messages", user.UserMessage, users)
+
+    def import_posts(self, posts):
+        return import_all(self.posts, "/v1.post.Post/ImportPosts", post.ImportPostsRequest,
+                          "post_messages", post.PostMessage, posts)
+
+    def postcli_environment(self):
+        """Names both targets: commands that need only one take no option for the other."""
+        return {**clean_environment(), "POSTCLI_TARGET": self.post.listen,
+                "POSTCLI_USER_TARGET": self.user.listen}
+
+    def postcli(self, *args, stdin=None, timeout=timing.CALL):
+        """Runs it; both targets are given. Texts; check the returncode yourself."""
+        source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+        done = subprocess.run([str(BUILD / "postcli"), *args], capture_output=True, text=True,
+                              timeout=timeout, env=self.postcli_environment(), check=False,
+                              **source)
+        assert not SANITIZER.search(done.stderr), done.stderr
+        return done
+
+
+def import_all(client, path, request, field, record, rows):
+    """The response, without a rejected record."""
+    requests, size = [], REQUEST_BYTES
+    for row in rows:
+        message = row if isinstance(row, record) else record(**row)
+        if size >= REQUEST_BYTES:
+            requests.append(request())
+            size = 0
+        getattr(requests[-1], field).append(message)
+        size += message.ByteSize()
+    response = client.call(path, requests)
+    assert response.rejected == 0, response.errors
+    return response
