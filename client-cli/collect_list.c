@@ -222,7 +222,10 @@ static struct common common = { COMMON_DEFAULTS, .page_size = 1000 };
 static const struct option_row rows[] = {
     ROW_TARGET(common),
     ROW_FORMAT(common),
-    { "all", OPTION_FLAG, &all, NULL, "everybody's posts, by one request", 0, 0, NULL },
+    { .name = "all",
+      .kind = OPTION_FLAG,
+      .value = &all,
+      .help = "everybody's posts, by one request" },
     ROW_LIMIT(common),
     ROW_TAG(common),
     ROW_PAGE_SIZE(common, "most posts of one answer, asked on until complete; 0: one answer"),

@@ -29,50 +29,54 @@ struct common {
 
 #define ROW_TARGET(c)                                                                              \
     {                                                                                              \
-        "target", OPTION_TEXT, &(c).target, "HOST:PORT", "where the Post service is", 0, 0, NULL   \
+        .name = "target", .kind = OPTION_TEXT, .value = &(c).target, .arg = "HOST:PORT",           \
+        .help = "where the Post service is"                                                        \
     }
 #define ROW_USER_TARGET(c)                                                                         \
     {                                                                                              \
-        "user-target", OPTION_TEXT, &(c).user_target, "HOST:PORT", "where the User service is", 0, \
-            0, NULL                                                                                \
+        .name = "user-target", .kind = OPTION_TEXT, .value = &(c).user_target, .arg = "HOST:PORT", \
+        .help = "where the User service is"                                                        \
     }
 #define ROW_FORMAT(c)                                                                              \
     {                                                                                              \
-        "format", OPTION_CHOICE, &(c).format, NULL,                                                \
-            "how to print; without this: table on a terminal, else ndjson", 0, 0,                  \
-            "table|ndjson|json|none"                                                               \
+        .name = "format", .kind = OPTION_CHOICE, .value = &(c).format,                             \
+        .help = "how to print; without this: table on a terminal, else ndjson",                    \
+        .choices = "table|ndjson|json|none"                                                        \
     }
 #define ROW_USER(c)                                                                                \
     {                                                                                              \
-        "user", OPTION_TEXT, &(c).user, "ID", "only the posts of this user", 0, 0, NULL            \
+        .name = "user", .kind = OPTION_TEXT, .value = &(c).user, .arg = "ID",                      \
+        .help = "only the posts of this user"                                                      \
     }
 #define ROW_LIMIT(c)                                                                               \
     {                                                                                              \
-        "limit", OPTION_INT, &(c).limit, "N", "stop after N; 0: no limit", 0, INT64_MAX, NULL      \
+        .name = "limit", .kind = OPTION_INT, .value = &(c).limit,                                  \
+        .help = "stop after N; 0: no limit", .max = INT64_MAX                                      \
     }
 #define ROW_TAG(c)                                                                                 \
     {                                                                                              \
-        "tag", OPTION_TEXT, &(c).tag, "TAG", "only posts with this tag", 0, 0, NULL                \
+        .name = "tag", .kind = OPTION_TEXT, .value = &(c).tag, .arg = "TAG",                       \
+        .help = "only posts with this tag"                                                         \
     }
-#define ROW_PAGE_SIZE(c, help)                                                                     \
+#define ROW_PAGE_SIZE(c, text)                                                                     \
     {                                                                                              \
-        "page-size", OPTION_INT, &(c).page_size, "N", help, 0, INT32_MAX, NULL                     \
+        .name = "page-size", .kind = OPTION_INT, .value = &(c).page_size, .help = text,            \
+        .max = INT32_MAX                                                                           \
     }
 #define ROW_PAGE_TOKEN(c)                                                                          \
     {                                                                                              \
-        "page-token", OPTION_TEXT, &(c).page_token, "TOKEN", "go on after an earlier listing", 0,  \
-            0, NULL                                                                                \
+        .name = "page-token", .kind = OPTION_TEXT, .value = &(c).page_token, .arg = "TOKEN",       \
+        .help = "go on after an earlier listing"                                                   \
     }
 #define ROW_DEADLINE(c)                                                                            \
     {                                                                                              \
-        "deadline", OPTION_DURATION, &(c).deadline_ms, NULL, "give up after this time; 0: never",  \
-            0, 0, NULL                                                                             \
+        .name = "deadline", .kind = OPTION_DURATION, .value = &(c).deadline_ms,                    \
+        .help = "give up after this time; 0: never"                                                \
     }
 #define ROW_PROGRESS(c)                                                                            \
     {                                                                                              \
-        "progress", OPTION_FLAG, &(c).progress, NULL,                                              \
-            "tell on standard error how far it is; without this: if that is a terminal", 0, 0,     \
-            NULL                                                                                   \
+        .name = "progress", .kind = OPTION_FLAG, .value = &(c).progress,                           \
+        .help = "tell on standard error how far it is; without this: if that is a terminal"        \
     }
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

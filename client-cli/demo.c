@@ -31,6 +31,7 @@ struct demo {
     struct query everybody, everybody_in_pages;
     struct query by_user[POSTS_MOST], by_user_in_pages[POSTS_MOST];
     size_t users;
+    char *token; /* after the first post: makes the requests of the pause longer */
 };
 
 static void next(struct demo *d);
@@ -55,7 +56,7 @@ static void plan_scenes(struct demo *d)
           .nrequests = 1 },
         { .shape = SHAPE_CLIENT,
           .name = "client streaming",
-          .words = "many, then one",
+          .words = "many, then one response",
           .requests = d->by_user },
         { .shape = SHAPE_BIDI,
           .name = "bidirectional, in lock step",
@@ -91,6 +92,20 @@ static void plan_users(struct demo *d)
     }
     for (int i = 2; i < SCENE_COUNT; i++)
         d->scenes[i].nrequests = d->users;
+}
+
+/* Everything behind the first post: the longer a request, the sooner the
+ * window is full. */
+static void plan_pause(struct demo *d)
+{
+    size_t posts = d->scenes[0].posts;
+    d->pause.request = d->everybody;
+    d->pause.posts_per_answer = posts;
+    if (posts == 1)
+        return;
+    d->pause.posts_per_answer = posts - 1;
+    d->pause.request.page_token = d->token;
+    d->pause.request.limit = (int64_t)posts - 1;
 }
 
 /* --- What came of it ------------------------------------------------------------------ */
@@ -151,7 +166,7 @@ static void print_summary(struct demo *d)
     struct buf *b = output_buf(&d->session->out);
     draw_text(&d->drawing, "%s", "");
     table_layout(&table, summary_columns, SUMMARY_COLUMNS, cells, SCENE_COUNT, 200);
-    table_put_heading(&table, b, d->drawing.fancy && getenv("NO_COLOR") == NULL);
+    table_put_heading(&table, b, d->drawing.colours);
     for (int i = 0; i < SCENE_COUNT; i++)
         table_put_row(&table, b, cells + i * SUMMARY_COLUMNS);
     output_commit(&d->session->out);
@@ -214,18 +229,20 @@ static void next(struct demo *d)
     }
     d->pause.data = d;
     d->pause.done = on_pause_done;
-    d->pause.request = d->everybody;
-    d->pause.posts_per_answer = d->scenes[0].posts;
+    plan_pause(d);
     pause_run(&d->pause, d->session, &d->drawing, d->running + 1);
 }
 
-/* The first call connects; it would make the first scene look slow. */
+/* The first call connects; it would make the first scene look slow. It asks
+ * for one post and its token. */
 static void on_warm_message(struct stream *stream, const ProtobufCMessage *message,
                             struct bytes bytes)
 {
-    (void)stream;
-    (void)message;
+    struct demo *d = stream->data;
+    const V1__Post__ListPostsResponse *m = (const V1__Post__ListPostsResponse *)message;
     (void)bytes;
+    free(d->token);
+    d->token = strdup(m->next_page_token);
 }
 
 static void on_warm_end(struct stream *stream)
@@ -236,9 +253,12 @@ static void on_warm_end(struct stream *stream)
 static void on_warm_close(struct stream *stream, const struct status *status)
 {
     struct demo *d = stream->data;
+    struct status silent = status_of(STATUS_INTERNAL, "the server answered OK without a message");
     d->warm_up = NULL;
     if (status->code != STATUS_OK)
         fail(d, status);
+    else if (d->token == NULL)
+        fail(d, &silent);
     else
         next(d);
 }
@@ -254,13 +274,14 @@ static void start(struct session *s)
 {
     struct demo *d = s->command;
     struct status status;
+    struct query first_post = { .page_token = "", .tag = "", .page_size = 1 };
     d->session = s;
     drawing_init(&d->drawing, &s->out);
     plan_scenes(d);
     d->warm_up = session_open(s, s->post, query_path(SHAPE_UNARY, false), &warm_up, d, &status);
     if (d->warm_up == NULL)
         fail(d, &status);
-    else if (query_send(d->warm_up, &d->everybody, STREAM_LAST) == 0)
+    else if (query_send(d->warm_up, &first_post, STREAM_LAST) == 0)
         stream_read(d->warm_up);
 }
 
@@ -304,5 +325,6 @@ int demo_command(int argc, char **argv)
     code = session_run(&session, &common);
     for (int i = 0; i < SCENE_COUNT; i++)
         scene_close(&d.scenes[i]);
+    free(d.token);
     return code;
 }

@@ -2,11 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "terminal.h"
 #include "text.h"
 
 #define LANE_COLUMNS 62 /* between the client and the server */
@@ -26,15 +26,15 @@ static const struct pen plain_pen = { "-", "|", ">", "<", "=", "", "", "", "", "
 
 static const struct pen *pen(const struct drawing *d)
 {
-    const char *no_colour = getenv("NO_COLOR");
     if (!d->fancy)
         return &plain_pen;
-    return no_colour != NULL && *no_colour != '\0' ? &bare_pen : &fancy_pen;
+    return d->colours ? &fancy_pen : &bare_pen;
 }
 
 void drawing_init(struct drawing *d, struct output *out)
 {
     *d = (struct drawing){ .out = out, .fancy = isatty(STDOUT_FILENO) != 0 };
+    d->colours = terminal_colours();
 }
 
 double drawing_ms(const struct drawing *d)

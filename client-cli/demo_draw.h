@@ -10,7 +10,8 @@
 
 struct drawing {
     struct output *out;
-    bool fancy;          /* arrows, lines and colours; else ASCII */
+    bool fancy; /* arrows and lines; else ASCII */
+    bool colours;
     uint64_t started_ns; /* of the call being drawn */
 };
 

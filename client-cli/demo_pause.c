@@ -1,15 +1,18 @@
 /* ASKING -no request leaves for QUIET_MS-> READING -all answers, OK-> done
  *
  * Nothing is read while ASKING, so the answers fill the window of the stream
- * and the server stops writing; with 64 requests read ahead it stops reading,
- * so our requests fill the other window, and stream_send() says EAGAIN. */
+ * (gRPC grows it to 4 MiB) and the server stops writing; with a few requests
+ * read ahead it stops reading, so our requests fill the other window, and
+ * stream_send() says EAGAIN. */
 #include "demo_pause.h"
+
+#include <inttypes.h>
 
 #include "runtime/container.h"
 #include "text.h"
 
 #define QUIET_MS     300
-#define REQUESTS_MAX 200000 /* by then it should have waited */
+#define REQUESTS_MAX 1000000 /* by then it should have waited */
 
 static void half_close(struct pause *p)
 {
@@ -113,6 +116,7 @@ void pause_run(struct pause *p, struct session *s, struct drawing *d, int number
         p->done(p);
         return;
     }
+    draw_request(d, "{page_token: ..., limit: %" PRId64 "} again and again", p->request.limit);
     timer_start(s->loop, &p->quiet, QUIET_MS);
     ask_more(p);
 }

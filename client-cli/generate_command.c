@@ -82,10 +82,25 @@ static struct common common = { COMMON_DEFAULTS };
 static int64_t count = -1, users = 1000, seed = 1;
 
 static const struct option_row rows[] = {
-    { "count", OPTION_INT, &count, "N", "how many; needed", -1, (int64_t)GENERATE_MAX, NULL },
-    { "users", OPTION_INT, &users, "U", "posts: by so many users", 1, (int64_t)GENERATE_MAX, NULL },
-    { "seed", OPTION_INT, &seed, "S", "the same number gives the same records", 0, INT64_MAX,
-      NULL },
+    { .name = "count",
+      .kind = OPTION_INT,
+      .value = &count,
+      .help = "how many; needed",
+      .min = -1,
+      .max = (int64_t)GENERATE_MAX },
+    { .name = "users",
+      .kind = OPTION_INT,
+      .value = &users,
+      .arg = "U",
+      .help = "posts: by so many users",
+      .min = 1,
+      .max = (int64_t)GENERATE_MAX },
+    { .name = "seed",
+      .kind = OPTION_INT,
+      .value = &seed,
+      .arg = "S",
+      .help = "the same number gives the same records",
+      .max = INT64_MAX },
     ROW_PROGRESS(common),
 };
 

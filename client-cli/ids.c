@@ -100,7 +100,10 @@ int ids_init(struct ids *ids, struct session *s, char *const *arguments, int cou
     ids->in.on_line = on_line;
     ids->in.on_end = on_end;
     ids->in.on_idle = on_idle;
-    return input_init(&ids->in, s, "-");
+    int rv = input_init(&ids->in, s, "-");
+    if (rv == 0 && input_is_terminal(&ids->in))
+        progress_refuse(&s->progress);
+    return rv;
 }
 
 void ids_close(struct ids *ids)
@@ -132,7 +135,7 @@ static void close_gap(struct ids *ids, size_t gone)
 void ids_forget(struct ids *ids, size_t n)
 {
     size_t gone = n > ids->forgotten ? n - ids->forgotten : 0;
-    if (gone < FORGET_MANY && n < ids->n)
+    if (gone == 0 || (gone < FORGET_MANY && n < ids->n))
         return;
     for (size_t i = 0; i < gone; i++)
         free(ids->id[i]);

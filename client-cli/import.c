@@ -308,7 +308,10 @@ static struct common common = { COMMON_DEFAULTS };
 static const struct option_row rows[] = {
     ROW_TARGET(common),
     ROW_USER_TARGET(common),
-    { "strict", OPTION_FLAG, &strict, NULL, "stop at the first damaged line", 0, 0, NULL },
+    { .name = "strict",
+      .kind = OPTION_FLAG,
+      .value = &strict,
+      .help = "stop at the first damaged line" },
     ROW_DEADLINE(common),
     ROW_PROGRESS(common),
 };

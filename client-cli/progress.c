@@ -92,6 +92,12 @@ void progress_start(struct progress *p, const char *what)
         timer_start(p->loop, &p->tick, FIRST_MS);
 }
 
+void progress_refuse(struct progress *p)
+{
+    timer_stop(&p->tick);
+    p->wanted = false;
+}
+
 void progress_end(struct progress *p)
 {
     timer_stop(&p->tick);

@@ -34,6 +34,10 @@ void progress_init(struct progress *p, struct loop *loop, bool wanted, const str
 /** Counting begins. Nothing happens unless progress is wanted. */
 void progress_start(struct progress *p, const char *what);
 
+/** No progress after all, even if it was started: somebody types on this
+ * terminal. */
+void progress_refuse(struct progress *p);
+
 /** Takes the line away until the next tick. */
 void progress_hide(struct progress *p);
 

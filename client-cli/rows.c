@@ -1,29 +1,12 @@
 #include "rows.h"
 
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "runtime/buf.h"
+#include "terminal.h"
 
 /* No more rows than these decide the widths of a table. */
 #define SAMPLE_ROWS 64
-
-int rows_line_columns(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    const char *columns = getenv("COLUMNS");
-    int n = columns != NULL ? atoi(columns) : 0;
-    return n > 0 ? n : 100;
-}
-
-static bool has_colours(void)
-{
-    const char *no = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0');
-}
 
 void rows_init(struct rows *r, const struct row_kind *kind, enum format format, struct output *out)
 {
@@ -41,8 +24,8 @@ static bool begin_table(struct rows *r, const void *const *records, size_t n)
     if (ok) {
         for (size_t i = 0; i < n; i++)
             r->kind->cells(records[i], &scratch[i], cells + i * ncolumns);
-        table_layout(&r->table, r->kind->columns, ncolumns, cells, n, rows_line_columns());
-        ok = table_put_heading(&r->table, output_buf(r->out), has_colours());
+        table_layout(&r->table, r->kind->columns, ncolumns, cells, n, terminal_columns());
+        ok = table_put_heading(&r->table, output_buf(r->out), terminal_colours());
     }
     free(cells);
     free(scratch);

@@ -50,7 +50,4 @@ bool rows_add(struct rows *r, const void *const *records, size_t n);
 /** Ends what is open: the bracket of a JSON array. Once. */
 void rows_end(struct rows *r);
 
-/** The columns of the terminal on standard output, or of $COLUMNS, or 100. */
-int rows_line_columns(void);
-
 #endif

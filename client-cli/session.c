@@ -24,7 +24,7 @@ static void say_last_words(struct session *s)
         s->last_words(s);
     if (s->failure.code != STATUS_OK && !s->stopping)
         session_say(s, "%s: %s", status_name((int)s->failure.code), s->failure.message);
-    bool unfinished = s->code == EXIT_INTERRUPTED || s->failure.code != STATUS_OK;
+    bool unfinished = s->code > 128 || s->failure.code != STATUS_OK;
     if (s->resumable && unfinished && s->out.mark != NULL)
         session_say(s, "resume with %s", s->out.mark);
     fflush(stderr);

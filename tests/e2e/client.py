@@ -71,8 +71,8 @@ class Stream:
 
     def __init__(self, multicallable, timeout):
         self.requests = queue.Queue()
-        call = multicallable.future if isinstance(multicallable, grpc.StreamUnaryMultiCallable) \
-            else multicallable
+        self.one_response = isinstance(multicallable, grpc.StreamUnaryMultiCallable)
+        call = multicallable.future if self.one_response else multicallable
         self.rpc = call(iter(self.requests.get, None), timeout=timeout)
 
     def __enter__(self):
@@ -92,7 +92,7 @@ class Stream:
 
     def receive(self):
         """The next response; StopIteration at a good end, grpc.RpcError at a bad one."""
-        return next(self.rpc) if hasattr(self.rpc, "__next__") else self.rpc.result()
+        return self.rpc.result() if self.one_response else next(self.rpc)
 
     def rest(self):
         self.done()

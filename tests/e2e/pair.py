@@ -12,7 +12,7 @@ from protos import ROOT, post, user
 BUILD = ROOT / os.environ.get("BUILD", "build")
 SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
-RECORDS_PER_REQUEST = 500
+REQUEST_BYTES = 1 << 20  # of an import, about
 
 
 def clean_environment():
@@ -183,9 +183,14 @@ class Pair:
 
 def import_all(client, path, request, field, record, rows):
     """The response, without a rejected record."""
-    messages = [row if isinstance(row, record) else record(**row) for row in rows]
-    requests = [request(**{field: messages[i:i + RECORDS_PER_REQUEST]})
-                for i in range(0, len(messages), RECORDS_PER_REQUEST)]
+    requests, size = [], REQUEST_BYTES
+    for row in rows:
+        message = row if isinstance(row, record) else record(**row)
+        if size >= REQUEST_BYTES:
+            requests.append(request())
+            size = 0
+        getattr(requests[-1], field).append(message)
+        size += message.ByteSize()
     response = client.call(path, requests)
     assert response.rejected == 0, response.errors
     return response

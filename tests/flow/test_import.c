@@ -145,18 +145,19 @@ Test(import, reads_no_more_than_the_writer_takes)
 {
     MDB_txn *txn = hold_writer(w.service.store);
     struct fake_stream *f = user_call(&w, "ImportUsers");
-    char ids[20][16];
-    for (int i = 0; i < 20; i++) {
+    enum { MESSAGES = 2 * IMPORT_BATCHES };
+    char ids[MESSAGES][16];
+    for (int i = 0; i < MESSAGES; i++) {
         snprintf(ids[i], sizeof ids[i], "%d", i);
         user_push(f, ids[i], "x");
     }
     fake_stream_end(f);
-    loop_turns(w.loop, 50);
+    loop_turns(w.loop, 2 * MESSAGES);
     cr_assert_eq(f->reads, IMPORT_BATCHES);
     cr_assert_eq(f->sent.n, 0, "nothing is answered before it is durable");
     mdb_txn_abort(txn);
-    assert_counts(f, 20, 0, 0, 0);
-    cr_assert_eq(stored(), 20);
+    assert_counts(f, MESSAGES, 0, 0, 0);
+    cr_assert_eq(stored(), MESSAGES);
 }
 
 Test(import, what_is_under_way_is_finished_without_its_client)
