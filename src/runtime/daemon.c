@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,6 +168,17 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
     return true;
 }
 
+/* What the core has to say comes through our log, in its format. Before we
+ * serve it is detail: the one line of a failed start says what matters. */
+static _Atomic bool g_serving; /* read on threads of the core too */
+
+static void on_core_log(gpr_log_func_args *args)
+{
+    const bool matters = args->severity == GPR_LOG_SEVERITY_ERROR && g_serving;
+    log_line(matters ? LOG_WARN : LOG_DEBUG, "gRPC: %s (%s:%d)", args->message, args->file,
+             args->line);
+}
+
 static void *run_loop(void *loop)
 {
     loop_run(loop);
@@ -178,6 +190,7 @@ static bool serve(struct daemon *d, const char *line, char *error)
     if (d->program->ready != NULL && !d->program->ready(d->loops[0], error))
         return false;
     watch_signals(d);
+    g_serving = true;
     server_start(d->server);
     while (++d->nthreads < d->nloops) {
         struct loop *loop = d->loops[d->nthreads];
@@ -264,6 +277,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     }
     log_init(program->name, (enum log_level)d.config.log_level,
              (enum log_format)d.config.log_format);
+    gpr_set_log_function(on_core_log);
     signal(SIGPIPE, SIG_IGN);
     const bool served = run(&d, error);
     if (!served)
