@@ -107,8 +107,8 @@ test: setup-test
 	@$(MAKE) --no-print-directory check
 
 check:
-	@set -e; for t in $(filter $(if $(T),%$(T)%,%),$(TESTS)); do \
-	    echo "== $$t"; $$t --jobs 2 --timeout $${TEST_TIMEOUT:-60}; done
+	@set -e; for t in $(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)); do \
+	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
 	@BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
 	    $(if $(T),-k $(T)) tests/e2e || { [ $$? -eq 5 ] && [ -n "$(T)" ]; }
 

@@ -26,7 +26,7 @@
 #include "runtime/stream.h"
 #include "store/store.h"
 
-#define IMPORT_BATCHES    4
+#define IMPORT_BATCHES    32
 #define IMPORT_BYTES      ((size_t)8 << 20)
 #define IMPORT_ERRORS_MAX 100
 

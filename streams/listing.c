@@ -53,7 +53,7 @@ struct listing {
     /* Requests read and not answered, oldest first. */
     struct query *queries; /* a ring of READ_AHEAD; of one for a single request */
     uint32_t oldest, nqueries;
-    int32_t next_index;
+    uint32_t next_index;
     bool reading, ended, draining;
 
     /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
@@ -64,6 +64,9 @@ struct listing {
     uint64_t total_size; /* for the next message that is closed */
     bool noted;          /* the draft has noted_group's user as unresolved */
     uint32_t noted_group;
+    int32_t last_index;          /* ONE: of the request that was done last, and where */
+    char last_token[TOKEN_TEXT]; /* it ended, if that was its limit */
+    size_t last_token_len;
     bool paged;            /* ONE: the first request has a page_size, */
     uint32_t page_left;    /* of which so many records are left */
     size_t budgeted_bytes; /* ONE: taken from the budget */
@@ -71,6 +74,7 @@ struct listing {
     struct name *awaited; /* of the record that STEP_NAME stopped at */
     struct name_wait wait;
     struct task turn;
+    size_t scanned_bytes; /* since the loop had its last turn */
 };
 
 /* Why a step ended. */
@@ -79,7 +83,7 @@ enum step {
     STEP_FULL,      /* MANY: the chunk is full */
     STEP_PAGE,      /* ONE: the page is full */
     STEP_NAME,      /* l->awaited is not known yet */
-    STEP_SCANNED,   /* SCAN_STEP_BYTES were read: others have their turn */
+    STEP_SCANNED,   /* SCAN_STEP_BYTES were read since the loop's last turn */
     STEP_TOO_LARGE, /* ONE, without pages: over the size limit */
     STEP_FAILED,    /* the stream was failed */
 };
@@ -151,6 +155,8 @@ static void read_ahead(struct listing *l)
 {
     if (!many_requests(l) || l->reading || l->ended || l->nqueries == READ_AHEAD)
         return;
+    if (l->draining && many_responses(l)) /* what was read is answered, and no more */
+        return;
     l->reading = true;
     stream_read(l->s);
 }
@@ -183,6 +189,14 @@ static unsigned part_flags(const struct listing *l, size_t i)
     return no_more_to_come(l) && chunk_empty(&l->fill) ? STREAM_LAST : 0;
 }
 
+static void out_failed(struct listing *l, int rv)
+{
+    if (rv == ENOMEM)
+        fail_memory(l);
+    else
+        move(l, LISTING_DONE); /* the stream is over: on_close follows */
+}
+
 /* Gives the stream as much as it takes. */
 static void flush(struct listing *l)
 {
@@ -195,16 +209,23 @@ static void flush(struct listing *l)
         const struct part *p = &c->parts[c->handed];
         const unsigned flags = part_flags(l, c->handed);
         const int rv = stream_send(l->s, c->buf, p->from, p->len, flags);
-        if (rv == ENOMEM)
-            fail_memory(l);
-        if (rv != 0)
+        if (rv == EAGAIN)
             return;
+        if (rv != 0) {
+            out_failed(l, rv);
+            return;
+        }
         c->handed++;
         if (flags & STREAM_LAST) {
             move(l, LISTING_DONE);
             return;
         }
     }
+}
+
+static bool all_handed(const struct listing *l)
+{
+    return l->out.handed == l->out.nparts && chunk_empty(&l->fill);
 }
 
 static size_t chunk_target(const struct listing *l)
@@ -220,23 +241,83 @@ static bool fill_is_full(const struct listing *l)
     return c->nparts > 0 && c->buf->len + c->parts[c->nparts - 1].len > chunk_target(l);
 }
 
-/* Ends the message in the draft. */
-static bool close_message(struct listing *l, struct query *q, bool last, bool with_token)
+static const struct bytes no_token;
+
+/* The token that resumes after what @q has listed, in @room. */
+static struct bytes token_of(const struct listing *l, const struct query *q, char room[TOKEN_TEXT])
 {
-    char text[TOKEN_TEXT];
-    struct trailer t = {
-        .request_index = q->index,
+    query_token(q, l->env, room);
+    return bytes_of(room, TOKEN_TEXT);
+}
+
+/* Ends the message in the draft. */
+static bool close_message(struct listing *l, int32_t request_index, struct bytes token, bool last)
+{
+    const struct trailer t = {
+        .token = token,
+        .request_index = request_index,
         .last = last,
         .total_size = l->total_size,
         .plain = l->kind->plain,
     };
-    if (with_token) {
-        query_token(q, l->env, text);
-        t.token = bytes_of(text, sizeof text);
-    }
     l->total_size = 0;
     l->noted = false;
     return draft_close(&l->draft, &l->fill, &t);
+}
+
+/* MANY: ends a message in the midst of an answer. */
+static bool close_part(struct listing *l, const struct query *q)
+{
+    char room[TOKEN_TEXT];
+    return close_message(l, q->index, token_of(l, q, room), false);
+}
+
+/* --- The room of a single answer -------- */
+
+/* ONE: whether @more bytes still fit in the answer. */
+static bool answer_fits(const struct listing *l, size_t more)
+{
+    return draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES <= l->env->answer_max_bytes;
+}
+
+static bool budget_take(struct listing_budget *budget, size_t bytes)
+{
+    if (atomic_fetch_add(&budget->used, bytes) + bytes <= budget->max)
+        return true;
+    atomic_fetch_sub(&budget->used, bytes);
+    return false;
+}
+
+/* ONE: takes from the budget what the answer has with @more bytes. false: the
+ * call was failed. In steps, so that the counter that all loops share is not
+ * hot. */
+static bool answer_take(struct listing *l, size_t more)
+{
+    const size_t bytes = draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES;
+    const size_t stepped = (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES;
+    if (stepped <= l->budgeted_bytes)
+        return true;
+    if (budget_take(l->env->budget, stepped - l->budgeted_bytes)) {
+        l->budgeted_bytes = stepped;
+        return true;
+    }
+    const struct status busy =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "too many single answers at once: try again, or use the streaming RPC "
+                  "%sServerStream",
+                  l->kind->name);
+    fail(l, &busy);
+    return false;
+}
+
+static void too_large(struct listing *l)
+{
+    const struct status status =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
+                  "%sServerStream",
+                  l->env->answer_max_bytes, l->kind->name);
+    fail(l, &status);
 }
 
 /* --- One step: records into messages ------------------------------------------------------- */
@@ -247,7 +328,6 @@ struct filler {
     struct query *q;
     struct reader *reader;
     enum step why; /* it stopped */
-    size_t scanned_bytes;
 
     /* The author of the records of one group. */
     bool has_group;
@@ -339,41 +419,13 @@ static bool message_is_full(const struct filler *f)
            draft_bytes(&l->draft, &l->fill) >= chunk_target(l);
 }
 
-/* ONE: takes from the budget what the answer may grow to. */
-static bool budget_take(struct listing *l, size_t bytes)
-{
-    if (bytes <= l->budgeted_bytes)
-        return true;
-    const size_t more = bytes - l->budgeted_bytes;
-    if (atomic_fetch_add(&l->env->budget->used, more) + more > l->env->budget->max) {
-        atomic_fetch_sub(&l->env->budget->used, more);
-        return false;
-    }
-    l->budgeted_bytes = bytes;
-    return true;
-}
-
-/* ONE: makes sure of the memory for an answer of so many bytes, or fails the
- * call. In steps that the buffer grows by, so that the counter is not hot. */
-static bool reserve(struct listing *l, size_t bytes)
-{
-    if (budget_take(l, (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES))
-        return true;
-    const struct status busy =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "too many single answers at once: try again, or use the streaming RPC");
-    fail(l, &busy);
-    return false;
-}
-
-/* ONE: whether a record of @len still fits; says in f->why what if not. */
+/* ONE: whether a record of @len can be put; says in f->why what if not. */
 static bool answer_has_room(struct filler *f, size_t len)
 {
-    struct listing *l = f->l;
-    const size_t bytes = draft_bytes(&l->draft, &l->fill) + len + OVERHEAD_BYTES;
-    if (bytes > l->env->answer_max_bytes)
+    const struct listing *l = f->l;
+    if (!answer_fits(l, len))
         return stop(f, l->paged && l->draft.records > 0 ? STEP_PAGE : STEP_TOO_LARGE);
-    return reserve(l, bytes) || stop(f, STEP_FAILED);
+    return answer_take(f->l, len) || stop(f, STEP_FAILED);
 }
 
 /* Whether the step goes on, before another record is looked at. */
@@ -382,11 +434,11 @@ static bool step_goes_on(struct filler *f)
     struct listing *l = f->l;
     if (f->q->left == 0)
         return stop(f, STEP_ANSWERED);
-    if (f->scanned_bytes >= SCAN_STEP_BYTES)
+    if (l->scanned_bytes >= SCAN_STEP_BYTES)
         return stop(f, STEP_SCANNED);
     if (!many_responses(l))
         return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
-    if (message_is_full(f) && !close_message(l, f->q, false, true))
+    if (message_is_full(f) && !close_part(l, f->q))
         return stop_memory(f);
     return l->draft.records > 0 || !fill_is_full(l) || stop(f, STEP_FULL);
 }
@@ -422,7 +474,7 @@ static bool visit_record(struct visit *visit, struct position at, struct bytes r
     struct query *q = f->q;
     if (!step_goes_on(f))
         return false;
-    f->scanned_bytes += record.len;
+    l->scanned_bytes += record.len;
     if (q->tag.len > 0 && !has_tag(record, l->kind->tag_field, q->tag)) {
         q->barren_bytes += record.len;
         return true;
@@ -491,10 +543,11 @@ static enum step step(struct listing *l, struct query *q)
 
 /* --- One query -------------------------------------------------------------------------------- */
 
-/* Sends the single answer: whole, or as much as its page holds. */
-static void send_answer(struct listing *l, struct query *q, bool with_token)
+/* Sends the single answer. It ends with the request of this index; with a
+ * token it goes on after what was listed. */
+static void send_answer(struct listing *l, int32_t request_index, struct bytes token)
 {
-    if (!close_message(l, q, true, with_token)) {
+    if (!close_message(l, request_index, token, true)) {
         fail_memory(l);
         return;
     }
@@ -504,24 +557,40 @@ static void send_answer(struct listing *l, struct query *q, bool with_token)
     flush(l);
 }
 
-static void too_large(struct listing *l)
+/* ONE: the page is full, in the midst of @q. */
+static void send_page(struct listing *l, const struct query *q)
 {
-    const struct status status =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
-                  "%sServerStream",
-                  l->env->answer_max_bytes, l->kind->name);
-    fail(l, &status);
+    char room[TOKEN_TEXT];
+    send_answer(l, q->index, token_of(l, q, room));
 }
 
-/* ONE: whether another entry in errors fits; the call has failed if not. A page
- * cannot stop at a request whose token may be what is wrong with it. */
-static bool error_has_room(struct listing *l, const struct status *why)
+/* The query is done: with a token if its limit was reached. MANY: that is its
+ * last message. ONE: whether it was the last one is to be seen. */
+static void conclude(struct listing *l, const struct query *q, struct bytes token)
 {
-    const size_t bytes = draft_bytes(&l->draft, &l->fill) + strlen(why->message) + OVERHEAD_BYTES;
-    if (bytes <= l->env->answer_max_bytes)
-        return reserve(l, bytes);
-    too_large(l);
+    if (many_responses(l) && !close_message(l, q->index, token, true)) {
+        fail_memory(l);
+        return;
+    }
+    l->last_index = q->index;
+    l->last_token_len = token.len;
+    if (token.len > 0)
+        memcpy(l->last_token, token.data, token.len);
+    pop_query(l);
+}
+
+/* An entry in errors; it too takes room. */
+static bool put_error(struct listing *l, const struct query *q, const struct status *why)
+{
+    const size_t bytes = strlen(why->message);
+    if (!many_responses(l) && !answer_fits(l, bytes))
+        too_large(l);
+    else if (!many_responses(l) && !answer_take(l, bytes))
+        return false;
+    else if (draft_put_error(&l->draft, q->index, why))
+        return true;
+    else
+        fail_memory(l);
     return false;
 }
 
@@ -529,29 +598,17 @@ static bool error_has_room(struct listing *l, const struct status *why)
  * one, an entry in errors otherwise. */
 static void refuse(struct listing *l, struct query *q, const struct status *why)
 {
-    if (!many_requests(l)) {
+    if (!many_requests(l))
         fail(l, why);
-        return;
-    }
-    if (!many_responses(l) && !error_has_room(l, why))
-        return;
-    if (!draft_put_error(&l->draft, q->index, why) ||
-        (many_responses(l) && !close_message(l, q, true, false)))
-        fail_memory(l);
-    else
-        pop_query(l);
+    else if (put_error(l, q, why))
+        conclude(l, q, no_token);
 }
 
 /* The query was listed to its end or limit. */
 static void answered(struct listing *l, struct query *q)
 {
-    const bool limited = q->left == 0;
-    if (!many_responses(l) && !many_requests(l))
-        send_answer(l, q, limited);
-    else if (many_responses(l) && !close_message(l, q, true, limited))
-        fail_memory(l);
-    else
-        pop_query(l);
+    char room[TOKEN_TEXT];
+    conclude(l, q, q->left == 0 ? token_of(l, q, room) : no_token);
 }
 
 static void wait_for_name(struct listing *l, struct name *name)
@@ -567,7 +624,7 @@ static void close_draft(struct listing *l, struct query *q)
     if (!many_responses(l) || (l->draft.records == 0 && !barren))
         return;
     q->barren_bytes = 0;
-    if (close_message(l, q, false, true))
+    if (close_part(l, q))
         flush(l);
     else
         fail_memory(l);
@@ -583,7 +640,7 @@ static void after_name(struct listing *l, struct query *q)
 static void after_scanned(struct listing *l, struct query *q)
 {
     if (!many_responses(l) && l->paged && q->barren_bytes >= BARREN_BYTES) {
-        send_answer(l, q, true);
+        send_page(l, q);
         return;
     }
     close_draft(l, q);
@@ -600,7 +657,7 @@ static void list(struct listing *l, struct query *q)
         answered(l, q);
         break;
     case STEP_PAGE:
-        send_answer(l, q, true);
+        send_page(l, q);
         break;
     case STEP_NAME:
         after_name(l, q);
@@ -642,12 +699,13 @@ static void work(struct listing *l, struct query *q)
 static void rest(struct listing *l)
 {
     if (l->ended && !many_responses(l)) {
-        struct query none = { .index = l->next_index > 0 ? l->next_index - 1 : 0 };
-        send_answer(l, &none, false);
-    } else if (l->ended && l->out.handed == l->out.nparts && chunk_empty(&l->fill)) {
+        send_answer(l, l->last_index, bytes_of(l->last_token, l->last_token_len));
+    } else if (!many_responses(l) || !all_handed(l)) {
+        move(l, LISTING_IDLE);
+    } else if (l->ended) {
         const struct status ok = status_ok();
         fail(l, &ok);
-    } else if (l->draining && !l->ended && many_responses(l)) {
+    } else if (l->draining) {
         const struct status stopping = status_of(STATUS_UNAVAILABLE, "the server is stopping");
         fail(l, &stopping);
     } else {
@@ -660,6 +718,7 @@ static void tick(struct listing *l)
     if (l->s->finished) /* by the runtime, over bytes that are no message */
         return;
     move(l, LISTING_WORK);
+    l->scanned_bytes = 0;
     while (l->state == LISTING_WORK) {
         if (many_responses(l))
             flush(l);
@@ -729,11 +788,11 @@ static bool add_query(struct listing *l, const ProtobufCMessage *message, struct
     l->kind->decode(message, &request);
     request.bad_text = wire_bad_text(message->descriptor, bytes);
     struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
-    if (query_init(q, l->kind, l->env, &request, l->next_index++) != 0)
+    if (query_init(q, l->kind, l->env, &request, (int32_t)l->next_index++) != 0)
         return false;
-    if (q->index == 0 && !many_responses(l)) {
-        l->paged = q->page_size > 0;
-        l->page_left = q->page_size;
+    if (l->next_index == 1 && !many_responses(l)) {
+        l->paged = request.page_size > 0;
+        l->page_left = l->paged ? (uint32_t)request.page_size : 0;
     }
     return true;
 }

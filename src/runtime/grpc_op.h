@@ -10,7 +10,6 @@
 #include "container.h"
 #include "loop.h"
 
-
 /* One batch in flight; its address is the gRPC tag. Embedded in its owner,
  * which must not go away before done was called. */
 struct op {
@@ -19,12 +18,9 @@ struct op {
 
 grpc_completion_queue *loop_queue(struct loop *loop);
 
-/** Counts an op that was started otherwise than by loop_batch(), on the loop's
- * thread or before it runs. loop_run() uncounts it before it calls done. */
-void loop_expect(struct loop *loop);
-
-/** Starts a batch and counts it. false: refused (it breaks a rule of the call,
- * or the call is over); nothing was started, no done will come. */
+/** Starts a batch and counts it, as loop_hold(); it is uncounted before done
+ * is called. An op that is started otherwise needs a loop_hold(). false: refused (it breaks a rule
+ * of the call, or the call is over); nothing was started, no done will come. */
 bool loop_batch(struct loop *loop, grpc_call *call, const grpc_op *ops, size_t nops, struct op *op);
 
 #endif

@@ -27,7 +27,7 @@ struct post {
 
 struct loop {
     grpc_completion_queue *queue;
-    size_t in_flight; /* ops whose done is still to come */
+    size_t in_flight; /* ops whose done is still to come, and holds */
     bool stopping, breaking;
     uint64_t now_ms;
     void *env;
@@ -257,11 +257,6 @@ grpc_completion_queue *loop_queue(struct loop *l)
     return l->queue;
 }
 
-void loop_expect(struct loop *l)
-{
-    l->in_flight++;
-}
-
 bool loop_batch(struct loop *l, grpc_call *call, const grpc_op *ops, size_t nops, struct op *op)
 {
     if (grpc_call_start_batch(call, ops, nops, op, NULL) != GRPC_CALL_OK)
@@ -304,6 +299,17 @@ void loop_run(struct loop *l)
             return;
         take_events(l, sleep_until(l));
     }
+}
+
+void loop_hold(struct loop *l)
+{
+    l->in_flight++;
+}
+
+void loop_release(struct loop *l)
+{
+    assert(l->in_flight > 0);
+    l->in_flight--;
 }
 
 void loop_stop(struct loop *l)

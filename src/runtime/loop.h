@@ -18,7 +18,7 @@
  * The bound of 64 keeps a busy queue from starving timers and libuv.
  *
  * A loop stops when it was told to and nothing is in flight: every batch
- * started on its queue has come back. */
+ * started on its queue has come back, and what other threads do for it too. */
 #ifndef RUNTIME_LOOP_H
 #define RUNTIME_LOOP_H
 
@@ -37,8 +37,13 @@ typedef void (*loop_fn)(struct loop *loop, void *arg);
 int loop_new(struct loop **ret);
 
 /** Runs the loop on the calling thread until loop_stop() and nothing is in
- * flight. From now on the loop belongs to this thread. */
+ * flight or held. From now on the loop belongs to this thread. */
 void loop_run(struct loop *loop);
+
+/** Keeps loop_stop() from taking effect until loop_release(): for work that
+ * another thread does and will loop_post() the end of. Loop thread only. */
+void loop_hold(struct loop *loop);
+void loop_release(struct loop *loop);
 
 /** Asks loop_run() to return once nothing is in flight any more: calls must be
  * ended by their owners. Loop thread only (elsewhere: loop_post it). */

@@ -299,7 +299,7 @@ static void arm(struct lane *lane, size_t method)
         return;
     }
     c->in_flight++;
-    loop_expect(lane->loop);
+    loop_hold(lane->loop);
 }
 
 /* --- Draining -------------------------------------------------------------------------------- */
@@ -355,7 +355,7 @@ void server_drain(struct server *server, uint64_t timeout_ms,
     server->done_arg = arg;
     server->shut_down.done = on_shut_down;
     server->drain_timer.fired = on_drain_timer;
-    loop_expect(first);
+    loop_hold(first);
     grpc_server_shutdown_and_notify(server->grpc, loop_queue(first), &server->shut_down);
     post_lanes(server, drain_lane);
     timer_start(first, &server->drain_timer, timeout_ms);
@@ -465,7 +465,7 @@ static void shut_down_unserved(struct server *server)
 {
     struct loop *first = server->lanes[0].loop;
     server->shut_down.done = on_unserved_shut_down;
-    loop_expect(first);
+    loop_hold(first);
     grpc_server_shutdown_and_notify(server->grpc, loop_queue(first), &server->shut_down);
     loop_run(first);
 }

@@ -68,7 +68,8 @@ struct import_batch {
 
 /** Hands the batch to the writer. Batches are applied in the order they come;
  * several that wait share one commit. batch->done is called exactly once, on
- * batch->loop, after the commit. Any thread. */
+ * batch->loop, after the commit; the loop does not stop before. On that loop's
+ * thread. */
 void store_import(struct store *store, struct import_batch *batch);
 
 /* --- Reading ------------------------------------------------------------------- */

@@ -163,7 +163,7 @@ static int find_reason(struct store *store, int rc)
 static void on_done(struct loop *loop, void *arg)
 {
     struct import_batch *b = arg;
-    (void)loop;
+    loop_release(loop);
     b->done(b);
 }
 
@@ -243,6 +243,7 @@ static void *run(void *arg)
 void store_import(struct store *store, struct import_batch *batch)
 {
     struct writer *w = &store->writer;
+    loop_hold(batch->loop); /* it must not stop before it can call done */
     batch->next = NULL;
     pthread_mutex_lock(&w->lock);
     bool idle = w->first == NULL;

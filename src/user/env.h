@@ -32,9 +32,9 @@ struct user_env {
 int user_env_new(struct user_env **ret, const struct user_service *service, struct loop *loop,
                  char error[STORE_ERROR_MAX]);
 
-/** Frees them; no stream is open on the loop any more. Before store_close(),
- * and the loops run on until that has returned: imports whose clients are gone
- * may still be answered. On the loop, or when it does not run. NULL is fine. */
+/** Frees them; no stream is open on the loop any more. Before store_close():
+ * an import whose client is gone may still be answered, and finds no env.
+ * NULL is fine. */
 void user_env_free(struct user_env *env);
 
 static inline struct user_env *user_env_of(const struct loop *loop)

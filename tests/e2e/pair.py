@@ -169,13 +169,17 @@ class Pair:
         return import_all(self.posts, "/v1.post.Post/ImportPosts", post.ImportPostsRequest,
                           "post_messages", post.PostMessage, posts)
 
+    def postcli_environment(self):
+        """Names both targets: commands that need only one take no option for the other."""
+        return {**clean_environment(), "POSTCLI_TARGET": self.post.listen,
+                "POSTCLI_USER_TARGET": self.user.listen}
+
     def postcli(self, *args, stdin=None, timeout=timing.CALL):
         """Runs it; both targets are given. Texts; check the returncode yourself."""
-        command = [str(BUILD / "postcli"), *args, "--target", self.post.listen, "--user-target",
-                   self.user.listen]
         source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
-                              env=clean_environment(), check=False, **source)
+        done = subprocess.run([str(BUILD / "postcli"), *args], capture_output=True, text=True,
+                              timeout=timeout, env=self.postcli_environment(), check=False,
+                              **source)
         assert not SANITIZER.search(done.stderr), done.stderr
         return done
 

@@ -1,0 +1,33 @@
+#include "backoff.h"
+
+#define FIRST_MS 100
+#define MOST_MS  2000
+
+void backoff_init(struct backoff *b, unsigned tries_max, uint64_t seed)
+{
+    *b = (struct backoff){ .tries_max = tries_max, .next_ms = FIRST_MS, .random = seed | 1 };
+}
+
+void backoff_reset(struct backoff *b)
+{
+    b->tries = 0;
+    b->next_ms = FIRST_MS;
+}
+
+static uint64_t next_random(struct backoff *b) /* xorshift */
+{
+    b->random ^= b->random << 13;
+    b->random ^= b->random >> 7;
+    b->random ^= b->random << 17;
+    return b->random;
+}
+
+bool backoff_next(struct backoff *b, uint64_t *ret_ms)
+{
+    if (b->tries == b->tries_max)
+        return false;
+    b->tries++;
+    *ret_ms = b->next_ms / 2 + next_random(b) % (b->next_ms / 2 + 1);
+    b->next_ms = b->next_ms * 2 < MOST_MS ? b->next_ms * 2 : MOST_MS;
+    return true;
+}

@@ -1,0 +1,25 @@
+/* How long to wait before trying again, and how often at all. */
+#ifndef CLI_BACKOFF_H
+#define CLI_BACKOFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct backoff {
+    unsigned tries_max; /* since the last progress */
+    unsigned tries;     /* private */
+    uint64_t next_ms;   /* private */
+    uint64_t random;    /* private */
+};
+
+/** @seed spreads clients that lost the same server. */
+void backoff_init(struct backoff *b, unsigned tries_max, uint64_t seed);
+
+/** It works: the next failure is a first one. */
+void backoff_reset(struct backoff *b);
+
+/** A failure: *@ret_ms is the time to wait, from half of 100 ms to all of 2 s.
+ * false: enough tries. */
+bool backoff_next(struct backoff *b, uint64_t *ret_ms);
+
+#endif

@@ -1,0 +1,31 @@
+#include "common.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "session.h"
+
+bool common_parse(struct common *c, const struct option_program *program, int argc, char **argv,
+                  int *ret_first, int *ret_code)
+{
+    c->progress = isatty(STDERR_FILENO) != 0;
+    switch (options_parse(program, argc, argv, ret_first)) {
+    case OPTIONS_OK:
+        if (c->format < 0)
+            c->format = isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_NDJSON;
+        return true;
+    case OPTIONS_HELP:
+        *ret_code = EXIT_DONE;
+        return false;
+    default:
+        *ret_code = EXIT_USAGE;
+        return false;
+    }
+}
+
+int usage_error(const char *command, const char *what, const char *argument)
+{
+    fprintf(stderr, "postcli: %s: %s%s%s (try postcli %s --help)\n", command, what,
+            *argument != '\0' ? ": " : "", argument, command);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,87 @@
+#!/bin/sh
+# The whole thing in a few seconds: starts both servers on free ports with
+# fresh data, imports the demo's people and posts, shows the four call shapes,
+# and takes everything down again. "make demo" builds and runs it.
+set -eu
+here=$(dirname "$0")
+build=${BUILD:-build}
+work=$(mktemp -d "${TMPDIR:-/tmp}/posts-demo.XXXXXX")
+user=
+post=
+
+cleanup() {
+    status=$?
+    trap - EXIT INT TERM
+    for server in $post $user; do
+        kill "$server" 2>/dev/null || true
+    done
+    wait
+    if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then
+        echo "demo: failed; what the servers said:" >&2
+        cat "$work"/*.log >&2 2>/dev/null || true
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# serve NAME OPTION...: starts build/NAME on a free port and waits for the line
+# that says where; sets pid and address. The line comes through a pipe, so
+# nothing is polled for. It gets a session of its own: Ctrl-C reaches only us.
+serve() {
+    name=$1
+    shift
+    mkfifo "$work/$name.out"
+    setsid "$build/$name" --listen 127.0.0.1:0 --db "$work/$name" "$@" \
+        >"$work/$name.out" 2>"$work/$name.log" &
+    pid=$!
+    line=
+    read -r line <"$work/$name.out" || true
+    address=${line#*serving on }
+    address=${address%% *}
+    if [ -z "$line" ] || [ "$address" = "$line" ]; then
+        echo "demo: $name did not start" >&2
+        exit 1
+    fi
+}
+
+# stop NAME PID: a server that is told to stop exits with 0.
+stop() {
+    kill -TERM "$2"
+    status=0
+    wait "$2" || status=$?
+    if [ "$status" -ne 0 ]; then
+        echo "demo: $1 exited with $status" >&2
+        exit 1
+    fi
+}
+
+serve user-server
+user=$pid
+export POSTCLI_USER_TARGET="$address"
+serve post-server --user-target "$address"
+post=$pid
+export POSTCLI_TARGET="$address"
+echo "user-server on $POSTCLI_USER_TARGET, post-server on $POSTCLI_TARGET"
+
+printf 'users: '
+"$build/postcli" import users "$here/users.ndjson"
+printf 'posts: '
+"$build/postcli" import posts "$here/posts.ndjson"
+
+"$build/postcli" demo
+
+cat <<EOT
+
+To try it yourself, start both servers with "make run", and in another terminal:
+  $build/postcli stream-list
+  $build/postcli bidi-list            (then type 1, 3 or 9, each with Enter)
+  $build/postcli generate posts --count 1000000 | $build/postcli import posts -
+EOT
+
+stop post-server "$post"
+post=
+stop user-server "$user"
+user=

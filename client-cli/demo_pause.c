@@ -1,0 +1,128 @@
+/* ASKING -no request leaves for QUIET_MS-> READING -all answers, OK-> done
+ *
+ * Nothing is read while ASKING, so the answers fill the window of the stream
+ * (gRPC grows it to 4 MiB) and the server stops writing; with a few requests
+ * read ahead it stops reading, so our requests fill the other window, and
+ * stream_send() says EAGAIN. */
+#include "demo_pause.h"
+
+#include <inttypes.h>
+
+#include "runtime/container.h"
+#include "text.h"
+
+#define QUIET_MS     300
+#define REQUESTS_MAX 1000000 /* by then it should have waited */
+
+static void half_close(struct pause *p)
+{
+    struct status ok = status_ok();
+    stream_finish(p->call, &ok);
+}
+
+static void ask_more(struct pause *p)
+{
+    while (!p->reading && p->accepted < REQUESTS_MAX && query_send(p->call, &p->request, 0) == 0)
+        p->accepted++;
+}
+
+static void start_reading(struct pause *p)
+{
+    p->reading = true;
+    half_close(p);
+    stream_read(p->call);
+}
+
+static void on_quiet(struct timer *t)
+{
+    struct pause *p = container_of(t, struct pause, quiet);
+    char number[32];
+    p->waited = p->accepted < REQUESTS_MAX;
+    draw_request(p->drawing, "%s requests, no answer read", text_number(number, p->sent));
+    draw_note(p->drawing, "%s",
+              p->waited ? "the server waits: it takes no more requests"
+                        : "the server did not wait");
+    draw_note(p->drawing, "now the client reads");
+    start_reading(p);
+}
+
+static void on_sent(struct stream *stream)
+{
+    struct pause *p = stream->data;
+    p->sent++;
+    if (p->reading)
+        return;
+    timer_start(p->session->loop, &p->quiet, QUIET_MS);
+    ask_more(p);
+}
+
+static void on_message(struct stream *stream, const ProtobufCMessage *message, struct bytes bytes)
+{
+    struct pause *p = stream->data;
+    const V1__Post__ListPostsResponse *m = (const V1__Post__ListPostsResponse *)message;
+    if (m->n_errors > 0) {
+        stream_fail(stream, (enum status_code)m->errors[0]->code, "%s", m->errors[0]->message);
+        return;
+    }
+    p->whole &= m->request_index == (int32_t)p->answered;
+    p->answered += m->last;
+    p->posts += m->n_post_messages;
+    p->bytes += bytes.len;
+    stream_read(stream);
+}
+
+static void on_end(struct stream *stream)
+{
+    (void)stream; /* on_close tells */
+}
+
+static void draw_answers(struct pause *p)
+{
+    char answers[32], posts[32], bytes[32];
+    draw_response(p->drawing, "%s answers, %s posts, %s", text_number(answers, p->answered),
+                  text_number(posts, p->posts), text_bytes(bytes, p->bytes));
+    draw_response(p->drawing, "%s", status_name((int)p->status.code));
+}
+
+static void on_close(struct stream *stream, const struct status *status)
+{
+    struct pause *p = stream->data;
+    p->call = NULL;
+    p->status = *status;
+    timer_stop(&p->quiet);
+    draw_answers(p);
+    p->good = p->waited && p->whole && p->answered == p->accepted &&
+              p->posts == p->accepted * p->posts_per_answer;
+    p->done(p);
+}
+
+static const struct stream_handler handler = {
+    .message = QUERY_RESPONSE,
+    .on_message = on_message,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_close = on_close,
+};
+
+void pause_run(struct pause *p, struct session *s, struct drawing *d, int number)
+{
+    p->session = s;
+    p->drawing = d;
+    p->whole = true;
+    p->quiet.fired = on_quiet;
+    draw_heading(d, number, query_rpc(SHAPE_BIDI, false), "a reader that stops");
+    p->call = session_open(s, s->post, query_path(SHAPE_BIDI, false), &handler, p, &p->status);
+    if (p->call == NULL) {
+        p->done(p);
+        return;
+    }
+    draw_request(d, "{page_token: ..., limit: %" PRId64 "} again and again", p->request.limit);
+    timer_start(s->loop, &p->quiet, QUIET_MS);
+    ask_more(p);
+}
+
+void pause_stop(struct pause *p)
+{
+    if (p->call != NULL)
+        stream_fail(p->call, STATUS_CANCELLED, "stopped");
+}

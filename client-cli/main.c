@@ -1,0 +1,67 @@
+/* postcli: the Post and User services from a terminal. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "session.h"
+#include "text.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *arguments, *help;
+} commands[] = {
+    { "list", list_command, "", "posts, page by page (unary calls)" },
+    { "stream-list", stream_list_command, "", "posts as they come (server streaming)" },
+    { "collect-list", collect_list_command, "[ID]...",
+      "posts of many users in one answer (client streaming)" },
+    { "bidi-list", bidi_list_command, "[ID]...",
+      "posts of many users, each answered at once (bidirectional)" },
+    { "demo", demo_command, "", "shows the four call shapes side by side" },
+    { "import", import_command, "posts|users FILE", "stores records read from NDJSON" },
+    { "generate", generate_command, "posts|users", "prints made-up records as NDJSON" },
+    { "users", users_command, "get|list|resolve", "people and their names" },
+};
+
+static void print_usage(FILE *to)
+{
+    fputs("Usage: postcli COMMAND [OPTION]...\n", to);
+}
+
+static void print_help(void)
+{
+    print_usage(stdout);
+    puts("Lists, imports and generates posts and users over gRPC.\n\nCommands:");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct command *c = &commands[i];
+        int width = printf("  %s%s%s", c->name, *c->arguments != '\0' ? " " : "", c->arguments);
+        printf("%*s%s\n", width < 27 ? 27 - width : 1, "", c->help);
+    }
+    puts("\npostcli COMMAND --help tells more. Exit status: 0 done, 1 a call failed or records "
+         "were\n"
+         "rejected, 2 wrong usage, 130 interrupted.");
+}
+
+int main(int argc, char **argv)
+{
+    text_init();
+    if (argc < 2) {
+        print_usage(stderr);
+        fputs(
+            "Commands: list, stream-list, collect-list, bidi-list, demo, import, generate, users\n"
+            "postcli --help tells more.\n",
+            stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help();
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "postcli: unknown command: %s (try postcli --help)\n", argv[1]);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,264 @@
+#include "session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "runtime/container.h"
+#include "text.h"
+
+/* After Ctrl-C: for calls to end and a reader to take what is on its way. */
+#define PATIENCE_MS 250
+
+/* --- The end ------------------------------------------------------------------- */
+
+static void say_last_words(struct session *s)
+{
+    progress_end(&s->progress);
+    if (s->last_words != NULL)
+        s->last_words(s);
+    if (s->failure.code != STATUS_OK && !s->stopping)
+        session_say(s, "%s: %s", status_name((int)s->failure.code), s->failure.message);
+    bool unfinished = s->code > 128 || s->failure.code != STATUS_OK;
+    if (s->resumable && unfinished && s->out.mark != NULL)
+        session_say(s, "resume with %s", s->out.mark);
+    fflush(stderr);
+}
+
+/* Ends the loop once nothing waits to be written. */
+static void end_when_drained(struct session *s)
+{
+    if (!s->ending || !output_drained(&s->out))
+        return;
+    timer_stop(&s->patience);
+    if (s->reads > 0)
+        s->detached = true;
+    loop_stop(s->loop);
+}
+
+void session_end(struct session *s, enum exit_code code)
+{
+    if (s->ending)
+        return;
+    s->ending = true;
+    if (!s->stopping)
+        s->code = (int)code;
+    end_when_drained(s);
+}
+
+void session_fail(struct session *s, const struct status *status)
+{
+    if (!s->ending && !s->stopping)
+        s->failure = *status;
+    session_end(s, EXIT_FAILED);
+}
+
+static void on_patience(struct timer *t)
+{
+    struct session *s = container_of(t, struct session, patience);
+    say_last_words(s);
+    _exit(s->code);
+}
+
+void session_stop(struct session *s, enum exit_code code)
+{
+    if (s->stopping) {
+        if (code == EXIT_INTERRUPTED) /* again: at once */
+            on_patience(&s->patience);
+        return;
+    }
+    bool ended = s->ending; /* only output is left to be written */
+    s->stopping = true;
+    s->code = (int)code;
+    s->failure.code = STATUS_OK;
+    timer_start(s->loop, &s->patience, PATIENCE_MS);
+    if (!ended)
+        s->on_stop(s);
+}
+
+/* --- What comes from outside ----------------------------------------------------- */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct session *s = handle->data;
+    session_stop(s, number == SIGINT ? EXIT_INTERRUPTED : (enum exit_code)(128 + number));
+}
+
+static void on_output_error(struct session *s)
+{
+    if (s->out.error == EPIPE) {
+        session_stop(s, EXIT_DONE);
+        return;
+    }
+    if (!s->stopping)
+        session_say(s, "cannot write to standard output: %s", strerror(s->out.error));
+    session_stop(s, EXIT_FAILED);
+}
+
+static void on_output_progress(struct output *o)
+{
+    struct session *s = o->data;
+    if (o->error != 0)
+        on_output_error(s);
+    else if (!s->ending && !s->stopping && s->on_room != NULL && !output_full(o))
+        s->on_room(s);
+    end_when_drained(s);
+}
+
+static void on_output_write(struct output *o)
+{
+    struct session *s = o->data;
+    progress_hide(&s->progress);
+}
+
+/* --- Help for commands --------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 0))) static void print_line(struct session *s, const char *prefix,
+                                                             const char *format, va_list args)
+{
+    char *text;
+    if (vasprintf(&text, format, args) < 0)
+        return;
+    /* Part of it may come from a server or a file: one harmless line, always. */
+    struct buf *line = buf_new(256);
+    progress_hide(&s->progress);
+    if (line != NULL && text_put(line, text, -1) >= 0)
+        fprintf(stderr, "%s%.*s\n", prefix, (int)line->len, (const char *)line->data);
+    buf_unref(line);
+    free(text);
+}
+
+void session_say(struct session *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_line(s, "postcli: ", format, args);
+    va_end(args);
+}
+
+void session_note(struct session *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_line(s, "", format, args);
+    va_end(args);
+}
+
+static uint64_t deadline_left_ms(const struct session *s)
+{
+    uint64_t spent_ms = loop_now_ms(s->loop) - s->started_ms;
+    uint64_t deadline_ms = s->options->deadline_ms;
+    return spent_ms < deadline_ms ? deadline_ms - spent_ms : 0;
+}
+
+bool session_deadline_passed(const struct session *s)
+{
+    return s->options->deadline_ms > 0 && deadline_left_ms(s) == 0;
+}
+
+struct stream *session_open(struct session *s, struct channel *channel, const char *path,
+                            const struct stream_handler *handler, void *data,
+                            struct status *ret_status)
+{
+    struct call_options options = { 0 };
+    struct stream *stream = NULL;
+    if (session_deadline_passed(s)) {
+        *ret_status = status_of(STATUS_DEADLINE_EXCEEDED, "--deadline has passed");
+        return NULL;
+    }
+    if (s->options->deadline_ms > 0)
+        options.timeout_ms = deadline_left_ms(s);
+    if (channel_open(channel, s->loop, path, handler, data, &options, &stream) != 0)
+        *ret_status = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    return stream;
+}
+
+void session_reading(struct session *s, int change)
+{
+    s->reads += (unsigned)change;
+}
+
+/* --- Life ------------------------------------------------------------------------------ */
+
+static void on_begin(struct task *t)
+{
+    struct session *s = container_of(t, struct session, begin);
+    s->started_ms = loop_now_ms(s->loop);
+    s->start(s);
+}
+
+static void watch_signal(struct session *s, uv_signal_t *handle, int number)
+{
+    uv_signal_init(loop_uv(s->loop), handle);
+    handle->data = s;
+    uv_signal_start(handle, on_signal, number);
+}
+
+static int open_channels(struct session *s)
+{
+    int rv = channel_new(&s->post, s->options->target, NULL);
+    return rv != 0 ? rv : channel_new(&s->user, s->options->user_target, NULL);
+}
+
+static int session_init(struct session *s)
+{
+    int rv = loop_new(&s->loop);
+    if (rv != 0)
+        return rv;
+    rv = output_init(&s->out, s->loop, STDOUT_FILENO);
+    if (rv != 0)
+        goto err_after_loop;
+    rv = open_channels(s);
+    if (rv != 0)
+        goto err_after_output;
+    s->out.data = s;
+    s->out.on_progress = on_output_progress;
+    s->out.on_write = on_output_write;
+    s->patience.fired = on_patience;
+    s->begin.run = on_begin;
+    progress_init(&s->progress, s->loop, s->options->progress, &s->out);
+    watch_signal(s, &s->interrupt, SIGINT);
+    watch_signal(s, &s->terminate, SIGTERM);
+    return 0;
+
+err_after_output:
+    channel_free(s->post);
+    output_close(&s->out);
+err_after_loop:
+    loop_free(s->loop);
+    return rv;
+}
+
+static void session_close(struct session *s)
+{
+    uv_close((uv_handle_t *)&s->interrupt, NULL);
+    uv_close((uv_handle_t *)&s->terminate, NULL);
+    uv_run(loop_uv(s->loop), UV_RUN_DEFAULT);
+    channel_free(s->post);
+    channel_free(s->user);
+    output_close(&s->out);
+    loop_free(s->loop);
+}
+
+int session_run(struct session *s, const struct common *options)
+{
+    s->options = options;
+    signal(SIGPIPE, SIG_IGN);
+    int rv = session_init(s);
+    if (rv != 0) {
+        fprintf(stderr, "postcli: cannot start: %s\n", strerror(rv));
+        return EXIT_FAILED;
+    }
+    task_defer(s->loop, &s->begin);
+    loop_run(s->loop);
+    say_last_words(s);
+    if (s->detached)
+        _exit(s->code);
+    session_close(s);
+    return s->code;
+}

@@ -1,0 +1,91 @@
+/* What every command has: a loop, channels, output, and one way to end.
+ *
+ *   start -> the command's streams -> session_end() or session_fail()
+ *
+ * A session may be stopped from outside at any time: by Ctrl-C, by a closed
+ * pipe behind us ("enough"), by a full disk. Then the command's on_stop cancels
+ * what is open, and once that is closed the command calls session_end() as
+ * ever; the session knows why it ended. It waits until its output is written,
+ * and then says on standard error what is to be said. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "output.h"
+#include "progress.h"
+#include "runtime/channel.h"
+#include "runtime/loop.h"
+#include "runtime/status.h"
+
+struct common;
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+struct session {
+    struct loop *loop;
+    const struct common *options;
+    struct channel *post, *user; /* to the two targets; they connect when used */
+    struct output out;           /* standard output */
+    struct progress progress;
+    bool stopping; /* read-only: everything that is open is to end */
+    void *command; /* the command's own */
+
+    /** Begins the command. */
+    void (*start)(struct session *s);
+    /** Cancels what is open, so that it comes to session_end(). */
+    void (*on_stop)(struct session *s);
+    /** The output has room again. May be NULL. */
+    void (*on_room)(struct session *s);
+    /** Whatever is to be said after the last row. May be NULL. */
+    void (*last_words)(struct session *s);
+    /** Prints the mark of what was written after a failure or Ctrl-C. */
+    bool resumable;
+
+    struct status failure; /* private, like the rest */
+    int code;
+    bool ending;
+    bool detached; /* a thread is inside a read or write that may never return */
+    unsigned reads;
+    uint64_t started_ms;
+    struct task begin;
+    struct timer patience;
+    uv_signal_t interrupt, terminate;
+};
+
+/** Runs a command whose callbacks are set in @s, which is zero otherwise.
+ * Returns the exit code; where a thread still waits for a descriptor, it ends
+ * the process with that code instead. */
+int session_run(struct session *s, const struct common *options);
+
+/** The command is through, with @code; nothing of it is open any more. The
+ * first call counts, and a stop that came before it. */
+void session_end(struct session *s, enum exit_code code);
+
+/** The same after a failed call: one line tells, and the code is 1. */
+void session_fail(struct session *s, const struct status *status);
+
+/** Ends the command early, as if Ctrl-C was hit: with @code after on_stop. */
+void session_stop(struct session *s, enum exit_code code);
+
+/** Prints a line on standard error: "postcli: ..." */
+__attribute__((format(printf, 2, 3))) void session_say(struct session *s, const char *format, ...);
+
+/** Prints a line on standard error as it is. */
+__attribute__((format(printf, 2, 3))) void session_note(struct session *s, const char *format, ...);
+
+/** Opens a call, with what is left of --deadline.
+ * Returns its stream, or NULL and *ret_status tells why. */
+struct stream *session_open(struct session *s, struct channel *channel, const char *path,
+                            const struct stream_handler *handler, void *data,
+                            struct status *ret_status);
+
+/** --deadline has left no time for another call. */
+bool session_deadline_passed(const struct session *s);
+
+/** A read of a descriptor was handed to (+1), or came back from (-1) the
+ * thread pool: it may block for ever, so an end must not wait for it. */
+void session_reading(struct session *s, int change);
+
+#endif

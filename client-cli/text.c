@@ -1,0 +1,173 @@
+#include "text.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "runtime/buf.h"
+
+void text_init(void)
+{
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+/* One printed piece of a text: a character or the escape that stands for it. */
+struct piece {
+    const char *text;
+    size_t len; /* bytes */
+    int columns;
+    char escape[16];
+};
+
+/* The length of the UTF-8 sequence that @first starts; 0: none. */
+static size_t sequence_length(uint8_t first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xc2 && first <= 0xdf)
+        return 2;
+    if (first >= 0xe0 && first <= 0xef)
+        return 3;
+    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
+
+/* Decodes one character; returns its length, 0 if the bytes are not UTF-8. */
+static size_t decode(const char *s, uint32_t *ret)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t len = sequence_length((uint8_t)s[0]);
+    if (len <= 1) {
+        *ret = (uint8_t)s[0];
+        return len;
+    }
+    uint32_t c = (uint8_t)s[0] & (0xffu >> (len + 1));
+    for (size_t i = 1; i < len; i++) {
+        if (((uint8_t)s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | ((uint8_t)s[i] & 0x3f);
+    }
+    if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *ret = c;
+    return len;
+}
+
+static bool is_harmful(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x061c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+static void escape(struct piece *p, uint32_t c)
+{
+    static const struct {
+        char c, letter;
+    } known[] = { { '\n', 'n' }, { '\t', 't' }, { '\r', 'r' } };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (c == (uint32_t)known[i].c) {
+            p->columns = snprintf(p->escape, sizeof p->escape, "\\%c", known[i].letter);
+            return;
+        }
+    }
+    p->columns = snprintf(p->escape, sizeof p->escape, c < 0x80 ? "\\x%02x" : "\\u%04x", c);
+}
+
+/* The piece at @s; returns where the next one starts. A combining mark is a
+ * piece of no columns. */
+static const char *next_piece(const char *s, struct piece *p)
+{
+    uint32_t c;
+    size_t len = decode(s, &c);
+    p->escape[0] = '\0';
+    if (len == 0) {
+        p->columns = snprintf(p->escape, sizeof p->escape, "\\x%02x", (unsigned)(uint8_t)s[0]);
+        len = 1;
+    } else if (is_harmful(c)) {
+        escape(p, c);
+    } else {
+        int width = wcwidth((wchar_t)c);
+        p->columns = width >= 0 ? width : 1; /* newer than the C library: most likely one */
+    }
+    bool escaped = p->escape[0] != '\0';
+    p->text = escaped ? p->escape : s;
+    p->len = escaped ? (size_t)p->columns : len;
+    return s + len;
+}
+
+int text_width(const char *text)
+{
+    struct piece p;
+    int width = 0;
+    while (*text != '\0') {
+        text = next_piece(text, &p);
+        width += p.columns;
+    }
+    return width;
+}
+
+int text_put(struct buf *b, const char *text, int columns)
+{
+    struct piece p;
+    int used = 0;
+    bool cut = columns >= 0 && text_width(text) > columns;
+    int room = cut ? columns - 1 : columns; /* the dots take one */
+    while (*text != '\0') {
+        text = next_piece(text, &p);
+        if (columns >= 0 && used + p.columns > room)
+            break;
+        if (!buf_append(b, bytes_of(p.text, p.len)))
+            return -1;
+        used += p.columns;
+    }
+    if (!cut || columns == 0)
+        return used;
+    return buf_append(b, bytes_of_text("…")) ? used + 1 : -1;
+}
+
+bool text_pad(struct buf *b, int n)
+{
+    if (n <= 0)
+        return true;
+    uint8_t *to = buf_reserve(b, (size_t)n);
+    if (to == NULL)
+        return false;
+    memset(to, ' ', (size_t)n);
+    b->len += (size_t)n;
+    return true;
+}
+
+char *text_number(char ret[32], unsigned long long n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%llu", n);
+    char *to = ret;
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return ret;
+}
+
+char *text_bytes(char ret[32], unsigned long long n)
+{
+    static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+    if (n < 1024) {
+        snprintf(ret, 32, "%llu B", n);
+        return ret;
+    }
+    double value = (double)n / 1024;
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(ret, 32, "%.1f %s", value, units[unit]);
+    return ret;
+}

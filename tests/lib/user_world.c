@@ -1,0 +1,80 @@
+#include "lib/user_world.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+void user_world_open(struct user_world *w)
+{
+    char error[STORE_ERROR_MAX];
+    w->dir = tmpdir_make();
+    cr_assert_eq(loop_new(&w->loop), 0);
+    cr_assert_eq(store_open(&w->service.store, w->dir, "users", error), 0, "%s", error);
+    w->service.loops = &w->loop;
+    w->service.nloops = 1;
+    cr_assert_eq(user_env_new(&w->env, &w->service, w->loop, error), 0, "%s", error);
+}
+
+void user_world_close(struct user_world *w)
+{
+    user_env_free(w->env);
+    store_close(w->service.store);
+    loop_turns(w->loop, 3); /* what was answered meanwhile */
+    loop_free(w->loop);
+    tmpdir_remove(w->dir);
+}
+
+static const struct method *method_named(const char *name)
+{
+    const char prefix[] = "/v1.user.User/";
+    for (size_t i = 0; i < user_nmethods; i++) {
+        const struct method *m = &user_methods[i];
+        if (strncmp(m->path, prefix, strlen(prefix)) == 0 &&
+            strcmp(m->path + strlen(prefix), name) == 0)
+            return m;
+    }
+    cr_assert(false, "no method %s", name);
+    return NULL;
+}
+
+struct fake_stream *user_call(struct user_world *w, const char *name)
+{
+    return fake_stream_open(w->loop, method_named(name));
+}
+
+struct fake_stream *user_request(struct user_world *w, const char *name,
+                                 const ProtobufCMessage *request)
+{
+    uint8_t room[4096];
+    cr_assert_leq(protobuf_c_message_get_packed_size(request), sizeof room);
+    size_t len = protobuf_c_message_pack(request, room);
+    return fake_stream_request(w->loop, method_named(name), bytes_of(room, len));
+}
+
+void user_push(struct fake_stream *f, const char *id, const char *name)
+{
+    V1__User__ImportUsersRequest request = V1__USER__IMPORT_USERS_REQUEST__INIT;
+    V1__User__UserMessage user = V1__USER__USER_MESSAGE__INIT, *list = &user;
+    user.user_id = (char *)id;
+    user.name = (char *)name;
+    request.n_user_messages = 1;
+    request.user_messages = &list;
+    fake_stream_push_message(f, &request.base);
+}
+
+void user_import(struct user_world *w, const char *id, const char *name)
+{
+    struct fake_stream *f = user_call(w, "ImportUsers");
+    user_push(f, id, name);
+    fake_stream_end(f);
+    LOOP_UNTIL(w->loop, f->closed);
+    cr_assert_eq(f->status.code, STATUS_OK, "%s", f->status.message);
+    fake_stream_free(f);
+}
+
+void user_hang_up(struct user_world *w, struct fake_stream *f)
+{
+    if (!f->closed)
+        fake_stream_close(f, STATUS_CANCELLED, "gone");
+    LOOP_UNTIL(w->loop, f->closed);
+    fake_stream_free(f);
+}

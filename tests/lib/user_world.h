@@ -1,0 +1,40 @@
+/* The User service without a network: a store in a folder of its own, one
+ * loop, and fake streams on the methods of its table. */
+#ifndef TESTS_USER_WORLD_H
+#define TESTS_USER_WORLD_H
+
+#include "lib/fake_stream.h"
+#include "lib/loop_until.h"
+#include "lib/tmpdir.h"
+#include "store/store.h"
+#include "user/env.h"
+#include "user/service.h"
+#include "v1/user/user.pb-c.h"
+
+struct user_world {
+    char *dir;
+    struct loop *loop;
+    struct user_service service;
+    struct user_env *env;
+};
+
+void user_world_open(struct user_world *w);
+
+/** No stream is open any more. */
+void user_world_close(struct user_world *w);
+
+/** A call of "/v1.user.User/@name" arrives. */
+struct fake_stream *user_call(struct user_world *w, const char *name);
+struct fake_stream *user_request(struct user_world *w, const char *name,
+                                 const ProtobufCMessage *request);
+
+/** An ImportUsersRequest with one user arrives on @f. */
+void user_push(struct fake_stream *f, const char *id, const char *name);
+
+/** Imports one user, from call to answer. */
+void user_import(struct user_world *w, const char *id, const char *name);
+
+/** The client of a server's stream goes away; frees the stream. */
+void user_hang_up(struct user_world *w, struct fake_stream *f);
+
+#endif

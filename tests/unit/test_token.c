@@ -1,0 +1,146 @@
+/* Page tokens: what was written is read, and nothing else is. */
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <string.h>
+
+#include "streams/token.h"
+
+static const struct token some = {
+    .store_id = 0x0123456789abcdef,
+    .binding = 0xfedcba9876543210,
+    .at = { .group = 0x80000001, .sequence = 0xa5a5a5a500ff00ff },
+};
+
+static enum token_result read_text(const char *text, size_t len, struct position *ret_at)
+{
+    return token_read(bytes_of(text, len), some.store_id, some.binding, ret_at);
+}
+
+static void expect_damaged(const char *text, size_t len)
+{
+    struct position at = { 7, 7 };
+    cr_assert_eq(read_text(text, len, &at), TOKEN_DAMAGED, "%.*s", (int)len, text);
+    cr_assert(at.group == 7 && at.sequence == 7, "set only when the token is good");
+}
+
+static void round_trip(struct token t)
+{
+    char text[TOKEN_TEXT];
+    struct position at;
+    token_write(&t, text);
+    cr_assert_eq(token_read(bytes_of(text, sizeof text), t.store_id, t.binding, &at), TOKEN_OK);
+    cr_assert_eq(at.group, t.at.group);
+    cr_assert_eq(at.sequence, t.at.sequence);
+}
+
+Test(token, keeps_the_position)
+{
+    round_trip(some);
+    round_trip((struct token){ 0 });
+    round_trip((struct token){ UINT64_MAX, UINT64_MAX, { UINT32_MAX, UINT64_MAX } });
+    for (int bit = 0; bit < 64; bit++) {
+        const uint64_t v = (uint64_t)1 << bit;
+        round_trip((struct token){ v, ~v, { (uint32_t)v, v } });
+    }
+}
+
+Test(token, is_text_that_a_url_can_hold)
+{
+    char text[TOKEN_TEXT];
+    bool seen[256] = { false };
+    for (uint64_t i = 0; i < 1000; i++) {
+        token_write(&(struct token){ i * 0x9e3779b97f4a7c15u, ~i, { (uint32_t)i, i } }, text);
+        for (size_t k = 0; k < sizeof text; k++)
+            seen[(uint8_t)text[k]] = true;
+    }
+    for (int c = 0; c < 256; c++)
+        cr_assert_eq(seen[c], c < 128 && (isalnum(c) || c == '-' || c == '_'), "character %d", c);
+}
+
+Test(token, refuses_each_damaged_character)
+{
+    char text[TOKEN_TEXT];
+    token_write(&some, text);
+    for (size_t i = 0; i < sizeof text; i++) {
+        const char good = text[i];
+        for (int c = 0; c < 256; c++) {
+            text[i] = (char)c;
+            if (text[i] != good)
+                expect_damaged(text, sizeof text);
+        }
+        text[i] = good;
+    }
+    struct position at;
+    cr_assert_eq(read_text(text, sizeof text, &at), TOKEN_OK);
+}
+
+Test(token, refuses_characters_that_changed_places)
+{
+    char text[TOKEN_TEXT];
+    token_write(&some, text);
+    for (size_t i = 0; i + 1 < sizeof text; i++) {
+        char swapped[TOKEN_TEXT];
+        memcpy(swapped, text, sizeof text);
+        swapped[i] = text[i + 1];
+        swapped[i + 1] = text[i];
+        if (swapped[i] != text[i])
+            expect_damaged(swapped, sizeof swapped);
+    }
+}
+
+Test(token, refuses_every_other_length)
+{
+    char text[TOKEN_TEXT * 2];
+    token_write(&some, text);
+    token_write(&some, text + TOKEN_TEXT);
+    for (size_t len = 0; len <= sizeof text; len++)
+        if (len != TOKEN_TEXT)
+            expect_damaged(text, len);
+}
+
+/* Plain base64 has these two; what is neither is refused as well. */
+Test(token, refuses_the_other_alphabet)
+{
+    char text[TOKEN_TEXT];
+    const char foreign[] = "+/=. \n";
+    for (size_t i = 0; i < sizeof foreign; i++) {
+        token_write(&some, text);
+        text[20] = foreign[i];
+        expect_damaged(text, sizeof text);
+    }
+}
+
+Test(token, is_good_for_one_store_and_one_query)
+{
+    char text[TOKEN_TEXT];
+    struct position at;
+    token_write(&some, text);
+    const struct bytes token = bytes_of(text, sizeof text);
+    cr_assert_eq(token_read(token, some.store_id, some.binding, &at), TOKEN_OK);
+    for (int bit = 0; bit < 64; bit++) {
+        const uint64_t flip = (uint64_t)1 << bit;
+        cr_assert_eq(token_read(token, some.store_id ^ flip, some.binding, &at), TOKEN_OTHER_STORE);
+        cr_assert_eq(token_read(token, some.store_id, some.binding ^ flip, &at), TOKEN_OTHER_QUERY);
+    }
+}
+
+static uint64_t bind(const char *listing, const char *user_id, const char *tag)
+{
+    return token_bind(listing, bytes_of_text(user_id), bytes_of_text(tag));
+}
+
+Test(token, binds_listing_user_and_tag)
+{
+    const uint64_t all[] = {
+        bind("ListPosts", "", ""),           bind("ListPosts", "", "a"),
+        bind("ListPosts", "a", ""),          bind("ListPostsByUserId", "", ""),
+        bind("ListPostsByUserId", "a", ""),  bind("ListPostsByUserId", "", "a"),
+        bind("ListPostsByUserId", "a", "b"), bind("ListPostsByUserId", "b", "a"),
+        bind("ListPostsByUserId", "ab", ""), bind("ListPostsByUserId", "", "ab"),
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (size_t k = 0; k < i; k++)
+            cr_assert_neq(all[i], all[k], "%zu and %zu", i, k);
+    cr_assert_eq(bind("ListPosts", "", ""),
+                 token_bind("ListPosts", bytes_of(NULL, 0), bytes_of(NULL, 0)));
+}
