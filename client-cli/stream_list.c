@@ -179,8 +179,8 @@ static const struct option_row rows[] = {
 static const struct option_program program = {
     .name = "postcli",
     .usage = "stream-list [OPTION]...",
-    .summary =
-        "Lists posts as they come, by ListPostsServerStream or ListPostsByUserIdServerStream.",
+    .summary = "Lists posts as they come, by ListPostsServerStream or\n"
+               "ListPostsByUserIdServerStream.",
     .rows = rows,
     .nrows = COUNT_OF(rows),
 };
