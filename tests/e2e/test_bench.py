@@ -13,17 +13,23 @@ import pytest
 import cli
 import timing
 from library import LISTINGS, ask, small_library
-from pair import BUILD
+from pair import BUILD, Pair
 from protos import post
 
 USERS = [f"u{i}" for i in range(40)]
 
 
-@pytest.fixture(name="library")
-def library_fixture(pair):
-    library = small_library()
-    library.load(pair)
-    return library
+@pytest.fixture(name="library", scope="module")
+def library_fixture():
+    return small_library()
+
+
+@pytest.fixture(name="pair", scope="module")
+def pair_fixture(tmp_path_factory, library):
+    """One for all tests: whoever writes, or stops a server, starts another."""
+    with Pair(tmp_path_factory.mktemp("bench")) as pair:
+        library.load(pair)
+        yield pair
 
 
 def bench(pair, *args, code=0, stdin=b""):
@@ -71,25 +77,22 @@ def test_everybodys_posts(pair, library, shape, suffix):
 @pytest.mark.parametrize("shape, suffix", [("unary", ""), ("server-stream", "ServerStream"),
                                            ("client-stream", "ClientStream"),
                                            ("bidi", "BidiStream")])
-@pytest.mark.usefixtures("library")
 def test_users_in_turn(pair, shape, suffix):
     """Four times around, on two threads: whoever takes which user, all have their turn."""
     many = shape in ("client-stream", "bidi")
-    requests = [request(LISTINGS[1], user_id=u, page_size=2, tag="third") for u in USERS]
-    # A page size bounds a whole answer in client streaming: there it is set for the first only.
-    if shape == "client-stream":
-        requests = [request(LISTINGS[1], user_id=u, tag="third") for u in USERS]
+    size = 0 if shape == "client-stream" else 2  # there it would bound the whole answer
+    requests = [request(LISTINGS[1], user_id=u, page_size=size, tag="third") for u in USERS]
     calls = [requests] if many else [[r] for r in requests]
     each = [listed(pair, LISTINGS[1], suffix, *call) for call in calls]
     assert sum(e[0] for e in each) > 0
     args = [shape, "--users", "u0..u39", "--tag", "third", "--count", 4 * len(calls),
-            "--connections", 2, "--loops", 2, "--streams", 3]
+            "--connections", 2, "--loops", 2, "--streams", 3, "--page-size", size]
     args += ["--items", len(USERS)] if many else []
-    args += [] if shape == "client-stream" else ["--page-size", 2]
     check(bench(pair, *args), 4 * len(calls), *[4 * sum(e[i] for e in each) for i in range(3)])
 
 
-def test_import_stores_what_it_says(pair):
+def test_import_stores_what_it_says(start_pair):
+    pair = start_pair()
     args = ["import", "--count", 3, "--items", 2500, "--prefix", "x-", "--connections", 2,
             "--streams", 2]
     first = bench(pair, *args)
@@ -103,7 +106,6 @@ def test_import_stores_what_it_says(pair):
     assert again["totals"]["posts"] == 7500, "the same again: known already"
 
 
-@pytest.mark.usefixtures("library")
 def test_resolve_counts_names_and_who_is_missing(pair):
     figures = bench(pair, "resolve", "--users", "u0..u39", "--count", 5, "--items", 80,
                     "--page-size", 30)
@@ -114,7 +116,6 @@ def test_resolve_counts_names_and_who_is_missing(pair):
     assert codes(figures) == {"OK": 1} and codes(figures, "request_errors") == {"NOT_FOUND": 1}
 
 
-@pytest.mark.usefixtures("library")
 def test_a_rate_is_kept(pair):
     figures = bench(pair, "unary", "--user", "u1", "--rate", 200, "--count", 101,
                     "--warmup", "100ms", "--connections", 2, "--loops", 2)
@@ -125,10 +126,9 @@ def test_a_rate_is_kept(pair):
     assert totals["calls"] + totals["cut"] + totals["unstarted"] == 150
 
 
-@pytest.mark.usefixtures("library")
 def test_a_stall_is_charged_to_every_call_it_delays(pair):
-    """A closed loop would see one slow call. Here a third of all were due while
-    the server stood, though only two could be open."""
+    """A closed loop would see two slow calls. A third of all were due while the
+    server stood, though only two could be open."""
     with cli.Postcli(pair, "bench", "unary", "--user", "u1", "--rate", 200, "--duration", "1500ms",
                      "--streams", 2, "--format", "json") as running:
         time.sleep(0.4)  # into the run: the stall is what is tested
@@ -160,14 +160,12 @@ def test_user_down_is_counted_by_code(start_pair):
     pair.post.start()
 
 
-@pytest.mark.usefixtures("library")
 def test_requests_that_fail_in_calls_that_do_not(pair):
     figures = bench(pair, "bidi", "--users", "u38..u41", "--items", 4, "--count", 3, code=1)
     assert codes(figures) == {"OK": 3} and not figures["ok"]
     assert codes(figures, "request_errors") == {"NOT_FOUND": 6}
 
 
-@pytest.mark.usefixtures("library")
 def test_deadline(pair):
     pair.post.signal(signal.SIGSTOP)
     figures = bench(pair, "unary", "--user", "u1", "--count", 2, "--deadline", "100ms", code=1)
@@ -177,7 +175,6 @@ def test_deadline(pair):
 
 
 @pytest.mark.parametrize("rate", ["40", "40KiB"])
-@pytest.mark.usefixtures("library")
 def test_a_slow_reader_is_no_faster(pair, rate):
     """20 messages; the first costs no waiting, the last delays nothing any more."""
     args = ["server-stream", "--page-size", 5, "--limit", 100, "--count", 2, "--streams", 2]
@@ -191,7 +188,6 @@ def test_a_slow_reader_is_no_faster(pair, rate):
     assert figures["first_post_ms"]["max"] < 1000 * timing.limit(0.4), "the first is read at once"
 
 
-@pytest.mark.usefixtures("library")
 def test_slow_streams_are_cut_at_the_end(pair):
     figures = bench(pair, "server-stream", "--page-size", 1, "--slow-reader", 50,
                     "--duration", "100ms", "--streams", 3)
@@ -200,7 +196,6 @@ def test_slow_streams_are_cut_at_the_end(pair):
     assert 30 < totals["messages"] <= 3 * 60 and totals["cut_oldest_ms"] >= 1100
 
 
-@pytest.mark.usefixtures("library")
 def test_ctrl_c_still_reports(pair, tmp_path):
     page = tmp_path / "report.html"
     with cli.Postcli(pair, "bench", "unary", "--user", "u1", "--duration", "10m", "--report", page,
@@ -215,7 +210,6 @@ def test_ctrl_c_still_reports(pair, tmp_path):
     assert json.loads(data[1]) == figures
 
 
-@pytest.mark.usefixtures("library")
 def test_table_and_live_line_on_a_terminal(pair):
     primary, secondary = pty.openpty()
     process = subprocess.Popen([str(BUILD / "postcli"), "bench", "unary", "--user", "u1",
@@ -250,7 +244,6 @@ def test_wrong_usage(pair):
         assert word in stderr and stderr.count("\n") == 1
 
 
-@pytest.mark.usefixtures("library")
 def test_report_that_cannot_be_written(pair, tmp_path):
     out, stderr = cli.attempt(pair, "bench", "unary", "--user", "u1", "--count", 1, "--report",
                               tmp_path / "none" / "x.html", code=1)
