@@ -122,7 +122,7 @@ static json_t *settings(const struct bench_plan *p)
                           (json_int_t)p->loops, "rate", (json_int_t)p->rate, "duration_s",
                           (double)p->duration_ms / 1e3, "count", (json_int_t)p->count, "warmup_s",
                           (double)p->warmup_ms / 1e3, "deadline_s", (double)p->deadline_ms / 1e3,
-                          "items", (json_int_t)p->items);
+                          "ids", (json_int_t)p->items);
     json_object_set_new(o, "users", text(p->users_text));
     json_object_set_new(o, "page_size", json_integer((json_int_t)p->page_size));
     json_object_set_new(o, "limit", json_integer((json_int_t)p->limit));

@@ -87,13 +87,13 @@ def test_users_in_turn(pair, shape, suffix):
     assert sum(e[0] for e in each) > 0
     args = [shape, "--users", "u0..u39", "--tag", "third", "--count", 4 * len(calls),
             "--connections", 2, "--loops", 2, "--streams", 3, "--page-size", size]
-    args += ["--items", len(USERS)] if many else []
+    args += ["--ids", len(USERS)] if many else []
     check(bench(pair, *args), 4 * len(calls), *[4 * sum(e[i] for e in each) for i in range(3)])
 
 
 def test_import_stores_what_it_says(start_pair):
     pair = start_pair()
-    args = ["import", "--count", 3, "--items", 2500, "--prefix", "x-", "--connections", 2,
+    args = ["import", "--count", 3, "--ids", 2500, "--prefix", "x-", "--connections", 2,
             "--streams", 2]
     first = bench(pair, *args)
     assert first["totals"]["posts"] == 7500 and codes(first) == {"OK": 3}
@@ -107,11 +107,11 @@ def test_import_stores_what_it_says(start_pair):
 
 
 def test_resolve_counts_names_and_who_is_missing(pair):
-    figures = bench(pair, "resolve", "--users", "u0..u39", "--count", 5, "--items", 80,
+    figures = bench(pair, "resolve", "--users", "u0..u39", "--count", 5, "--ids", 80,
                     "--page-size", 30)
     assert figures["totals"]["posts"] == 400 and figures["totals"]["messages"] == 15
     assert figures["unit"] == "names" and figures["ok"]
-    figures = bench(pair, "resolve", "--users", "-", "--count", 1, "--items", 3,
+    figures = bench(pair, "resolve", "--users", "-", "--count", 1, "--ids", 3,
                     stdin=b"u1\nnobody\nu2\n", code=1)
     assert codes(figures) == {"OK": 1} and codes(figures, "request_errors") == {"NOT_FOUND": 1}
 
@@ -161,7 +161,7 @@ def test_user_down_is_counted_by_code(start_pair):
 
 
 def test_requests_that_fail_in_calls_that_do_not(pair):
-    figures = bench(pair, "bidi", "--users", "u38..u41", "--items", 4, "--count", 3, code=1)
+    figures = bench(pair, "bidi", "--users", "u38..u41", "--ids", 4, "--count", 3, code=1)
     assert codes(figures) == {"OK": 3} and not figures["ok"]
     assert codes(figures, "request_errors") == {"NOT_FOUND": 6}
 
@@ -236,7 +236,7 @@ def test_wrong_usage(pair):
     for args, word in [
             (["sideways"], "sideways"), ([], "unary"), (["resolve"], "--users"),
             (["unary", "--slow-reader", "1.5x"], "--slow-reader"),
-            (["unary", "--users", "9..1"], "range"), (["unary", "--items", "3"], "--items"),
+            (["unary", "--users", "9..1"], "range"), (["unary", "--ids", "3"], "--ids"),
             (["unary", "--loops", "2"], "--connections"),
             (["unary", "--users", "1..2", "--user", "1"], "not both"),
             (["unary", "u1"], "one shape")]:
