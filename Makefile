@@ -118,23 +118,6 @@ e2e:
 	@BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
 	    $(if $(T),-k $(T)) tests/e2e || { [ $$? -eq 5 ] && [ -n "$(T)" ]; }
 
-export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
-export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
-export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
-export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp:halt_on_error=1
-export TEST_STRETCH ?= $(if $(SANITIZE),5,1)
-
-# Sub-makes, so that what setup-test installs is there when make looks for it.
-test: setup-test
-	@$(MAKE) --no-print-directory tests
-	@$(MAKE) --no-print-directory check
-
-check:
-	@set -e; for t in $(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)); do \
-	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
-	@BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
-	    $(if $(T),-k $(T)) tests/e2e || { [ $$? -eq 5 ] && [ -n "$(T)" ]; }
-
 asan:
 	@$(MAKE) test BUILD=build/asan SANITIZE=address CFLAGS="-O1 -g"
 ubsan:

@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,9 +48,9 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
           "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
         { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
           "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
-        { "log-level", OPTION_CHOICE, &c->log_level, "LEVEL", "least important lines to log", 0, 0,
-          "debug|info|warn|error" },
-        { "log-format", OPTION_CHOICE, &c->log_format, "FORMAT", "of log lines", 0, 0,
+        { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
+          "least important lines to log", 0, 0, "debug|info|warn|error" },
+        { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
           "text|json" },
     };
     const size_t ncommon = sizeof common / sizeof common[0];
@@ -69,8 +70,6 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
         return OPTIONS_BAD;
     }
-    if (c->listen.n == 0)
-        c->listen = (struct option_list){ { p->listen }, 1 };
     return result;
 }
 
@@ -167,6 +166,17 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
     return true;
 }
 
+/* What the core has to say comes through our log, in its format. Before we
+ * serve it is detail: the one line of a failed start says what matters. */
+static _Atomic bool g_serving; /* read on threads of the core too */
+
+static void on_core_log(gpr_log_func_args *args)
+{
+    const bool matters = args->severity == GPR_LOG_SEVERITY_ERROR && g_serving;
+    log_line(matters ? LOG_WARN : LOG_DEBUG, "gRPC: %s (%s:%d)", args->message, args->file,
+             args->line);
+}
+
 static void *run_loop(void *loop)
 {
     loop_run(loop);
@@ -178,6 +188,7 @@ static bool serve(struct daemon *d, const char *line, char *error)
     if (d->program->ready != NULL && !d->program->ready(d->loops[0], error))
         return false;
     watch_signals(d);
+    g_serving = true;
     server_start(d->server);
     while (++d->nthreads < d->nloops) {
         struct loop *loop = d->loops[d->nthreads];
@@ -247,6 +258,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     d.program = program;
     d.config = (struct config){
+        .listen = { { program->listen }, 1 },
         .loops = cores < 1           ? 1
                  : cores > MAX_LOOPS ? MAX_LOOPS
                                      : cores,
@@ -264,6 +276,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     }
     log_init(program->name, (enum log_level)d.config.log_level,
              (enum log_format)d.config.log_format);
+    gpr_set_log_function(on_core_log);
     signal(SIGPIPE, SIG_IGN);
     const bool served = run(&d, error);
     if (!served)

@@ -17,6 +17,10 @@
  * queues inside gRPC without limit, so each accept arms another one first. */
 #define ARMED_PER_METHOD 16
 
+/* A stop, once the last call is over: for its status to reach the client, and
+ * for clients to close their connections by themselves. */
+#define GOODBYE_MS 100
+
 #define DEFAULT_MAX_REQUEST_BYTES     (4 << 20)
 #define DEFAULT_KEEPALIVE_MIN_TIME_MS 5000
 
@@ -26,6 +30,7 @@ struct lane {
     struct loop *loop;
     struct server_call *open; /* calls with a handler, newest first */
     bool draining;
+    bool drained; /* and no call is open: the first loop was told */
 };
 
 struct server {
@@ -40,6 +45,8 @@ struct server {
     bool stopped; /* or never began to listen */
     struct op shut_down;
     struct timer drain_timer;
+    struct timer goodbye_timer;
+    size_t lanes_to_drain; /* first loop only */
     void (*done)(struct server *server, void *arg);
     void *done_arg;
 };
@@ -138,15 +145,23 @@ static void close_if_over(struct call *c)
     }
 }
 
+static void note_drained(struct lane *lane);
+
+static void unlink_open(struct server_call *sc)
+{
+    if (sc->link == NULL)
+        return;
+    *sc->link = sc->next;
+    if (sc->next != NULL)
+        sc->next->link = sc->link;
+    note_drained(sc->lane);
+}
+
 static void server_call_free(struct call *c)
 {
     struct server_call *sc = server_of(c);
     timer_stop(&sc->write_timer);
-    if (sc->link != NULL) {
-        *sc->link = sc->next;
-        if (sc->next != NULL)
-            sc->next->link = sc->link;
-    }
+    unlink_open(sc);
     grpc_metadata_array_destroy(&sc->metadata);
     grpc_call_details_destroy(&sc->details);
     grpc_byte_buffer_destroy(sc->payload);
@@ -302,7 +317,37 @@ static void arm(struct lane *lane, size_t method)
     loop_hold(lane->loop);
 }
 
-/* --- Draining -------------------------------------------------------------------------------- */
+/* --- Draining --------------------------------------------------------------------------------
+ *
+ * gRPC tells every client to go away, waits for them to close their
+ * connections, and then for each connection up to 20 s more. A client that is
+ * frozen, or looks at its connection only now and then, would keep the server
+ * from stopping with nothing in progress. So when the last call is over:
+ *
+ *   all lanes drained -> GOODBYE_MS -> the connections that are left are cut */
+
+static void on_goodbye_timer(struct timer *timer)
+{
+    struct server *server = container_of(timer, struct server, goodbye_timer);
+    if (!server->stopped)
+        grpc_server_cancel_all_calls(server->grpc);
+}
+
+static void on_lane_drained(struct loop *loop, void *arg)
+{
+    struct server *server = arg;
+    if (--server->lanes_to_drain == 0 && !server->stopped)
+        timer_start(loop, &server->goodbye_timer, GOODBYE_MS);
+}
+
+static void note_drained(struct lane *lane)
+{
+    if (!lane->draining || lane->drained || lane->open != NULL)
+        return;
+    lane->drained = true;
+    if (loop_post(lane->server->lanes[0].loop, on_lane_drained, lane->server) != 0)
+        log_error("out of memory while stopping");
+}
 
 static void drain_lane(struct loop *loop, void *arg)
 {
@@ -314,6 +359,7 @@ static void drain_lane(struct loop *loop, void *arg)
         if (sc->call.state == CALL_OPEN && s->on->on_drain != NULL)
             s->on->on_drain(s);
     }
+    note_drained(lane);
 }
 
 static void cancel_lane(struct loop *loop, void *arg)
@@ -344,6 +390,7 @@ static void on_shut_down(struct op *op, bool ok)
     (void)ok;
     server->stopped = true;
     timer_stop(&server->drain_timer);
+    timer_stop(&server->goodbye_timer);
     server->done(server, server->done_arg);
 }
 
@@ -355,6 +402,8 @@ void server_drain(struct server *server, uint64_t timeout_ms,
     server->done_arg = arg;
     server->shut_down.done = on_shut_down;
     server->drain_timer.fired = on_drain_timer;
+    server->goodbye_timer.fired = on_goodbye_timer;
+    server->lanes_to_drain = server->nlanes;
     loop_hold(first);
     grpc_server_shutdown_and_notify(server->grpc, loop_queue(first), &server->shut_down);
     post_lanes(server, drain_lane);
