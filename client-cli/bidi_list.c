@@ -214,7 +214,7 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
+    ROW_TARGETS(common),
     ROW_FORMAT(common),
     { .name = "all",
       .kind = OPTION_FLAG,
@@ -236,10 +236,9 @@ static const struct option_row rows[] = {
 static const struct option_program program = {
     .name = "postcli",
     .usage = "bidi-list [OPTION]... [ID]...",
-    .summary =
-        "Lists the posts of the users with these ids, or of ids from standard input, each of\n"
-        "which is answered before the next, by ListPostsByUserIdBidiStream; with --all\n"
-        "everybody's, by ListPostsBidiStream.",
+    .summary = "Lists the posts of the users with these ids, or of ids from standard input, line\n"
+               "by line as they come, by ListPostsByUserIdBidiStream; with --all everybody's, by\n"
+               "ListPostsBidiStream.",
     .rows = rows,
     .nrows = COUNT_OF(rows),
 };

@@ -37,6 +37,9 @@ struct common {
         .name = "user-target", .kind = OPTION_TEXT, .value = &(c).user_target, .arg = "HOST:PORT", \
         .help = "where the User service is"                                                        \
     }
+/* Every command that calls anybody takes both, so that a script can give the
+ * same options to all. */
+#define ROW_TARGETS(c) ROW_TARGET(c), ROW_USER_TARGET(c)
 #define ROW_FORMAT(c)                                                                              \
     {                                                                                              \
         .name = "format", .kind = OPTION_CHOICE, .value = &(c).format,                             \

@@ -31,7 +31,6 @@ struct demo {
     struct query everybody, everybody_in_pages;
     struct query by_user[POSTS_MOST], by_user_in_pages[POSTS_MOST];
     size_t users;
-    char *token; /* after the first post: makes the requests of the pause longer */
 };
 
 static void next(struct demo *d);
@@ -92,20 +91,6 @@ static void plan_users(struct demo *d)
     }
     for (int i = 2; i < SCENE_COUNT; i++)
         d->scenes[i].nrequests = d->users;
-}
-
-/* Everything behind the first post: the longer a request, the sooner the
- * window is full. */
-static void plan_pause(struct demo *d)
-{
-    size_t posts = d->scenes[0].posts;
-    d->pause.request = d->everybody;
-    d->pause.posts_per_answer = posts;
-    if (posts == 1)
-        return;
-    d->pause.posts_per_answer = posts - 1;
-    d->pause.request.page_token = d->token;
-    d->pause.request.limit = (int64_t)posts - 1;
 }
 
 /* --- What came of it ------------------------------------------------------------------ */
@@ -229,20 +214,18 @@ static void next(struct demo *d)
     }
     d->pause.data = d;
     d->pause.done = on_pause_done;
-    plan_pause(d);
+    d->pause.limit = POSTS_MOST;
+    d->pause.posts_per_answer = d->scenes[0].posts;
     pause_run(&d->pause, d->session, &d->drawing, d->running + 1);
 }
 
-/* The first call connects; it would make the first scene look slow. It asks
- * for one post and its token. */
+/* The first call connects; it would make the first scene look slow. */
 static void on_warm_message(struct stream *stream, const ProtobufCMessage *message,
                             struct bytes bytes)
 {
-    struct demo *d = stream->data;
-    const V1__Post__ListPostsResponse *m = (const V1__Post__ListPostsResponse *)message;
+    (void)stream;
+    (void)message;
     (void)bytes;
-    free(d->token);
-    d->token = strdup(m->next_page_token);
 }
 
 static void on_warm_end(struct stream *stream)
@@ -253,12 +236,9 @@ static void on_warm_end(struct stream *stream)
 static void on_warm_close(struct stream *stream, const struct status *status)
 {
     struct demo *d = stream->data;
-    struct status silent = status_of(STATUS_INTERNAL, "the server answered OK without a message");
     d->warm_up = NULL;
     if (status->code != STATUS_OK)
         fail(d, status);
-    else if (d->token == NULL)
-        fail(d, &silent);
     else
         next(d);
 }
@@ -299,7 +279,7 @@ static void on_stop(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
+    ROW_TARGETS(common),
     ROW_DEADLINE(common),
 };
 
@@ -325,6 +305,5 @@ int demo_command(int argc, char **argv)
     code = session_run(&session, &common);
     for (int i = 0; i < SCENE_COUNT; i++)
         scene_close(&d.scenes[i]);
-    free(d.token);
     return code;
 }

@@ -306,8 +306,7 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
-    ROW_USER_TARGET(common),
+    ROW_TARGETS(common),
     { .name = "strict",
       .kind = OPTION_FLAG,
       .value = &strict,
@@ -319,9 +318,9 @@ static const struct option_row rows[] = {
 static const struct option_program program = {
     .name = "postcli",
     .usage = "import posts|users FILE [OPTION]...",
-    .summary =
-        "Stores the posts or users of an NDJSON file (\"-\": standard input), by ImportPosts\n"
-        "or ImportUsers. Known ones are updated. Damaged lines are told and left out.",
+    .summary = "Stores the posts or users of an NDJSON file (\"-\": standard input), by\n"
+               "ImportPosts or ImportUsers. Known ones are updated. Damaged lines are told and\n"
+               "left out.",
     .rows = rows,
     .nrows = COUNT_OF(rows),
 };

@@ -104,13 +104,19 @@ static void start(struct session *s)
 
 static struct common common = { COMMON_DEFAULTS, .page_size = 1000 };
 
+/* clang-format off */
 static const struct option_row rows[] = {
-    ROW_TARGET(common),     ROW_FORMAT(common),
-    ROW_USER(common),       ROW_LIMIT(common),
-    ROW_TAG(common),        ROW_PAGE_SIZE(common, "posts to ask for at once; 0: all in one call"),
-    ROW_PAGE_TOKEN(common), ROW_DEADLINE(common),
+    ROW_TARGETS(common),
+    ROW_FORMAT(common),
+    ROW_USER(common),
+    ROW_LIMIT(common),
+    ROW_TAG(common),
+    ROW_PAGE_SIZE(common, "posts to ask for at once; 0: all in one call"),
+    ROW_PAGE_TOKEN(common),
+    ROW_DEADLINE(common),
     ROW_PROGRESS(common),
 };
+/* clang-format on */
 
 static const struct option_program program = {
     .name = "postcli",

@@ -16,7 +16,7 @@ static const struct command {
     { "collect-list", collect_list_command, "[ID]...",
       "posts of many users in one answer (client streaming)" },
     { "bidi-list", bidi_list_command, "[ID]...",
-      "posts of many users, each answered at once (bidirectional)" },
+      "posts of many users, one by one (bidirectional)" },
     { "demo", demo_command, "", "shows the four call shapes side by side" },
     { "import", import_command, "posts|users FILE", "stores records read from NDJSON" },
     { "generate", generate_command, "posts|users", "prints made-up records as NDJSON" },
@@ -37,9 +37,8 @@ static void print_help(void)
         int width = printf("  %s%s%s", c->name, *c->arguments != '\0' ? " " : "", c->arguments);
         printf("%*s%s\n", width < 27 ? 27 - width : 1, "", c->help);
     }
-    puts("\npostcli COMMAND --help tells more. Exit status: 0 done, 1 a call failed or records "
-         "were\n"
-         "rejected, 2 wrong usage, 130 interrupted.");
+    puts("\npostcli COMMAND --help tells more. Exit status: 0 done, 1 a call failed or\n"
+         "records were rejected, 2 wrong usage, 130 interrupted.");
 }
 
 int main(int argc, char **argv)

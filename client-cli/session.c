@@ -73,6 +73,8 @@ void session_stop(struct session *s, enum exit_code code)
         return;
     }
     bool ended = s->ending; /* only output is left to be written */
+    if (ended && code == EXIT_DONE)
+        return; /* it may stay unwritten; how it ended is known */
     s->stopping = true;
     s->code = (int)code;
     s->failure.code = STATUS_OK;

@@ -156,7 +156,7 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGET(common),
+    ROW_TARGETS(common),
     ROW_FORMAT(common),
     ROW_USER(common),
     ROW_LIMIT(common),
@@ -179,8 +179,8 @@ static const struct option_row rows[] = {
 static const struct option_program program = {
     .name = "postcli",
     .usage = "stream-list [OPTION]...",
-    .summary =
-        "Lists posts as they come, by ListPostsServerStream or ListPostsByUserIdServerStream.",
+    .summary = "Lists posts as they come, by ListPostsServerStream or\n"
+               "ListPostsByUserIdServerStream.",
     .rows = rows,
     .nrows = COUNT_OF(rows),
 };

@@ -1,106 +1,25 @@
-#include "listing.h"
-
+/* The machine of the listing pipeline: see listing.h. */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "query.h"
-#include "resolver.h"
+#include "listing_internal.h"
 #include "runtime/container.h"
 #include "runtime/log.h"
-#include "runtime/loop.h"
-#include "runtime/server.h"
 #include "runtime/wire.h"
 #include "store/store.h"
-#include "token.h"
 
-/* Messages of 45 KB ran 1.4 times faster than of 180 KB (DESIGN section 2:
- * they stay in the caches). The first one is small, for a fast first post. */
-#define CHUNK_BYTES       (48 * 1024)
-#define FIRST_CHUNK_BYTES (4 * 1024)
-
-/* A scan that finds nothing gives the loop its turn after the first, and says
- * so to the client (an empty message, a short page) after the second. */
-#define SCAN_STEP_BYTES (1 << 20)
-#define BARREN_BYTES    (16 << 20)
-
-/* More than the keys and lengths of a record and the trailer of a message. */
-#define OVERHEAD_BYTES 512
-
-/* Parts smaller than this are worth gathering into one write. */
-#define SMALL_PART_BYTES (16 * 1024)
+/* After so much without a match the client is told how far it is: by an empty
+ * message, or a short page. */
+#define BARREN_BYTES (16 << 20)
 
 #define READ_AHEAD 64
 
-enum listing_state {
-    LISTING_WORK,
-    LISTING_IDLE,
-    LISTING_NAME,
-    LISTING_ROOM,
-    LISTING_TURN,
-    LISTING_DONE,
-    LISTING_NR
-};
-
-struct listing {
-    struct stream *s;
-    const struct listing_kind *kind;
-    const struct listing_env *env;
-    enum listing_state state;
-
-    /* Requests read and not answered, oldest first. */
-    struct query *queries; /* a ring of READ_AHEAD; of one for a single request */
-    uint32_t oldest, nqueries;
-    uint32_t next_index;
-    bool reading, ended, draining;
-
-    /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
-     * ONE: the answer is in `fill`. */
-    struct chunk out, fill;
-    struct draft draft;
-    bool first_chunk_sent;
-    uint64_t total_size; /* for the next message that is closed */
-    bool noted;          /* the draft has noted_group's user as unresolved */
-    uint32_t noted_group;
-    int32_t last_index;          /* ONE: of the request that was done last, and where */
-    char last_token[TOKEN_TEXT]; /* it ended, if that was its limit */
-    size_t last_token_len;
-    bool paged;            /* ONE: the first request has a page_size, */
-    uint32_t page_left;    /* of which so many records are left */
-    size_t budgeted_bytes; /* ONE: taken from the budget */
-
-    struct name *awaited; /* of the record that STEP_NAME stopped at */
-    struct name_wait wait;
-    struct task turn;
-    size_t scanned_bytes; /* since the loop had its last turn */
-};
-
-/* Why a step ended. */
-enum step {
-    STEP_ANSWERED,  /* no record is left, or the limit is reached: the query is done */
-    STEP_FULL,      /* MANY: the chunk is full */
-    STEP_PAGE,      /* ONE: the page is full */
-    STEP_NAME,      /* l->awaited is not known yet */
-    STEP_SCANNED,   /* SCAN_STEP_BYTES were read since the loop's last turn */
-    STEP_TOO_LARGE, /* ONE, without pages: over the size limit */
-    STEP_FAILED,    /* the stream was failed */
-};
+static const struct bytes no_token;
 
 static const char *const state_names[LISTING_NR] = {
     "WORK", "IDLE", "NAME", "ROOM", "TURN", "DONE"
 };
-
-static bool many_requests(const struct listing *l)
-{
-    return l->s->method->requests == MANY;
-}
-
-static bool many_responses(const struct listing *l)
-{
-    return l->s->method->responses == MANY;
-}
 
 /* The only writer of l->state. */
 static void move(struct listing *l, enum listing_state next)
@@ -111,7 +30,12 @@ static void move(struct listing *l, enum listing_state next)
     l->state = next;
 }
 
-static void fail(struct listing *l, const struct status *status)
+void listing_done(struct listing *l)
+{
+    move(l, LISTING_DONE);
+}
+
+void listing_finish(struct listing *l, const struct status *status)
 {
     if (l->state == LISTING_DONE)
         return;
@@ -119,17 +43,17 @@ static void fail(struct listing *l, const struct status *status)
     stream_finish(l->s, status);
 }
 
-static void fail_memory(struct listing *l)
+void listing_fail_memory(struct listing *l)
 {
     const struct status status = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-    fail(l, &status);
+    listing_finish(l, &status);
 }
 
-static void fail_store(struct listing *l, const char *error)
+void listing_fail_store(struct listing *l, const char *error)
 {
     log_error("the store cannot be read: %s", error);
     const struct status status = status_of(STATUS_INTERNAL, "the store cannot be read: %s", error);
-    fail(l, &status);
+    listing_finish(l, &status);
 }
 
 /* --- Requests ------------------------------------------------------------------------ */
@@ -161,415 +85,35 @@ static void read_ahead(struct listing *l)
     stream_read(l->s);
 }
 
-/* --- Sending ---------------------------------------------------------------------------- */
-
-static void promote(struct listing *l)
-{
-    assert(l->draft.records == 0);
-    chunk_clear(&l->out);
-    l->out = l->fill;
-    l->fill = (struct chunk){ .expect_bytes = CHUNK_BYTES + OVERHEAD_BYTES };
-    l->draft.from = 0;
-    l->first_chunk_sent = true;
-}
-
-/* Nothing will follow what is in the chunks. */
-static bool no_more_to_come(const struct listing *l)
-{
-    return l->ended && l->nqueries == 0;
-}
-
-static unsigned part_flags(const struct listing *l, size_t i)
-{
-    const struct chunk *c = &l->out;
-    if (i + 1 < c->nparts)
-        return c->parts[i + 1].len < SMALL_PART_BYTES && c->parts[i].len < SMALL_PART_BYTES
-                   ? STREAM_MORE
-                   : 0;
-    return no_more_to_come(l) && chunk_empty(&l->fill) ? STREAM_LAST : 0;
-}
-
-static void out_failed(struct listing *l, int rv)
-{
-    if (rv == ENOMEM)
-        fail_memory(l);
-    else
-        move(l, LISTING_DONE); /* the stream is over: on_close follows */
-}
-
-/* Gives the stream as much as it takes. */
-static void flush(struct listing *l)
-{
-    for (;;) {
-        if (l->out.sent == l->out.nparts && !chunk_empty(&l->fill))
-            promote(l);
-        struct chunk *c = &l->out;
-        if (c->handed == c->nparts)
-            return;
-        const struct part *p = &c->parts[c->handed];
-        const unsigned flags = part_flags(l, c->handed);
-        const int rv = stream_send(l->s, c->buf, p->from, p->len, flags);
-        if (rv == EAGAIN)
-            return;
-        if (rv != 0) {
-            out_failed(l, rv);
-            return;
-        }
-        c->handed++;
-        if (flags & STREAM_LAST) {
-            move(l, LISTING_DONE);
-            return;
-        }
-    }
-}
-
-static bool all_handed(const struct listing *l)
-{
-    return l->out.handed == l->out.nparts && chunk_empty(&l->fill);
-}
-
-static size_t chunk_target(const struct listing *l)
-{
-    return l->first_chunk_sent ? CHUNK_BYTES : FIRST_CHUNK_BYTES;
-}
-
-/* Whether another message like the last one would make the chunk too large.
- * Only between two messages: a chunk holds whole ones. */
-static bool fill_is_full(const struct listing *l)
-{
-    const struct chunk *c = &l->fill;
-    return c->nparts > 0 && c->buf->len + c->parts[c->nparts - 1].len > chunk_target(l);
-}
-
-static const struct bytes no_token;
-
-/* The token that resumes after what @q has listed, in @room. */
-static struct bytes token_of(const struct listing *l, const struct query *q, char room[TOKEN_TEXT])
-{
-    query_token(q, l->env, room);
-    return bytes_of(room, TOKEN_TEXT);
-}
-
-/* Ends the message in the draft. */
-static bool close_message(struct listing *l, int32_t request_index, struct bytes token, bool last)
-{
-    const struct trailer t = {
-        .token = token,
-        .request_index = request_index,
-        .last = last,
-        .total_size = l->total_size,
-        .plain = l->kind->plain,
-    };
-    l->total_size = 0;
-    l->noted = false;
-    return draft_close(&l->draft, &l->fill, &t);
-}
-
-/* MANY: ends a message in the midst of an answer. */
-static bool close_part(struct listing *l, const struct query *q)
-{
-    char room[TOKEN_TEXT];
-    return close_message(l, q->index, token_of(l, q, room), false);
-}
-
-/* --- The room of a single answer -------- */
-
-/* ONE: whether @more bytes still fit in the answer. */
-static bool answer_fits(const struct listing *l, size_t more)
-{
-    return draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES <= l->env->answer_max_bytes;
-}
-
-static bool budget_take(struct listing_budget *budget, size_t bytes)
-{
-    if (atomic_fetch_add(&budget->used, bytes) + bytes <= budget->max)
-        return true;
-    atomic_fetch_sub(&budget->used, bytes);
-    return false;
-}
-
-/* ONE: takes from the budget what the answer has with @more bytes. false: the
- * call was failed. In steps, so that the counter that all loops share is not
- * hot. */
-static bool answer_take(struct listing *l, size_t more)
-{
-    const size_t bytes = draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES;
-    const size_t stepped = (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES;
-    if (stepped <= l->budgeted_bytes)
-        return true;
-    if (budget_take(l->env->budget, stepped - l->budgeted_bytes)) {
-        l->budgeted_bytes = stepped;
-        return true;
-    }
-    const struct status busy =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "too many single answers at once: try again, or use the streaming RPC "
-                  "%sServerStream",
-                  l->kind->name);
-    fail(l, &busy);
-    return false;
-}
-
-static void too_large(struct listing *l)
-{
-    const struct status status =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
-                  "%sServerStream",
-                  l->env->answer_max_bytes, l->kind->name);
-    fail(l, &status);
-}
-
-/* --- One step: records into messages ------------------------------------------------------- */
-
-struct filler {
-    struct visit visit; /* first */
-    struct listing *l;
-    struct query *q;
-    struct reader *reader;
-    enum step why; /* it stopped */
-
-    /* The author of the records of one group. */
-    bool has_group;
-    uint32_t group;
-    struct name *name;
-    enum name_state name_state;
-    struct bytes author;
-};
-
-/* How many more users could be needed: every user has at least one post. */
-static uint32_t users_ahead(const struct listing *l, const struct query *q)
-{
-    uint64_t n = q->left;
-    if (!many_responses(l) && l->paged && l->page_left < n)
-        n = l->page_left;
-    return n < LOOKAHEAD_MAX ? (uint32_t)n : LOOKAHEAD_MAX;
-}
-
-static bool stop(struct filler *f, enum step why)
-{
-    f->why = why;
-    return false;
-}
-
-static bool stop_memory(struct filler *f)
-{
-    fail_memory(f->l);
-    return stop(f, STEP_FAILED);
-}
-
-static bool enter_group(struct filler *f, uint32_t group)
-{
-    const struct listing *l = f->l;
-    struct query *q = f->q;
-    if (!l->kind->by_user) {
-        const int rv =
-            lookahead_fill(&q->names, l->env->resolver, f->reader, group, users_ahead(l, q));
-        if (rv == ENOMEM)
-            return stop_memory(f);
-        if (rv != 0) {
-            fail_store(f->l, reader_error(f->reader));
-            return stop(f, STEP_FAILED);
-        }
-    }
-    f->name = lookahead_get(&q->names, group);
-    if (f->name == NULL) {
-        fail_store(f->l, "a group of records has no user");
-        return stop(f, STEP_FAILED);
-    }
-    f->has_group = true;
-    f->group = group;
-    f->name_state = name_state(f->name);
-    f->author = name_text(f->name);
-    return true;
-}
-
-/* Whether the record's author can be written. */
-static bool author_is_known(struct filler *f, uint32_t group)
-{
-    if (!f->l->kind->authors)
-        return true;
-    if ((!f->has_group || f->group != group) && !enter_group(f, group))
-        return false;
-    if (name_is_known(f->name_state))
-        return true;
-    f->l->awaited = f->name;
-    return stop(f, STEP_NAME);
-}
-
-/* Each message names the users of its records whom User does not know, once. */
-static bool note_unresolved(struct filler *f)
-{
-    struct listing *l = f->l;
-    if (!l->kind->authors || f->name_state != NAME_MISSING ||
-        (l->noted && l->noted_group == f->group))
-        return true;
-    l->noted = true;
-    l->noted_group = f->group;
-    return draft_put_unresolved(&l->draft, name_user_id(f->name));
-}
-
-/* MANY: whether the message is as large as it may be. */
-static bool message_is_full(const struct filler *f)
-{
-    const struct listing *l = f->l;
-    if (l->draft.records == 0)
-        return false;
-    return (f->q->page_size > 0 && l->draft.records >= f->q->page_size) ||
-           draft_bytes(&l->draft, &l->fill) >= chunk_target(l);
-}
-
-/* ONE: whether a record of @len can be put; says in f->why what if not. */
-static bool answer_has_room(struct filler *f, size_t len)
-{
-    const struct listing *l = f->l;
-    if (!answer_fits(l, len))
-        return stop(f, l->paged && l->draft.records > 0 ? STEP_PAGE : STEP_TOO_LARGE);
-    return answer_take(f->l, len) || stop(f, STEP_FAILED);
-}
-
-/* Whether the step goes on, before another record is looked at. */
-static bool step_goes_on(struct filler *f)
-{
-    struct listing *l = f->l;
-    if (f->q->left == 0)
-        return stop(f, STEP_ANSWERED);
-    if (l->scanned_bytes >= SCAN_STEP_BYTES)
-        return stop(f, STEP_SCANNED);
-    if (!many_responses(l))
-        return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
-    if (message_is_full(f) && !close_part(l, f->q))
-        return stop_memory(f);
-    return l->draft.records > 0 || !fill_is_full(l) || stop(f, STEP_FULL);
-}
-
-static bool put_record(struct filler *f, struct bytes record)
-{
-    struct listing *l = f->l;
-    if (!draft_put_record(&l->draft, &l->fill, record, f->author) || !note_unresolved(f))
-        return stop_memory(f);
-    f->q->barren_bytes = 0;
-    if (f->q->left != UINT64_MAX)
-        f->q->left--;
-    if (l->page_left > 0)
-        l->page_left--;
-    return true;
-}
-
-static bool has_tag(struct bytes record, unsigned field, struct bytes tag)
-{
-    struct wire_field f;
-    while (wire_next(&record, &f))
-        if (f.number == field && f.type == WIRE_BYTES && bytes_equal(f.bytes, tag))
-            return true;
-    return false;
-}
-
-/* A record. A message is closed only when the record after it is seen: so the
- * last one is known to be the last. */
-static bool visit_record(struct visit *visit, struct position at, struct bytes record)
-{
-    struct filler *f = (struct filler *)visit;
-    struct listing *l = f->l;
-    struct query *q = f->q;
-    if (!step_goes_on(f))
-        return false;
-    l->scanned_bytes += record.len;
-    if (q->tag.len > 0 && !has_tag(record, l->kind->tag_field, q->tag)) {
-        q->barren_bytes += record.len;
-        return true;
-    }
-    if (!author_is_known(f, at.group))
-        return false;
-    if (!many_responses(l) && !answer_has_room(f, record.len + f->author.len))
-        return false;
-    return put_record(f, record);
-}
-
-/* The group of the query's user, once. */
-static int find_group(struct query *q, struct reader *reader)
-{
-    uint32_t group = 0;
-    if (q->found)
-        return 0;
-    const int found = reader_group(reader, q->user_id, &group);
-    if (found < 0)
-        return -1;
-    q->found = true;
-    q->empty = found == 0;
-    q->last_group = group;
-    if (q->at.group != group) /* a token's position is in it already */
-        q->at = (struct position){ group, 0 };
-    return 0;
-}
-
-static enum step scan(struct listing *l, struct query *q, struct reader *reader)
-{
-    struct filler f = { .visit.record = visit_record, .l = l, .q = q, .reader = reader };
-    if (l->kind->by_user && find_group(q, reader) != 0) {
-        fail_store(l, reader_error(reader));
-        return STEP_FAILED;
-    }
-    if (!q->counted && query_is_whole(q, l->kind)) {
-        q->counted = true;
-        l->total_size = reader_count(reader);
-    }
-    if (q->empty)
-        return STEP_ANSWERED;
-    switch (reader_scan(reader, &q->at, q->last_group, &f.visit)) {
-    case 0:
-        q->left = UINT64_MAX; /* complete, whatever the limit was */
-        return STEP_ANSWERED;
-    case 1:
-        return f.why;
-    default:
-        fail_store(l, reader_error(reader));
-        return STEP_FAILED;
-    }
-}
-
-static enum step step(struct listing *l, struct query *q)
-{
-    char error[STORE_ERROR_MAX];
-    struct reader *reader = l->env->reader;
-    if (reader_begin(reader, error) != 0) {
-        fail_store(l, error);
-        return STEP_FAILED;
-    }
-    const enum step why = scan(l, q, reader);
-    reader_end(reader);
-    return why;
-}
-
-/* --- One query -------------------------------------------------------------------------------- */
+/* --- One query -------------------------------------------------------------------------- */
 
 /* Sends the single answer. It ends with the request of this index; with a
  * token it goes on after what was listed. */
 static void send_answer(struct listing *l, int32_t request_index, struct bytes token)
 {
-    if (!close_message(l, request_index, token, true)) {
-        fail_memory(l);
+    if (!out_close_message(l, request_index, token, true)) {
+        listing_fail_memory(l);
         return;
     }
     l->ended = true; /* requests that may still come do not matter */
     while (l->nqueries > 0)
         pop_query(l);
-    flush(l);
+    out_flush(l);
 }
 
 /* ONE: the page is full, in the midst of @q. */
 static void send_page(struct listing *l, const struct query *q)
 {
     char room[TOKEN_TEXT];
-    send_answer(l, q->index, token_of(l, q, room));
+    send_answer(l, q->index, out_token(l, q, room));
 }
 
 /* The query is done: with a token if its limit was reached. MANY: that is its
  * last message. ONE: whether it was the last one is to be seen. */
 static void conclude(struct listing *l, const struct query *q, struct bytes token)
 {
-    if (many_responses(l) && !close_message(l, q->index, token, true)) {
-        fail_memory(l);
+    if (many_responses(l) && !out_close_message(l, q->index, token, true)) {
+        listing_fail_memory(l);
         return;
     }
     l->last_index = q->index;
@@ -579,18 +123,15 @@ static void conclude(struct listing *l, const struct query *q, struct bytes toke
     pop_query(l);
 }
 
-/* An entry in errors; it too takes room. */
-static bool put_error(struct listing *l, const struct query *q, const struct status *why)
+/* Whether an entry in errors can be put. ONE: if not, the call was failed. */
+static bool error_has_room(struct listing *l, const struct status *why)
 {
     const size_t bytes = strlen(why->message);
-    if (!many_responses(l) && !answer_fits(l, bytes))
-        too_large(l);
-    else if (!many_responses(l) && !answer_take(l, bytes))
-        return false;
-    else if (draft_put_error(&l->draft, q->index, why))
+    if (many_responses(l))
         return true;
-    else
-        fail_memory(l);
+    if (out_fits(l, bytes))
+        return out_take(l, bytes);
+    out_too_large(l);
     return false;
 }
 
@@ -599,8 +140,12 @@ static bool put_error(struct listing *l, const struct query *q, const struct sta
 static void refuse(struct listing *l, struct query *q, const struct status *why)
 {
     if (!many_requests(l))
-        fail(l, why);
-    else if (put_error(l, q, why))
+        listing_finish(l, why);
+    else if (!error_has_room(l, why))
+        return;
+    else if (!draft_put_error(&l->draft, q->index, why))
+        listing_fail_memory(l);
+    else
         conclude(l, q, no_token);
 }
 
@@ -608,7 +153,7 @@ static void refuse(struct listing *l, struct query *q, const struct status *why)
 static void answered(struct listing *l, struct query *q)
 {
     char room[TOKEN_TEXT];
-    conclude(l, q, q->left == 0 ? token_of(l, q, room) : no_token);
+    conclude(l, q, q->left == 0 ? out_token(l, q, room) : no_token);
 }
 
 static void wait_for_name(struct listing *l, struct name *name)
@@ -624,10 +169,10 @@ static void close_draft(struct listing *l, struct query *q)
     if (!many_responses(l) || (l->draft.records == 0 && !barren))
         return;
     q->barren_bytes = 0;
-    if (close_part(l, q))
-        flush(l);
+    if (out_close_part(l, q))
+        out_flush(l);
     else
-        fail_memory(l);
+        listing_fail_memory(l);
 }
 
 static void after_name(struct listing *l, struct query *q)
@@ -652,7 +197,7 @@ static void after_scanned(struct listing *l, struct query *q)
 
 static void list(struct listing *l, struct query *q)
 {
-    switch (step(l, q)) {
+    switch (fill_step(l, q)) {
     case STEP_ANSWERED:
         answered(l, q);
         break;
@@ -666,7 +211,7 @@ static void list(struct listing *l, struct query *q)
         after_scanned(l, q);
         break;
     case STEP_TOO_LARGE:
-        too_large(l);
+        out_too_large(l);
         break;
     case STEP_FULL:
     case STEP_FAILED:
@@ -692,22 +237,21 @@ static void work(struct listing *l, struct query *q)
     }
 }
 
-/* --- The machine -------------------------------------------------------------------------------
- */
+/* --- The machine ------------------------------------------------------------------------ */
 
 /* No request is left to work on. */
 static void rest(struct listing *l)
 {
     if (l->ended && !many_responses(l)) {
         send_answer(l, l->last_index, bytes_of(l->last_token, l->last_token_len));
-    } else if (!many_responses(l) || !all_handed(l)) {
+    } else if (!many_responses(l) || !out_all_handed(l)) {
         move(l, LISTING_IDLE);
     } else if (l->ended) {
         const struct status ok = status_ok();
-        fail(l, &ok);
+        listing_finish(l, &ok);
     } else if (l->draining) {
         const struct status stopping = status_of(STATUS_UNAVAILABLE, "the server is stopping");
-        fail(l, &stopping);
+        listing_finish(l, &stopping);
     } else {
         move(l, LISTING_IDLE);
     }
@@ -721,13 +265,13 @@ static void tick(struct listing *l)
     l->scanned_bytes = 0;
     while (l->state == LISTING_WORK) {
         if (many_responses(l))
-            flush(l);
+            out_flush(l);
         if (l->state != LISTING_WORK)
             return;
         struct query *q = current(l);
         if (q == NULL)
             rest(l);
-        else if (many_responses(l) && fill_is_full(l))
+        else if (many_responses(l) && out_is_full(l))
             move(l, LISTING_ROOM);
         else
             work(l, q);
@@ -750,7 +294,7 @@ static void on_name_known(struct name_wait *wait)
 
 static void on_name_failed(struct name_wait *wait, const struct status *status)
 {
-    fail(container_of(wait, struct listing, wait), status);
+    listing_finish(container_of(wait, struct listing, wait), status);
 }
 
 static void on_turn(struct task *task)
@@ -758,8 +302,7 @@ static void on_turn(struct task *task)
     tick_if(container_of(task, struct listing, turn), LISTING_TURN);
 }
 
-/* --- The stream's events
- * ---------------------------------------------------------------------------- */
+/* --- The stream's events ---------------------------------------------------------------- */
 
 void listing_on_open(struct stream *s)
 {
@@ -806,7 +349,7 @@ void listing_on_message(struct stream *s, const ProtobufCMessage *message, struc
     if (!many_requests(l))
         l->ended = true;
     if (!add_query(l, message, bytes)) {
-        fail_memory(l);
+        listing_fail_memory(l);
         return;
     }
     tick_if(l, LISTING_IDLE);
@@ -829,7 +372,7 @@ void listing_on_sent(struct stream *s)
     if (l->state == LISTING_IDLE || l->state == LISTING_ROOM)
         tick(l);
     else if (l->state != LISTING_DONE)
-        flush(l);
+        out_flush(l);
 }
 
 void listing_on_drain(struct stream *s)

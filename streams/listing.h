@@ -22,7 +22,8 @@
  *   DONE     for the end of the call (on_close): the status was given
  *
  * From each of them to every other; nothing follows DONE but on_close. Every
- * callback only notes what happened and calls the one tick function.
+ * callback only notes what happened and, if that is what the machine waits
+ * for, calls the one tick function.
  *
  * Bytes, not structs: a stored record is the encoded message without its
  * author; to list it is to copy it and append the author's field. */

@@ -25,7 +25,7 @@ struct lookahead {
 /** Holds the one name of @user_id. 0 or ENOMEM. */
 int lookahead_one(struct lookahead *la, struct resolver *resolver, struct bytes user_id);
 
-/** Releases the names of groups before @group and, when less than half of
+/** Releases the names of groups before @group and, when at most half of
  * @ahead (at most LOOKAHEAD_MAX) are left, asks for more. Inside a step of
  * @reader. 0, ENOMEM, or EIO (see reader_error()). */
 int lookahead_fill(struct lookahead *la, struct resolver *resolver, struct reader *reader,

@@ -48,9 +48,9 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
           "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
         { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
           "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
-        { "log-level", OPTION_CHOICE, &c->log_level, "LEVEL", "least important lines to log", 0, 0,
-          "debug|info|warn|error" },
-        { "log-format", OPTION_CHOICE, &c->log_format, "FORMAT", "of log lines", 0, 0,
+        { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
+          "least important lines to log", 0, 0, "debug|info|warn|error" },
+        { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
           "text|json" },
     };
     const size_t ncommon = sizeof common / sizeof common[0];
@@ -70,8 +70,6 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
         return OPTIONS_BAD;
     }
-    if (c->listen.n == 0)
-        c->listen = (struct option_list){ { p->listen }, 1 };
     return result;
 }
 
@@ -260,6 +258,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     d.program = program;
     d.config = (struct config){
+        .listen = { { program->listen }, 1 },
         .loops = cores < 1           ? 1
                  : cores > MAX_LOOPS ? MAX_LOOPS
                                      : cores,

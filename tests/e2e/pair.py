@@ -14,6 +14,9 @@ SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
 REQUEST_BYTES = 1 << 20  # of an import, about
 
+# Becomes the server: a test run that is killed leaves none behind.
+DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+
 
 def clean_environment():
     """Without what would set options of our programs."""
@@ -36,8 +39,8 @@ class Server:
     def start(self, *more_args):
         """Returns when it serves; the line that says so is the event."""
         assert self.process is None
-        command = [str(BUILD / self.name), "--listen", self.listen, "--db", str(self.db),
-                   *self.args, *more_args]
+        command = [*DIES_WITH_US, str(BUILD / self.name), "--listen", self.listen,
+                   "--db", str(self.db), *self.args, *more_args]
         with open(self.stderr_path, "ab") as stderr:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=stderr,

@@ -555,3 +555,54 @@ Test(listing_flow, rests_when_the_stream_is_over)
     }
     stop();
 }
+
+/* --- How messages are handed over
+ * ------------------------------------------------------------------ */
+
+/* A message that says MORE is not the last that is ready: the stream would
+ * hold it back. LAST is on the last one only, so that the status goes with it. */
+Test(listing_flow, marks_what_can_be_written_together)
+{
+    add_posts(200, "u1", 100);
+    start();
+    struct ask ask = { .page_size = 1 };
+    struct fake_stream *f = listing_start(&w, SERVER_STREAM, &ask, 1);
+    POST_UNTIL(&w, f->closed);
+    size_t together = 0, i = 0;
+    for (const struct fake_message *m = f->sent.first; m != NULL; m = m->next, i++) {
+        cr_assert_eq((m->flags & STREAM_LAST) != 0, m->next == NULL, "message %zu", i);
+        if ((m->flags & STREAM_MORE) == 0)
+            continue;
+        cr_assert_not_null(m->next);
+        together++;
+    }
+    cr_assert_gt(together, 150);
+    cr_assert_lt(together, 199, "the last one of a chunk goes out at once");
+    expect_ok(f, NULL);
+    stop();
+}
+
+Test(listing_flow, writes_each_answer_of_a_slow_dialogue_at_once)
+{
+    add_posts(2, "u1", 100);
+    start();
+    struct fake_stream *f = listing_open(&w, BIDI, &all, 1);
+    POST_UNTIL(&w, f->sent.n == 1);
+    cr_assert_eq(f->sent.first->flags, 0);
+    fake_stream_end(f);
+    expect_ok(f, NULL);
+    stop();
+}
+
+/* Large messages are written one by one: nothing is gained by gathering them. */
+Test(listing_flow, writes_large_messages_alone)
+{
+    add_posts(20, "u1", 40 * 1024);
+    start();
+    struct fake_stream *f = listing_start(&w, SERVER_STREAM, &(struct ask){ .page_size = 1 }, 1);
+    POST_UNTIL(&w, f->closed);
+    for (const struct fake_message *m = f->sent.first; m != NULL; m = m->next)
+        cr_assert_eq(m->flags & STREAM_MORE, 0);
+    expect_ok(f, NULL);
+    stop();
+}

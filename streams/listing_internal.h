@@ -1,0 +1,136 @@
+/* What the files of the listing pipeline share; for nobody else.
+ *
+ *   listing.c       the machine: requests, states, how an answer ends
+ *   listing_fill.c  one step: records of the store into messages
+ *   listing_out.c   messages into chunks, chunks to the stream
+ */
+#ifndef STREAMS_LISTING_INTERNAL_H
+#define STREAMS_LISTING_INTERNAL_H
+
+#include "answer.h"
+#include "listing.h"
+#include "query.h"
+#include "resolver.h"
+#include "runtime/loop.h"
+#include "runtime/server.h"
+#include "token.h"
+
+enum listing_state {
+    LISTING_WORK,
+    LISTING_IDLE,
+    LISTING_NAME,
+    LISTING_ROOM,
+    LISTING_TURN,
+    LISTING_DONE,
+    LISTING_NR
+};
+
+struct listing {
+    struct stream *s;
+    const struct listing_kind *kind;
+    const struct listing_env *env;
+    enum listing_state state;
+
+    /* Requests read and not answered, oldest first. */
+    struct query *queries; /* a ring of READ_AHEAD; of one for a single request */
+    uint32_t oldest, nqueries;
+    uint32_t next_index;
+    bool reading, ended, draining;
+
+    /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
+     * ONE: the answer is in `fill`. */
+    struct chunk out, fill;
+    struct draft draft;
+    bool first_chunk_sent;
+    uint64_t total_size; /* for the next message that is closed */
+    bool noted;          /* the draft has noted_group's user as unresolved */
+    uint32_t noted_group;
+
+    /* ONE. The request that was done last, and where if it has reached its
+     * limit: the answer may end there. */
+    int32_t last_index;
+    char last_token[TOKEN_TEXT];
+    size_t last_token_len; /* 0: it was complete, or refused */
+    bool paged;            /* the first request has a page_size, */
+    uint32_t page_left;    /* of which so many records are left */
+    size_t budgeted_bytes; /* taken from the budget */
+
+    struct name *awaited; /* of the record that STEP_NAME stopped at */
+    struct name_wait wait;
+    struct task turn;
+    size_t scanned_bytes; /* since the loop had its last turn */
+};
+
+static inline bool many_requests(const struct listing *l)
+{
+    return l->s->method->requests == MANY;
+}
+
+static inline bool many_responses(const struct listing *l)
+{
+    return l->s->method->responses == MANY;
+}
+
+/* --- listing.c ------------------------------------------------------------------------- */
+
+/** Nothing is left to do but to wait for on_close. */
+void listing_done(struct listing *l);
+
+/** The call ends with this status, unless it ended already. What was not given
+ * to the stream yet is dropped. */
+void listing_finish(struct listing *l, const struct status *status);
+void listing_fail_memory(struct listing *l);
+void listing_fail_store(struct listing *l, const char *error);
+
+/* --- listing_fill.c --------------------------------------------------------------------- */
+
+/* Why a step ended. */
+enum step {
+    STEP_ANSWERED,  /* no record is left, or the limit is reached: the query is done */
+    STEP_FULL,      /* MANY: the chunk is full */
+    STEP_PAGE,      /* ONE: the page is full */
+    STEP_NAME,      /* l->awaited is not known yet */
+    STEP_SCANNED,   /* SCAN_STEP_BYTES were read since the loop's last turn */
+    STEP_TOO_LARGE, /* ONE: over the size limit, and no page to stop at */
+    STEP_FAILED,    /* the stream was failed */
+};
+
+/** Reads records of @q into messages, until one of these. MANY: the draft has
+ * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. */
+enum step fill_step(struct listing *l, struct query *q);
+
+/* --- listing_out.c ---------------------------------------------------------------------- */
+
+/** How large a chunk should become. */
+size_t out_target(const struct listing *l);
+
+/** Whether another message like the last one would make the chunk too large.
+ * Only between two messages: a chunk holds whole ones. */
+bool out_is_full(const struct listing *l);
+
+/** Gives the stream as much as it takes. Ends the listing with the last part,
+ * and when the stream is over. */
+void out_flush(struct listing *l);
+
+/** Whether the stream has all that is ready. */
+bool out_all_handed(const struct listing *l);
+
+/** The token that resumes after what @q has listed, in @room. */
+struct bytes out_token(const struct listing *l, const struct query *q, char room[TOKEN_TEXT]);
+
+/** End the message in the draft; with a token if it is not empty. close_part:
+ * in the midst of @q's answer. false: out of memory. */
+bool out_close_message(struct listing *l, int32_t request_index, struct bytes token, bool last);
+bool out_close_part(struct listing *l, const struct query *q);
+
+/** ONE: whether @more bytes still fit in the answer. */
+bool out_fits(const struct listing *l, size_t more);
+
+/** ONE: takes from the budget what the answer has with @more bytes. false: the
+ * call was failed. */
+bool out_take(struct listing *l, size_t more);
+
+/** ONE: fails the call over an answer that does not fit. */
+void out_too_large(struct listing *l);
+
+#endif

@@ -1,0 +1,170 @@
+/* Messages into chunks, chunks to the stream.
+ *
+ * Every message is drafted at the end of the chunk that is filled, l->fill.
+ * When all of l->out has gone out, that chunk takes its place. */
+#include <assert.h>
+#include <errno.h>
+
+#include "listing_internal.h"
+
+/* Messages of 45 KB ran 1.4 times faster than of 180 KB (DESIGN section 2:
+ * they stay in the caches). The first one is small, for a fast first post. */
+#define CHUNK_BYTES       (48 * 1024)
+#define FIRST_CHUNK_BYTES (4 * 1024)
+
+/* A message is full when the record that fills it is in: room for most of
+ * those, so that buffers seldom grow. */
+#define LAST_RECORD_BYTES (4 * 1024)
+
+/* More than the keys and lengths of a record and the trailer of a message. */
+#define OVERHEAD_BYTES 512
+
+/* Parts smaller than this are worth gathering into one write. */
+#define SMALL_PART_BYTES (16 * 1024)
+
+/* --- Chunks --------------------------------------------------------------------------- */
+
+static void promote(struct listing *l)
+{
+    assert(l->draft.records == 0);
+    chunk_clear(&l->out);
+    l->out = l->fill;
+    l->fill = (struct chunk){ .expect_bytes = CHUNK_BYTES + LAST_RECORD_BYTES };
+    l->draft.from = 0;
+    l->first_chunk_sent = true;
+}
+
+/* Nothing will follow what is in the chunks. */
+static bool no_more_to_come(const struct listing *l)
+{
+    return l->ended && l->nqueries == 0;
+}
+
+static unsigned part_flags(const struct listing *l, size_t i)
+{
+    const struct chunk *c = &l->out;
+    if (i + 1 < c->nparts)
+        return c->parts[i + 1].len < SMALL_PART_BYTES && c->parts[i].len < SMALL_PART_BYTES
+                   ? STREAM_MORE
+                   : 0;
+    return no_more_to_come(l) && chunk_empty(&l->fill) ? STREAM_LAST : 0;
+}
+
+static void stream_failed(struct listing *l, int rv)
+{
+    if (rv == ENOMEM)
+        listing_fail_memory(l);
+    else
+        listing_done(l); /* the stream is over: on_close follows */
+}
+
+void out_flush(struct listing *l)
+{
+    for (;;) {
+        if (l->out.sent == l->out.nparts && !chunk_empty(&l->fill))
+            promote(l);
+        struct chunk *c = &l->out;
+        if (c->handed == c->nparts)
+            return;
+        const struct part *p = &c->parts[c->handed];
+        const unsigned flags = part_flags(l, c->handed);
+        const int rv = stream_send(l->s, c->buf, p->from, p->len, flags);
+        if (rv == EAGAIN)
+            return;
+        if (rv != 0) {
+            stream_failed(l, rv);
+            return;
+        }
+        c->handed++;
+        if (flags & STREAM_LAST) {
+            listing_done(l);
+            return;
+        }
+    }
+}
+
+bool out_all_handed(const struct listing *l)
+{
+    return l->out.handed == l->out.nparts && chunk_empty(&l->fill);
+}
+
+size_t out_target(const struct listing *l)
+{
+    return l->first_chunk_sent ? CHUNK_BYTES : FIRST_CHUNK_BYTES;
+}
+
+bool out_is_full(const struct listing *l)
+{
+    const struct chunk *c = &l->fill;
+    return c->nparts > 0 && c->buf->len + c->parts[c->nparts - 1].len > out_target(l);
+}
+
+struct bytes out_token(const struct listing *l, const struct query *q, char room[TOKEN_TEXT])
+{
+    query_token(q, l->env, room);
+    return bytes_of(room, TOKEN_TEXT);
+}
+
+bool out_close_message(struct listing *l, int32_t request_index, struct bytes token, bool last)
+{
+    const struct trailer t = {
+        .token = token,
+        .request_index = request_index,
+        .last = last,
+        .total_size = l->total_size,
+        .plain = l->kind->plain,
+    };
+    l->total_size = 0;
+    l->noted = false;
+    return draft_close(&l->draft, &l->fill, &t);
+}
+
+bool out_close_part(struct listing *l, const struct query *q)
+{
+    char room[TOKEN_TEXT];
+    return out_close_message(l, q->index, out_token(l, q, room), false);
+}
+
+/* --- The room of a single answer -------------------------------------------------------- */
+
+bool out_fits(const struct listing *l, size_t more)
+{
+    return draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES <= l->env->answer_max_bytes;
+}
+
+static bool budget_take(struct listing_budget *budget, size_t bytes)
+{
+    if (atomic_fetch_add(&budget->used, bytes) + bytes <= budget->max)
+        return true;
+    atomic_fetch_sub(&budget->used, bytes);
+    return false;
+}
+
+bool out_take(struct listing *l, size_t more)
+{
+    const size_t bytes = draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES;
+    const size_t stepped = (bytes / CHUNK_BYTES + 1) * CHUNK_BYTES;
+    if (stepped <= l->budgeted_bytes)
+        return true;
+    if (budget_take(l->env->budget, stepped - l->budgeted_bytes)) {
+        l->budgeted_bytes = stepped;
+        return true;
+    }
+    const struct status busy =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "too many single answers at once: try again, or use the streaming RPC "
+                  "%sServerStream",
+                  l->kind->name);
+    listing_finish(l, &busy);
+    return false;
+}
+
+void out_too_large(struct listing *l)
+{
+    const struct status status =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
+                  "%sServerStream",
+                  l->env->answer_max_bytes, l->kind->name);
+    listing_finish(l, &status);
+}
