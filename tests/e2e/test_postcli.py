@@ -230,10 +230,14 @@ def test_a_closed_pipe(many, shape):
 
 
 def test_no_output_at_all(many):
-    """/dev/full is an error, a closed standard output too; neither hangs."""
-    done = cli.shell(many.pair, "$POSTCLI stream-list > /dev/full")
-    assert done.returncode == 1
-    assert done.stderr == b"postcli: cannot write to standard output: No space left on device\n"
+    """/dev/full is an error, a closed standard output too."""
+    for to, why in (("> /dev/full", b"No space left on device"), (">&-", b"Bad file descriptor")):
+        done = cli.shell(many.pair, f"$POSTCLI stream-list {to}")
+        assert done.returncode == 1 and done.stdout == b""
+        assert done.stderr == b"postcli: cannot write to standard output: " + why + b"\n"
+    done = cli.shell(many.pair, "$POSTCLI bidi-list <&-")
+    assert done.returncode == 1 and done.stdout == b""
+    assert done.stderr == b"postcli: cannot read standard input: Bad file descriptor\n"
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)],
