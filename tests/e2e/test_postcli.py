@@ -153,6 +153,21 @@ def test_unknown_ids_are_named_and_the_others_answered(demo_pair, command, how):
     assert re.fullmatch(r"postcli: nobody: NOT_FOUND: .*\npostcli: nemo: NOT_FOUND: .*\n", err), err
 
 
+@pytest.mark.parametrize("size", [0, 1, 3, 100])
+def test_collect_list_goes_on_over_many_ids(demo_pair, size):
+    """More ids than one call takes, most of them without a post to fill an answer."""
+    ids = [i for n in range(50) for i in (f"nobody-{n}", "2", "2", *(["1", "3"] if n % 7 == 0 else []))]
+    out, err = cli.attempt(demo_pair, "collect-list", "--page-size", size, *ids)
+    assert [row["post_id"] for row in rows_of(out)] == list("12345" * 8)
+    assert re.findall(r"^postcli: nobody-(\d+): NOT_FOUND: ", err, re.M) == [str(n) for n in range(50)]
+    with Postcli(demo_pair, "collect-list", "--page-size", size, stdin=subprocess.PIPE) as command:
+        command.write(b"2\n" * 40 + b"1\n")  # the input ends later, when calls may be done
+        command.process.stdin.close()
+        command.process.stdin = None
+        assert [row["post_id"] for row in rows_of(command.rest())] == list("1234")
+        assert command.end() == 0
+
+
 @pytest.mark.parametrize("command", ["collect-list", "bidi-list"])
 def test_ids_of_all_kinds(demo_pair, command):
     """Blank lines are no ids; what cannot be one is told with its line."""
