@@ -101,7 +101,6 @@ export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
 export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
 export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp:halt_on_error=1
-export TEST_STRETCH ?= $(if $(SANITIZE),5,1)
 
 # Sub-makes, so that what setup-test installs is there when make looks for it.
 test: setup-test
@@ -115,7 +114,7 @@ check:
 
 # pytest's 5: no test has that name, but a C one may.
 e2e:
-	@BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
+	@BUILD=$(BUILD) TEST_STRETCH=$(if $(SANITIZE),5,1) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
 	    $(if $(T),-k $(T)) tests/e2e || { [ $$? -eq 5 ] && [ -n "$(T)" ]; }
 
 asan:
