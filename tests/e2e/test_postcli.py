@@ -528,7 +528,8 @@ def test_a_table_on_a_terminal(demo_pair):
 def test_progress_on_a_terminal(many):
     """On standard error, with how far it is; and nothing of it is left at the end."""
     limit = COUNT // 4
-    with Terminal(many.pair, "stream-list", "--format", "ndjson", "--limit", limit) as terminal:
+    # Pages: no more than two are read ahead of the terminal, so the freeze comes in time.
+    with Terminal(many.pair, "list", "--format", "ndjson", "--limit", limit) as terminal:
         terminal.until(lambda t: t.out, "some rows")
         with frozen(many.pair.post):
             terminal.until(lambda t: re.search(rf"of {limit:,} posts .*%.*ETA".encode(), t.err), "progress")
@@ -547,7 +548,7 @@ def test_no_progress_when_not_wanted(many):
 
 def test_ctrl_c_on_a_terminal(many):
     """The terminal is as before, the line of the progress gone, the hint whole."""
-    with Terminal(many.pair, "stream-list", "--format", "ndjson") as terminal:
+    with Terminal(many.pair, "list", "--format", "ndjson") as terminal:
         terminal.until(lambda t: t.out, "some rows")
         with frozen(many.pair.post):
             terminal.until(lambda t: b" posts" in t.err, "progress")
