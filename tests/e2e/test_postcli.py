@@ -478,7 +478,7 @@ class Terminal:
             start_new_session=True, env=pair.postcli_environment(),
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(error_slave)
-        self.out = self.err = b""
+        self.out, self.err = bytearray(), bytearray()
 
     def __enter__(self):
         return self
