@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "standard_fds.h"
 
 #define MAX_LOOPS 64
 #define MAX_ROWS  32
@@ -256,6 +257,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     static struct daemon d;
     char error[DAEMON_ERROR_MAX] = "";
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    standard_fds_occupy();
     d.program = program;
     d.config = (struct config){
         .listen = { { program->listen }, 1 },

@@ -153,6 +153,21 @@ def test_unknown_ids_are_named_and_the_others_answered(demo_pair, command, how):
     assert re.fullmatch(r"postcli: nobody: NOT_FOUND: .*\npostcli: nemo: NOT_FOUND: .*\n", err), err
 
 
+@pytest.mark.parametrize("size", [0, 1, 3, 100])
+def test_collect_list_goes_on_over_many_ids(demo_pair, size):
+    """More ids than one call takes, most of them without a post to fill an answer."""
+    ids = [i for n in range(50) for i in (f"nobody-{n}", "2", "2", *(["1", "3"] if n % 7 == 0 else []))]
+    out, err = cli.attempt(demo_pair, "collect-list", "--page-size", size, *ids)
+    assert [row["post_id"] for row in rows_of(out)] == list("12345" * 8)
+    assert re.findall(r"^postcli: nobody-(\d+): NOT_FOUND: ", err, re.M) == [str(n) for n in range(50)]
+    with Postcli(demo_pair, "collect-list", "--page-size", size, stdin=subprocess.PIPE) as command:
+        command.write(b"2\n" * 40 + b"1\n")  # the input ends later, when calls may be done
+        command.process.stdin.close()
+        command.process.stdin = None
+        assert [row["post_id"] for row in rows_of(command.rest())] == list("1234")
+        assert command.end() == 0
+
+
 @pytest.mark.parametrize("command", ["collect-list", "bidi-list"])
 def test_ids_of_all_kinds(demo_pair, command):
     """Blank lines are no ids; what cannot be one is told with its line."""
@@ -230,10 +245,14 @@ def test_a_closed_pipe(many, shape):
 
 
 def test_no_output_at_all(many):
-    """/dev/full is an error, a closed standard output too; neither hangs."""
-    done = cli.shell(many.pair, "$POSTCLI stream-list > /dev/full")
-    assert done.returncode == 1
-    assert done.stderr == b"postcli: cannot write to standard output: No space left on device\n"
+    """/dev/full is an error, a closed standard output too."""
+    for to, why in (("> /dev/full", b"No space left on device"), (">&-", b"Bad file descriptor")):
+        done = cli.shell(many.pair, f"$POSTCLI stream-list {to}")
+        assert done.returncode == 1 and done.stdout == b""
+        assert done.stderr == b"postcli: cannot write to standard output: " + why + b"\n"
+    done = cli.shell(many.pair, "$POSTCLI bidi-list <&-")
+    assert done.returncode == 1 and done.stdout == b""
+    assert done.stderr == b"postcli: cannot read standard input: Bad file descriptor\n"
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)],
@@ -459,7 +478,7 @@ class Terminal:
             start_new_session=True, env=pair.postcli_environment(),
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(error_slave)
-        self.out = self.err = b""
+        self.out, self.err = bytearray(), bytearray()
 
     def __enter__(self):
         return self
@@ -508,15 +527,17 @@ def test_a_table_on_a_terminal(demo_pair):
 
 def test_progress_on_a_terminal(many):
     """On standard error, with how far it is; and nothing of it is left at the end."""
-    with Terminal(many.pair, "stream-list", "--format", "ndjson") as terminal:
+    limit = COUNT // 4
+    # Pages: no more than two are read ahead of the terminal, so the freeze comes in time.
+    with Terminal(many.pair, "list", "--format", "ndjson", "--limit", limit) as terminal:
         terminal.until(lambda t: t.out, "some rows")
         with frozen(many.pair.post):
-            terminal.until(lambda t: re.search(rb"of [0-9,]+ posts .*%.*ETA", t.err), "progress")
+            terminal.until(lambda t: re.search(rf"of {limit:,} posts .*%.*ETA".encode(), t.err), "progress")
         assert terminal.end() == 0
-        assert terminal.out.count(b"\n") == COUNT
+        assert terminal.out.count(b"\n") == limit
         assert b"\x1b" not in terminal.out
         last = terminal.err.replace(b"\r\n", b"\n").split(b"\n")[-2]
-        assert re.search(rf"{COUNT:,} posts, .* in .* s".encode(), last), terminal.err
+        assert re.search(rf"{limit:,} posts, .* in .* s".encode(), last), terminal.err
 
 
 def test_no_progress_when_not_wanted(many):
@@ -527,7 +548,7 @@ def test_no_progress_when_not_wanted(many):
 
 def test_ctrl_c_on_a_terminal(many):
     """The terminal is as before, the line of the progress gone, the hint whole."""
-    with Terminal(many.pair, "stream-list", "--format", "ndjson") as terminal:
+    with Terminal(many.pair, "list", "--format", "ndjson") as terminal:
         terminal.until(lambda t: t.out, "some rows")
         with frozen(many.pair.post):
             terminal.until(lambda t: b" posts" in t.err, "progress")
