@@ -438,6 +438,7 @@ static grpc_server *create_grpc_server(const struct server_options *o)
                 (int64_t)o->keepalive_min_time_ms),
         int_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
         /* Identity only: the core inflates a bomb before it looks at its size. */
+        int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
         int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
     };
     const grpc_channel_args all = { sizeof args / sizeof args[0], args };
