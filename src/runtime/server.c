@@ -17,9 +17,11 @@
  * queues inside gRPC without limit, so each accept arms another one first. */
 #define ARMED_PER_METHOD 16
 
-/* At a stop, for clients to close their connections by themselves: once no
- * call was there at all, or once calls were ended by us. */
-#define GOODBYE_MS 500
+/* At a stop, for clients to close their connections by themselves: when no
+ * call was there at all, or calls were ended by us; and when answers were
+ * finished, whose last bytes may be on their way to a slow reader. */
+#define GOODBYE_MS      500
+#define LONG_GOODBYE_MS 3000
 
 #define DEFAULT_MAX_REQUEST_BYTES     (4 << 20)
 #define DEFAULT_KEEPALIVE_MIN_TIME_MS 5000
@@ -327,7 +329,8 @@ static void arm(struct lane *lane, size_t method)
  * from stopping with nothing in progress. But what a call sent may still be on
  * its way when the call is over, and a cut would lose it. So:
  *
- *   no calls at the stop, or drain timeout over -> GOODBYE_MS -> what is left is cut */
+ *   all lanes drained -> GOODBYE_MS or LONG_GOODBYE_MS -> what is left is cut
+ *   drain timeout -> calls are cancelled -> GOODBYE_MS -> what is left is cut */
 
 static void on_goodbye_timer(struct timer *timer)
 {
@@ -341,8 +344,8 @@ static void on_lane_drained(struct loop *loop, void *arg)
     struct lane *lane = arg;
     struct server *server = lane->server;
     server->had_calls |= lane->had_calls;
-    if (--server->lanes_to_drain == 0 && !server->had_calls && !server->stopped)
-        timer_start(loop, &server->goodbye_timer, GOODBYE_MS);
+    if (--server->lanes_to_drain == 0 && !server->stopped)
+        timer_start(loop, &server->goodbye_timer, server->had_calls ? LONG_GOODBYE_MS : GOODBYE_MS);
 }
 
 static void note_drained(struct lane *lane)
