@@ -42,6 +42,7 @@ say      = $(if $(V),,@echo "  $(1)  $(2)")
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS)
+	@:
 
 setup:
 	@.ci/setup need

@@ -31,6 +31,7 @@ struct demo {
     struct query everybody, everybody_in_pages;
     struct query by_user[POSTS_MOST], by_user_in_pages[POSTS_MOST];
     size_t users;
+    bool strangers; /* some posts are by people whom User does not know */
 };
 
 static void next(struct demo *d);
@@ -71,17 +72,22 @@ static void plan_scenes(struct demo *d)
 }
 
 /* One request for each user of the first scene's posts, in their order, for as
- * many posts as that scene had. */
+ * many posts as that scene had. Whom User does not know cannot be asked for. */
 static void plan_users(struct demo *d)
 {
     const struct scene *first = &d->scenes[0];
+    const char *last = NULL;
     for (size_t i = 0; i < first->posts; i++) {
-        bool same = i > 0 && strcmp(first->user_ids[i], first->user_ids[i - 1]) == 0;
-        if (!same)
-            d->by_user[d->users++] = (struct query){
-                .user_id = first->user_ids[i], .page_token = "", .tag = "", .limit = 0
-            };
+        const char *user_id = first->user_ids[i];
+        if (user_id == NULL) {
+            d->strangers = true;
+            continue;
+        }
+        if (last == NULL || strcmp(user_id, last) != 0)
+            d->by_user[d->users++] =
+                (struct query){ .user_id = user_id, .page_token = "", .tag = "" };
         d->by_user[d->users - 1].limit++;
+        last = user_id;
     }
     for (size_t i = 0; i < d->users; i++) {
         if (first->posts < POSTS_MOST) /* everything there is: no limit needed */
@@ -117,6 +123,8 @@ static bool all_same(struct demo *d)
 {
     struct scene *first = &d->scenes[0];
     bool same = true;
+    for (int i = 0; i < SCENE_COUNT; i++)
+        scene_drop_strangers(&d->scenes[i]);
     qsort(first->post_ids, first->posts, sizeof *first->post_ids, compare);
     for (int i = 1; i < SCENE_COUNT; i++)
         same &= same_posts(first, &d->scenes[i]);
@@ -159,11 +167,14 @@ static void print_summary(struct demo *d)
 
 static void finish(struct demo *d)
 {
-    bool same = all_same(d);
     print_summary(d);
+    bool same = all_same(d);
     draw_text(&d->drawing, "\n%s",
               same ? "All four shapes brought the same posts."
                    : "THE SHAPES BROUGHT DIFFERENT POSTS.");
+    if (d->strangers)
+        draw_text(&d->drawing, "Some are by people whom User does not know; a listing by user "
+                               "has them not.");
     if (!d->pause.good)
         draw_text(&d->drawing, "THE READER THAT STOPPED DID NOT GET WHAT IT SHOULD.");
     session_end(d->session, same && d->pause.good ? EXIT_DONE : EXIT_FAILED);
@@ -180,6 +191,8 @@ static void on_scene_done(struct scene *scene)
 {
     struct demo *d = scene->data;
     struct status empty = status_of(STATUS_NOT_FOUND, "there are no posts to show: import some");
+    struct status strange = status_of(STATUS_NOT_FOUND, "all posts are by people whom User does "
+                                                        "not know: import those, too");
     if (scene->status.code != STATUS_OK) {
         fail(d, &scene->status);
         return;
@@ -187,7 +200,7 @@ static void on_scene_done(struct scene *scene)
     if (d->running == 0)
         plan_users(d);
     if (d->users == 0) {
-        fail(d, &empty);
+        fail(d, d->strangers ? &strange : &empty);
         return;
     }
     d->running++;
