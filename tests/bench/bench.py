@@ -15,10 +15,19 @@ from collections import namedtuple
 from pathlib import Path
 
 import cases
+import cli
 import data
+import first_post
+import growth
+import imports
+import loops
+import names
 import report as reports
+import slow_readers
 from h2 import Failure
 from servers import BUILD, Pair
+
+START = time.monotonic()
 
 Sizes = namedtuple("Sizes", "posts users rounds unary_calls client_calls bidi_calls growth "
                             "first_posts slow_streams import_posts")
@@ -30,6 +39,12 @@ QUICK = Sizes(posts=200_000, users=4_000, rounds=3, unary_calls=2_000, client_ca
               slow_streams=1_000, import_posts=100_000)
 
 
+# In this order; each gets the pair with the main store.
+TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
+          "slow": slow_readers.run, "cli": cli.run, "loops": loops.run, "growth": growth.run,
+          "import": imports.run}
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -37,7 +52,7 @@ def arguments():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--posts", type=int)
     parser.add_argument("--users", type=int)
-    parser.add_argument("--topics", default="", help="only these")
+    parser.add_argument("--topics", default=",".join(TOPICS), help="only these, of %(default)s")
     parser.add_argument("--cases", default="", help="of the topic load, only these")
     return parser.parse_args()
 
@@ -53,22 +68,43 @@ def words(text):
     return [word for word in text.split(",") if word]
 
 
+def measure(args, sizes, folder, report):
+    """Every topic. One whose answers do not check counts for nothing; the others go on."""
+    with Pair(folder / "main") as pair:
+        step(f"{sizes.posts:,} posts are imported")
+        data.fill_main(pair, sizes.posts, sizes.users)
+        for topic in words(args.topics):
+            step(topic)
+            more = [words(args.cases)] if topic == "load" else []
+            try:
+                TOPICS[topic](pair, folder, sizes, report, *more)
+            except Failure as why:
+                report.fail(topic, why)
+
+
+def step(text):
+    print(f"{time.monotonic() - START:4.0f} s  {text}", flush=True)
+
+
+def title(sizes):
+    return (f"{sizes.posts:,} posts by {sizes.users:,} users, {sizes.rounds} rounds; "
+            f"{reports.machine()}")
+
+
 def main():
     args = arguments()
-    sizes, start = sizes_of(args), time.monotonic()
-    report = reports.Report(f"{sizes.posts:,} posts by {sizes.users:,} users, {sizes.rounds} rounds;"
-                            f" {reports.machine()}")
+    sizes = sizes_of(args)
+    report = reports.Report(title(sizes))
     results = BUILD / "bench"
     results.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="data-", dir=results))
     try:
-        with Pair(folder / "main") as pair:
-            data.fill_main(pair, sizes.posts, sizes.users)
-            cases.run(pair, folder, sizes, words(args.cases), report)
+        measure(args, sizes, folder, report)
     finally:
         shutil.rmtree(folder)
     report.write(results)
-    print(f"\n{report.terminal()}\n\n{time.monotonic() - start:.0f} s; {results}/report.md")
+    print(f"\n{report.terminal()}\n")
+    step(f"done; {results}/report.md")
     return 1 if report.failures else 0
 
 

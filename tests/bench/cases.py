@@ -125,10 +125,11 @@ class Bench:
         for against, at_least in ((ceiling, case.of_ceiling), (other, case.of_peer)):
             report.add(Row(TOPIC, case.title, ours.samples, against.name, against.samples,
                            against.samples.median / ours.samples.median, at_least=at_least,
-                           uses=ours.usage))
+                           uses=ours.usage, other_uses=against.usage))
 
 
-def run(pair, folder, sizes, wanted, report):
+def run(pair, folder, sizes, report, wanted=()):
+    """wanted: keys of cases; none: all."""
     with Bench(pair, folder, sizes) as bench:
         for case in table(sizes):
             if not wanted or case.key in wanted:

@@ -22,7 +22,8 @@
 
 #include "v1/post/post.grpc.pb.h"
 
-namespace {
+namespace
+{
 
 using google::protobuf::Arena;
 using grpc::CallbackServerContext;
@@ -34,18 +35,18 @@ using v1::post::ListPostsRequest;
 using v1::post::ListPostsResponse;
 using v1::post::PostMessage;
 
-constexpr size_t kDefaultBatch = 256;  // posts of a message when the client asks for no size
-constexpr size_t kStep = 64;           // messages that are flushed together
+constexpr size_t kDefaultBatch = 256; // posts of a message when the client asks for no size
+constexpr size_t kStep = 64;          // messages that are flushed together
 
 // --- the data -------------------------------------------------------------------
 
 struct Library {
-    std::vector<PostMessage> posts;                           // in the order of the listing
-    std::unordered_map<std::string, std::vector<size_t>> of;  // user id -> places in posts
-    std::unordered_map<std::string, std::string> names;       // user id -> name
+    std::vector<PostMessage> posts;                          // in the order of the listing
+    std::unordered_map<std::string, std::vector<size_t>> of; // user id -> places in posts
+    std::unordered_map<std::string, std::string> names;      // user id -> name
 };
 
-void Add(Library* library, PostMessage* post)
+void Add(Library *library, PostMessage *post)
 {
     library->names.emplace(post->user_id(), post->author());
     library->of[post->user_id()].push_back(library->posts.size());
@@ -53,26 +54,26 @@ void Add(Library* library, PostMessage* post)
     library->posts.push_back(std::move(*post));
 }
 
-bool Load(const char* path, Library* library)
+bool Load(const char *path, Library *library)
 {
     std::ifstream in(path, std::ios::binary);
     unsigned char head[5];
     std::string body;
-    while (in.read(reinterpret_cast<char*>(head), sizeof head)) {
-        uint32_t length = uint32_t{head[1]} << 24 | uint32_t{head[2]} << 16 |
-                          uint32_t{head[3]} << 8 | uint32_t{head[4]};
+    while (in.read(reinterpret_cast<char *>(head), sizeof head)) {
+        uint32_t length = uint32_t{ head[1] } << 24 | uint32_t{ head[2] } << 16 |
+                          uint32_t{ head[3] } << 8 | uint32_t{ head[4] };
         body.resize(length);
         ListPostsResponse response;
         if (!in.read(&body[0], length) || !response.ParseFromString(body))
             return false;
-        for (PostMessage& post : *response.mutable_post_messages())
+        for (PostMessage &post : *response.mutable_post_messages())
             Add(library, &post);
     }
     return in.eof() && in.gcount() == 0 && !library->posts.empty();
 }
 
 // A post as it is answered: its author's name is looked up now.
-void Fill(const Library& library, const PostMessage& post, PostMessage* out)
+void Fill(const Library &library, const PostMessage &post, PostMessage *out)
 {
     *out = post;
     auto name = library.names.find(post.user_id());
@@ -80,8 +81,8 @@ void Fill(const Library& library, const PostMessage& post, PostMessage* out)
         out->set_author(name->second);
 }
 
-Status FillUser(const Library& library, const std::string& user_id,
-                ListPostsByUserIdResponse* response)
+Status FillUser(const Library &library, const std::string &user_id,
+                ListPostsByUserIdResponse *response)
 {
     auto places = library.of.find(user_id);
     if (places == library.of.end())
@@ -94,23 +95,28 @@ Status FillUser(const Library& library, const std::string& user_id,
 // --- unary: both messages of a call on one arena ------------------------------------
 
 template <class Request, class Response>
-class ArenaHolder : public grpc::MessageHolder<Request, Response> {
-public:
+class ArenaHolder : public grpc::MessageHolder<Request, Response>
+{
+  public:
     ArenaHolder()
     {
         this->set_request(Arena::CreateMessage<Request>(&arena_));
         this->set_response(Arena::CreateMessage<Response>(&arena_));
     }
-    void Release() override { delete this; }
+    void Release() override
+    {
+        delete this;
+    }
 
-private:
+  private:
     Arena arena_;
 };
 
 template <class Request, class Response>
-class ArenaAllocator : public grpc::MessageAllocator<Request, Response> {
-public:
-    grpc::MessageHolder<Request, Response>* AllocateMessages() override
+class ArenaAllocator : public grpc::MessageAllocator<Request, Response>
+{
+  public:
+    grpc::MessageHolder<Request, Response> *AllocateMessages() override
     {
         return new ArenaHolder<Request, Response>;
     }
@@ -118,9 +124,10 @@ public:
 
 // --- server streaming ---------------------------------------------------------------
 
-class AllPosts : public grpc::ServerWriteReactor<ListPostsResponse> {
-public:
-    AllPosts(const Library& library, const ListPostsRequest& request)
+class AllPosts : public grpc::ServerWriteReactor<ListPostsResponse>
+{
+  public:
+    AllPosts(const Library &library, const ListPostsRequest &request)
         : library_(library), end_(library.posts.size()),
           batch_(request.page_size() > 0 ? size_t(request.page_size()) : kDefaultBatch)
     {
@@ -135,13 +142,16 @@ public:
         else
             Finish(Status::CANCELLED);
     }
-    void OnDone() override { delete this; }
+    void OnDone() override
+    {
+        delete this;
+    }
 
-private:
+  private:
     void WriteNext()
     {
         arena_.Reset();
-        auto* response = Arena::CreateMessage<ListPostsResponse>(&arena_);
+        auto *response = Arena::CreateMessage<ListPostsResponse>(&arena_);
         size_t until = std::min(end_, at_ + batch_);
         response->mutable_post_messages()->Reserve(int(until - at_));
         for (; at_ < until; at_++)
@@ -149,7 +159,7 @@ private:
         Write(response);
     }
     // The first message carries the headers: with the hint it would never leave.
-    void Write(ListPostsResponse* response)
+    void Write(ListPostsResponse *response)
     {
         grpc::WriteOptions options;
         if (at_ == end_) {
@@ -162,16 +172,17 @@ private:
         StartWrite(response, options);
     }
 
-    const Library& library_;
+    const Library &library_;
     size_t at_ = 0, end_, batch_, written_ = 0;
     Arena arena_;
 };
 
 // --- client streaming ---------------------------------------------------------------
 
-class PostsOfMany : public grpc::ServerReadReactor<ListPostsByUserIdRequest> {
-public:
-    PostsOfMany(const Library& library, ListPostsByUserIdResponse* response)
+class PostsOfMany : public grpc::ServerReadReactor<ListPostsByUserIdRequest>
+{
+  public:
+    PostsOfMany(const Library &library, ListPostsByUserIdResponse *response)
         : library_(library), response_(response)
     {
         StartRead(&request_);
@@ -188,21 +199,28 @@ public:
         else
             Finish(status);
     }
-    void OnDone() override { delete this; }
+    void OnDone() override
+    {
+        delete this;
+    }
 
-private:
-    const Library& library_;
+  private:
+    const Library &library_;
     ListPostsByUserIdRequest request_;
-    ListPostsByUserIdResponse* response_;
+    ListPostsByUserIdResponse *response_;
 };
 
 // --- bidirectional ------------------------------------------------------------------
 
 // Reads a request, answers it, reads the next: one thing at a time needs no lock.
 class PostsOfEach
-    : public grpc::ServerBidiReactor<ListPostsByUserIdRequest, ListPostsByUserIdResponse> {
-public:
-    explicit PostsOfEach(const Library& library) : library_(library) { StartRead(&request_); }
+    : public grpc::ServerBidiReactor<ListPostsByUserIdRequest, ListPostsByUserIdResponse>
+{
+  public:
+    explicit PostsOfEach(const Library &library) : library_(library)
+    {
+        StartRead(&request_);
+    }
 
     void OnReadDone(bool ok) override
     {
@@ -211,7 +229,7 @@ public:
             return;
         }
         arena_.Reset();
-        auto* response = Arena::CreateMessage<ListPostsByUserIdResponse>(&arena_);
+        auto *response = Arena::CreateMessage<ListPostsByUserIdResponse>(&arena_);
         Status status = FillUser(library_, request_.user_id(), response);
         if (status.ok())
             StartWrite(response);
@@ -225,55 +243,59 @@ public:
         else
             Finish(Status::CANCELLED);
     }
-    void OnDone() override { delete this; }
+    void OnDone() override
+    {
+        delete this;
+    }
 
-private:
-    const Library& library_;
+  private:
+    const Library &library_;
     ListPostsByUserIdRequest request_;
     Arena arena_;
 };
 
 // --- the service --------------------------------------------------------------------
 
-class Service final : public v1::post::Post::CallbackService {
-public:
-    explicit Service(const Library& library) : library_(library)
+class Service final : public v1::post::Post::CallbackService
+{
+  public:
+    explicit Service(const Library &library) : library_(library)
     {
         SetMessageAllocatorFor_ListPostsByUserId(&allocator_);
     }
-    grpc::ServerUnaryReactor* ListPostsByUserId(CallbackServerContext* context,
-                                                const ListPostsByUserIdRequest* request,
-                                                ListPostsByUserIdResponse* response) override
+    grpc::ServerUnaryReactor *ListPostsByUserId(CallbackServerContext *context,
+                                                const ListPostsByUserIdRequest *request,
+                                                ListPostsByUserIdResponse *response) override
     {
-        auto* reactor = context->DefaultReactor();
+        auto *reactor = context->DefaultReactor();
         reactor->Finish(FillUser(library_, request->user_id(), response));
         return reactor;
     }
-    grpc::ServerWriteReactor<ListPostsResponse>*
-    ListPostsServerStream(CallbackServerContext*, const ListPostsRequest* request) override
+    grpc::ServerWriteReactor<ListPostsResponse> *
+    ListPostsServerStream(CallbackServerContext *, const ListPostsRequest *request) override
     {
         return new AllPosts(library_, *request);
     }
-    grpc::ServerReadReactor<ListPostsByUserIdRequest>*
-    ListPostsByUserIdClientStream(CallbackServerContext*,
-                                  ListPostsByUserIdResponse* response) override
+    grpc::ServerReadReactor<ListPostsByUserIdRequest> *
+    ListPostsByUserIdClientStream(CallbackServerContext *,
+                                  ListPostsByUserIdResponse *response) override
     {
         return new PostsOfMany(library_, response);
     }
-    grpc::ServerBidiReactor<ListPostsByUserIdRequest, ListPostsByUserIdResponse>*
-    ListPostsByUserIdBidiStream(CallbackServerContext*) override
+    grpc::ServerBidiReactor<ListPostsByUserIdRequest, ListPostsByUserIdResponse> *
+    ListPostsByUserIdBidiStream(CallbackServerContext *) override
     {
         return new PostsOfEach(library_);
     }
 
-private:
-    const Library& library_;
+  private:
+    const Library &library_;
     ArenaAllocator<ListPostsByUserIdRequest, ListPostsByUserIdResponse> allocator_;
 };
 
-}  // namespace
+} // namespace
 
-int main(int argc, char** argv)
+int main(int argc, char **argv)
 {
     Library library;
     if (argc != 2 || !Load(argv[1], &library)) {

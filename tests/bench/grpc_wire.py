@@ -1,8 +1,10 @@
 """Requests as bytes, and what an answer's bytes hold, without protobuf classes."""
 import struct
 
-POST_MESSAGES, NEXT_PAGE_TOKEN, LAST = 1, 2, 6  # fields of a listing's response
-ERRORS, UNRESOLVED, TOTAL_SIZE = 5, 4, 7
+# Fields of a listing's response, and of a post.
+POST_MESSAGES, NEXT_PAGE_TOKEN, UNRESOLVED, ERRORS, LAST, TOTAL_SIZE = 1, 2, 4, 5, 6, 7
+POST_ID, AUTHOR = 1, 2
+
 FRAME_BYTES = 5  # of gRPC, before every message
 
 
@@ -14,8 +16,12 @@ def varint(value):
     return bytes([*out, value])
 
 
+def bytes_field(number, content):
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
 def text_field(number, text):
-    return varint(number << 3 | 2) + varint(len(text)) + text.encode()
+    return bytes_field(number, text.encode())
 
 
 def int_field(number, value):

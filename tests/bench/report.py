@@ -4,7 +4,8 @@ import os
 import platform
 
 COLUMNS = ("case", "ours: min / median / max", "against", "min / median / max", "ratio", "to reach",
-           "", "CPU s", "peak MB", "own MB")
+           "", "CPU s", "peak MB", "own MB",
+           "CPU s", "peak MB", "own MB")
 
 
 def seconds(value):
@@ -27,13 +28,13 @@ class Row:
     """One line: our figure against another one.
 
     ratio is how often ours is better (at_least) or larger (at_most); show
-    turns a value into text; uses: a Usage."""
+    turns a value into text; uses, other_uses: what the servers used, or None."""
 
     def __init__(self, topic, case, ours, name, other, ratio, at_least=None, at_most=None,
-                 show=seconds, uses=None, note=""):
+                 show=seconds, uses=None, other_uses=None, note=""):
         self.topic, self.case, self.ours, self.name, self.other = topic, case, ours, name, other
         self.ratio, self.at_least, self.at_most = ratio, at_least, at_most
-        self.show, self.uses, self.note = show, uses, note
+        self.show, self.uses, self.other_uses, self.note = show, uses, other_uses, note
 
     @property
     def target(self):
@@ -50,18 +51,18 @@ class Row:
 
     def cells(self):
         verdict = {True: "yes", False: "NO", None: ""}[self.reached]
-        ratio = "" if self.ratio is None else f"{self.ratio:.2g}" if self.ratio < 10 else \
-            f"{self.ratio:.0f}"
-        uses = self.uses.cells() if self.uses else ("", "", "")
+        uses = [cell for usage in (self.uses, self.other_uses)
+                for cell in (usage.cells() if usage else ("", "", ""))]
         return (self.case, spread(self.ours, self.show), self.name, spread(self.other, self.show),
-                ratio, self.target, verdict, *uses)
+                f"{self.ratio:.3g}", self.target, verdict, *uses)
 
     def as_dict(self):
         return {"topic": self.topic, "case": self.case, "ours": self.ours.values,
                 "against": self.name, "other": self.other.values if self.other else [],
                 "ratio": self.ratio, "at_least": self.at_least, "at_most": self.at_most,
                 "reached": self.reached, "note": self.note,
-                "uses": self.uses.as_dict() if self.uses else {}}
+                "uses": self.uses.as_dict() if self.uses else {},
+                "other_uses": self.other_uses.as_dict() if self.other_uses else {}}
 
 
 def machine():
