@@ -36,6 +36,7 @@ def stores(stack, main, folder, sizes):
         if posts != sizes.posts:
             pair = stack.enter_context(Pair(folder / f"growth-{posts}"))
             data.fill(pair, posts, posts // POSTS_PER_USER)
+        pair.restart_post()  # what an import left in memory is not counted
         yield Size(pair, posts, folder)
 
 

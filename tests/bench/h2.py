@@ -22,7 +22,7 @@ TIMEOUT = 120  # seconds without a byte
 
 
 class Failure(Exception):
-    """An answer that is not what it has to be."""
+    """Something is not as it has to be, so no figure counts."""
 
 
 def frame(kind, flags, stream, payload=b""):

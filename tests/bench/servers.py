@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 
+from h2 import Failure
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
 START, STOP = 120, 20  # seconds; the peer loads its posts before it serves
@@ -26,6 +28,8 @@ def clean_environment():
 class Server:
     """A process that prints one line with its address when it serves."""
 
+    EXIT_STATUS = 0  # on SIGTERM
+
     def __init__(self, *command):
         self.process = subprocess.Popen([*DIES_WITH_US, *map(str, command)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -34,7 +38,7 @@ class Server:
         line = self.process.stdout.readline().decode() if ready else ""
         serving = re.search(r"serving on 127\.0\.0\.1:(\d+)", line)
         if not serving:
-            self.stop()
+            self.process.kill()
             raise RuntimeError(f"{command[0]} does not serve: {line!r}")
         self.port = int(serving[1])
 
@@ -54,14 +58,23 @@ class Server:
         self.proc("clear_refs").write_text("5")
 
     def stop(self):
+        """Raises a Failure if it does not end as it has to."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(STOP)
+            status = self.process.wait(STOP)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+            status = self.process.wait()
         self.process.stdout.close()
+        if status != self.EXIT_STATUS:
+            raise Failure(f"{self.process.args[len(DIES_WITH_US)]} exited {status}")
+
+
+class Stranger(Server):
+    """One that knows no graceful stop."""
+
+    EXIT_STATUS = -signal.SIGTERM
 
 
 def user_server(folder, *more):
@@ -75,7 +88,7 @@ def post_server(folder, user, *more):
 
 
 def peer(dump):
-    return Server(BUILD / "bench/cpp_peer", dump)
+    return Stranger(BUILD / "bench/cpp_peer", dump)
 
 
 def free_port():
@@ -83,7 +96,7 @@ def free_port():
         return taken.getsockname()[1]
 
 
-class FileServer(Server):
+class FileServer(Stranger):
     """nghttpd, which prints nothing when it serves: asked until it answers."""
 
     def __init__(self, folder):
@@ -112,16 +125,20 @@ class Pair:
         return self
 
     def __exit__(self, *_):
-        self.post.stop()
-        if self.owns_user:
-            self.user.stop()
+        try:
+            self.post.stop()
+        finally:
+            if self.owns_user:
+                self.user.stop()
 
     def start_post(self):
         self.post = post_server(self.folder / "posts", self.user, "--loops", self.loops)
 
     def restart_post(self):
-        self.post.stop()
-        self.start_post()
+        try:
+            self.post.stop()
+        finally:
+            self.start_post()
 
     def remove(self):
         shutil.rmtree(self.folder)
