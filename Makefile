@@ -25,7 +25,8 @@ PROTOS  := v1/post/post v1/user/user google/protobuf/timestamp
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
 SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
 MAINS   := src/user/main.c src/post/main.c client-cli/main.c
-LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC)))
+LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC))) \
+           $(BUILD)/obj/client-cli/bench_template.o
 LIB     := $(BUILD)/libpair.a
 PROGRAMS := $(BUILD)/user-server $(BUILD)/post-server $(BUILD)/postcli
 
@@ -70,6 +71,12 @@ $(BUILD)/obj/%.o: %.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) -c -o $@ $<
+
+# The page of `postcli bench --report`, as bytes in the program.
+$(BUILD)/obj/client-cli/bench_template.o: client-cli/bench_template.S client-cli/bench_report.html
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -c -o $@ $<
 
 # --- the contract: protobuf-c code from proto/ ------------------------------------
 
