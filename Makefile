@@ -120,7 +120,7 @@ test: setup-test
 	@$(MAKE) --no-print-directory check
 
 check:
-	@set -e; for t in $(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)); do \
+	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
 	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
 	@$(MAKE) --no-print-directory e2e
 
