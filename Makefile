@@ -3,6 +3,7 @@
 # make asan | ubsan | tsan                    the tests under a sanitizer
 # make clang   build with clang               make clean
 # make test T=token                           only tests whose file name has "token"
+# make bench | bench-quick                    against nghttpd and gRPC C++; 15 minutes, 3
 
 CC      ?= gcc
 BUILD   ?= build
@@ -38,16 +39,20 @@ T       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
-.PHONY: all setup setup-test tests test check e2e demo run asan ubsan tsan clang clean
+.PHONY: all setup setup-test setup-bench tests test check e2e demo run asan ubsan tsan clang \
+        bench bench-quick bench-programs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS)
+	@:
 
 setup:
 	@.ci/setup need
 setup-test:
 	@.ci/setup test
+setup-bench:
+	@.ci/setup bench
 
 # --- programs ------------------------------------------------------------------
 
@@ -108,7 +113,6 @@ export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
 export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
 export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp:halt_on_error=1
-export TEST_STRETCH ?= $(if $(SANITIZE),5,1)
 
 # Sub-makes, so that what setup-test installs is there when make looks for it.
 test: setup-test
@@ -116,13 +120,13 @@ test: setup-test
 	@$(MAKE) --no-print-directory check
 
 check:
-	@set -e; for t in $(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)); do \
+	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
 	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
 	@$(MAKE) --no-print-directory e2e
 
 # pytest's 5: no test has that name, but a C one may.
 e2e:
-	@BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
+	@BUILD=$(BUILD) TEST_STRETCH=$(if $(SANITIZE),5,1) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
 	    $(if $(T),-k $(T)) tests/e2e || { [ $$? -eq 5 ] && [ -n "$(T)" ]; }
 
 asan:
@@ -136,6 +140,35 @@ tsan: setup-test
 	@$(MAKE) --no-print-directory e2e BUILD=build/tsan SANITIZE=thread
 clang:
 	@$(MAKE) tests BUILD=build/clang CC=clang
+
+# --- benchmark ------------------------------------------------------------------------
+
+# What our servers are measured against. B="--topics load --cases stream" is for bench.py.
+BENCH   := $(BUILD)/bench
+PEER_PB := $(BENCH)/gen/v1/post/post
+B       ?=
+
+$(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc &: proto/v1/post/post.proto
+	@mkdir -p $(BENCH)/gen
+	$(call say,GEN,post.pb.cc)
+	$(Q)protoc -I proto --cpp_out=$(BENCH)/gen --grpc_out=$(BENCH)/gen \
+	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) $<
+$(BENCH)/cpp_peer: tests/bench/cpp_peer.cc $(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc
+	$(call say,CXX,$@)
+	$(Q)$(CXX) -std=c++17 -O2 -Wall -Wextra -I$(BENCH)/gen -o $@ $^ \
+	    $$(pkg-config --libs grpc++ protobuf)
+$(BENCH)/bare_append: $(BUILD)/obj/tests/bench/bare_append.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/bare_append
+bench: setup-bench
+	@$(MAKE) --no-print-directory bench-programs
+	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py $(B)
+bench-quick: setup-bench
+	@$(MAKE) --no-print-directory bench-programs
+	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py --quick $(B)
 
 # --- use it -----------------------------------------------------------------------------
 

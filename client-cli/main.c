@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "runtime/standard_fds.h"
 #include "session.h"
 #include "text.h"
 
@@ -44,6 +45,7 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
+    standard_fds_occupy();
     text_init();
     if (argc < 2) {
         print_usage(stderr);
