@@ -3,6 +3,7 @@
 # make asan | ubsan | tsan                    the tests under a sanitizer
 # make clang   build with clang               make clean
 # make test T=token                           only tests whose file name has "token"
+# make bench | bench-quick                    against nghttpd and gRPC C++; 15 minutes, 3
 
 CC      ?= gcc
 BUILD   ?= build
@@ -24,7 +25,8 @@ PROTOS  := v1/post/post v1/user/user google/protobuf/timestamp
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
 SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
 MAINS   := src/user/main.c src/post/main.c client-cli/main.c
-LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC)))
+LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC))) \
+           $(BUILD)/obj/client-cli/bench_template.o
 LIB     := $(BUILD)/libpair.a
 PROGRAMS := $(BUILD)/user-server $(BUILD)/post-server $(BUILD)/postcli
 
@@ -37,7 +39,8 @@ T       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
-.PHONY: all setup setup-test tests test check e2e demo run asan ubsan tsan clang clean
+.PHONY: all setup setup-test setup-bench tests test check e2e demo run asan ubsan tsan clang \
+        bench bench-quick bench-programs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -48,6 +51,8 @@ setup:
 	@.ci/setup need
 setup-test:
 	@.ci/setup test
+setup-bench:
+	@.ci/setup bench
 
 # --- programs ------------------------------------------------------------------
 
@@ -66,6 +71,12 @@ $(BUILD)/obj/%.o: %.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) -c -o $@ $<
+
+# The page of `postcli bench --report`, as bytes in the program.
+$(BUILD)/obj/client-cli/bench_template.o: client-cli/bench_template.S client-cli/bench_report.html
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -c -o $@ $<
 
 # --- the contract: protobuf-c code from proto/ ------------------------------------
 
@@ -109,7 +120,7 @@ test: setup-test
 	@$(MAKE) --no-print-directory check
 
 check:
-	@set -e; for t in $(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)); do \
+	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
 	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
 	@$(MAKE) --no-print-directory e2e
 
@@ -129,6 +140,35 @@ tsan: setup-test
 	@$(MAKE) --no-print-directory e2e BUILD=build/tsan SANITIZE=thread
 clang:
 	@$(MAKE) tests BUILD=build/clang CC=clang
+
+# --- benchmark ------------------------------------------------------------------------
+
+# What our servers are measured against. B="--topics load --cases stream" is for bench.py.
+BENCH   := $(BUILD)/bench
+PEER_PB := $(BENCH)/gen/v1/post/post
+B       ?=
+
+$(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc &: proto/v1/post/post.proto
+	@mkdir -p $(BENCH)/gen
+	$(call say,GEN,post.pb.cc)
+	$(Q)protoc -I proto --cpp_out=$(BENCH)/gen --grpc_out=$(BENCH)/gen \
+	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) $<
+$(BENCH)/cpp_peer: tests/bench/cpp_peer.cc $(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc
+	$(call say,CXX,$@)
+	$(Q)$(CXX) -std=c++17 -O2 -Wall -Wextra -I$(BENCH)/gen -o $@ $^ \
+	    $$(pkg-config --libs grpc++ protobuf)
+$(BENCH)/bare_append: $(BUILD)/obj/tests/bench/bare_append.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/bare_append
+bench: setup-bench
+	@$(MAKE) --no-print-directory bench-programs
+	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py $(B)
+bench-quick: setup-bench
+	@$(MAKE) --no-print-directory bench-programs
+	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py --quick $(B)
 
 # --- use it -----------------------------------------------------------------------------
 

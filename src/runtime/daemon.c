@@ -13,9 +13,10 @@
 #include "loop.h"
 #include "standard_fds.h"
 
-#define MAX_LOOPS 64
-#define MAX_ROWS  32
-#define MAX_LINE  1024
+#define MAX_LOOPS  64
+#define OVERDUE_MS 1000 /* after --drain-timeout */
+#define MAX_ROWS   32
+#define MAX_LINE   1024
 
 struct config {
     struct option_list listen;
@@ -32,6 +33,7 @@ struct daemon {
     size_t nloops, nstarted, nthreads;
     struct server *server;
     uv_signal_t sigterm, sigint;
+    struct timer overdue;
     bool stopping;
 };
 
@@ -86,11 +88,21 @@ static void on_drained(struct server *server, void *arg)
 {
     struct daemon *d = arg;
     (void)server;
+    timer_stop(&d->overdue);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
     for (size_t i = 0; i < d->nloops; i++)
         if (loop_post(d->loops[i], on_stop_loop, d) != 0)
             abort(); /* out of memory for a few bytes, and no way to stop */
+}
+
+/* gRPC closes no connection while a write to it is stuck, for up to 20 s. All
+ * calls have ended, and what was committed is on disk. */
+static void on_overdue(struct timer *timer)
+{
+    (void)timer;
+    log_warn("a client does not let go of its connection: not waiting for it");
+    _exit(0);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -104,6 +116,8 @@ static void on_signal(uv_signal_t *handle, int number)
     log_info("%s: stopping, at most %llu ms for answers in progress", strsignal(number),
              (unsigned long long)d->config.drain_timeout_ms);
     server_drain(d->server, d->config.drain_timeout_ms, on_drained, d);
+    d->overdue.fired = on_overdue;
+    timer_start(d->loops[0], &d->overdue, d->config.drain_timeout_ms + OVERDUE_MS);
 }
 
 static void watch_signals(struct daemon *d)

@@ -17,9 +17,11 @@
  * queues inside gRPC without limit, so each accept arms another one first. */
 #define ARMED_PER_METHOD 16
 
-/* A stop, once the last call is over: for its status to reach the client, and
- * for clients to close their connections by themselves. */
-#define GOODBYE_MS 100
+/* At a stop, for clients to close their connections by themselves: when no
+ * call was there at all, or calls were ended by us; and when answers were
+ * finished, whose last bytes may be on their way to a slow reader. */
+#define GOODBYE_MS      500
+#define LONG_GOODBYE_MS 3000
 
 #define DEFAULT_MAX_REQUEST_BYTES     (4 << 20)
 #define DEFAULT_KEEPALIVE_MIN_TIME_MS 5000
@@ -30,7 +32,8 @@ struct lane {
     struct loop *loop;
     struct server_call *open; /* calls with a handler, newest first */
     bool draining;
-    bool drained; /* and no call is open: the first loop was told */
+    bool had_calls; /* when that began */
+    bool drained;   /* and no call is open: the first loop was told */
 };
 
 struct server {
@@ -46,7 +49,8 @@ struct server {
     struct op shut_down;
     struct timer drain_timer;
     struct timer goodbye_timer;
-    size_t lanes_to_drain; /* first loop only */
+    size_t lanes_to_drain; /* first loop only, as the next */
+    bool had_calls;        /* at the stop, in the lanes that have drained */
     void (*done)(struct server *server, void *arg);
     void *done_arg;
 };
@@ -319,12 +323,14 @@ static void arm(struct lane *lane, size_t method)
 
 /* --- Draining --------------------------------------------------------------------------------
  *
- * gRPC tells every client to go away, waits for them to close their
- * connections, and then for each connection up to 20 s more. A client that is
+ * gRPC tells every client to go away, and waits for them to close their
+ * connections; for one that does not even answer, 20 s. A client that is
  * frozen, or looks at its connection only now and then, would keep the server
- * from stopping with nothing in progress. So when the last call is over:
+ * from stopping with nothing in progress. But what a call sent may still be on
+ * its way when the call is over, and a cut would lose it. So:
  *
- *   all lanes drained -> GOODBYE_MS -> the connections that are left are cut */
+ *   all lanes drained -> GOODBYE_MS or LONG_GOODBYE_MS -> what is left is cut
+ *   drain timeout -> calls are cancelled -> GOODBYE_MS -> what is left is cut */
 
 static void on_goodbye_timer(struct timer *timer)
 {
@@ -335,9 +341,11 @@ static void on_goodbye_timer(struct timer *timer)
 
 static void on_lane_drained(struct loop *loop, void *arg)
 {
-    struct server *server = arg;
+    struct lane *lane = arg;
+    struct server *server = lane->server;
+    server->had_calls |= lane->had_calls;
     if (--server->lanes_to_drain == 0 && !server->stopped)
-        timer_start(loop, &server->goodbye_timer, GOODBYE_MS);
+        timer_start(loop, &server->goodbye_timer, server->had_calls ? LONG_GOODBYE_MS : GOODBYE_MS);
 }
 
 static void note_drained(struct lane *lane)
@@ -345,7 +353,7 @@ static void note_drained(struct lane *lane)
     if (!lane->draining || lane->drained || lane->open != NULL)
         return;
     lane->drained = true;
-    if (loop_post(lane->server->lanes[0].loop, on_lane_drained, lane->server) != 0)
+    if (loop_post(lane->server->lanes[0].loop, on_lane_drained, lane) != 0)
         log_error("out of memory while stopping");
 }
 
@@ -354,6 +362,7 @@ static void drain_lane(struct loop *loop, void *arg)
     struct lane *lane = arg;
     (void)loop;
     lane->draining = true;
+    lane->had_calls = lane->open != NULL;
     for (struct server_call *sc = lane->open; sc != NULL; sc = sc->next) {
         struct stream *s = &sc->call.stream;
         if (sc->call.state == CALL_OPEN && s->on->on_drain != NULL)
@@ -381,7 +390,9 @@ static void post_lanes(struct server *server, loop_fn fn)
 
 static void on_drain_timer(struct timer *timer)
 {
-    post_lanes(container_of(timer, struct server, drain_timer), cancel_lane);
+    struct server *server = container_of(timer, struct server, drain_timer);
+    post_lanes(server, cancel_lane);
+    timer_start(server->lanes[0].loop, &server->goodbye_timer, GOODBYE_MS);
 }
 
 static void on_shut_down(struct op *op, bool ok)

@@ -176,8 +176,7 @@ def test_nobody_there(pair):
     pair.post.stop()
     out, err = cli.attempt(pair, "import", "posts", "-", stdin=line(1))
     assert out == b""
-    assert "postcli: UNAVAILABLE: " in err
-    assert "the same import again does the rest" in err
+    assert "postcli: UNAVAILABLE: " in err  # what it says besides depends on what was read by then
 
 
 # --- kill -9 ---------------------------------------------------------------------------

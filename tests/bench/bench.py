@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""make bench: measures our servers with tools that are not ours, as ratios in one run.
+
+    bench.py [--quick] [--rounds N] [--posts N --users N] [--topics load,names,...]
+             [--cases stream,unary5,...]
+
+The report is printed, and written to build/bench/report.md and report.json.
+Exit status 1: a figure did not check. Figures that fall short are only named."""
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import cases
+import cli
+import data
+import first_post
+import growth
+import imports
+import loops
+import names
+import report as reports
+import slow_readers
+from h2 import Failure
+from servers import BUILD, Pair
+
+START = time.monotonic()
+
+Sizes = namedtuple("Sizes", "posts users rounds unary_calls client_calls bidi_calls growth "
+                            "first_posts slow_streams import_posts")
+FULL = Sizes(posts=1_000_000, users=10_000, rounds=5, unary_calls=8_000, client_calls=400,
+             bidi_calls=12, growth=(10_000, 100_000, 1_000_000, 10_000_000), first_posts=100,
+             slow_streams=1_000, import_posts=500_000)
+QUICK = Sizes(posts=200_000, users=4_000, rounds=3, unary_calls=2_000, client_calls=100,
+              bidi_calls=4, growth=(10_000, 100_000, 200_000), first_posts=50,
+              slow_streams=1_000, import_posts=100_000)
+
+
+# In this order; each gets the pair with the main store.
+TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
+          "slow": slow_readers.run, "cli": cli.run, "loops": loops.run, "growth": growth.run,
+          "import": imports.run}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--posts", type=int)
+    parser.add_argument("--users", type=int)
+    parser.add_argument("--topics", default=",".join(TOPICS), help="only these, of %(default)s")
+    parser.add_argument("--cases", default="", help="of the topic load, only these")
+    return parser.parse_args()
+
+
+def sizes_of(args):
+    sizes = QUICK if args.quick else FULL
+    given = {name: getattr(args, name) for name in ("rounds", "posts", "users")
+             if getattr(args, name)}
+    return sizes._replace(**given)
+
+
+def words(text):
+    return [word for word in text.split(",") if word]
+
+
+def measure(args, sizes, folder, report):
+    """Every topic. One whose answers do not check counts for nothing; the others go on."""
+    with Pair(folder / "main") as pair:
+        step(f"{sizes.posts:,} posts are imported")
+        data.fill_main(pair, sizes.posts, sizes.users)
+        for topic in words(args.topics):
+            step(topic)
+            more = [words(args.cases)] if topic == "load" else []
+            try:
+                TOPICS[topic](pair, folder, sizes, report, *more)
+            except Failure as why:
+                report.fail(topic, why)
+
+
+def step(text):
+    print(f"{time.monotonic() - START:4.0f} s  {text}", flush=True)
+
+
+def title(sizes):
+    return (f"{sizes.posts:,} posts by {sizes.users:,} users, {sizes.rounds} rounds; "
+            f"{reports.machine()}")
+
+
+def main():
+    args = arguments()
+    sizes = sizes_of(args)
+    report = reports.Report(title(sizes))
+    results = BUILD / "bench"
+    results.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="data-", dir=results))
+    try:
+        measure(args, sizes, folder, report)
+    finally:
+        shutil.rmtree(folder)
+    report.write(results)
+    print(f"\n{report.terminal()}\n")
+    step(f"done; {results}/report.md")
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""The table: our server against nghttpd and the C++ peer, on the same posts."""
+import mmap
+from collections import namedtuple
+
+import data
+import grpc_wire
+import h2
+import h2load
+from report import Row
+from servers import FileServer, peer
+from stats import Samples
+from usage import Usage
+
+TOPIC = "Load"
+POST = "/v1.post.Post/"
+
+# posts, answers: of one call. of_ceiling: the least share of nghttpd's speed;
+# of_peer: the least multiple of the peer's.
+Case = namedtuple("Case", "key title method body posts answers calls connections streams "
+                          "of_ceiling of_peer")
+
+
+def table(sizes):
+    all_posts, user = "ListPostsServerStream", "ListPostsByUserId"
+    hundred, five = data.HUNDRED.format(0), data.FIVE
+    return [
+        Case("stream", "server stream, default batches", all_posts, grpc_wire.list_posts(),
+             sizes.posts, 1, 1, 1, 1, 0.65, None),
+        Case("page256", "server stream, page_size 256", all_posts, grpc_wire.list_posts(256),
+             sizes.posts, 1, 1, 1, 1, 0.65, None),
+        Case("page1", "server stream, page_size 1", all_posts, grpc_wire.list_posts(1),
+             sizes.posts, 1, 1, 1, 1, 0.07, None),
+        Case("unary100", "unary, 100 posts, 4 x 32", user, grpc_wire.by_user(hundred),
+             100, 1, sizes.unary_calls, 4, 32, None, 2),
+        Case("unary5", "unary, 5 posts, 4 x 32", user, grpc_wire.by_user(five),
+             5, 1, 2 * sizes.unary_calls, 4, 32, None, 1.3),
+        Case("client", "client stream, 1,000 ids of 1 post, 4 x 8", user + "ClientStream",
+             grpc_wire.by_user(*data.ones()), data.IDS, 1, sizes.client_calls, 4, 8, None, 2),
+        Case("bidi", "bidirectional, 1,000 ids of 100 posts, 4 x 1", user + "BidiStream",
+             grpc_wire.by_user(*data.hundreds()), 100 * data.IDS, data.IDS, sizes.bidi_calls, 4, 1,
+             None, 2),
+    ]
+
+
+class Contender:
+    """A server that runs one case. data_bytes: of one answer of it."""
+
+    def __init__(self, name, server, path, data_bytes, body=None):
+        self.name, self.server, self.path = name, server, path
+        self.data_bytes, self.body = data_bytes, body
+        self.samples, self.usage = Samples(), Usage()
+
+    def run(self, case):
+        with self.usage.of(self.server) as look:
+            run = h2load.load(self.server.port, self.path, self.data_bytes, self.body,
+                              case.calls, case.connections, case.streams, look)
+        self.samples.add(run.elapsed_s)
+
+
+def capture(port, path, body, file):
+    """The DATA of one answer goes into a file; returns a Listing of it."""
+    with h2.Connection(port) as connection, open(file, "wb") as out:
+        connection.call(path, body, out.write)
+    with open(file, "rb") as got, mmap.mmap(got.fileno(), 0, prot=mmap.PROT_READ) as data_map:
+        return grpc_wire.Listing(data_map)
+
+
+def check(case, listing, lasts):
+    if (listing.posts, listing.errors, listing.unresolved) != (case.posts, 0, 0):
+        raise h2.Failure(f"{case.title}: {vars(listing)}")
+    if lasts is not None and listing.lasts != lasts:
+        raise h2.Failure(f"{case.title}: {listing.lasts} of {lasts} answers came to their end")
+
+
+def warm(port, posts):
+    """Every loop knows all names then: connections are dealt to them in turn."""
+    for _ in range(4):
+        with h2.Connection(port) as connection:
+            connection.call(POST + "ListPostsServerStream", grpc_wire.list_posts(limit=posts))
+
+
+class Bench:
+    """All cases on one set of servers."""
+
+    def __init__(self, pair, folder, sizes):
+        self.pair, self.sizes = pair, sizes
+        self.www, self.bodies = folder / "www", folder / "bodies"
+        self.www.mkdir()
+        self.bodies.mkdir()
+
+    def __enter__(self):
+        warm(self.pair.post.port, self.sizes.posts)
+        dump = self.www / "dump"
+        capture(self.pair.post.port, POST + "ListPostsServerStream", grpc_wire.list_posts(), dump)
+        self.peer = peer(dump)
+        dump.unlink()
+        self.files = FileServer(self.www)
+        return self
+
+    def __exit__(self, *_):
+        self.peer.stop()
+        self.files.stop()
+
+    def contenders(self, case):
+        """Each verified: what it answers is what it must."""
+        path, body, file = POST + case.method, self.bodies / case.key, self.www / case.key
+        body.write_bytes(case.body)
+        other = self.www / f"{case.key}.peer"
+        check(case, capture(self.peer.port, path, case.body, other), None)
+        peer_bytes = other.stat().st_size
+        other.unlink()
+        check(case, capture(self.pair.post.port, path, case.body, file),
+              None if case.method.endswith("ClientStream") else case.answers)
+        ours_bytes = file.stat().st_size
+        return [Contender("ours", self.pair.post, path, ours_bytes, body),
+                Contender("nghttpd", self.files, f"/{case.key}", ours_bytes),
+                Contender("C++ peer", self.peer, path, peer_bytes, body)]
+
+    def run(self, case, report):
+        ours, ceiling, other = contenders = self.contenders(case)
+        for _ in range(self.sizes.rounds):
+            for contender in contenders:
+                contender.run(case)
+        (self.www / case.key).unlink()
+        for against, at_least in ((ceiling, case.of_ceiling), (other, case.of_peer)):
+            report.add(Row(TOPIC, case.title, ours.samples, against.name, against.samples,
+                           against.samples.median / ours.samples.median, at_least=at_least,
+                           uses=ours.usage, other_uses=against.usage))
+
+
+def run(pair, folder, sizes, report, wanted=()):
+    """wanted: keys of cases; none: all."""
+    with Bench(pair, folder, sizes) as bench:
+        for case in table(sizes):
+            if not wanted or case.key in wanted:
+                try:
+                    bench.run(case, report)
+                except h2.Failure as why:
+                    report.fail(case.title, why)

@@ -1,0 +1,150 @@
+"""Servers as child processes, each on a free port, and what they use."""
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+
+from h2 import Failure
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("BUILD", "build")
+START, STOP = 120, 20  # seconds; the peer loads its posts before it serves
+TICKS = os.sysconf("SC_CLK_TCK")
+OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
+
+# A benchmark that is killed leaves no server behind.
+DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+
+
+def clean_environment():
+    """Without what would set options of our programs."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(OWN_VARIABLES)}
+
+
+class Server:
+    """A process that prints one line with its address when it serves."""
+
+    EXIT_STATUS = 0  # on SIGTERM
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen([*DIES_WITH_US, *map(str, command)],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        env=clean_environment())
+        ready, _, _ = select.select([self.process.stdout], [], [], START)
+        line = self.process.stdout.readline().decode() if ready else ""
+        serving = re.search(r"serving on 127\.0\.0\.1:(\d+)", line)
+        if not serving:
+            self.process.kill()
+            raise RuntimeError(f"{command[0]} does not serve: {line!r}")
+        self.port = int(serving[1])
+
+    def proc(self, name):
+        return pathlib.Path(f"/proc/{self.process.pid}/{name}")
+
+    def cpu_s(self):
+        """User and system time so far."""
+        fields = self.proc("stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self, name):
+        """In bytes: VmHWM (the peak, with mapped files), RssAnon (its own, now)."""
+        return 1024 * int(re.search(rf"{name}:\s+(\d+)", self.proc("status").read_text())[1])
+
+    def reset_peak(self):
+        self.proc("clear_refs").write_text("5")
+
+    def stop(self):
+        """Raises a Failure if it does not end as it has to."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self.process.stdout.close()
+        if status != self.EXIT_STATUS:
+            raise Failure(f"{self.process.args[len(DIES_WITH_US)]} exited {status}")
+
+
+class Stranger(Server):
+    """One that knows no graceful stop."""
+
+    EXIT_STATUS = -signal.SIGTERM
+
+
+def user_server(folder, *more):
+    return Server(BUILD / "user-server", "--listen", "127.0.0.1:0", "--db", folder,
+                  "--log-level", "warn", *more)
+
+
+def post_server(folder, user, *more):
+    return Server(BUILD / "post-server", "--listen", "127.0.0.1:0", "--db", folder,
+                  "--user-target", f"127.0.0.1:{user.port}", "--log-level", "warn", *more)
+
+
+def peer(dump):
+    return Stranger(BUILD / "bench/cpp_peer", dump)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+class FileServer(Stranger):
+    """nghttpd, which prints nothing when it serves: asked until it answers."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [*DIES_WITH_US, "nghttpd", "--no-tls", "--address=127.0.0.1", "--window-bits=24",
+             "--connection-window-bits=24", "-d", str(folder), str(self.port)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        subprocess.run(["h2load", "-n1", f"http://127.0.0.1:{self.port}/"], check=True,
+                       stdout=subprocess.DEVNULL)
+
+
+class Pair:
+    """user-server and post-server on stores below one folder.
+
+    The user server may be another pair's."""
+
+    def __init__(self, folder, loops=2, user=None):
+        self.folder, self.loops = folder, loops
+        folder.mkdir(parents=True, exist_ok=True)
+        self.owns_user = user is None
+        self.user = user or user_server(folder / "users")
+        self.start_post()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.post.stop()
+        finally:
+            if self.owns_user:
+                self.user.stop()
+
+    def start_post(self):
+        self.post = post_server(self.folder / "posts", self.user, "--loops", self.loops)
+
+    def restart_post(self):
+        try:
+            self.post.stop()
+        finally:
+            self.start_post()
+
+    def remove(self):
+        shutil.rmtree(self.folder)
+
+    def postcli(self, *args, **more):
+        environment = {**clean_environment(), "POSTCLI_TARGET": f"127.0.0.1:{self.post.port}",
+                       "POSTCLI_USER_TARGET": f"127.0.0.1:{self.user.port}"}
+        return subprocess.run([BUILD / "postcli", *map(str, args)], env=environment, check=True,
+                              **more)
