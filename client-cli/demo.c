@@ -191,7 +191,7 @@ static void on_scene_done(struct scene *scene)
 {
     struct demo *d = scene->data;
     struct status empty = status_of(STATUS_NOT_FOUND, "there are no posts to show: import some");
-    struct status strange = status_of(STATUS_NOT_FOUND, "all posts are by people whom User does "
+    struct status strange = status_of(STATUS_NOT_FOUND, "these posts are by people whom User does "
                                                         "not know: import those, too");
     if (scene->status.code != STATUS_OK) {
         fail(d, &scene->status);

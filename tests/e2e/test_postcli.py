@@ -474,9 +474,8 @@ class Terminal:
         self.slave = slave
         self.before = termios.tcgetattr(slave)
         self.process = subprocess.Popen(
-            [cli.POSTCLI, *map(str, args)], stdin=slave, stdout=slave, stderr=error_slave,
-            start_new_session=True, env=pair.postcli_environment(),
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            ["setsid", "--ctty", cli.POSTCLI, *map(str, args)], stdin=slave, stdout=slave,
+            stderr=error_slave, env=pair.postcli_environment())
         os.close(error_slave)
         self.out, self.err = bytearray(), bytearray()
 
