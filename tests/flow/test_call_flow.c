@@ -198,7 +198,13 @@ Test(call_flow, a_deaf_client_is_cut_off_after_the_write_timeout)
     const struct server_options options = { .write_timeout_ms = 200 };
     open_world(&options);
     struct talk t = { .say = SAY(), .stay = true, .deaf = true };
-    talk_to_the_end(&t, "/test.Pour/Endless", NULL);
+    talk_open(&t, &g_world, "/test.Pour/Endless", NULL);
+    while (!g_closed)
+        run_for(10);
+    cr_assert_eq(t.closes, 0, "what came before is there to be read");
+    stream_read(t.s);
+    loop_run(g_world.loop);
+    call_world_close(&g_world);
     cr_assert_eq(t.status.code, STATUS_UNAVAILABLE, "%s", t.status.message);
     cr_assert_str_eq(t.status.message, "the client did not read for too long");
     cr_assert_gt(g_refused, 0);
