@@ -243,7 +243,7 @@ Test(call_flow, hinted_messages_all_arrive)
         open_world(NULL);
         struct talk t = { .say = SAY(), .stay = i % 2, .on_heard = check_order };
         talk_to_the_end(&t, "/test.Pour/Small", NULL);
-        cr_assert_eq(t.messages, many_small.messages);
+        cr_assert_eq((unsigned)t.messages, many_small.messages);
         cr_assert_eq(t.status.code, STATUS_OK);
         cr_assert_eq(g_status.code, STATUS_OK);
         cr_assert_eq(g_order_errors, 0);
