@@ -121,7 +121,10 @@ static const struct pour two_and_fail = { 2, 100, STREAM_MORE, true, STATUS_ABOR
 static const struct pour nothing = { 0, 0, 0, true, STATUS_OK };
 static const struct pour one_bad = { 1, 3, 0, true, STATUS_OK };
 
+static const struct pour deaf = { 0, 0, 0, false, STATUS_OK };
+
 static const struct method methods[] = {
+    { "/test.Pour/Deaf", MANY, MANY, &pourer, &deaf },
     { "/test.Pour/Endless", MANY, MANY, &pourer, &endless },
     { "/test.Pour/Small", MANY, MANY, &pourer, &many_small },
     { "/test.Pour/Fail", MANY, MANY, &pourer, &two_and_fail },
@@ -198,7 +201,13 @@ Test(call_flow, a_deaf_client_is_cut_off_after_the_write_timeout)
     const struct server_options options = { .write_timeout_ms = 200 };
     open_world(&options);
     struct talk t = { .say = SAY(), .stay = true, .deaf = true };
-    talk_to_the_end(&t, "/test.Pour/Endless", NULL);
+    talk_open(&t, &g_world, "/test.Pour/Endless", NULL);
+    while (!g_closed)
+        run_for(10);
+    cr_assert_eq(t.closes, 0, "what came before is there to be read");
+    stream_read(t.s);
+    loop_run(g_world.loop);
+    call_world_close(&g_world);
     cr_assert_eq(t.status.code, STATUS_UNAVAILABLE, "%s", t.status.message);
     cr_assert_str_eq(t.status.message, "the client did not read for too long");
     cr_assert_gt(g_refused, 0);
@@ -234,7 +243,7 @@ Test(call_flow, hinted_messages_all_arrive)
         open_world(NULL);
         struct talk t = { .say = SAY(), .stay = i % 2, .on_heard = check_order };
         talk_to_the_end(&t, "/test.Pour/Small", NULL);
-        cr_assert_eq(t.messages, many_small.messages);
+        cr_assert_eq((unsigned)t.messages, many_small.messages);
         cr_assert_eq(t.status.code, STATUS_OK);
         cr_assert_eq(g_status.code, STATUS_OK);
         cr_assert_eq(g_order_errors, 0);
@@ -276,6 +285,55 @@ Test(call_flow, two_messages_wait_and_no_more)
     cr_assert_str_eq(t.heard, "1,2,end,");
     cr_assert_eq(t.status.code, STATUS_OK);
     call_world_close(&g_world);
+}
+
+static enum status_code g_strict_code;
+
+static void strict_close(struct stream *s, const struct status *status)
+{
+    (void)s;
+    g_strict_code = status->code;
+    call_world_drain(&g_world, 1000);
+}
+
+static unsigned g_flood_bytes;
+
+static void flood(struct stream *s)
+{
+    static const char word[75] = "";
+    struct buf *b = buf_copy(bytes_of(word, sizeof word));
+    while (stream_send(s, b, 0, b->len, 0) == 0)
+        g_flood_bytes += sizeof word + 5; /* with gRPC's prefix */
+    buf_unref(b);
+}
+
+static const struct stream_handler flooder = {
+    .on_message = pour_message,
+    .on_end = pour_end,
+    .on_sent = flood,
+    .on_close = strict_close,
+};
+
+/* A handler that does not read is what bounds a client's sending: the server
+ * keeps a window for each stream, not whatever comes. */
+Test(call_flow, a_deaf_server_stops_the_client)
+{
+    struct stream *s;
+    open_world(NULL);
+    cr_assert_eq(
+        channel_open(g_world.channel, g_world.loop, "/test.Pour/Deaf", &flooder, NULL, NULL, &s),
+        0);
+    flood(s);
+    run_for(300);
+    const unsigned sent_bytes = g_flood_bytes;
+    cr_assert_gt(sent_bytes, 100 * 1024);
+    cr_assert_lt(sent_bytes, 600 * 1024);
+    run_for(200);
+    cr_assert_eq(g_flood_bytes, sent_bytes, "nothing moves");
+    stream_fail(s, STATUS_CANCELLED, "enough");
+    loop_run(g_world.loop);
+    call_world_close(&g_world);
+    assert_no_leaks();
 }
 
 /* --- All four shapes ------------------------------ */
@@ -331,21 +389,12 @@ Test(call_flow, an_undecodable_request_is_invalid)
     cr_assert_eq(g_status.code, STATUS_INVALID_ARGUMENT);
 }
 
-static enum status_code g_strict_code;
-
 static void strict_message(struct stream *s, const ProtobufCMessage *m, struct bytes bytes)
 {
     (void)s;
     (void)m;
     (void)bytes;
     cr_assert(false, "it cannot be decoded");
-}
-
-static void strict_close(struct stream *s, const struct status *status)
-{
-    (void)s;
-    g_strict_code = status->code;
-    call_world_drain(&g_world, 1000);
 }
 
 static const struct stream_handler strict_client = {
