@@ -166,18 +166,20 @@ static const struct option_row rows[] = {
       .kind = OPTION_TEXT,
       .value = &slow_text,
       .arg = "RATE",
-      .help = "every stream reads at most RATE messages (\"10\") or bytes (\"64KiB\") a second" },
+      .help =
+          "every stream reads at most RATE messages (\"10\") or bytes (\"64KiB\") a second; what "
+          "it does not read fills buffers first, then makes the server wait" },
     ROW_USER(common),
     { .name = "users",
       .kind = OPTION_TEXT,
       .value = &users_text,
       .arg = "FROM..TO",
       .help = "users in turn: \"u1..u1000\"; \"-\": ids from standard input" },
-    { .name = "items",
+    { .name = "ids",
       .kind = OPTION_INT,
       .value = &plan.items,
-      .help = "requests of a call (client-stream, bidi: 100, or 1 without users), posts "
-              "(import: 1000), ids (resolve: 1000)",
+      .help = "users that a call asks for (client-stream, bidi: 100; resolve: 1000), or posts "
+              "that it brings (import: 1000)",
       .max = 1000000000 },
     { .name = "page-size",
       .kind = OPTION_INT,

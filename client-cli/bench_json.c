@@ -6,9 +6,6 @@
 
 #define MS_NS 1e6
 
-/* Bars of the histogram to a factor of ten. */
-#define BARS_A_DECADE 10
-
 static double round_to(double value, double digits)
 {
     return (double)(int64_t)(value * digits + 0.5) / digits;
@@ -78,10 +75,10 @@ static json_t *percentile_curve(const struct hist *h)
 
 static json_t *histogram(const struct hist *h)
 {
-    static const double step = 1.2589254117941673; /* the tenth root of ten */
+    static const double step = 1.1220184543019633; /* 20 bars to a factor of ten */
     json_t *list = json_array();
-    double from = 1000; /* 1 µs */
-    while (h->n > 0 && from * step <= (double)h->least)
+    double from = 1000;                                        /* 1 µs */
+    while (h->n > 0 && from * step * 1.01 <= (double)h->least) /* the bucket may begin earlier */
         from *= step;
     if (h->n > 0 && h->least < 1000)
         json_array_append_new(list,
@@ -125,7 +122,7 @@ static json_t *settings(const struct bench_plan *p)
                           (json_int_t)p->loops, "rate", (json_int_t)p->rate, "duration_s",
                           (double)p->duration_ms / 1e3, "count", (json_int_t)p->count, "warmup_s",
                           (double)p->warmup_ms / 1e3, "deadline_s", (double)p->deadline_ms / 1e3,
-                          "items", (json_int_t)p->items);
+                          "ids", (json_int_t)p->items);
     json_object_set_new(o, "users", text(p->users_text));
     json_object_set_new(o, "page_size", json_integer((json_int_t)p->page_size));
     json_object_set_new(o, "limit", json_integer((json_int_t)p->limit));

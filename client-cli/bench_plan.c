@@ -75,7 +75,7 @@ static const char *check_options(const struct bench_plan *p)
     if (p->shape == BENCH_RESOLVE && p->users.n == 0)
         return "resolve needs --user or --users";
     if (!kind->many_requests && p->items > 0)
-        return "--items is for client-stream, bidi, import and resolve";
+        return "--ids is for client-stream, bidi, import and resolve";
     if (!kind->many_responses && p->slow.per_second > 0)
         return "--slow-reader is for server-stream, bidi and resolve";
     if (!is_listing(p) && (p->limit > 0 || *p->tag != '\0'))

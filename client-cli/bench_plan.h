@@ -28,7 +28,7 @@ struct bench_kind {
     bool user_service;
     bool one_answer_each; /* every request's answer ends with a message that has `last` */
     const char *unit;     /* what is counted: "posts" */
-    uint64_t items;       /* --items by default, with users given */
+    uint64_t items;       /* --ids by default, with users given */
 };
 extern const struct bench_kind bench_kinds[BENCH_NR];
 
@@ -41,7 +41,7 @@ struct bench_plan {
     uint64_t warmup_ms;   /* 0: none */
     uint64_t deadline_ms; /* of a call; 0: none */
     int64_t count;        /* calls; 0: until duration_ms */
-    int64_t items;        /* of a call: requests; posts (import), ids (resolve) */
+    int64_t items;        /* --ids: of a call: requests; posts (import), ids (resolve) */
     int64_t page_size, limit;
     const char *tag;
     const char *prefix;     /* of the ids of imported posts */

@@ -133,7 +133,7 @@ static void put_head(struct page *page, const struct bench_report *r)
     put(page, "\n%" PRId64 " connection%s of %" PRId64 " stream%s", p->connections,
         p->connections == 1 ? "" : "s", p->streams, p->streams == 1 ? "" : "s");
     put_setting(page, "loops", p->loops > 1 ? p->loops : 0);
-    put_setting(page, "items", plan_kind(p)->many_requests ? p->items : 0);
+    put_setting(page, "ids a call", plan_kind(p)->many_requests ? p->items : 0);
     put_setting(page, "page size", p->page_size);
     put_setting(page, "limit", p->limit);
     if (p->rate > 0)

@@ -17,11 +17,9 @@
  * queues inside gRPC without limit, so each accept arms another one first. */
 #define ARMED_PER_METHOD 16
 
-/* At a stop, for clients to close their connections by themselves: when no
- * call was there at all, or calls were ended by us; and when answers were
- * finished, whose last bytes may be on their way to a slow reader. */
-#define GOODBYE_MS      500
-#define LONG_GOODBYE_MS 3000
+/* At a stop, for clients to close their connections by themselves, where no
+ * answer can be lost. */
+#define GOODBYE_MS 500
 
 #define DEFAULT_MAX_REQUEST_BYTES     (4 << 20)
 #define DEFAULT_KEEPALIVE_MIN_TIME_MS 5000
@@ -327,9 +325,10 @@ static void arm(struct lane *lane, size_t method)
  * connections; for one that does not even answer, 20 s. A client that is
  * frozen, or looks at its connection only now and then, would keep the server
  * from stopping with nothing in progress. But what a call sent may still be on
- * its way when the call is over, and a cut would lose it. So:
+ * its way when the call is over: a cut would lose it, so where there were calls
+ * their clients have the drain timeout to hang up.
  *
- *   all lanes drained -> GOODBYE_MS or LONG_GOODBYE_MS -> what is left is cut
+ *   no calls -> GOODBYE_MS -> what is left is cut
  *   drain timeout -> calls are cancelled -> GOODBYE_MS -> what is left is cut */
 
 static void on_goodbye_timer(struct timer *timer)
@@ -344,8 +343,8 @@ static void on_lane_drained(struct loop *loop, void *arg)
     struct lane *lane = arg;
     struct server *server = lane->server;
     server->had_calls |= lane->had_calls;
-    if (--server->lanes_to_drain == 0 && !server->stopped)
-        timer_start(loop, &server->goodbye_timer, server->had_calls ? LONG_GOODBYE_MS : GOODBYE_MS);
+    if (--server->lanes_to_drain == 0 && !server->had_calls && !server->stopped)
+        timer_start(loop, &server->goodbye_timer, GOODBYE_MS);
 }
 
 static void note_drained(struct lane *lane)

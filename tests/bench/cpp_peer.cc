@@ -38,6 +38,34 @@ using v1::post::PostMessage;
 constexpr size_t kDefaultBatch = 256; // posts of a message when the client asks for no size
 constexpr size_t kStep = 64;          // messages that are flushed together
 
+// An arena that keeps its first block, so that most messages need no other.
+class RoomyArena
+{
+  public:
+    RoomyArena() : arena_(Options(block_.get()))
+    {
+    }
+    Arena *Emptied()
+    {
+        arena_.Reset();
+        return &arena_;
+    }
+
+  private:
+    static constexpr size_t kBlock = 64 << 10;
+
+    static google::protobuf::ArenaOptions Options(char *block)
+    {
+        google::protobuf::ArenaOptions options;
+        options.initial_block = block;
+        options.initial_block_size = kBlock;
+        return options;
+    }
+
+    std::unique_ptr<char[]> block_{ new char[kBlock] };
+    Arena arena_;
+};
+
 // --- the data -------------------------------------------------------------------
 
 struct Library {
@@ -150,8 +178,7 @@ class AllPosts : public grpc::ServerWriteReactor<ListPostsResponse>
   private:
     void WriteNext()
     {
-        arena_.Reset();
-        auto *response = Arena::CreateMessage<ListPostsResponse>(&arena_);
+        auto *response = Arena::CreateMessage<ListPostsResponse>(arena_.Emptied());
         size_t until = std::min(end_, at_ + batch_);
         response->mutable_post_messages()->Reserve(int(until - at_));
         for (; at_ < until; at_++)
@@ -174,7 +201,7 @@ class AllPosts : public grpc::ServerWriteReactor<ListPostsResponse>
 
     const Library &library_;
     size_t at_ = 0, end_, batch_, written_ = 0;
-    Arena arena_;
+    RoomyArena arena_;
 };
 
 // --- client streaming ---------------------------------------------------------------
@@ -228,8 +255,7 @@ class PostsOfEach
             Finish(Status::OK);
             return;
         }
-        arena_.Reset();
-        auto *response = Arena::CreateMessage<ListPostsByUserIdResponse>(&arena_);
+        auto *response = Arena::CreateMessage<ListPostsByUserIdResponse>(arena_.Emptied());
         Status status = FillUser(library_, request_.user_id(), response);
         if (status.ok())
             StartWrite(response);
@@ -251,7 +277,7 @@ class PostsOfEach
   private:
     const Library &library_;
     ListPostsByUserIdRequest request_;
-    Arena arena_;
+    RoomyArena arena_;
 };
 
 // --- the service --------------------------------------------------------------------

@@ -2,6 +2,7 @@
 import json
 import subprocess
 
+from h2 import Failure
 from servers import BUILD
 
 HUNDRED, ONE, FIVE = "hundred-{}", "one-{}", "five"  # ids of such users
@@ -35,7 +36,7 @@ def import_generated(pair, what, count, *more):
     with generate(what, count, *more) as source:
         pair.postcli("import", what, "-", stdin=source.stdout, stdout=subprocess.DEVNULL)
     if source.returncode != 0:
-        raise RuntimeError(f"postcli generate {what} exited {source.returncode}")
+        raise Failure(f"postcli generate {what} exited {source.returncode}")
 
 
 def import_lines(pair, what, records):

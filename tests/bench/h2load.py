@@ -17,6 +17,8 @@ class Run:
 
     def __init__(self, output, log):
         rows = [tuple(map(int, line.split("\t"))) for line in log.splitlines()]
+        if not rows:
+            raise Failure("no call was answered")
         first = min(start for start, _, _ in rows)
         self.elapsed_s = (max(start + took for start, _, took in rows) - first) / 1e6
         self.times_s = [took / 1e6 for _, _, took in rows]

@@ -16,7 +16,6 @@ TOPIC = "Import"
 PATH = "/v1.post.Post/ImportPosts"
 POSTS_PER_REQUEST = 1_000
 POSTS_PER_COMMIT = 16_384  # the store's own limit
-ROUNDS = 3
 USERS = 1_000
 KINDS = ("sequential", "random")
 
@@ -105,7 +104,7 @@ def run(main, folder, sizes, report):
     for kind, body in bodies.items():
         write_body(body, posts, kind)
     ours, alone = {kind: Samples() for kind in KINDS}, Samples()
-    for _ in range(ROUNDS):
+    for _ in range(sizes.rounds):
         for kind, body in bodies.items():
             ours[kind].add(through_rpc(folder, main.user, body, len(posts)))
         alone.add(bare(folder, bodies["sequential"], len(posts)))

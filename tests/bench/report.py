@@ -4,8 +4,7 @@ import os
 import platform
 
 COLUMNS = ("case", "ours: min / median / max", "against", "min / median / max", "ratio", "to reach",
-           "", "CPU s", "peak MB", "own MB",
-           "CPU s", "peak MB", "own MB")
+           "", "our CPU s", "peak MB", "own MB", "their CPU s", "peak MB", "own MB")
 
 
 def seconds(value):
@@ -13,7 +12,8 @@ def seconds(value):
     for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
         if value * factor >= 1:
             break
-    return f"{value * factor:.3g} {unit}" if value * factor < 1000 else f"{value * factor:.0f} {unit}"
+    value *= factor
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
 def plain(value):

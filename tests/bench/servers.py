@@ -31,6 +31,7 @@ class Server:
     EXIT_STATUS = 0  # on SIGTERM
 
     def __init__(self, *command):
+        self.name = pathlib.Path(command[0]).name
         self.process = subprocess.Popen([*DIES_WITH_US, *map(str, command)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         env=clean_environment())
@@ -39,7 +40,7 @@ class Server:
         serving = re.search(r"serving on 127\.0\.0\.1:(\d+)", line)
         if not serving:
             self.process.kill()
-            raise RuntimeError(f"{command[0]} does not serve: {line!r}")
+            raise Failure(f"{self.name} does not serve: {line!r}")
         self.port = int(serving[1])
 
     def proc(self, name):
@@ -52,7 +53,10 @@ class Server:
 
     def memory(self, name):
         """In bytes: VmHWM (the peak, with mapped files), RssAnon (its own, now)."""
-        return 1024 * int(re.search(rf"{name}:\s+(\d+)", self.proc("status").read_text())[1])
+        found = re.search(rf"{name}:\s+(\d+) kB", self.proc("status").read_text())
+        if not found:
+            raise Failure(f"{self.name} is gone")
+        return 1024 * int(found[1])
 
     def reset_peak(self):
         self.proc("clear_refs").write_text("5")
@@ -68,7 +72,7 @@ class Server:
             status = self.process.wait()
         self.process.stdout.close()
         if status != self.EXIT_STATUS:
-            raise Failure(f"{self.process.args[len(DIES_WITH_US)]} exited {status}")
+            raise Failure(f"{self.name} exited {status}")
 
 
 class Stranger(Server):
@@ -100,7 +104,7 @@ class FileServer(Stranger):
     """nghttpd, which prints nothing when it serves: asked until it answers."""
 
     def __init__(self, folder):
-        self.port = free_port()
+        self.name, self.port = "nghttpd", free_port()
         self.process = subprocess.Popen(
             [*DIES_WITH_US, "nghttpd", "--no-tls", "--address=127.0.0.1", "--window-bits=24",
              "--connection-window-bits=24", "-d", str(folder), str(self.port)],
@@ -146,5 +150,8 @@ class Pair:
     def postcli(self, *args, **more):
         environment = {**clean_environment(), "POSTCLI_TARGET": f"127.0.0.1:{self.post.port}",
                        "POSTCLI_USER_TARGET": f"127.0.0.1:{self.user.port}"}
-        return subprocess.run([BUILD / "postcli", *map(str, args)], env=environment, check=True,
+        done = subprocess.run([BUILD / "postcli", *map(str, args)], env=environment, check=False,
                               **more)
+        if done.returncode != 0:
+            raise Failure(f"postcli {args[0]} exited {done.returncode}")
+        return done
