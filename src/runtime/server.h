@@ -54,8 +54,4 @@ void server_drain(struct server *server, uint64_t timeout_ms,
  * loop is run for a moment. NULL is fine. */
 void server_free(struct server *server);
 
-/** The address of the peer, as gRPC prints it ("ipv4:127.0.0.1:40000"); free()
- * it. Server streams only. */
-char *stream_peer(const struct stream *s);
-
 #endif
