@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "log.h"
@@ -495,8 +498,32 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
     return 0;
 }
 
+/* gRPC unlinks the path of a socket before it binds, whoever serves there; that
+ * server would go on and never be reached again. So ask whether one does. */
+static bool unix_path_served(const char *address)
+{
+    const char prefix[] = "unix:";
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    if (strncmp(address, prefix, strlen(prefix)) != 0)
+        return false;
+    const char *path = address + strlen(prefix);
+    if (strncmp(path, "//", 2) == 0) /* unix:///an/absolute/path */
+        path += 2;
+    if (strlen(path) >= sizeof a.sun_path)
+        return false; /* gRPC refuses it */
+    memcpy(a.sun_path, path, strlen(path));
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    const bool served = connect(fd, (const struct sockaddr *)&a, sizeof a) == 0 || errno == EAGAIN;
+    close(fd);
+    return served;
+}
+
 int server_listen(struct server *server, const char *address)
 {
+    if (unix_path_served(address))
+        return 0;
     grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
     int port = grpc_server_add_http2_port(server->grpc, address, plain);
     grpc_server_credentials_release(plain);
@@ -516,7 +543,7 @@ static void on_unserved_shut_down(struct op *op, bool ok)
 {
     struct server *server = container_of(op, struct server, shut_down);
     (void)ok;
-    loop_stop(server->lanes[0].loop);
+    loop_break(server->lanes[0].loop); /* others may use it */
 }
 
 /* gRPC wants a server that listens to be shut down before it goes, even if it

@@ -557,8 +557,7 @@ Test(loop, asleep_it_takes_no_cpu)
     close_loop();
 }
 
-/* --- Several
- * ----------------------------------------------------------------------------------------- */
+/* --- Several ------------------------------ */
 
 /* gRPC is initialised by the first and shut down by the last, in any order. */
 Test(loop, several_come_and_go)
