@@ -8,6 +8,7 @@
 #include <wchar.h>
 
 #include "runtime/buf.h"
+#include "runtime/utf8.h"
 
 void text_init(void)
 {
@@ -23,39 +24,6 @@ struct piece {
     int columns;
     char escape[16];
 };
-
-/* The length of the UTF-8 sequence that @first starts; 0: none. */
-static size_t sequence_length(uint8_t first)
-{
-    if (first < 0x80)
-        return 1;
-    if (first >= 0xc2 && first <= 0xdf)
-        return 2;
-    if (first >= 0xe0 && first <= 0xef)
-        return 3;
-    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-}
-
-/* Decodes one character; returns its length, 0 if the bytes are not UTF-8. */
-static size_t decode(const char *s, uint32_t *ret)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t len = sequence_length((uint8_t)s[0]);
-    if (len <= 1) {
-        *ret = (uint8_t)s[0];
-        return len;
-    }
-    uint32_t c = (uint8_t)s[0] & (0xffu >> (len + 1));
-    for (size_t i = 1; i < len; i++) {
-        if (((uint8_t)s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | ((uint8_t)s[i] & 0x3f);
-    }
-    if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *ret = c;
-    return len;
-}
 
 static bool is_harmful(uint32_t c)
 {
@@ -82,7 +50,7 @@ static void escape(struct piece *p, uint32_t c)
 static const char *next_piece(const char *s, struct piece *p)
 {
     uint32_t c;
-    size_t len = decode(s, &c);
+    size_t len = utf8_decode(s, &c);
     p->escape[0] = '\0';
     if (len == 0) {
         p->columns = snprintf(p->escape, sizeof p->escape, "\\x%02x", (unsigned)(uint8_t)s[0]);

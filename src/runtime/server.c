@@ -579,11 +579,3 @@ void server_free(struct server *server)
     free(server->lanes);
     free(server);
 }
-
-char *stream_peer(const struct stream *s)
-{
-    char *peer = grpc_call_get_peer(((const struct call *)s)->grpc);
-    char *copy = strdup(peer);
-    gpr_free(peer);
-    return copy;
-}

@@ -56,8 +56,4 @@ void server_drain(struct server *server, uint64_t timeout_ms,
  * but server_drain()'s done. NULL is fine. */
 void server_free(struct server *server);
 
-/** The address of the peer, as gRPC prints it ("ipv4:127.0.0.1:40000"); free()
- * it. Server streams only. */
-char *stream_peer(const struct stream *s);
-
 #endif

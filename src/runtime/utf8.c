@@ -50,3 +50,25 @@ bool utf8_valid(struct bytes text)
     }
     return true;
 }
+
+/* A NUL is no continuation byte: nothing beyond it is read. */
+size_t utf8_decode(const char *text, uint32_t *ret)
+{
+    const uint8_t *p = (const uint8_t *)text;
+    if (p[0] < 0x80) {
+        *ret = p[0];
+        return 1;
+    }
+    uint8_t low, high;
+    size_t n = sequence_length(p[0], &low, &high);
+    if (n == 0 || p[1] < low || p[1] > high)
+        return 0;
+    uint32_t c = p[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    *ret = c;
+    return n;
+}

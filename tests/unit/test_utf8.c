@@ -14,6 +14,15 @@ static bool valid(const char *text, size_t len)
     return result;
 }
 
+/* The one character of @text; UINT32_MAX: it is none. */
+static uint32_t decoded(const char *text, size_t len)
+{
+    char copy[5] = "";
+    uint32_t c = 0;
+    memcpy(copy, text, len);
+    return utf8_decode(copy, &c) == len ? c : UINT32_MAX;
+}
+
 static const struct {
     const char *text;
     bool valid;
@@ -80,6 +89,31 @@ Test(utf8, nul_is_valid)
     cr_assert(valid("a\0b", 3));
 }
 
+/* What is valid is decoded, and what is not, is not; neither reads past the NUL. */
+Test(utf8, decode_agrees)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *copy = strdup(rows[i].text);
+        size_t at = 0, n = 1;
+        uint32_t c = 1;
+        while (copy[at] != '\0' && n > 0) {
+            n = utf8_decode(copy + at, &c);
+            at += n;
+        }
+        cr_expect_eq(n > 0, rows[i].valid, "row %zu", i);
+        free(copy);
+    }
+}
+
+Test(utf8, decode_at_the_end_and_of_nothing)
+{
+    uint32_t c = 7;
+    cr_expect_eq(utf8_decode("\x80", &c), 0);
+    cr_expect_eq(c, 7);
+    cr_expect_eq(utf8_decode("", &c), 1);
+    cr_expect_eq(c, 0);
+}
+
 /* Every code point, encoded by the book, and the gap of the surrogates. */
 Test(utf8, every_code_point)
 {
@@ -87,11 +121,13 @@ Test(utf8, every_code_point)
         char t[4] = { (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)),
                       (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)) };
         cr_assert(utf8_valid(bytes_of(t, 4)), "U+%X", c);
+        cr_assert_eq(decoded(t, 4), c);
     }
     for (uint32_t c = 0; c < 0x10000; c++) {
         char t[3] = { (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)),
                       (char)(0x80 | (c & 63)) };
         bool want = c >= 0x800 && (c < 0xd800 || c > 0xdfff);
         cr_assert_eq(utf8_valid(bytes_of(t, 3)), want, "U+%X", c);
+        cr_assert_eq(decoded(t, 3), want ? c : UINT32_MAX);
     }
 }
