@@ -25,7 +25,8 @@ PROTOS  := v1/post/post v1/user/user google/protobuf/timestamp
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
 SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
 MAINS   := src/user/main.c src/post/main.c client-cli/main.c
-LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC)))
+LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC))) \
+           $(BUILD)/obj/client-cli/bench_template.o
 LIB     := $(BUILD)/libpair.a
 PROGRAMS := $(BUILD)/user-server $(BUILD)/post-server $(BUILD)/postcli
 
@@ -44,6 +45,7 @@ say      = $(if $(V),,@echo "  $(1)  $(2)")
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS)
+	@:
 
 setup:
 	@.ci/setup need
@@ -69,6 +71,12 @@ $(BUILD)/obj/%.o: %.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) -c -o $@ $<
+
+# The page of `postcli bench --report`, as bytes in the program.
+$(BUILD)/obj/client-cli/bench_template.o: client-cli/bench_template.S client-cli/bench_report.html
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -c -o $@ $<
 
 # --- the contract: protobuf-c code from proto/ ------------------------------------
 
@@ -105,7 +113,6 @@ export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
 export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
 export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp:halt_on_error=1
-export TEST_STRETCH ?= $(if $(SANITIZE),5,1)
 
 # Sub-makes, so that what setup-test installs is there when make looks for it.
 test: setup-test
@@ -113,13 +120,13 @@ test: setup-test
 	@$(MAKE) --no-print-directory check
 
 check:
-	@set -e; for t in $(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)); do \
+	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
 	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
 	@$(MAKE) --no-print-directory e2e
 
 # pytest's 5: no test has that name, but a C one may.
 e2e:
-	@BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
+	@BUILD=$(BUILD) TEST_STRETCH=$(if $(SANITIZE),5,1) $(PYTHON) -B -m pytest -p no:cacheprovider -q --durations=5 \
 	    $(if $(T),-k $(T)) tests/e2e || { [ $$? -eq 5 ] && [ -n "$(T)" ]; }
 
 asan:

@@ -1,7 +1,8 @@
 /* collect-list: all ids up, one answer back. An answer that would be too long
  * stops early and says where; then a new call goes on from that request:
  *
- *   SENDING -ids ended, all sent-> WAITING -answer, OK-> end
+ *   SENDING -ids ended, or as many sent as one answer may be for-> WAITING
+ *   WAITING -answer, OK-> end, or with ids left SENDING (those)
  *   SENDING or WAITING -answer that stopped early, OK-> SENDING (from there) */
 #include <inttypes.h>
 #include <stddef.h>
@@ -15,6 +16,9 @@
 /* Ids read ahead of those that are sent. */
 #define AHEAD 1024
 
+/* Of one call, however small --page-size is. */
+#define LEAST_REQUESTS 16
+
 struct collect_list {
     struct listing listing;
     struct session *session;
@@ -24,8 +28,9 @@ struct collect_list {
     size_t sent;         /* requests of this call */
     bool half_closed;
     bool answered;
-    bool stopped_early; /* the answer; listing.token and next say where */
-    size_t next;
+    bool unfinished; /* the answer stopped early, or there are more ids: another call */
+    size_t next;     /* the id it begins with, from listing.token on */
+    size_t most;     /* requests that this call may have */
 };
 
 static bool all;
@@ -38,7 +43,8 @@ static void open_call(struct collect_list *l);
 
 static size_t request_count(const struct collect_list *l)
 {
-    return all ? 1 : l->ids.n - l->first;
+    size_t n = all ? 1 : l->ids.n - l->first;
+    return n < l->most ? n : l->most;
 }
 
 static const char *id_of(const struct collect_list *l, size_t request)
@@ -52,6 +58,16 @@ static int64_t page_size(const struct collect_list *l)
 {
     int64_t size = l->session->options->page_size;
     return size > 0 && l->listing.left < size ? l->listing.left : size;
+}
+
+/* An answer of so many posts has not many more users: ids beyond those would be
+ * sent again with each call, and the whole would take time with their square. */
+static size_t most_requests(const struct collect_list *l)
+{
+    int64_t size = page_size(l);
+    if (size == 0)
+        return SIZE_MAX;
+    return size > LEAST_REQUESTS ? (size_t)size : LEAST_REQUESTS;
 }
 
 static int send_one(struct collect_list *l)
@@ -70,7 +86,7 @@ static void send_more(struct collect_list *l)
             return;
         l->sent++;
     }
-    if (all || l->ids.ended) {
+    if (all || l->ids.ended || l->sent == l->most) {
         struct status ok = status_ok();
         l->half_closed = true;
         stream_finish(l->call, &ok);
@@ -109,26 +125,55 @@ static bool went_nowhere(const struct collect_list *l, const V1__Post__ListPosts
     return m->request_index == 0 && strcmp(m->next_page_token, l->listing.token) == 0;
 }
 
+static bool more_ids(const struct collect_list *l)
+{
+    return !all && l->half_closed && l->sent == l->most &&
+           !(l->ids.ended && l->first + l->sent == l->ids.n);
+}
+
+/* Takes an answer that says it stopped early, with the token in it. */
+static void take_part(struct collect_list *l, struct stream *stream,
+                      const V1__Post__ListPostsResponse *m, size_t bytes)
+{
+    l->unfinished = true;
+    l->next = l->first + (size_t)m->request_index;
+    if (all)
+        listing_take(&l->listing, stream, m, bytes, "--page-token %s", m->next_page_token);
+    else
+        listing_take(&l->listing, stream, m, bytes, "--page-token %s, ids from %s on",
+                     m->next_page_token, ids_at(&l->ids, l->next));
+}
+
+/* Takes an answer to all requests of the call. */
+static void take_whole(struct collect_list *l, struct stream *stream,
+                       const V1__Post__ListPostsResponse *m, size_t bytes)
+{
+    l->unfinished = more_ids(l);
+    l->next = l->first + l->sent;
+    if (l->unfinished)
+        listing_take(&l->listing, stream, m, bytes, "the ids after %s",
+                     ids_at(&l->ids, l->next - 1));
+    else
+        listing_take(&l->listing, stream, m, bytes, NULL);
+}
+
 static void on_message(struct stream *stream, const ProtobufCMessage *message, struct bytes bytes)
 {
     struct collect_list *l = stream->data;
     const V1__Post__ListPostsResponse *m = (const V1__Post__ListPostsResponse *)message;
     bool bad_index = m->request_index < 0 || (size_t)m->request_index >= l->sent;
+    bool stopped_early = *m->next_page_token != '\0';
     l->answered = true;
-    l->stopped_early = *m->next_page_token != '\0';
-    if (l->stopped_early && (bad_index || went_nowhere(l, m))) {
+    if (stopped_early && (bad_index || went_nowhere(l, m))) {
         stream_fail(stream, STATUS_INTERNAL, "the answer stops at request %" PRId32 ", nowhere new",
                     m->request_index);
         return;
     }
     tell_errors(l, m);
-    l->next = l->first + (size_t)m->request_index;
-    if (l->stopped_early && !all)
-        listing_take(&l->listing, stream, m, bytes.len, "--page-token %s, ids from %s on",
-                     m->next_page_token, ids_at(&l->ids, l->next));
+    if (stopped_early)
+        take_part(l, stream, m, bytes.len);
     else
-        listing_take(&l->listing, stream, m, bytes.len, l->stopped_early ? "--page-token %s" : NULL,
-                     m->next_page_token);
+        take_whole(l, stream, m, bytes.len);
 }
 
 static void on_end(struct stream *stream)
@@ -155,7 +200,7 @@ static void on_close(struct stream *stream, const struct status *status)
         listing_end(&l->listing, status);
     else if (!l->answered)
         listing_end(&l->listing, &silent);
-    else if (!l->stopped_early || listing_enough(&l->listing) || l->session->stopping)
+    else if (!l->unfinished || listing_enough(&l->listing) || l->session->stopping)
         listing_end(&l->listing, NULL);
     else if (!output_full(&l->session->out))
         go_on(l);
@@ -176,7 +221,8 @@ static void open_call(struct collect_list *l)
     struct session *s = l->session;
     struct status status;
     l->sent = 0;
-    l->half_closed = l->answered = l->stopped_early = false;
+    l->most = most_requests(l);
+    l->half_closed = l->answered = l->unfinished = false;
     l->call = session_open(s, s->post, query_path(SHAPE_CLIENT, !all), &handler, l, &status);
     if (l->call == NULL) {
         listing_end(&l->listing, &status);
@@ -189,7 +235,7 @@ static void open_call(struct collect_list *l)
 static void on_room(struct session *s)
 {
     struct collect_list *l = s->command;
-    if (l->call == NULL && l->stopped_early)
+    if (l->call == NULL && l->unfinished)
         go_on(l);
 }
 

@@ -7,6 +7,7 @@ int list_command(int argc, char **argv);
 int stream_list_command(int argc, char **argv);
 int collect_list_command(int argc, char **argv);
 int bidi_list_command(int argc, char **argv);
+int bench_command(int argc, char **argv);
 int demo_command(int argc, char **argv);
 int import_command(int argc, char **argv);
 int generate_command(int argc, char **argv);

@@ -1,9 +1,9 @@
 /* ASKING -no request leaves for QUIET_MS-> READING -all answers, OK-> done
  *
- * Nothing is read while ASKING, so the answers fill the window of the stream
- * (gRPC grows it to 4 MiB) and the server stops writing; with a few requests
+ * Nothing is read while ASKING, so the answers fill the window of the stream,
+ * at least 4 MiB with gRPC, and the server stops writing; with a few requests
  * read ahead it stops reading, so our requests fill the other window, and
- * stream_send() says EAGAIN. */
+ * stream_send() says EAGAIN. Padding makes a few thousand requests enough. */
 #include "demo_pause.h"
 
 #include <inttypes.h>
@@ -12,7 +12,8 @@
 #include "text.h"
 
 #define QUIET_MS     300
-#define REQUESTS_MAX 1000000 /* by then it should have waited */
+#define REQUESTS_MAX 200000 /* by then it should have waited */
+#define PADDING      4096   /* bytes of a field that nobody knows, from 128 to 16,383 */
 
 static void half_close(struct pause *p)
 {
@@ -20,9 +21,28 @@ static void half_close(struct pause *p)
     stream_finish(p->call, &ok);
 }
 
+/* A request and, behind it, field 100 with the padding: a receiver skips what
+ * it does not know. */
+static struct buf *make_request(int64_t limit)
+{
+    static const uint8_t padding[PADDING];
+    const uint8_t head[] = { 0xa2, 0x06, (PADDING & 0x7f) | 0x80, PADDING >> 7 };
+    V1__Post__ListPostsRequest m = V1__POST__LIST_POSTS_REQUEST__INIT;
+    m.limit = limit;
+    size_t size = protobuf_c_message_get_packed_size(&m.base);
+    struct buf *b = buf_new(size + sizeof head + sizeof padding);
+    if (b == NULL)
+        return NULL;
+    b->len = protobuf_c_message_pack(&m.base, b->data);
+    buf_append(b, bytes_of(head, sizeof head)); /* there is room */
+    buf_append(b, bytes_of(padding, sizeof padding));
+    return b;
+}
+
 static void ask_more(struct pause *p)
 {
-    while (!p->reading && p->accepted < REQUESTS_MAX && query_send(p->call, &p->request, 0) == 0)
+    while (!p->reading && p->accepted < REQUESTS_MAX &&
+           stream_send(p->call, p->request, 0, p->request->len, 0) == 0)
         p->accepted++;
 }
 
@@ -90,6 +110,8 @@ static void on_close(struct stream *stream, const struct status *status)
     p->call = NULL;
     p->status = *status;
     timer_stop(&p->quiet);
+    buf_unref(p->request);
+    p->request = NULL;
     draw_answers(p);
     p->good = p->waited && p->whole && p->answered == p->accepted &&
               p->posts == p->accepted * p->posts_per_answer;
@@ -110,13 +132,17 @@ void pause_run(struct pause *p, struct session *s, struct drawing *d, int number
     p->drawing = d;
     p->whole = true;
     p->quiet.fired = on_quiet;
+    p->status = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
     draw_heading(d, number, query_rpc(SHAPE_BIDI, false), "a reader that stops");
-    p->call = session_open(s, s->post, query_path(SHAPE_BIDI, false), &handler, p, &p->status);
+    p->request = make_request(p->limit);
+    if (p->request != NULL)
+        p->call = session_open(s, s->post, query_path(SHAPE_BIDI, false), &handler, p, &p->status);
     if (p->call == NULL) {
+        buf_unref(p->request);
         p->done(p);
         return;
     }
-    draw_request(d, "{page_token: ..., limit: %" PRId64 "} again and again", p->request.limit);
+    draw_request(d, "{limit: %" PRId64 "} and %d B of padding, again and again", p->limit, PADDING);
     timer_start(s->loop, &p->quiet, QUIET_MS);
     ask_more(p);
 }

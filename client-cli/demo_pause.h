@@ -10,7 +10,7 @@
 #include "session.h"
 
 struct pause {
-    struct query request;    /* asked again and again */
+    int64_t limit;           /* of each request, for everybody's posts */
     size_t posts_per_answer; /* what each must bring */
 
     /** It is over: pause->status, and pause->good: the server waited, and every
@@ -23,8 +23,9 @@ struct pause {
     struct session *session; /* private, like the rest */
     struct drawing *drawing;
     struct stream *call;
-    size_t accepted; /* requests the stream took from us */
-    size_t sent;     /* requests that left */
+    struct buf *request; /* sent again and again */
+    size_t accepted;     /* requests the stream took from us */
+    size_t sent;         /* requests that left */
     size_t answered, posts, bytes;
     bool reading, waited, whole;
     struct timer quiet;

@@ -72,6 +72,15 @@ static void on_sent(struct stream *stream)
         send_more(c);
 }
 
+static bool is_stranger(const V1__Post__ListPostsResponse *m, const char *user_id)
+{
+    for (size_t i = 0; i < m->n_unresolved_user_ids; i++) {
+        if (strcmp(m->unresolved_user_ids[i], user_id) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool remember(struct scene *c, const V1__Post__ListPostsResponse *m)
 {
     size_t n = c->posts + m->n_post_messages;
@@ -83,11 +92,16 @@ static bool remember(struct scene *c, const V1__Post__ListPostsResponse *m)
     if (user_ids == NULL)
         return false;
     c->user_ids = user_ids;
-    for (size_t i = 0; i < m->n_post_messages; i++) {
-        post_ids[c->posts] = strdup(m->post_messages[i]->post_id);
-        user_ids[c->posts] = strdup(m->post_messages[i]->user_id);
-        if (post_ids[c->posts] == NULL || user_ids[c->posts++] == NULL)
+    for (size_t i = 0; i < m->n_post_messages; i++, c->posts++) {
+        const V1__Post__PostMessage *post = m->post_messages[i];
+        bool stranger = is_stranger(m, post->user_id);
+        post_ids[c->posts] = strdup(post->post_id);
+        user_ids[c->posts] = stranger ? NULL : strdup(post->user_id);
+        if (post_ids[c->posts] == NULL || (!stranger && user_ids[c->posts] == NULL)) {
+            free(post_ids[c->posts]);
+            free(user_ids[c->posts]);
             return false;
+        }
     }
     return true;
 }
@@ -169,6 +183,20 @@ void scene_stop(struct scene *c)
 {
     if (c->call != NULL)
         stream_fail(c->call, STATUS_CANCELLED, "stopped");
+}
+
+void scene_drop_strangers(struct scene *c)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->posts; i++) {
+        if (c->user_ids[i] == NULL) {
+            free(c->post_ids[i]);
+            continue;
+        }
+        c->post_ids[kept] = c->post_ids[i];
+        c->user_ids[kept++] = c->user_ids[i];
+    }
+    c->posts = kept;
 }
 
 void scene_close(struct scene *c)

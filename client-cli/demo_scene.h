@@ -28,7 +28,7 @@ struct scene {
     size_t messages, posts, bytes;
     double first_ms, last_ms; /* of the first and the last post */
     char **post_ids;          /* owned */
-    char **user_ids;          /* whose posts they are; owned */
+    char **user_ids;          /* whose posts they are, NULL: unknown to User; owned */
 
     struct session *session; /* private, like the rest */
     struct drawing *drawing;
@@ -41,6 +41,10 @@ void scene_run(struct scene *scene, struct session *s, struct drawing *d, int nu
 
 /** Cancels the call if it runs; done follows. */
 void scene_stop(struct scene *scene);
+
+/** Forgets the posts of people whom User does not know: no listing by user has
+ * them. */
+void scene_drop_strangers(struct scene *scene);
 
 /** Forgets what came of it; the scene can run again. */
 void scene_close(struct scene *scene);

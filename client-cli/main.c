@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "runtime/standard_fds.h"
 #include "session.h"
 #include "text.h"
 
@@ -18,6 +19,7 @@ static const struct command {
     { "bidi-list", bidi_list_command, "[ID]...",
       "posts of many users, one by one (bidirectional)" },
     { "demo", demo_command, "", "shows the four call shapes side by side" },
+    { "bench", bench_command, "SHAPE", "load test: calls a second, latencies, a report" },
     { "import", import_command, "posts|users FILE", "stores records read from NDJSON" },
     { "generate", generate_command, "posts|users", "prints made-up records as NDJSON" },
     { "users", users_command, "get|list|resolve", "people and their names" },
@@ -43,11 +45,13 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
+    standard_fds_occupy();
     text_init();
     if (argc < 2) {
         print_usage(stderr);
         fputs(
-            "Commands: list, stream-list, collect-list, bidi-list, demo, import, generate, users\n"
+            "Commands: list, stream-list, collect-list, bidi-list, demo, bench, import, generate,\n"
+            "users\n"
             "postcli --help tells more.\n",
             stderr);
         return EXIT_USAGE;

@@ -78,7 +78,7 @@ void session_stop(struct session *s, enum exit_code code)
     s->stopping = true;
     s->code = (int)code;
     s->failure.code = STATUS_OK;
-    timer_start(s->loop, &s->patience, PATIENCE_MS);
+    timer_start(s->loop, &s->patience, s->patience_ms > 0 ? s->patience_ms : PATIENCE_MS);
     if (!ended)
         s->on_stop(s);
 }

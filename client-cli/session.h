@@ -42,6 +42,8 @@ struct session {
     void (*last_words)(struct session *s);
     /** Prints the mark of what was written after a failure or Ctrl-C. */
     bool resumable;
+    /** How long a stop may take before the process is ended; 0: 250 ms. */
+    uint64_t patience_ms;
 
     struct status failure; /* private, like the rest */
     int code;

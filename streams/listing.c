@@ -316,6 +316,7 @@ void listing_on_open(struct stream *s)
         l->wait.known = on_name_known;
         l->wait.failed = on_name_failed;
         l->turn.run = on_turn;
+        out_init(l);
         l->queries = calloc(ring_size(l), sizeof *l->queries);
     }
     if (l == NULL || l->queries == NULL) {

@@ -101,6 +101,9 @@ enum step fill_step(struct listing *l, struct query *q);
 
 /* --- listing_out.c ---------------------------------------------------------------------- */
 
+/** For a new listing. */
+void out_init(struct listing *l);
+
 /** How large a chunk should become. */
 size_t out_target(const struct listing *l);
 

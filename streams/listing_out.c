@@ -16,6 +16,10 @@
  * those, so that buffers seldom grow. */
 #define LAST_RECORD_BYTES (4 * 1024)
 
+/* What single answers are made for; most are smaller, and untouched memory
+ * costs nothing. */
+#define ANSWER_BYTES (16 * 1024)
+
 /* More than the keys and lengths of a record and the trailer of a message. */
 #define OVERHEAD_BYTES 512
 
@@ -23,6 +27,12 @@
 #define SMALL_PART_BYTES (16 * 1024)
 
 /* --- Chunks --------------------------------------------------------------------------- */
+
+void out_init(struct listing *l)
+{
+    l->fill.expect_bytes =
+        many_responses(l) ? FIRST_CHUNK_BYTES + LAST_RECORD_BYTES : ANSWER_BYTES;
+}
 
 static void promote(struct listing *l)
 {

@@ -78,6 +78,7 @@ cat <<EOT
 To try it yourself, start both servers with "make run", and in another terminal:
   $build/postcli stream-list
   $build/postcli bidi-list            (then type 1, 3 or 9, each with Enter)
+  $build/postcli generate users --count 1000 | $build/postcli import users -
   $build/postcli generate posts --count 1000000 | $build/postcli import posts -
 EOT
 

@@ -1,37 +1,45 @@
 #!/bin/sh
 # Both servers in the foreground on their usual ports, 9000 and 9001. The data
-# stays in the folder $DATA; a new one begins with the demo's people and posts.
-# Ctrl-C stops both. "make run" builds and runs it.
+# stays in the folder $DATA; an empty one begins with the demo's people and posts.
+# Ctrl-C stops both, once more ends their calls at once. "make run" builds and
+# runs it.
 set -eu
 here=$(dirname "$0")
 build=${BUILD:-build}
 data=${DATA:-data}
-user_address=${USER_LISTEN:-127.0.0.1:9000}
-post_address=${POST_LISTEN:-127.0.0.1:9001}
-new=no
-[ -d "$data" ] || new=yes
 mkdir -p "$data"
 pipes=$(mktemp -d "${TMPDIR:-/tmp}/posts-run.XXXXXX")
 user=
 post=
 
+# stop PID: without one there is nothing to do. wait returns early when Ctrl-C
+# comes again, which goes to both servers and cuts the calls that hold us up.
+stop() {
+    [ -n "$1" ] || return 0
+    kill "$1" 2>/dev/null || status=1 # it ended by itself
+    until wait "$1"; do
+        kill -0 "$1" 2>/dev/null || {
+            status=1
+            break
+        }
+    done
+}
+
+# Post first: what it still answers needs User.
 cleanup() {
     status=$?
     trap - EXIT
-    trap '' INT TERM HUP
-    for server in $post $user; do
-        kill "$server" 2>/dev/null || true
-    done
-    for server in $post $user; do
-        wait "$server" || status=1
-    done
+    trap 'kill $post $user 2>/dev/null || true' INT TERM HUP
+    stop "$post"
+    stop "$user"
     rm -rf "$pipes"
     exit "$status"
 }
 trap cleanup EXIT
 trap 'exit 0' INT TERM HUP
 
-# serve NAME OPTION...: starts build/NAME and waits until it serves; sets pid.
+# serve NAME OPTION...: starts build/NAME and waits until it serves; sets pid and
+# address (the real one, when asked for port 0).
 # It gets a session of its own, so that Ctrl-C reaches only us and we stop it
 # with one signal: a second one would cut its calls.
 serve() {
@@ -44,18 +52,24 @@ serve() {
     read -r line <"$pipes/$name" || true
     [ -n "$line" ] || exit 1 # it has said why
     echo "$line"
+    address=${line#*serving on }
+    address=${address%% *}
 }
 
-serve user-server --listen "$user_address"
+serve user-server --listen "${USER_LISTEN:-127.0.0.1:9000}"
 user=$pid
-serve post-server --listen "$post_address" --user-target "$user_address"
+export POSTCLI_USER_TARGET="$address"
+serve post-server --listen "${POST_LISTEN:-127.0.0.1:9001}" --user-target "$address"
 post=$pid
-if [ "$new" = yes ]; then
-    "$build/postcli" import users "$here/users.ndjson" --user-target "$user_address" >/dev/null
-    "$build/postcli" import posts "$here/posts.ndjson" --target "$post_address" >/dev/null
-    echo "new data in $data: the demo's people and posts"
-else
-    echo "data as it was in $data"
+export POSTCLI_TARGET="$address"
+if [ -z "$("$build/postcli" users list --limit 1)" ]; then
+    printf 'users of the demo: '
+    "$build/postcli" import users "$here/users.ndjson"
 fi
+if [ -z "$("$build/postcli" list --limit 1)" ]; then
+    printf 'posts of the demo: '
+    "$build/postcli" import posts "$here/posts.ndjson"
+fi
+echo "the data is kept in $data"
 echo "try: $build/postcli stream-list (Ctrl-C here stops both servers)"
 wait "$user" "$post"

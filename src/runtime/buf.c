@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define BUF_MAX_BYTES (SIZE_MAX / 4) /* growing must not overflow */
+
 struct buf *buf_new(size_t cap)
 {
     struct buf *b = malloc(sizeof *b);
@@ -42,7 +44,7 @@ void buf_unref(struct buf *b)
 
 static bool grow(struct buf *b, size_t n)
 {
-    if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1)
+    if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1 || n > BUF_MAX_BYTES - b->len)
         return false;
     size_t cap = b->cap < 256 ? 256 : b->cap;
     while (cap - b->len < n)

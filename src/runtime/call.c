@@ -92,6 +92,13 @@ void call_deliver(struct call *c, grpc_byte_buffer *received)
     grpc_byte_buffer_destroy(received);
 }
 
+/* A call that was cancelled or broke ends its reads as one whose peer is done
+ * does, with success and no message; only the core knows which it is. */
+static bool ended_well(const struct call *c)
+{
+    return !grpc_call_failed_before_recv_message(c->grpc);
+}
+
 static void on_read(struct op *op, bool ok)
 {
     struct call *c = container_of(op, struct call, read);
@@ -103,7 +110,7 @@ static void on_read(struct op *op, bool ok)
         grpc_byte_buffer_destroy(received);
     else if (received != NULL)
         call_deliver(c, received);
-    else if (ok)
+    else if (ok && ended_well(c))
         c->stream.on->on_end(&c->stream);
     call_reap(c);
 }

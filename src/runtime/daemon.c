@@ -11,10 +11,12 @@
 
 #include "log.h"
 #include "loop.h"
+#include "standard_fds.h"
 
-#define MAX_LOOPS 64
-#define MAX_ROWS  32
-#define MAX_LINE  1024
+#define MAX_LOOPS  64
+#define OVERDUE_MS 1000 /* after --drain-timeout */
+#define MAX_ROWS   32
+#define MAX_LINE   1024
 
 struct config {
     struct option_list listen;
@@ -31,6 +33,7 @@ struct daemon {
     size_t nloops, nstarted, nthreads;
     struct server *server;
     uv_signal_t sigterm, sigint;
+    struct timer overdue;
     bool stopping;
 };
 
@@ -48,9 +51,9 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
           "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
         { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
           "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
-        { "log-level", OPTION_CHOICE, &c->log_level, "LEVEL", "least important lines to log", 0, 0,
-          "debug|info|warn|error" },
-        { "log-format", OPTION_CHOICE, &c->log_format, "FORMAT", "of log lines", 0, 0,
+        { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
+          "least important lines to log", 0, 0, "debug|info|warn|error" },
+        { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
           "text|json" },
     };
     const size_t ncommon = sizeof common / sizeof common[0];
@@ -70,8 +73,6 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
         return OPTIONS_BAD;
     }
-    if (c->listen.n == 0)
-        c->listen = (struct option_list){ { p->listen }, 1 };
     return result;
 }
 
@@ -87,11 +88,21 @@ static void on_drained(struct server *server, void *arg)
 {
     struct daemon *d = arg;
     (void)server;
+    timer_stop(&d->overdue);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
     for (size_t i = 0; i < d->nloops; i++)
         if (loop_post(d->loops[i], on_stop_loop, d) != 0)
             abort(); /* out of memory for a few bytes, and no way to stop */
+}
+
+/* gRPC closes no connection while a write to it is stuck, for up to 20 s. All
+ * calls have ended, and what was committed is on disk. */
+static void on_overdue(struct timer *timer)
+{
+    (void)timer;
+    log_warn("a client does not let go of its connection: not waiting for it");
+    _exit(0);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -105,6 +116,8 @@ static void on_signal(uv_signal_t *handle, int number)
     log_info("%s: stopping, at most %llu ms for answers in progress", strsignal(number),
              (unsigned long long)d->config.drain_timeout_ms);
     server_drain(d->server, d->config.drain_timeout_ms, on_drained, d);
+    d->overdue.fired = on_overdue;
+    timer_start(d->loops[0], &d->overdue, d->config.drain_timeout_ms + OVERDUE_MS);
 }
 
 static void watch_signals(struct daemon *d)
@@ -258,8 +271,10 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     static struct daemon d;
     char error[DAEMON_ERROR_MAX] = "";
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    standard_fds_occupy();
     d.program = program;
     d.config = (struct config){
+        .listen = { { program->listen }, 1 },
         .loops = cores < 1           ? 1
                  : cores > MAX_LOOPS ? MAX_LOOPS
                                      : cores,

@@ -1,10 +1,13 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "utf8.h"
 
 #define LINE_MAX_BYTES 2048
 
@@ -34,18 +37,43 @@ static size_t put_time(char *to, size_t room)
     return n + (size_t)snprintf(to + n, room - n, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for a byte that is not text */
+
+/* The length of the UTF-8 sequence that text begins with; 0: there is none. */
+static size_t sequence_length(const char *text)
+{
+    const size_t most = strnlen(text, 4);
+    for (size_t n = 1; n <= most; n++)
+        if (utf8_valid(bytes_of(text, n)))
+            return n;
+    return 0;
+}
+
+/* C0, DEL and, as UTF-8, C1: the codes that terminals obey. */
+static bool is_control(const unsigned char *c)
+{
+    return c[0] < 0x20 || c[0] == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0);
+}
+
 /* Escapes what would break a line of JSON, or a terminal. */
 static size_t put_escaped(char *to, size_t room, const char *text)
 {
     size_t n = 0;
-    for (; *text != '\0' && n + 7 < room; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (g_format == LOG_JSON && (c == '"' || c == '\\'))
-            to[n++] = '\\';
-        if (c < 0x20 || c == 0x7f)
-            n += (size_t)snprintf(to + n, room - n, "\\u%04x", c);
-        else
-            to[n++] = (char)c;
+    while (*text != '\0' && n + 7 < room) {
+        const unsigned char *c = (const unsigned char *)text;
+        const size_t len = sequence_length(text);
+        if (len == 0) {
+            memcpy(to + n, REPLACEMENT, 3);
+            n += 3;
+        } else if (is_control(c)) {
+            n += (size_t)snprintf(to + n, room - n, "\\u%04x", c[len - 1]);
+        } else {
+            if (g_format == LOG_JSON && (*c == '"' || *c == '\\'))
+                to[n++] = '\\';
+            memcpy(to + n, text, len);
+            n += len;
+        }
+        text += len > 0 ? len : 1;
     }
     return n;
 }

@@ -11,7 +11,9 @@ void log_init(const char *program, enum log_level least, enum log_format format)
 /** Whether a line of this level would be written. */
 int log_on(enum log_level level);
 
-/** Writes one line: time, level, program and the text (no newline needed). */
+/** Writes one line: time, level, program and the text (no newline needed).
+ * Control characters are escaped, bytes that are not UTF-8 become U+FFFD, and
+ * what is over 2 KiB is cut. */
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
 
 #define log_debug(...) (log_on(LOG_DEBUG) ? log_line(LOG_DEBUG, __VA_ARGS__) : (void)0)

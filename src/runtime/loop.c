@@ -5,6 +5,7 @@
 #include <grpc/support/time.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct loop {
     struct timers timers;
 
     _Atomic(struct post *) posts; /* newest first */
+    atomic_uint posting;          /* threads inside loop_post() */
 
     /* Waking the queue: see the header. */
     grpc_channel *lame;
@@ -92,8 +94,11 @@ static void on_woken(struct op *op, bool ok)
 
 static void turn_uv(struct loop *l)
 {
-    if (uv_loop_alive(&l->uv))
-        uv_run(&l->uv, UV_RUN_NOWAIT);
+    /* With no active handle nothing takes what the descriptor is ready with
+     * (a handle that was unref'd, say), and a watcher let go would spin. */
+    if (!uv_loop_alive(&l->uv))
+        return;
+    uv_run(&l->uv, UV_RUN_NOWAIT);
     if (l->watcher_waits) {
         l->watcher_waits = false;
         sem_post(&l->turned);
@@ -109,6 +114,9 @@ int loop_post(struct loop *l, loop_fn fn, void *arg)
         return ENOMEM;
     p->fn = fn;
     p->arg = arg;
+    /* From the exchange on fn may run, and fn may be what the loop waited for
+     * to stop and be freed: loop_free() waits until we have woken it. */
+    atomic_fetch_add_explicit(&l->posting, 1, memory_order_relaxed);
     struct post *before = atomic_load_explicit(&l->posts, memory_order_relaxed);
     do
         p->next = before;
@@ -116,6 +124,7 @@ int loop_post(struct loop *l, loop_fn fn, void *arg)
                                                   memory_order_relaxed));
     if (before == NULL) /* else whoever posted `before` has woken the loop already */
         wake(l, &l->woken);
+    atomic_fetch_sub_explicit(&l->posting, 1, memory_order_release);
     return 0;
 }
 
@@ -204,7 +213,7 @@ int timer_start(struct loop *l, struct timer *t, uint64_t after_ms)
 {
     timer_stop(t);
     t->loop = l;
-    t->due_ms = l->now_ms + after_ms;
+    t->due_ms = after_ms < UINT64_MAX - l->now_ms ? l->now_ms + after_ms : UINT64_MAX;
     return timers_add(&l->timers, t) ? 0 : ENOMEM;
 }
 
@@ -227,27 +236,32 @@ static void run_timers(struct loop *l)
     }
 }
 
-static int64_t sooner(int64_t a_ms, int64_t b_ms) /* -1: never */
+#define NEVER UINT64_MAX
+
+/* When libuv wants its next turn. Without an active handle its timeout is 0,
+ * and the loop would spin. */
+static uint64_t uv_due_ms(const struct loop *l)
 {
-    if (a_ms < 0)
-        return b_ms;
-    return b_ms >= 0 && b_ms < a_ms ? b_ms : a_ms;
+    if (!uv_loop_alive(&l->uv))
+        return NEVER;
+    const int timeout_ms = uv_backend_timeout(&l->uv);
+    return timeout_ms < 0 ? NEVER : uv_now(&l->uv) + (uint64_t)timeout_ms;
 }
 
+/* A moment, not a duration from now: what this round took is not added. */
 static gpr_timespec sleep_until(struct loop *l)
 {
     if (tasks_wait(l) || atomic_load_explicit(&l->posts, memory_order_relaxed) != NULL)
         return gpr_time_0(GPR_CLOCK_MONOTONIC);
-    int64_t ms = -1;
     const struct timer *t = timers_first(&l->timers);
-    if (t != NULL)
-        ms = t->due_ms > l->now_ms ? (int64_t)(t->due_ms - l->now_ms) : 0;
-    /* Without an active handle the timeout is 0, and the loop would spin. */
-    if (uv_loop_alive(&l->uv))
-        ms = sooner(ms, uv_backend_timeout(&l->uv));
-    if (ms < 0)
+    uint64_t due_ms = uv_due_ms(l);
+    if (t != NULL && t->due_ms < due_ms)
+        due_ms = t->due_ms;
+    if (due_ms == NEVER)
         return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
+    return (gpr_timespec){ .tv_sec = (int64_t)(due_ms / 1000),
+                           .tv_nsec = (int32_t)(due_ms % 1000) * 1000000,
+                           .clock_type = GPR_CLOCK_MONOTONIC };
 }
 
 /* --- Events -------------------------------------------------------------------------- */
@@ -396,21 +410,28 @@ err_after_queue:
     return rv;
 }
 
+static void drop_posts(struct loop *l)
+{
+    while (atomic_load_explicit(&l->posting, memory_order_acquire) > 0)
+        sched_yield(); /* between its exchange and its wake */
+    for (struct post *p = take_posts(l), *next; p != NULL; p = next) {
+        next = p->next;
+        free(p);
+    }
+}
+
 void loop_free(struct loop *l)
 {
     if (l == NULL)
         return;
     assert(l->in_flight == 0);
     stop_watcher(l);
-    for (struct post *p = take_posts(l), *next; p != NULL; p = next) {
-        next = p->next;
-        free(p);
-    }
-    close_queue(l);
     uv_run(&l->uv, UV_RUN_NOWAIT); /* handles that are closing */
     int rv = uv_loop_close(&l->uv);
     assert(rv == 0); /* somebody left a handle open */
     (void)rv;
+    drop_posts(l);
+    close_queue(l);
     timers_close(&l->timers);
     free(l);
 }

@@ -32,7 +32,8 @@ typedef void (*loop_fn)(struct loop *loop, void *arg);
 
 /* --- Life ------------------------------------------------------------------ */
 
-/** Makes a loop. The first one of a process initialises gRPC.
+/** Makes a loop. The first one of a process initialises gRPC and the last one
+ * freed shuts it down: servers and channels live in between. Any thread.
  * Returns 0, or an errno value with nothing left to clean. */
 int loop_new(struct loop **ret);
 
@@ -46,22 +47,25 @@ void loop_hold(struct loop *loop);
 void loop_release(struct loop *loop);
 
 /** Asks loop_run() to return once nothing is in flight any more: calls must be
- * ended by their owners. Loop thread only (elsewhere: loop_post it). */
+ * ended by their owners. What is posted or deferred by then and has no hold
+ * does not count. Loop thread only (elsewhere: loop_post it). */
 void loop_stop(struct loop *loop);
 
 /** Has loop_run() return after this round, whatever is in flight; it may be
  * called again. Loop thread only. */
 void loop_break(struct loop *loop);
 
-/** Frees a loop that does not run. Whoever used loop_uv() has closed the
- * handles before. */
+/** Frees a loop that does not run and has nothing in flight or held. Whoever
+ * used loop_uv() has closed the handles before; their close callbacks may come
+ * now. NULL is fine. */
 void loop_free(struct loop *loop);
 
 /* --- Work from elsewhere, and for later -------------------------------------- */
 
 /** Has fn(loop, arg) run on the loop's thread, in the order of the posts.
- * Any thread, from loop_new() until loop_run() has returned; what is posted
- * later never runs. Returns 0 or ENOMEM. */
+ * Any thread, as long as the loop is there. What has not run when loop_run()
+ * returns waits for the next loop_run(), if there is one: who depends on it
+ * holds the loop (loop_hold) until it ran. Returns 0 or ENOMEM. */
 int loop_post(struct loop *loop, loop_fn fn, void *arg);
 
 /* Something to do on the next round; lives in its owner. */
@@ -92,8 +96,9 @@ struct timer {
     uint32_t place;    /* private: place in the loop's heap + 1; 0: not running */
 };
 
-/** Calls timer->fired(timer) once, @after_ms from now (at once: on the next
- * round). A running timer is moved. Returns 0 or ENOMEM. Loop thread only. */
+/** Calls timer->fired(timer) once, @after_ms from loop_now_ms() (0: on the
+ * next round). A running timer is moved. Timers that are due fire in the order
+ * of their times; at the same millisecond, in any order. Returns 0 or ENOMEM. Loop thread only. */
 int timer_start(struct loop *loop, struct timer *timer, uint64_t after_ms);
 
 /** fired will not be called; fine if the timer does not run. */
@@ -107,7 +112,8 @@ static inline bool timer_running(const struct timer *timer)
 /* --- The rest ------------------------------------------------------------------- */
 
 /** The libuv loop inside, for signals, files and other descriptors. Its
- * callbacks run on the loop's thread. */
+ * callbacks run on the loop's thread, and handles may be started anywhere on
+ * it. As ever in libuv, handles that are unref'd do not keep it turning. */
 struct uv_loop_s *loop_uv(struct loop *loop);
 
 /** The program's own per-loop things; NULL until set. */

@@ -428,7 +428,8 @@ static void default_text(const struct option_row *row, char *ret, size_t size)
         list_text(row->value, ret, size);
         break;
     case OPTION_INT:
-        snprintf(ret, size, "%" PRId64, *(int64_t *)row->value);
+        if (int_in_range(row, *(int64_t *)row->value))
+            snprintf(ret, size, "%" PRId64, *(int64_t *)row->value);
         break;
     case OPTION_DURATION:
         duration_text(*(uint64_t *)row->value, ret, size);

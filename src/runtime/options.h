@@ -28,7 +28,7 @@ struct option_row {
     void *value;     /* holds the default already */
     const char *arg; /* what help calls the argument: "DURATION" */
     const char *help;
-    int64_t min, max; /* OPTION_INT; both 0: any */
+    int64_t min, max; /* OPTION_INT; both 0: any. A default outside: none */
     const char *choices;
 };
 

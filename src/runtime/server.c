@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "log.h"
@@ -17,9 +20,9 @@
  * queues inside gRPC without limit, so each accept arms another one first. */
 #define ARMED_PER_METHOD 16
 
-/* A stop, once the last call is over: for its status to reach the client, and
- * for clients to close their connections by themselves. */
-#define GOODBYE_MS 100
+/* At a stop, for clients to close their connections by themselves, where no
+ * answer can be lost. */
+#define GOODBYE_MS 500
 
 #define DEFAULT_MAX_REQUEST_BYTES     (4 << 20)
 #define DEFAULT_KEEPALIVE_MIN_TIME_MS 5000
@@ -30,7 +33,8 @@ struct lane {
     struct loop *loop;
     struct server_call *open; /* calls with a handler, newest first */
     bool draining;
-    bool drained; /* and no call is open: the first loop was told */
+    bool had_calls; /* when that began */
+    bool drained;   /* and no call is open: the first loop was told */
 };
 
 struct server {
@@ -46,7 +50,8 @@ struct server {
     struct op shut_down;
     struct timer drain_timer;
     struct timer goodbye_timer;
-    size_t lanes_to_drain; /* first loop only */
+    size_t lanes_to_drain; /* first loop only, as the next */
+    bool had_calls;        /* at the stop, in the lanes that have drained */
     void (*done)(struct server *server, void *arg);
     void *done_arg;
 };
@@ -319,12 +324,15 @@ static void arm(struct lane *lane, size_t method)
 
 /* --- Draining --------------------------------------------------------------------------------
  *
- * gRPC tells every client to go away, waits for them to close their
- * connections, and then for each connection up to 20 s more. A client that is
+ * gRPC tells every client to go away, and waits for them to close their
+ * connections; for one that does not even answer, 20 s. A client that is
  * frozen, or looks at its connection only now and then, would keep the server
- * from stopping with nothing in progress. So when the last call is over:
+ * from stopping with nothing in progress. But what a call sent may still be on
+ * its way when the call is over: a cut would lose it, so where there were calls
+ * their clients have the drain timeout to hang up.
  *
- *   all lanes drained -> GOODBYE_MS -> the connections that are left are cut */
+ *   no calls -> GOODBYE_MS -> what is left is cut
+ *   drain timeout -> calls are cancelled -> GOODBYE_MS -> what is left is cut */
 
 static void on_goodbye_timer(struct timer *timer)
 {
@@ -335,8 +343,10 @@ static void on_goodbye_timer(struct timer *timer)
 
 static void on_lane_drained(struct loop *loop, void *arg)
 {
-    struct server *server = arg;
-    if (--server->lanes_to_drain == 0 && !server->stopped)
+    struct lane *lane = arg;
+    struct server *server = lane->server;
+    server->had_calls |= lane->had_calls;
+    if (--server->lanes_to_drain == 0 && !server->had_calls && !server->stopped)
         timer_start(loop, &server->goodbye_timer, GOODBYE_MS);
 }
 
@@ -345,7 +355,7 @@ static void note_drained(struct lane *lane)
     if (!lane->draining || lane->drained || lane->open != NULL)
         return;
     lane->drained = true;
-    if (loop_post(lane->server->lanes[0].loop, on_lane_drained, lane->server) != 0)
+    if (loop_post(lane->server->lanes[0].loop, on_lane_drained, lane) != 0)
         log_error("out of memory while stopping");
 }
 
@@ -354,6 +364,7 @@ static void drain_lane(struct loop *loop, void *arg)
     struct lane *lane = arg;
     (void)loop;
     lane->draining = true;
+    lane->had_calls = lane->open != NULL;
     for (struct server_call *sc = lane->open; sc != NULL; sc = sc->next) {
         struct stream *s = &sc->call.stream;
         if (sc->call.state == CALL_OPEN && s->on->on_drain != NULL)
@@ -381,7 +392,9 @@ static void post_lanes(struct server *server, loop_fn fn)
 
 static void on_drain_timer(struct timer *timer)
 {
-    post_lanes(container_of(timer, struct server, drain_timer), cancel_lane);
+    struct server *server = container_of(timer, struct server, drain_timer);
+    post_lanes(server, cancel_lane);
+    timer_start(server->lanes[0].loop, &server->goodbye_timer, GOODBYE_MS);
 }
 
 static void on_shut_down(struct op *op, bool ok)
@@ -430,6 +443,7 @@ static grpc_server *create_grpc_server(const struct server_options *o)
                 (int64_t)o->keepalive_min_time_ms),
         int_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
         /* Identity only: the core inflates a bomb before it looks at its size. */
+        int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
         int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
     };
     const grpc_channel_args all = { sizeof args / sizeof args[0], args };
@@ -484,8 +498,32 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
     return 0;
 }
 
+/* gRPC unlinks the path of a socket before it binds, whoever serves there; that
+ * server would go on and never be reached again. So ask whether one does. */
+static bool unix_path_served(const char *address)
+{
+    const char prefix[] = "unix:";
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    if (strncmp(address, prefix, strlen(prefix)) != 0)
+        return false;
+    const char *path = address + strlen(prefix);
+    if (strncmp(path, "//", 2) == 0) /* unix:///an/absolute/path */
+        path += 2;
+    if (strlen(path) >= sizeof a.sun_path)
+        return false; /* gRPC refuses it */
+    memcpy(a.sun_path, path, strlen(path));
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    const bool served = connect(fd, (const struct sockaddr *)&a, sizeof a) == 0 || errno == EAGAIN;
+    close(fd);
+    return served;
+}
+
 int server_listen(struct server *server, const char *address)
 {
+    if (unix_path_served(address))
+        return 0;
     grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
     int port = grpc_server_add_http2_port(server->grpc, address, plain);
     grpc_server_credentials_release(plain);
@@ -505,7 +543,7 @@ static void on_unserved_shut_down(struct op *op, bool ok)
 {
     struct server *server = container_of(op, struct server, shut_down);
     (void)ok;
-    loop_stop(server->lanes[0].loop);
+    loop_break(server->lanes[0].loop); /* others may use it */
 }
 
 /* gRPC wants a server that listens to be shut down before it goes, even if it

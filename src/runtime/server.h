@@ -38,6 +38,7 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
 
 /** Listens on @address: "host:port", "[::1]:port" or "unix:path". Port 0: any
  * free one. Returns the port (1 for unix:), or 0: the address cannot be had.
+ * A path that a server answers on is in use; one that is left over is taken.
  * Before server_start(). */
 int server_listen(struct server *server, const char *address);
 
@@ -51,7 +52,8 @@ void server_drain(struct server *server, uint64_t timeout_ms,
                   void (*done)(struct server *server, void *arg), void *arg);
 
 /** Frees a server that has drained; or that never started, and then the first
- * loop is run for a moment. NULL is fine. */
+ * loop is run for a moment, with whatever else it has to do. From no callback
+ * but server_drain()'s done. NULL is fine. */
 void server_free(struct server *server);
 
 /** The address of the peer, as gRPC prints it ("ipv4:127.0.0.1:40000"); free()

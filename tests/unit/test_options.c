@@ -12,6 +12,7 @@ static struct {
     struct option_list listen;
     int64_t loops;
     int64_t any;
+    int64_t needed;
     uint64_t drain_ms;
     int format;
 } got;
@@ -26,6 +27,7 @@ static const struct option_row rows[] = {
               "nearly everybody, and more than that only makes them take turns",
       .min = 1, .max = 64 },
     { "any", OPTION_INT, &got.any, .help = "any number" },
+    { "needed", OPTION_INT, &got.needed, .help = "one must be given", .min = 0, .max = 9 },
     { "drain-timeout", OPTION_DURATION, &got.drain_ms, .help = "how long to wait at the end" },
     { "log-format", OPTION_CHOICE, &got.format, .help = "how to log", .choices = "text|json" },
 };
@@ -54,6 +56,7 @@ static enum option_result parse(const char *const *argv)
     got.listen = (struct option_list){ { "localhost:9001" }, 1 };
     got.loops = 2;
     got.any = 0;
+    got.needed = -1;
     got.drain_ms = 5000;
     got.format = 0;
     first = -1;
@@ -280,6 +283,7 @@ Test(options, help)
         "                            nearly everybody, and more than that only makes them\n"
         "                            take turns (default: 2)\n"
         "  --any N                   any number (default: 0)\n"
+        "  --needed N                one must be given\n"
         "  --drain-timeout DURATION  how long to wait at the end (default: 5s)\n"
         "  --log-format text|json    how to log (default: text)\n"
         "  -h, --help                print this and exit\n"

@@ -1,0 +1,69 @@
+/* What a load is: its shape and all settings. Made by bench.c from the
+ * options; read-only from then on, so every loop may look at it. */
+#ifndef CLI_BENCH_PLAN_H
+#define CLI_BENCH_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench_pace.h"
+#include "bench_users.h"
+
+enum bench_shape {
+    BENCH_UNARY,
+    BENCH_SERVER,
+    BENCH_CLIENT,
+    BENCH_BIDI,
+    BENCH_IMPORT,
+    BENCH_RESOLVE,
+    BENCH_NR
+};
+
+/* What the shapes differ in. */
+struct bench_kind {
+    const char *name;
+    const char *path, *path_by_user; /* the second may be NULL: there is only one */
+    bool many_requests, many_responses;
+    bool user_service;
+    bool one_answer_each; /* every request's answer ends with a message that has `last` */
+    const char *unit;     /* what is counted: "posts" */
+    uint64_t items;       /* --ids by default, with users given */
+};
+extern const struct bench_kind bench_kinds[BENCH_NR];
+
+struct bench_plan {
+    enum bench_shape shape;
+    const char *target, *user_target;
+    int64_t connections, streams, loops;
+    int64_t rate;         /* calls a second; 0: closed loop */
+    uint64_t duration_ms; /* 0: until count */
+    uint64_t warmup_ms;   /* 0: none */
+    uint64_t deadline_ms; /* of a call; 0: none */
+    int64_t count;        /* calls; 0: until duration_ms */
+    int64_t items;        /* --ids: of a call: requests; posts (import), ids (resolve) */
+    int64_t page_size, limit;
+    const char *tag;
+    const char *prefix;     /* of the ids of imported posts */
+    const char *slow_text;  /* as given, "" if not */
+    const char *users_text; /* the same */
+    struct pace slow;       /* per_second 0: reads at once */
+    struct users users;     /* n 0: everybody */
+};
+
+static inline const struct bench_kind *plan_kind(const struct bench_plan *p)
+{
+    return &bench_kinds[p->shape];
+}
+
+/** false: @name is no shape. */
+bool plan_shape(const char *name, enum bench_shape *ret);
+
+/** The method that is called. */
+const char *plan_path(const struct bench_plan *p);
+
+/** Fills in what was left to be chosen (0), and looks whether it all fits
+ * together. NULL: it does; else what is wrong, in a few words. */
+const char *plan_check(struct bench_plan *p);
+
+#endif

@@ -1,0 +1,228 @@
+#include "bench_run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "common.h"
+#include "runtime/container.h"
+#include "session.h"
+
+#define TICK_MS 1000
+
+struct bench_worker {
+    struct load load;
+    struct bench_run *run;
+    struct loop *loop;
+    pthread_t thread;
+    struct load_sample sample; /* the worker's until it was posted back */
+};
+
+static struct bench_worker *worker_of(struct load *load)
+{
+    return container_of(load, struct bench_worker, load);
+}
+
+/* --- Threads ------------------------------------------------------------------------ */
+
+static void *run_worker(void *arg)
+{
+    struct bench_worker *w = arg;
+    loop_run(w->loop);
+    return NULL;
+}
+
+static void on_worker_stop(struct loop *loop, void *arg)
+{
+    (void)arg;
+    loop_stop(loop);
+}
+
+static void stop_workers(struct bench_run *run)
+{
+    for (size_t i = 0; i < run->nworkers; i++)
+        loop_post(run->workers[i].loop, on_worker_stop, NULL);
+    for (size_t i = 0; i < run->nworkers; i++)
+        pthread_join(run->workers[i].thread, NULL);
+}
+
+static void free_workers(struct bench_run *run)
+{
+    for (size_t i = 0; i < run->nworkers; i++) {
+        load_close(&run->workers[i].load);
+        loop_free(run->workers[i].loop);
+    }
+    free(run->workers);
+    run->workers = NULL;
+    run->nworkers = 0;
+}
+
+/* --- From run to run ------------------------------------------------------------------ */
+
+static void finish(struct bench_run *run)
+{
+    timer_stop(&run->tick);
+    bench_live_hide(&run->live);
+    stop_workers(run);
+    run->measured = !run->warming;
+    for (size_t i = 0; i < run->nworkers; i++) {
+        struct stats *stats = &run->workers[i].load.stats;
+        if (stats->latency.counts != NULL)
+            stats_merge(&run->stats, stats);
+        else
+            run->measured = false; /* out of memory: it never began */
+    }
+    free_workers(run);
+    run->done(run);
+}
+
+static void on_worker_begin(struct loop *loop, void *arg)
+{
+    struct bench_worker *w = arg;
+    (void)loop;
+    load_begin(&w->load, &w->run->now);
+}
+
+static int begin(struct bench_run *run, uint64_t duration_ms, int64_t count)
+{
+    run->now = (struct load_run){ now_ns(), duration_ms, count };
+    run->busy = run->nworkers;
+    stats_close(&run->stats);
+    int rv = stats_init(&run->stats, run->now.origin_ns);
+    if (rv != 0)
+        return rv;
+    bench_live_begin(&run->live, run->warming, run->now.origin_ns);
+    for (size_t i = 0; i < run->nworkers; i++)
+        loop_post(run->workers[i].loop, on_worker_begin, &run->workers[i]);
+    return 0;
+}
+
+static void on_drained(struct loop *loop, void *arg)
+{
+    struct bench_run *run = arg;
+    (void)loop;
+    if (--run->busy > 0)
+        return;
+    if (run->warming && !run->stopping) {
+        run->warming = false;
+        if (begin(run, run->plan->duration_ms, run->plan->count) == 0)
+            return;
+        run->warming = true; /* nothing was measured */
+    }
+    finish(run);
+}
+
+/* On the worker's thread. */
+static void load_drained(struct load *load)
+{
+    struct bench_run *run = worker_of(load)->run;
+    loop_post(run->session->loop, on_drained, run);
+}
+
+/* --- The live line ---------------------------------------------------------------------- */
+
+static void on_sample(struct loop *loop, void *arg)
+{
+    struct bench_run *run = arg;
+    (void)loop;
+    if (--run->asked > 0 || run->busy == 0)
+        return;
+    struct load_sample sum = { 0 };
+    for (size_t i = 0; i < run->nworkers; i++)
+        load_sample_add(&sum, &run->workers[i].sample);
+    bench_live_show(&run->live, &sum);
+}
+
+static void on_worker_sample(struct loop *loop, void *arg)
+{
+    struct bench_worker *w = arg;
+    (void)loop;
+    w->sample = load_sample(&w->load);
+    loop_post(w->run->session->loop, on_sample, w->run);
+}
+
+static void on_tick(struct timer *t)
+{
+    struct bench_run *run = container_of(t, struct bench_run, tick);
+    timer_start(run->session->loop, &run->tick, TICK_MS);
+    if (run->asked > 0)
+        return;
+    run->asked = run->nworkers;
+    for (size_t i = 0; i < run->nworkers; i++)
+        loop_post(run->workers[i].loop, on_worker_sample, &run->workers[i]);
+}
+
+/* --- Life ---------------------------------------------------------------------------------- */
+
+static int start_worker(struct bench_run *run, unsigned number)
+{
+    struct bench_worker *w = &run->workers[number];
+    w->run = run;
+    int rv = loop_new(&w->loop);
+    if (rv != 0)
+        return rv;
+    rv =
+        load_init(&w->load, w->loop, run->plan, &run->requests, number, (unsigned)run->plan->loops);
+    if (rv != 0)
+        goto err_after_loop;
+    w->load.drained = load_drained;
+    rv = pthread_create(&w->thread, NULL, run_worker, w);
+    if (rv != 0)
+        goto err_after_load;
+    run->nworkers++;
+    return 0;
+
+err_after_load:
+    load_close(&w->load);
+err_after_loop:
+    loop_free(w->loop);
+    return rv;
+}
+
+int bench_run_start(struct bench_run *run, struct session *s, const struct bench_plan *plan)
+{
+    run->session = s;
+    run->plan = plan;
+    run->warming = plan->warmup_ms > 0;
+    run->tick.fired = on_tick;
+    bench_live_init(&run->live, plan_kind(plan)->unit);
+    int rv = requests_init(&run->requests, plan);
+    if (rv != 0)
+        return rv;
+    run->workers = calloc((size_t)plan->loops, sizeof *run->workers);
+    if (run->workers == NULL)
+        return ENOMEM;
+    for (unsigned i = 0; i < (unsigned)plan->loops && rv == 0; i++)
+        rv = start_worker(run, i);
+    if (rv == 0 && run->warming)
+        rv = begin(run, plan->warmup_ms, 0);
+    else if (rv == 0)
+        rv = begin(run, plan->duration_ms, plan->count);
+    if (rv == 0 && s->options->progress)
+        timer_start(s->loop, &run->tick, TICK_MS);
+    if (rv != 0) {
+        stop_workers(run);
+        free_workers(run);
+    }
+    return rv;
+}
+
+static void on_worker_end(struct loop *loop, void *arg)
+{
+    struct bench_worker *w = arg;
+    (void)loop;
+    load_stop(&w->load);
+}
+
+void bench_run_stop(struct bench_run *run)
+{
+    run->stopping = true;
+    for (size_t i = 0; i < run->nworkers; i++)
+        loop_post(run->workers[i].loop, on_worker_end, &run->workers[i]);
+}
+
+void bench_run_close(struct bench_run *run)
+{
+    requests_close(&run->requests);
+    stats_close(&run->stats);
+}

@@ -1,0 +1,250 @@
+"""postcli bench: the counts are exact, the schedule is kept, a stall shows."""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+import cli
+import timing
+from library import LISTINGS, ask, small_library
+from pair import BUILD, Pair
+from protos import post
+
+USERS = [f"u{i}" for i in range(40)]
+
+
+@pytest.fixture(name="library", scope="module")
+def library_fixture():
+    return small_library()
+
+
+@pytest.fixture(name="pair", scope="module")
+def pair_fixture(tmp_path_factory, library):
+    """One for all tests: whoever writes, or stops a server, starts another."""
+    with Pair(tmp_path_factory.mktemp("bench")) as pair:
+        library.load(pair)
+        yield pair
+
+
+def bench(pair, *args, code=0, stdin=b""):
+    """The figures."""
+    out, stderr = cli.attempt(pair, "bench", *args, "--format", "json", stdin=stdin, code=code)
+    assert stderr == ""
+    return json.loads(out)
+
+
+def codes(figures, of="codes"):
+    return {row["code"]: row["count"] for row in figures[of]}
+
+
+def listed(pair, listing, shape, *requests):
+    """Posts, messages and bytes of the answer, as another client sees them."""
+    messages = ask(pair.posts, listing, shape, *requests)
+    return (sum(len(m.post_messages) for m in messages), len(messages),
+            sum(m.ByteSize() for m in messages))
+
+
+def request(listing, **fields):
+    return getattr(post, listing + "Request")(**fields)
+
+
+def check(figures, calls, posts, messages, size):
+    totals = figures["totals"]
+    assert (totals["calls"], totals["ok"], totals["failed"], totals["cut"]) == (calls, calls, 0, 0)
+    assert (totals["posts"], totals["messages"], totals["bytes"]) == (posts, messages, size)
+    assert figures["latency_ms"]["count"] == calls
+    assert codes(figures) == {"OK": calls} and figures["ok"]
+    points = figures["series"]["points"]
+    for name in ("calls", "posts", "messages", "bytes"):
+        assert sum(p[name] for p in points) == totals[name]
+    seconds = figures["elapsed_s"]
+    assert figures["rates"]["posts_per_s"] == pytest.approx(posts / seconds, rel=1e-3, abs=0.01)
+
+
+@pytest.mark.parametrize("shape, suffix", [("unary", ""), ("server-stream", "ServerStream")])
+def test_everybodys_posts(pair, library, shape, suffix):
+    one = listed(pair, LISTINGS[0], suffix, request(LISTINGS[0]))
+    assert one[0] == len(library.posts)
+    check(bench(pair, shape, "--count", 7, "--streams", 2), 7, *[7 * n for n in one])
+
+
+@pytest.mark.parametrize("shape, suffix", [("unary", ""), ("server-stream", "ServerStream"),
+                                           ("client-stream", "ClientStream"),
+                                           ("bidi", "BidiStream")])
+def test_users_in_turn(pair, shape, suffix):
+    """Four times around, on two threads: whoever takes which user, all have their turn."""
+    many = shape in ("client-stream", "bidi")
+    size = 0 if shape == "client-stream" else 2  # there it would bound the whole answer
+    requests = [request(LISTINGS[1], user_id=u, page_size=size, tag="third") for u in USERS]
+    calls = [requests] if many else [[r] for r in requests]
+    each = [listed(pair, LISTINGS[1], suffix, *call) for call in calls]
+    assert sum(e[0] for e in each) > 0
+    args = [shape, "--users", "u0..u39", "--tag", "third", "--count", 4 * len(calls),
+            "--connections", 2, "--loops", 2, "--streams", 3, "--page-size", size]
+    args += ["--ids", len(USERS)] if many else []
+    check(bench(pair, *args), 4 * len(calls), *[4 * sum(e[i] for e in each) for i in range(3)])
+
+
+def test_import_stores_what_it_says(start_pair):
+    pair = start_pair()
+    args = ["import", "--count", 3, "--ids", 2500, "--prefix", "x-", "--connections", 2,
+            "--streams", 2]
+    first = bench(pair, *args)
+    assert first["totals"]["posts"] == 7500 and codes(first) == {"OK": 3}
+    assert first["totals"]["messages"] >= 6 and first["totals"]["bytes"] > 7500 * 100
+    pair.import_users([{"user_id": f"u{i}", "name": f"n{i}"} for i in range(1, 1001)])
+    rows = cli.run(pair, "stream-list", "--format", "ndjson").splitlines()
+    ids = {json.loads(row)["post_id"] for row in rows}
+    assert ids == {f"x-{i}" for i in range(7500)} and len(rows) == 7500
+    again = bench(pair, *args)
+    assert again["totals"]["posts"] == 7500, "the same again: known already"
+
+
+def test_resolve_counts_names_and_who_is_missing(pair):
+    figures = bench(pair, "resolve", "--users", "u0..u39", "--count", 5, "--ids", 80,
+                    "--page-size", 30)
+    assert figures["totals"]["posts"] == 400 and figures["totals"]["messages"] == 15
+    assert figures["unit"] == "names" and figures["ok"]
+    figures = bench(pair, "resolve", "--users", "-", "--count", 1, "--ids", 3,
+                    stdin=b"u1\nnobody\nu2\n", code=1)
+    assert codes(figures) == {"OK": 1} and codes(figures, "request_errors") == {"NOT_FOUND": 1}
+
+
+def test_a_rate_is_kept(pair):
+    figures = bench(pair, "unary", "--user", "u1", "--rate", 200, "--count", 101,
+                    "--warmup", "100ms", "--connections", 2, "--loops", 2)
+    assert figures["totals"]["calls"] == 101
+    assert 0.5 <= figures["elapsed_s"] < 0.5 + timing.limit(0.5), "the last is due after 0.5 s"
+    figures = bench(pair, "unary", "--user", "u1", "--rate", 300, "--duration", "500ms")
+    totals = figures["totals"]
+    assert totals["calls"] + totals["cut"] + totals["unstarted"] == 150
+
+
+def test_a_stall_is_charged_to_every_call_it_delays(pair):
+    """A closed loop would see two slow calls. A third of all were due while the
+    server stood, though only two could be open."""
+    with cli.Postcli(pair, "bench", "unary", "--user", "u1", "--rate", 200, "--duration", "1500ms",
+                     "--streams", 2, "--format", "json") as running:
+        time.sleep(0.4)  # into the run: the stall is what is tested
+        pair.post.signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        pair.post.signal(signal.SIGCONT)
+        figures = json.loads(running.rest())
+        assert running.end() == 0
+    totals, latency = figures["totals"], figures["latency_ms"]
+    assert totals["calls"] + totals["cut"] + totals["unstarted"] == 300
+    assert latency["max"] >= 400 and latency["p99"] >= 350
+    assert latency["p90"] >= 150, "calls that were due in the last third of the stall, too"
+    assert figures["late_start_ms"]["max"] >= 350
+
+
+def test_user_down_is_counted_by_code(start_pair):
+    pair = start_pair(post_args=["--user-timeout", "200ms"])
+    small_library().load(pair)
+    pair.user.stop()
+    figures = bench(pair, "unary", "--users", "u0..u39", "--count", 4, "--streams", 4, code=1)
+    assert codes(figures) == {"UNAVAILABLE": 4}
+    assert "User" in figures["codes"][0]["first_message"]
+    assert figures["failed_latency_ms"]["count"] == 4 and figures["latency_ms"]["count"] == 0
+    pair.post.stop()
+    figures = bench(pair, "unary", "--duration", "300ms", code=1)
+    assert set(codes(figures)) == {"UNAVAILABLE"}
+    assert figures["totals"]["calls"] < 100, "nobody there: it waits between two tries"
+    pair.user.start()
+    pair.post.start()
+
+
+def test_requests_that_fail_in_calls_that_do_not(pair):
+    figures = bench(pair, "bidi", "--users", "u38..u41", "--ids", 4, "--count", 3, code=1)
+    assert codes(figures) == {"OK": 3} and not figures["ok"]
+    assert codes(figures, "request_errors") == {"NOT_FOUND": 6}
+
+
+def test_deadline(pair):
+    pair.post.signal(signal.SIGSTOP)
+    figures = bench(pair, "unary", "--user", "u1", "--count", 2, "--deadline", "100ms", code=1)
+    pair.post.signal(signal.SIGCONT)
+    assert codes(figures) == {"DEADLINE_EXCEEDED": 2}
+    assert figures["failed_latency_ms"]["min"] >= 95
+
+
+@pytest.mark.parametrize("rate", ["40", "40KiB"])
+def test_a_slow_reader_is_no_faster(pair, rate):
+    """20 messages; the first costs no waiting, the last delays nothing any more."""
+    args = ["server-stream", "--page-size", 5, "--limit", 100, "--count", 2, "--streams", 2]
+    _, messages, size = listed(pair, LISTINGS[0], "ServerStream",
+                               request(LISTINGS[0], page_size=5, limit=100))
+    assert messages == 20
+    figures = bench(pair, *args, "--slow-reader", rate)
+    expected = (messages - 1) / 40 if rate == "40" else size * 0.9 / 40960
+    assert figures["latency_ms"]["min"] >= 1000 * (expected - 0.02)
+    assert figures["latency_ms"]["max"] < 1000 * (expected + timing.limit(2))
+    assert figures["first_post_ms"]["max"] < 1000 * timing.limit(0.4), "the first is read at once"
+
+
+def test_slow_streams_are_cut_at_the_end(pair):
+    figures = bench(pair, "server-stream", "--page-size", 1, "--slow-reader", 50,
+                    "--duration", "100ms", "--streams", 3)
+    totals = figures["totals"]
+    assert (totals["calls"], totals["cut"]) == (0, 3) and figures["ok"]
+    assert 30 < totals["messages"] <= 3 * 60 and totals["cut_oldest_ms"] >= 1100
+
+
+def test_ctrl_c_still_reports(pair, tmp_path):
+    page = tmp_path / "report.html"
+    with cli.Postcli(pair, "bench", "unary", "--user", "u1", "--duration", "10m", "--report", page,
+                     "--format", "json") as running:
+        time.sleep(0.4)  # some calls
+        running.signal(signal.SIGINT)
+        figures = json.loads(running.rest())
+        assert running.end() == 130
+    assert figures["interrupted"] and figures["totals"]["ok"] > 0
+    assert figures["elapsed_s"] < timing.limit(5)
+    data = re.search(r'id="data">(.*?)</script>', page.read_text(), re.S)
+    assert json.loads(data[1]) == figures
+
+
+def test_table_and_live_line_on_a_terminal(pair):
+    primary, secondary = pty.openpty()
+    process = subprocess.Popen([str(BUILD / "postcli"), "bench", "unary", "--user", "u1",
+                                "--duration", "1300ms"], stdout=subprocess.PIPE, stderr=secondary,
+                               env=pair.postcli_environment())
+    os.close(secondary)
+    table = process.stdout.read().decode()
+    assert process.wait(timing.CALL) == 0
+    process.stdout.close()
+    said = b""
+    while select.select([primary], [], [], 0)[0]:
+        try:
+            said += os.read(primary, 65536)
+        except OSError:
+            break
+    os.close(primary)
+    assert re.search(rb"\r\x1b\[K1s  [\d,]+ calls/s  [\d,]+ posts/s .* open\r\x1b\[K", said), said
+    assert re.search(r"^calls +[\d,]+ +[\d,.]+/s$", table, re.M)
+    assert re.search(r"^calls +OK +[\d,]+$", table, re.M)
+    assert re.search(r"^call +(\d+\.?\d* (ns|µs|ms|s) *){6}$", table, re.M), table
+
+
+def test_wrong_usage(pair):
+    for args, word in [
+            (["sideways"], "sideways"), ([], "unary"), (["resolve"], "--users"),
+            (["unary", "--slow-reader", "1.5x"], "--slow-reader"),
+            (["unary", "--users", "9..1"], "range"), (["unary", "--ids", "3"], "--ids"),
+            (["unary", "--loops", "2"], "--connections"),
+            (["unary", "--users", "1..2", "--user", "1"], "not both"),
+            (["unary", "u1"], "one shape")]:
+        _, stderr = cli.attempt(pair, "bench", *args, code=2)
+        assert word in stderr and stderr.count("\n") == 1
+
+
+def test_report_that_cannot_be_written(pair, tmp_path):
+    out, stderr = cli.attempt(pair, "bench", "unary", "--user", "u1", "--count", 1, "--report",
+                              tmp_path / "none" / "x.html", code=1)
+    assert b"calls" in out and "cannot write" in stderr

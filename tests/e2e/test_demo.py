@@ -1,0 +1,193 @@
+"""What "make demo" and "make run" start: the scripts, and postcli demo."""
+import contextlib
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+import cli
+import timing
+from pair import BUILD, DIES_WITH_US, SANITIZER, clean_environment
+from protos import ROOT
+
+SCRIPTS = ROOT / "client-cli" / "demo"
+SHAPES = ["unary", "server streaming", "client streaming", "bidirectional, in lock step",
+          "bidirectional, pipelined"]
+
+
+def environment(tmp_path, **more):
+    (tmp_path / "tmp").mkdir(exist_ok=True)
+    return {**clean_environment(), "BUILD": str(BUILD), "TMPDIR": str(tmp_path / "tmp"), **more}
+
+
+def summary(output):
+    """{name of the call: its numbers} of the table at the end."""
+    rows = {}
+    for line in output.splitlines():
+        for name in SHAPES:
+            if line.startswith(name + "  "):
+                rows[name] = line[len(name):].replace(",", "").split()[:4]
+    return {name: [int(n) for n in numbers] for name, numbers in rows.items()}
+
+
+# --- make demo ----------------------------------------------------------------------
+
+
+def test_the_demo_shows_all_shapes_and_leaves_nothing(tmp_path):
+    done = subprocess.run([SCRIPTS / "demo.sh"], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=timing.limit(60),
+                          env=environment(tmp_path))
+    assert done.returncode == 0 and not SANITIZER.search(done.stderr), done.stderr
+    calls = summary(done.stdout)
+    assert list(calls) == SHAPES
+    assert {posts for _, _, posts, _ in calls.values()} == {8}
+    assert [calls[name][:2] for name in SHAPES] == [[1, 1], [1, 4], [4, 1], [4, 5], [4, 5]]
+    assert "All four shapes brought the same posts." in done.stdout
+    assert "the server waits" in done.stdout
+    assert "\x1b" not in done.stdout  # plain: no terminal
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_the_demo_says_why_it_failed(tmp_path):
+    """A server that does not start, here: for a variable that is wrong."""
+    done = subprocess.run([SCRIPTS / "demo.sh"], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=timing.limit(60),
+                          env=environment(tmp_path, POST_SERVER_LOOPS="none"))
+    assert done.returncode == 1
+    assert "post-server did not start" in done.stderr and "POST_SERVER_LOOPS" in done.stderr
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+# --- postcli demo -------------------------------------------------------------------
+
+
+def test_a_demo_of_nothing(pair):
+    _, err = cli.attempt(pair, "demo")
+    assert err == "postcli: NOT_FOUND: there are no posts to show: import some\n"
+
+
+def test_a_demo_of_more_than_it_shows(pair):
+    cli.pipeline(pair, "$POSTCLI generate users --count 20 | $POSTCLI import users -\n"
+                 "$POSTCLI generate posts --count 500 --users 20 | $POSTCLI import posts -")
+    out = cli.run(pair, "demo", timeout=timing.limit(60)).decode()
+    assert {posts for _, _, posts, _ in summary(out).values()} == {24}
+    assert "All four shapes brought the same posts." in out
+
+
+def test_a_demo_of_posts_by_people_whom_user_does_not_know(pair):
+    users = [b"known" if i % 4 else b"ghost%d" % i for i in range(12)]
+    posts = b"".join(b'{"post_id":"%d","user_id":"%s"}\n' % (i, user)
+                     for i, user in enumerate(users))
+    cli.run(pair, "import", "posts", "-", stdin=posts)
+    _, err = cli.attempt(pair, "demo")
+    assert "these posts are by people whom User does not know" in err
+    cli.run(pair, "import", "users", "-", stdin=b'{"user_id":"known","name":"Known"}\n')
+    out = cli.run(pair, "demo", timeout=timing.limit(60)).decode()
+    assert [posts for _, _, posts, _ in summary(out).values()] == [12, 12, 9, 9, 9]
+    assert "All four shapes brought the same posts." in out
+    assert "Some are by people whom User does not know" in out
+
+
+# --- make run -----------------------------------------------------------------------
+
+
+class Run:
+    """run.sh, from its first word to its last."""
+
+    def __init__(self, tmp_path, **more):
+        self.env = {**environment(tmp_path), "DATA": str(tmp_path / "data"),
+                    "USER_LISTEN": "127.0.0.1:0", "POST_LISTEN": "127.0.0.1:0", **more}
+        self.process = subprocess.Popen([*DIES_WITH_US, SCRIPTS / "run.sh"], env=self.env,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.words = ""
+
+    def until_it_serves(self):
+        while "try: " not in self.words:
+            line = self.process.stdout.readline()
+            assert line, self.words
+            self.words += line
+        self.listen = dict(re.findall(r"^(\S+)-server: serving on (\S+)", self.words, re.M))
+        return self
+
+    def postcli_environment(self):
+        """What cli.py asks of a pair."""
+        return {**self.env, "POSTCLI_TARGET": self.listen["post"],
+                "POSTCLI_USER_TARGET": self.listen["user"]}
+
+    def end(self):
+        """Its exit code, when both servers have let go of its output."""
+        words, _ = self.process.communicate(timeout=timing.limit(30))
+        self.words += words
+        assert not SANITIZER.search(self.words), self.words
+        return self.process.returncode
+
+
+@pytest.fixture
+def run(tmp_path):
+    with contextlib.ExitStack() as stack:
+        def start(**more):
+            script = Run(tmp_path, **more)
+            stack.callback(script.process.wait)
+            stack.callback(script.process.terminate)
+            return script
+        yield start
+
+
+def test_run_keeps_its_data(run, tmp_path):
+    demo = (SCRIPTS / "posts.ndjson").read_bytes()
+    first = run().until_it_serves()
+    assert str(tmp_path / "data") in first.words
+    assert cli.run(first, "stream-list") == demo
+    cli.run(first, "import", "users", "-", stdin=b'{"user_id":"1","name":"Heinrich"}\n')
+    first.process.send_signal(signal.SIGINT)
+    assert first.end() == 0
+
+    second = run().until_it_serves()
+    assert "of the demo" not in second.words
+    assert cli.run(second, "stream-list") == demo.replace(b"Henry", b"Heinrich")
+    second.process.send_signal(signal.SIGTERM)
+    assert second.end() == 0
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_run_that_could_not_start_begins_with_the_demo_the_next_time(run):
+    other = run().until_it_serves()
+    failed = run(DATA=other.env["DATA"] + "-2", POST_LISTEN=other.listen["post"])
+    assert failed.end() == 1
+    assert other.listen["post"] in failed.words
+    again = run(DATA=other.env["DATA"] + "-2").until_it_serves()
+    assert cli.run(again, "stream-list") == (SCRIPTS / "posts.ndjson").read_bytes()
+
+
+def test_run_finishes_its_answers(run):
+    """Post needs User to the end: it is stopped first."""
+    script = run().until_it_serves()
+    cli.pipeline(script, "$POSTCLI generate users --count 20000 | $POSTCLI import users -\n"
+                 "$POSTCLI generate posts --count 60000 --users 20000 | $POSTCLI import posts -",
+                 timing.limit(60))
+    with cli.Postcli(script, "stream-list", "--no-resume") as listing:
+        rows = [listing.line()]  # the rest is more than the pipes between hold
+        script.process.send_signal(signal.SIGINT)
+        line = script.process.stdout.readline()
+        assert "post-server: " in line and "stopping" in line, line
+        rows += listing.rest().splitlines(True)
+        assert listing.end() == 0, listing.stderr
+    assert len(rows) == 60008
+    assert script.end() == 0
+    assert "unreachable" not in script.words
+
+
+def test_ctrl_c_twice_does_not_wait(run):
+    script = run(POST_SERVER_DRAIN_TIMEOUT="1h").until_it_serves()
+    cli.pipeline(script,
+                 "$POSTCLI generate posts --count 60000 --users 1 | $POSTCLI import posts -",
+                 timing.limit(60))
+    with cli.Postcli(script, "stream-list", "--no-resume") as listing:
+        listing.line()
+        script.process.send_signal(signal.SIGINT)
+        assert "stopping" in script.process.stdout.readline()
+        script.process.send_signal(signal.SIGINT)
+        assert script.end() == 1

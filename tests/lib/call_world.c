@@ -1,0 +1,189 @@
+#include "lib/call_world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct echo_seen g_echo;
+
+int say(struct stream *s, const char *text, unsigned flags)
+{
+    struct buf *b = buf_copy(bytes_of_text(text));
+    const int rv = stream_send(s, b, 0, b->len, flags);
+    buf_unref(b);
+    return rv;
+}
+
+/* --- The service ----------------------------------------------------------------- */
+
+static void echo_open(struct stream *s)
+{
+    g_echo.opened++;
+    g_echo.open = s;
+    if (s->method->requests == MANY)
+        stream_read(s);
+}
+
+static void echo_message(struct stream *s, const ProtobufCMessage *m, struct bytes bytes)
+{
+    (void)m;
+    g_echo.messages++;
+    if (s->method->requests == MANY && s->method->responses == ONE) {
+        stream_read(s);
+        return;
+    }
+    struct buf *b = buf_copy(bytes);
+    const bool last = s->method->responses == ONE;
+    cr_assert_eq(stream_send(s, b, 0, b->len, last ? STREAM_LAST : 0), 0);
+    buf_unref(b);
+}
+
+static void echo_sent(struct stream *s)
+{
+    if (s->method->requests == MANY)
+        stream_read(s);
+    else
+        cr_assert_eq(say(s, "end", STREAM_LAST), 0);
+}
+
+static void echo_end(struct stream *s)
+{
+    g_echo.ends++;
+    cr_assert_eq(say(s, "end", STREAM_LAST), 0);
+}
+
+static void echo_close(struct stream *s, const struct status *status)
+{
+    (void)s;
+    g_echo.closed++;
+    g_echo.code = status->code;
+    g_echo.open = NULL;
+}
+
+static const struct stream_handler echo = {
+    .on_open = echo_open,
+    .on_message = echo_message,
+    .on_sent = echo_sent,
+    .on_end = echo_end,
+    .on_close = echo_close,
+};
+
+const struct method echo_methods[4] = {
+    { "/test.Echo/Unary", ONE, ONE, &echo, NULL },
+    { "/test.Echo/ServerStream", ONE, MANY, &echo, NULL },
+    { "/test.Echo/ClientStream", MANY, ONE, &echo, NULL },
+    { "/test.Echo/BidiStream", MANY, MANY, &echo, NULL },
+};
+
+/* --- The client -------------------------------------------------------------------- */
+
+static void say_next(struct talk *t)
+{
+    for (; *t->say != NULL; t->say++) {
+        const int rv = say(t->s, *t->say, 0);
+        if (rv != 0) {
+            cr_assert(rv == EAGAIN || rv == EPIPE);
+            return;
+        }
+    }
+    const struct status ok = status_ok();
+    if (!t->stay)
+        stream_finish(t->s, &ok);
+}
+
+static void hear(struct stream *s, const ProtobufCMessage *m, struct bytes bytes)
+{
+    struct talk *t = s->data;
+    const size_t n = strlen(t->heard);
+    (void)m;
+    cr_assert_eq(t->closes, 0);
+    t->messages++;
+    snprintf(t->heard + n, sizeof t->heard - n, "%.*s,", (int)bytes.len, (const char *)bytes.data);
+    if (t->on_heard != NULL)
+        t->on_heard(t);
+    stream_read(s);
+}
+
+static void talk_sent(struct stream *s)
+{
+    struct talk *t = s->data;
+    cr_assert_eq(t->closes, 0);
+    say_next(t);
+}
+
+static void talk_end(struct stream *s)
+{
+    struct talk *t = s->data;
+    cr_assert_eq(t->closes, 0);
+    t->ends++;
+}
+
+static void talk_close(struct stream *s, const struct status *status)
+{
+    struct talk *t = s->data;
+    t->closes++;
+    t->s = NULL;
+    t->status = *status;
+    call_world_drain(t->world, 1000);
+}
+
+static const struct stream_handler talker = {
+    .on_message = hear,
+    .on_end = talk_end,
+    .on_sent = talk_sent,
+    .on_close = talk_close,
+};
+
+void talk_open(struct talk *t, struct call_world *w, const char *path,
+               const struct call_options *options)
+{
+    t->world = w;
+    cr_assert_eq(channel_open(w->channel, w->loop, path, &talker, t, options, &t->s), 0);
+    say_next(t);
+    if (!t->deaf)
+        stream_read(t->s);
+}
+
+/* --- The world ----------------------------------------------------------------------- */
+
+void call_world_open(struct call_world *w, const struct method *methods, size_t n,
+                     const struct server_options *options)
+{
+    *w = (struct call_world){ 0 };
+    g_echo = (struct echo_seen){ 0 };
+    cr_assert_eq(loop_new(&w->loop), 0);
+    cr_assert_eq(server_new(&w->server, &w->loop, 1, methods, n, options), 0);
+    const int port = server_listen(w->server, "127.0.0.1:0");
+    cr_assert_gt(port, 0);
+    server_start(w->server);
+    snprintf(w->target, sizeof w->target, "127.0.0.1:%d", port);
+    const struct channel_options own = { .own_connection = true };
+    cr_assert_eq(channel_new(&w->channel, w->target, &own), 0);
+}
+
+static void on_drained(struct server *server, void *arg)
+{
+    struct call_world *w = arg;
+    (void)server;
+    w->drained = true;
+    loop_stop(w->loop);
+}
+
+void call_world_drain(struct call_world *w, uint64_t timeout_ms)
+{
+    if (w->draining)
+        return;
+    w->draining = true;
+    server_drain(w->server, timeout_ms, on_drained, w);
+}
+
+void call_world_close(struct call_world *w)
+{
+    call_world_drain(w, 1000);
+    if (!w->drained)
+        loop_run(w->loop);
+    cr_assert_eq(g_echo.opened, g_echo.closed);
+    channel_free(w->channel);
+    server_free(w->server);
+    loop_free(w->loop); /* asserts that nothing is in flight */
+}

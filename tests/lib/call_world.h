@@ -1,0 +1,72 @@
+/* A server and a client of it on one loop, over real gRPC, and an echo service
+ * in all four shapes: each message comes back, and at the end of many comes
+ * "end" (for one request: its echo is the end).
+ *
+ *   /test.Echo/Unary, /test.Echo/ServerStream (the request, then "end"),
+ *   /test.Echo/ClientStream ("end" only), /test.Echo/BidiStream */
+#ifndef TESTS_CALL_WORLD_H
+#define TESTS_CALL_WORLD_H
+
+#include <criterion/criterion.h>
+#include <stdbool.h>
+
+#include "runtime/channel.h"
+#include "runtime/loop.h"
+#include "runtime/server.h"
+
+extern const struct method echo_methods[4];
+
+/* What the echo service saw, since call_world_open(). */
+struct echo_seen {
+    int opened, closed, messages, ends;
+    enum status_code code; /* of the last close */
+    struct stream *open;   /* the last one opened, if it is open */
+};
+extern struct echo_seen g_echo;
+
+struct call_world {
+    struct loop *loop;
+    struct server *server;
+    struct channel *channel;
+    char target[64];
+    bool draining, drained;
+};
+
+void call_world_open(struct call_world *w, const struct method *methods, size_t n,
+                     const struct server_options *options);
+
+/** Drains the server if nobody did, runs the loop until it is gone, and frees
+ * everything. */
+void call_world_close(struct call_world *w);
+
+/** Drains the server, once, and stops the loop then. */
+void call_world_drain(struct call_world *w, uint64_t timeout_ms);
+
+/* A client's call that says what it is given, and notes what it hears. */
+struct talk {
+    const char *const *say; /* NULL-terminated */
+    bool stay;              /* no half-close */
+    bool deaf;              /* reads nothing */
+    void (*on_heard)(struct talk *t);
+
+    struct call_world *world;
+    struct stream *s; /* NULL once it is closed */
+    char heard[1024]; /* "a,b,end," */
+    int messages, ends, closes;
+    struct status status;
+};
+
+/** Starts to talk. When it is over, the server is drained. */
+void talk_open(struct talk *t, struct call_world *w, const char *path,
+               const struct call_options *options);
+
+#define SAY(...)                                                                                   \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__ __VA_OPT__(, ) NULL                                                            \
+    }
+
+/** Sends @text; returns what stream_send() did. */
+int say(struct stream *s, const char *text, unsigned flags);
+
+#endif

@@ -1,0 +1,60 @@
+/* The heap of timers against a model: a plain list that is searched. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "lib/leaks.h"
+#include "runtime/timers.h"
+
+#define TIMERS 300
+
+static struct timer g_timer[TIMERS];
+
+static uint64_t model_first(void)
+{
+    uint64_t first = UINT64_MAX;
+    for (int i = 0; i < TIMERS; i++)
+        if (timer_running(&g_timer[i]) && g_timer[i].due_ms < first)
+            first = g_timer[i].due_ms;
+    return first;
+}
+
+static void check(const struct timers *ts)
+{
+    const struct timer *first = timers_first(ts);
+    cr_assert_eq(first == NULL ? UINT64_MAX : first->due_ms, model_first());
+    for (size_t i = 0; i < ts->n; i++) {
+        cr_assert_eq(ts->heap[i]->place, i + 1);
+        cr_assert(i == 0 || ts->heap[(i - 1) / 2]->due_ms <= ts->heap[i]->due_ms);
+    }
+}
+
+Test(timers, behave_as_a_list_that_is_searched)
+{
+    struct timers ts = { 0 };
+    size_t running = 0;
+    srand(7);
+    for (int step = 0; step < 20000; step++) {
+        struct timer *t = &g_timer[rand() % TIMERS];
+        if (timer_running(t)) {
+            timers_remove(&ts, t);
+            running--;
+        } else {
+            t->due_ms = (uint64_t)(rand() % 1000); /* many are equal */
+            cr_assert(timers_add(&ts, t));
+            running++;
+        }
+        cr_assert_eq(ts.n, running);
+        if (step % 16 == 0)
+            check(&ts);
+    }
+    for (uint64_t last = 0; ts.n > 0; running--) {
+        struct timer *t = timers_first(&ts);
+        cr_assert_geq(t->due_ms, last);
+        last = t->due_ms;
+        timers_remove(&ts, t);
+        cr_assert_not(timer_running(t));
+    }
+    cr_assert_eq(running, 0);
+    timers_close(&ts);
+    assert_no_leaks();
+}
