@@ -29,15 +29,14 @@ from servers import BUILD, Pair
 
 START = time.monotonic()
 
-Sizes = namedtuple("Sizes", "posts users rounds unary_calls client_calls bidi_calls growth "
-                            "first_posts slow_streams import_posts")
-FULL = Sizes(posts=1_000_000, users=10_000, rounds=5, unary_calls=8_000, client_calls=400,
-             bidi_calls=12, growth=(10_000, 100_000, 1_000_000, 10_000_000), first_posts=100,
-             slow_streams=1_000, import_posts=500_000)
-QUICK = Sizes(posts=200_000, users=4_000, rounds=3, unary_calls=2_000, client_calls=100,
-              bidi_calls=4, growth=(10_000, 100_000, 200_000), first_posts=50,
-              slow_streams=1_000, import_posts=100_000)
-
+Sizes = namedtuple("Sizes", "posts users rounds stream_calls unary_calls client_calls bidi_calls "
+                            "growth first_posts slow_streams import_posts")
+FULL = Sizes(posts=1_000_000, users=10_000, rounds=5, stream_calls=2, unary_calls=8_000,
+             client_calls=400, bidi_calls=12, growth=(10_000, 100_000, 1_000_000, 10_000_000),
+             first_posts=100, slow_streams=1_000, import_posts=500_000)
+QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=2_000,
+              client_calls=100, bidi_calls=4, growth=(10_000, 100_000, 200_000),
+              first_posts=50, slow_streams=1_000, import_posts=100_000)
 
 # In this order; each gets the pair with the main store.
 TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
@@ -54,7 +53,12 @@ def arguments():
     parser.add_argument("--users", type=int)
     parser.add_argument("--topics", default=",".join(TOPICS), help="only these, of %(default)s")
     parser.add_argument("--cases", default="", help="of the topic load, only these")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.topics, args.cases = words(args.topics), words(args.cases)
+    unknown = [topic for topic in args.topics if topic not in TOPICS]
+    if unknown:
+        parser.error(f"there is no topic {unknown[0]}")
+    return args
 
 
 def sizes_of(args):
@@ -73,9 +77,9 @@ def measure(args, sizes, folder, report):
     with Pair(folder / "main") as pair:
         step(f"{sizes.posts:,} posts are imported")
         data.fill_main(pair, sizes.posts, sizes.users)
-        for topic in words(args.topics):
+        for topic in args.topics:
             step(topic)
-            more = [words(args.cases)] if topic == "load" else []
+            more = [args.cases] if topic == "load" else []
             try:
                 TOPICS[topic](pair, folder, sizes, report, *more)
             except Failure as why:

@@ -24,7 +24,9 @@ class Size:
 
     def measure(self, body):
         calls = FIT_CALLS if self.posts <= 10_000 else 1
-        run = h2load.load(self.pair.post.port, METHOD, self.warm.data_bytes, body, calls)
+        # The largest store has more names than Post keeps.
+        right = self.warm.or_colder(calls)
+        run = h2load.load(self.pair.post.port, METHOD, right, body, calls)
         for took in run.times_s:
             self.per_post_ns.add(took / self.posts * 1e9)
         self.own_bytes.add(self.pair.post.memory("RssAnon"))

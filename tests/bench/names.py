@@ -1,6 +1,7 @@
 """Cold and warm names: the first listing after a start against the next one."""
 import cases
 import grpc_wire
+import h2
 import h2load
 from report import Row
 from stats import Samples
@@ -8,17 +9,6 @@ from usage import Usage
 
 TOPIC = "Names, cold and warm"
 METHOD = cases.POST + "ListPostsServerStream"
-
-
-def judge(warm):
-    """For the bytes of a cold and a warm answer together.
-
-    Waiting for a name may end a message early, so a cold answer may have a few
-    messages more; each costs its frame and its token. No other difference counts."""
-    def right(data_bytes):
-        more, rest = divmod(data_bytes - 2 * warm.data_bytes, warm.listing.message_cost)
-        return rest == 0 and abs(more) < warm.listing.messages
-    return right
 
 
 class Warm:
@@ -30,12 +20,25 @@ class Warm:
         self.listing = cases.capture(port, METHOD, grpc_wire.list_posts(), file)
         self.data_bytes = file.stat().st_size
         file.unlink()
+        if (self.listing.posts, self.listing.lasts) != (posts, 1):
+            raise h2.Failure(f"a listing of {posts} posts: {vars(self.listing)}")
+
+    def or_colder(self, calls):
+        """Judges the bytes of so many answers whose names were not all known.
+
+        Waiting for a name may end a message early, so such an answer may have
+        other messages; each costs its frame and its token. No other difference
+        counts."""
+        def right(data_bytes):
+            more, rest = divmod(data_bytes - calls * self.data_bytes, self.listing.message_cost)
+            return rest == 0 and abs(more) < calls * self.listing.messages
+        return right
 
 
 def run(pair, folder, sizes, report):
     body = folder / "all-posts"
     body.write_bytes(grpc_wire.list_posts())
-    right = judge(Warm(pair.post.port, sizes.posts, folder))
+    right = Warm(pair.post.port, sizes.posts, folder).or_colder(2)
     cold, warm, usage = Samples(), Samples(), Usage()
     for _ in range(sizes.rounds):
         pair.restart_post()
