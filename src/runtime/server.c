@@ -352,7 +352,11 @@ static void on_lane_drained(struct loop *loop, void *arg)
     struct lane *lane = arg;
     struct server *server = lane->server;
     server->had_calls |= lane->had_calls;
-    if (--server->lanes_to_drain == 0 && !server->had_calls && !server->stopped)
+    if (--server->lanes_to_drain > 0)
+        return;
+    if (server->stopped)
+        server->done(server, server->done_arg);
+    else if (!server->had_calls)
         timer_start(loop, &server->goodbye_timer, GOODBYE_MS);
 }
 
@@ -410,7 +414,9 @@ static void on_shut_down(struct op *op, bool ok)
     server->stopped = true;
     timer_stop(&server->drain_timer);
     timer_stop(&server->goodbye_timer);
-    server->done(server, server->done_arg);
+    /* Events of its last calls may still lie in the queues of other loops. */
+    if (server->lanes_to_drain == 0)
+        server->done(server, server->done_arg);
 }
 
 void server_drain(struct server *server, uint64_t timeout_ms,

@@ -337,3 +337,21 @@ def test_a_frozen_client_does_not_keep_it(posts):
         command.rest()
         assert command.end() == 1
     assert command.stderr.startswith("postcli: UNAVAILABLE: ")
+
+
+def test_clients_that_vanish_at_the_stop(start_pair):
+    """Calls end on every loop while the server stops: it must see the last of them through."""
+    pair = start_pair(post_args=("--loops", "4"))
+    pair.import_users([{"user_id": str(i), "name": f"N{i}"} for i in range(40)])
+    pair.import_posts([{"post_id": str(i), "user_id": str(i % 40), "body": "x" * 9000}
+                       for i in range(4000)])
+    for _ in range(5):
+        readers = [Postcli(pair, "stream-list", "--no-resume", "--format", "ndjson")
+                   for _ in range(12)]
+        for reader in readers:
+            reader.__enter__().line()
+        for reader in readers:
+            reader.signal(signal.SIGKILL)
+        pair.post.restart()
+        for reader in readers:
+            reader.__exit__(None, None, None)
