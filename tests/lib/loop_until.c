@@ -25,7 +25,7 @@ static void on_round(struct task *task)
     if (r->left-- > 0)
         task_defer(r->loop, task);
     else
-        loop_stop(r->loop);
+        loop_break(r->loop);
 }
 
 void loop_turns(struct loop *loop, unsigned rounds)
@@ -37,7 +37,7 @@ void loop_turns(struct loop *loop, unsigned rounds)
 
 static void on_paused(struct timer *timer)
 {
-    loop_stop(container_of(timer, struct pause, timer)->loop);
+    loop_break(container_of(timer, struct pause, timer)->loop);
 }
 
 bool loop_until_turn(struct loop *loop, struct loop_until *until)

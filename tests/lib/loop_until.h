@@ -1,8 +1,7 @@
 /* Turns a loop from a test until something is true, instead of sleeping.
  *
  * The condition is looked at between runs of the loop, so it can be any
- * expression of the test. It works for a loop on which no gRPC call is in
- * flight (loop_run() does not return before), as with fake streams. */
+ * expression of the test, whatever is in flight or held meanwhile. */
 #ifndef TESTS_LOOP_UNTIL_H
 #define TESTS_LOOP_UNTIL_H
 
