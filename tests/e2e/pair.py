@@ -13,6 +13,7 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
 REQUEST_BYTES = 1 << 20  # of an import, about
+DRAIN = f"{round(timing.limit(3))}s"  # unless a test says otherwise
 
 # Becomes the server: a test run that is killed leaves none behind.
 DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
@@ -40,7 +41,7 @@ class Server:
         """Returns when it serves; the line that says so is the event."""
         assert self.process is None
         command = [*DIES_WITH_US, str(BUILD / self.name), "--listen", self.listen,
-                   "--db", str(self.db), *self.args, *more_args]
+                   "--db", str(self.db), "--drain-timeout", DRAIN, *self.args, *more_args]
         with open(self.stderr_path, "ab") as stderr:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=stderr,
