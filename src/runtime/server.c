@@ -54,10 +54,12 @@ struct server {
 
     bool stopped; /* or never began to listen */
     struct op shut_down;
+    /* Draining; first loop only. */
     struct timer drain_timer;
     struct timer goodbye_timer;
-    size_t lanes_to_drain; /* first loop only, as the next */
-    bool had_calls;        /* at the stop, in the lanes that have drained */
+    size_t lanes_to_drain;
+    bool had_calls;     /* at the stop, in the lanes that have drained */
+    bool shutting_down; /* gRPC was told */
     void (*done)(struct server *server, void *arg);
     void *done_arg;
 };
@@ -102,6 +104,18 @@ static const struct stream_handler unknown_handler = {
     .on_open = unknown_open,
     .on_close = unknown_close,
 };
+/* --- Calls that come while the server drains --------------------------------------- */
+
+static void late_open(struct stream *s)
+{
+    stream_fail(s, STATUS_UNAVAILABLE, "the server is stopping");
+}
+
+static const struct stream_handler late_handler = {
+    .on_open = late_open,
+    .on_close = unknown_close,
+};
+
 static const struct method unknown_method = { "(unknown)", MANY, MANY, &unknown_handler, NULL };
 
 /* --- The server's side of a call ------------------------------------------------------ */
@@ -263,10 +277,10 @@ static void open_call(struct server_call *sc)
         stream_fail(&c->stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
+    if (sc->lane->draining)
+        c->stream.on = &late_handler;
     c->stream.on->on_open(&c->stream);
     deliver_payload(sc);
-    if (sc->lane->draining && c->state == CALL_OPEN && c->stream.on->on_drain != NULL)
-        c->stream.on->on_drain(&c->stream);
 }
 
 static void on_accept(struct op *op, bool ok)
@@ -330,15 +344,17 @@ static void arm(struct lane *lane, size_t method)
 
 /* --- Draining --------------------------------------------------------------------------------
  *
- * gRPC tells every client to go away, and waits for them to close their
- * connections; for one that does not even answer, 20 s. A client that is
- * frozen, or looks at its connection only now and then, would keep the server
- * from stopping with nothing in progress. But what a call sent may still be on
- * its way when the call is over: a cut would lose it, so where there were calls
- * their clients have the drain timeout to hang up.
+ * Calls first, connections then. gRPC's shutdown tells every client to go away
+ * and pings it; once it answers and has no call, its connection is closed. If
+ * that began while answers are on their way, the ping would be answered before
+ * their end has arrived, and closing would lose that. So:
  *
- *   no calls -> GOODBYE_MS -> what is left is cut
- *   drain timeout -> calls are cancelled -> GOODBYE_MS -> what is left is cut */
+ *   drain every lane -no call left-> shut down -all have hung up-> done
+ *   drain timeout: calls are cancelled, and what is left is cut after GOODBYE_MS
+ *
+ * A client that is frozen, or looks at its connection only now and then, would
+ * keep the server for 20 s; where there were no calls, and nothing can be lost,
+ * it is cut after GOODBYE_MS as well. */
 
 static void on_goodbye_timer(struct timer *timer)
 {
@@ -347,17 +363,36 @@ static void on_goodbye_timer(struct timer *timer)
         grpc_server_cancel_all_calls(server->grpc);
 }
 
+static void say_goodbye(struct server *server)
+{
+    timer_start(server->lanes[0].loop, &server->goodbye_timer, GOODBYE_MS);
+}
+
+static void shut_down(struct server *server)
+{
+    struct loop *first = server->lanes[0].loop;
+    if (server->shutting_down)
+        return;
+    server->shutting_down = true;
+    loop_hold(first);
+    grpc_server_shutdown_and_notify(server->grpc, loop_queue(first), &server->shut_down);
+}
+
 static void on_lane_drained(struct loop *loop, void *arg)
 {
     struct lane *lane = arg;
     struct server *server = lane->server;
+    (void)loop;
     server->had_calls |= lane->had_calls;
     if (--server->lanes_to_drain > 0)
         return;
-    if (server->stopped)
+    if (server->stopped) {
         server->done(server, server->done_arg);
-    else if (!server->had_calls)
-        timer_start(loop, &server->goodbye_timer, GOODBYE_MS);
+        return;
+    }
+    shut_down(server);
+    if (!server->had_calls)
+        say_goodbye(server);
 }
 
 static void note_drained(struct lane *lane)
@@ -404,7 +439,8 @@ static void on_drain_timer(struct timer *timer)
 {
     struct server *server = container_of(timer, struct server, drain_timer);
     post_lanes(server, cancel_lane);
-    timer_start(server->lanes[0].loop, &server->goodbye_timer, GOODBYE_MS);
+    shut_down(server);
+    say_goodbye(server);
 }
 
 static void on_shut_down(struct op *op, bool ok)
@@ -429,8 +465,6 @@ void server_drain(struct server *server, uint64_t timeout_ms,
     server->drain_timer.fired = on_drain_timer;
     server->goodbye_timer.fired = on_goodbye_timer;
     server->lanes_to_drain = server->nlanes;
-    loop_hold(first);
-    grpc_server_shutdown_and_notify(server->grpc, loop_queue(first), &server->shut_down);
     post_lanes(server, drain_lane);
     timer_start(first, &server->drain_timer, timeout_ms);
 }
