@@ -187,6 +187,7 @@ def test_ctrl_c_twice_does_not_wait(run):
     cli.run(script, "import", "posts", "-", stdin=big.encode())
     with cli.Postcli(script, "stream-list", "--no-resume") as listing:
         listing.line()
+        listing.signal(signal.SIGSTOP)  # what it takes in ahead has no bound that we know
         script.process.send_signal(signal.SIGINT)
         assert "stopping" in script.process.stdout.readline()
         script.process.send_signal(signal.SIGINT)
