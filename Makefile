@@ -116,14 +116,14 @@ export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp:halt_on_error=1
 
 # Sub-makes, so that what setup-test installs is there when make looks for it.
 test: setup-test
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check
 
 # The C tests mostly wait, and so do the others: side by side they take less.
 check:
 	@$(MAKE) --no-print-directory -j2 -Otarget ctest e2e
 
-ctest:
+ctest: tests
 	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
 	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
 
@@ -182,12 +182,12 @@ bench-quick: setup-bench
 # --- use it -----------------------------------------------------------------------------
 
 demo: setup
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) client-cli/demo/demo.sh
 
 DATA ?= data
 run: setup
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) DATA=$(DATA) client-cli/demo/run.sh
 
 clean:
