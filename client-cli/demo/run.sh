@@ -29,7 +29,8 @@ stop() {
 cleanup() {
     status=$?
     trap - EXIT
-    trap 'kill $post $user 2>/dev/null || true' INT TERM HUP
+    # Cut calls are a failure; a wait that was interrupted need not say so.
+    trap 'status=1; kill $post $user 2>/dev/null || true' INT TERM HUP
     stop "$post"
     stop "$user"
     rm -rf "$pipes"
