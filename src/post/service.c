@@ -50,21 +50,32 @@ static const struct stream_handler user_handler =
 
 /* --- The table -------------------------------------------------------------------------- */
 
-const struct method post_methods[] = {
-    { "/v1.post.Post/ListPosts", ONE, ONE, &all_handler, &all_posts },
-    { "/v1.post.Post/ListPostsServerStream", ONE, MANY, &all_handler, &all_posts },
-    { "/v1.post.Post/ListPostsClientStream", MANY, ONE, &all_handler, &all_posts },
-    { "/v1.post.Post/ListPostsBidiStream", MANY, MANY, &all_handler, &all_posts },
+static const struct method methods[] = {
+    { "/v1.post.Post/ListPosts", ONE, ONE, &all_handler, &all_posts, SCOPE_READ },
+    { "/v1.post.Post/ListPostsServerStream", ONE, MANY, &all_handler, &all_posts, SCOPE_READ },
+    { "/v1.post.Post/ListPostsClientStream", MANY, ONE, &all_handler, &all_posts, SCOPE_READ },
+    { "/v1.post.Post/ListPostsBidiStream", MANY, MANY, &all_handler, &all_posts, SCOPE_READ },
 
-    { "/v1.post.Post/ListPostsByUserId", ONE, ONE, &user_handler, &user_posts },
-    { "/v1.post.Post/ListPostsByUserIdServerStream", ONE, MANY, &user_handler, &user_posts },
-    { "/v1.post.Post/ListPostsByUserIdClientStream", MANY, ONE, &user_handler, &user_posts },
-    { "/v1.post.Post/ListPostsByUserIdBidiStream", MANY, MANY, &user_handler, &user_posts },
+    { "/v1.post.Post/ListPostsByUserId", ONE, ONE, &user_handler, &user_posts, SCOPE_READ },
+    { "/v1.post.Post/ListPostsByUserIdServerStream", ONE, MANY, &user_handler, &user_posts,
+      SCOPE_READ },
+    { "/v1.post.Post/ListPostsByUserIdClientStream", MANY, ONE, &user_handler, &user_posts,
+      SCOPE_READ },
+    { "/v1.post.Post/ListPostsByUserIdBidiStream", MANY, MANY, &user_handler, &user_posts,
+      SCOPE_READ },
 
-    { "/v1.post.Post/ImportPosts", MANY, ONE, &import_posts_handler, &import_posts_row },
-
-    /* The first edition's package. */
-    { "/post.Post/ListPosts", ONE, ONE, &all_handler, &all_posts },
-    { "/post.Post/ListPostsByUserId", ONE, ONE, &user_handler, &user_posts },
+    { "/v1.post.Post/ImportPosts", MANY, ONE, &import_posts_handler, &import_posts_row,
+      SCOPE_WRITE },
 };
-const size_t post_nmethods = sizeof post_methods / sizeof *post_methods;
+
+/* The first edition's package. */
+static const struct method first_methods[] = {
+    { "/post.Post/ListPosts", ONE, ONE, &all_handler, &all_posts, SCOPE_READ },
+    { "/post.Post/ListPostsByUserId", ONE, ONE, &user_handler, &user_posts, SCOPE_READ },
+};
+
+static const struct service service = { "v1.post.Post", methods, sizeof methods / sizeof *methods };
+static const struct service first_service = { "post.Post", first_methods,
+                                              sizeof first_methods / sizeof *first_methods };
+
+const struct service *const post_services[POST_NSERVICES] = { &service, &first_service };

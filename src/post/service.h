@@ -8,8 +8,8 @@
 #include "streams/import.h"
 
 /** For server_new(). Every loop has a post_env. */
-extern const struct method post_methods[];
-extern const size_t post_nmethods;
+#define POST_NSERVICES 2
+extern const struct service *const post_services[POST_NSERVICES];
 
 extern const struct stream_handler import_posts_handler; /* import.c */
 extern const struct import_row import_posts_row;

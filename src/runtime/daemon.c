@@ -15,7 +15,6 @@
 
 #define MAX_LOOPS  64
 #define OVERDUE_MS 1000 /* after --drain-timeout */
-#define MAX_ROWS   32
 #define MAX_LINE   1024
 
 struct config {
@@ -56,16 +55,17 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
           "text|json" },
     };
-    const size_t ncommon = sizeof common / sizeof common[0];
-    struct option_row rows[MAX_ROWS];
-    memcpy(rows, p->rows, p->nrows * sizeof rows[0]);
-    memcpy(rows + p->nrows, common, sizeof common);
+    const struct option_group groups[] = {
+        { "Serving", common, sizeof common / sizeof common[0] },
+    };
     const struct option_program options = {
         .name = p->name,
         .usage = "[OPTION]...",
         .summary = p->summary,
-        .rows = rows,
-        .nrows = p->nrows + ncommon,
+        .rows = p->rows,
+        .nrows = p->nrows,
+        .groups = groups,
+        .ngroups = sizeof groups / sizeof groups[0],
     };
     int first;
     const enum option_result result = options_parse(&options, argc, argv, &first);
@@ -225,8 +225,8 @@ static bool serve(struct daemon *d, const char *line, char *error)
 static bool make_server(struct daemon *d, char *error)
 {
     const struct server_options options = { .write_timeout_ms = d->config.write_timeout_ms };
-    const int rv = server_new(&d->server, d->loops, d->nloops, d->program->methods,
-                              d->program->nmethods, &options);
+    const int rv = server_new(&d->server, d->loops, d->nloops, d->program->services,
+                              d->program->nservices, &options);
     if (rv != 0)
         snprintf(error, DAEMON_ERROR_MAX, "cannot make the server: %s", strerror(rv));
     return rv == 0;

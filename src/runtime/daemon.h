@@ -26,8 +26,8 @@ struct daemon_program {
     const char *listen;            /* default address */
     const struct option_row *rows; /* the program's own options */
     size_t nrows;
-    const struct method *methods;
-    size_t nmethods;
+    const struct service *const *services;
+    size_t nservices;
 
     /* Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the

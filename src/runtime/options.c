@@ -18,6 +18,8 @@ enum { VALUE_HELP = 'h', VALUE_ROWS = 256 };
 
 struct parser {
     const struct option_program *program;
+    const struct option_row **rows; /* the program's own and those of its groups */
+    size_t nrows;
     struct option *longs;
     bool *given; /* row i was on the command line */
 };
@@ -198,19 +200,37 @@ static bool store(const struct parser *p, const struct option_row *row, const ch
 
 /* --- arguments -------------------------------------------------------------------- */
 
-static bool parser_init(struct parser *p, const struct option_program *program)
+static size_t count_rows(const struct option_program *program)
 {
     size_t n = program->nrows;
+    for (size_t g = 0; g < program->ngroups; g++)
+        n += program->groups[g].nrows;
+    return n;
+}
+
+static void put_rows(struct parser *p, const struct option_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        p->rows[p->nrows++] = &rows[i];
+}
+
+static bool parser_init(struct parser *p, const struct option_program *program)
+{
+    size_t n = count_rows(program);
     *p = (struct parser){ .program = program };
+    p->rows = calloc(n + 1, sizeof(*p->rows));
     p->given = calloc(n + 1, sizeof(*p->given));
     p->longs = calloc(2 * n + 2, sizeof(*p->longs)); /* --x and --no-x, --help, the end */
-    if (p->given == NULL || p->longs == NULL)
+    if (p->rows == NULL || p->given == NULL || p->longs == NULL)
         return false;
+    put_rows(p, program->rows, program->nrows);
+    for (size_t g = 0; g < program->ngroups; g++)
+        put_rows(p, program->groups[g].rows, program->groups[g].nrows);
 
     struct option *o = p->longs;
     *o++ = (struct option){ "help", no_argument, NULL, VALUE_HELP };
     for (size_t i = 0; i < n; i++) {
-        const struct option_row *row = &program->rows[i];
+        const struct option_row *row = p->rows[i];
         bool flag = row->kind == OPTION_FLAG;
         int value = VALUE_ROWS + 2 * (int)i;
         *o++ = (struct option){ row->name, flag ? no_argument : required_argument, NULL, value };
@@ -232,6 +252,7 @@ static void parser_close(struct parser *p)
     }
     free(p->longs);
     free(p->given);
+    free(p->rows);
 }
 
 /* getopt_long() takes a unique beginning for the whole name; which of the two
@@ -269,7 +290,7 @@ static void complain_unknown(const struct parser *p, const char *arg)
 static bool take_argument(struct parser *p, int value)
 {
     size_t i = (size_t)(value - VALUE_ROWS) / 2;
-    const struct option_row *row = &p->program->rows[i];
+    const struct option_row *row = p->rows[i];
     bool first = !p->given[i];
     p->given[i] = true;
     if (row->kind == OPTION_FLAG) {
@@ -345,8 +366,8 @@ static bool store_variable_list(const struct parser *p, const struct option_row 
 static bool parse_environment(struct parser *p)
 {
     const struct option_program *program = p->program;
-    for (size_t i = 0; i < program->nrows; i++) {
-        const struct option_row *row = &program->rows[i];
+    for (size_t i = 0; i < p->nrows; i++) {
+        const struct option_row *row = p->rows[i];
         if (p->given[i])
             continue;
         char variable[256];
@@ -479,28 +500,38 @@ static void print_row(const struct option_row *row, int left)
 }
 
 /* The column where the texts start: two past the longest option that fits. */
-static int help_left(const struct option_program *program)
+static int help_left(const struct parser *p)
 {
     int left = (int)strlen("  -h, --help");
-    for (size_t i = 0; i < program->nrows; i++) {
-        int len = left_text(&program->rows[i], (char[256]){ "" }, 256);
+    for (size_t i = 0; i < p->nrows; i++) {
+        int len = left_text(p->rows[i], (char[256]){ "" }, 256);
         if (len > left && len <= HELP_LEFT_COLUMNS)
             left = len;
     }
     return left + 2;
 }
 
-static void print_help(const struct option_program *program)
+static void print_group(const struct option_group *group, int left)
 {
-    int left = help_left(program);
+    printf("\n%s:\n", group->title);
+    for (size_t i = 0; i < group->nrows; i++)
+        print_row(&group->rows[i], left);
+}
+
+static void print_help(const struct parser *p)
+{
+    const struct option_program *program = p->program;
+    int left = help_left(p);
     printf("Usage: %s %s\n%s\n\nOptions:\n", program->name, program->usage, program->summary);
     for (size_t i = 0; i < program->nrows; i++)
         print_row(&program->rows[i], left);
     print_wrapped("print this and exit", left, printf("  -h, --help"));
+    for (size_t g = 0; g < program->ngroups; g++)
+        print_group(&program->groups[g], left);
 
-    if (program->nrows > 0) {
+    if (p->nrows > 0) {
         char variable[256], text[1024];
-        const char *name = program->rows[0].name;
+        const char *name = p->rows[0]->name;
         variable_name(variable, sizeof(variable), program->name, name);
         snprintf(text, sizeof(text),
                  "Options can also come from the environment, --%s from %s and so on; the command"
@@ -541,7 +572,7 @@ enum option_result options_parse(const struct option_program *program, int argc,
     } else {
         result = asks_for_help(&p, argc, argv) ? OPTIONS_HELP : parse_arguments(&p, argc, argv);
         if (result == OPTIONS_HELP)
-            print_help(program);
+            print_help(&p);
         else if (result == OPTIONS_OK && !parse_environment(&p))
             result = OPTIONS_BAD;
         if (result == OPTIONS_OK)

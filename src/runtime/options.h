@@ -32,12 +32,21 @@ struct option_row {
     const char *choices;
 };
 
+/* Rows that several programs share, under a title of their own in --help. */
+struct option_group {
+    const char *title; /* "TLS" */
+    const struct option_row *rows;
+    size_t nrows;
+};
+
 struct option_program {
     const char *name;    /* "post-server"; the environment prefix is POST_SERVER_ */
     const char *usage;   /* "[OPTION]..." */
     const char *summary; /* a line or more */
     const struct option_row *rows;
     size_t nrows;
+    const struct option_group *groups; /* after the rows; may be NULL */
+    size_t ngroups;
     const char *epilogue; /* after the options; may be NULL */
 };
 

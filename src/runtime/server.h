@@ -1,8 +1,8 @@
 /* The server side: a table of methods, served on every loop.
  *
- * A service is an array of `struct method`: its path, how many requests and
- * responses a call has, and the handler. Nothing else is needed; see
- * src/user/service.c for a whole one. */
+ * A service is a name and an array of `struct method`: its path, how many
+ * requests and responses a call has, and the handler. Nothing else is needed;
+ * see src/user/service.c for a whole one. */
 #ifndef RUNTIME_SERVER_H
 #define RUNTIME_SERVER_H
 
@@ -16,13 +16,27 @@ struct server;
 
 enum side { ONE, MANY };
 
+#define SCOPE_READ  "read"
+#define SCOPE_WRITE "write"
+
 struct method {
     const char *path;   /* "/v1.user.User/GetUser" */
     enum side requests; /* MANY: a stream */
     enum side responses;
     const struct stream_handler *handler;
-    const void *row; /* whatever tells the handler which row it serves */
+    const void *row;   /* whatever tells the handler which row it serves */
+    const char *scope; /* what a caller must be allowed; NULL: nothing */
 };
+
+struct service {
+    const char *name; /* "v1.user.User", as health and reflection know it */
+    const struct method *methods;
+    size_t nmethods;
+};
+
+/** The method of this path, or NULL. Any thread. */
+const struct method *services_find(const struct service *const *services, size_t n,
+                                   const char *path);
 
 struct server_options {
     int64_t max_request_bytes;      /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
@@ -31,10 +45,11 @@ struct server_options {
     uint64_t keepalive_min_time_ms; /* pings that come faster are an offence; 0: 5 s */
 };
 
-/** Makes a server of @methods, whose array must stay, on @loops, which run
+/** Makes a server of @services, whose methods must stay, on @loops, which run
  * later. @options may be NULL. Returns 0 or ENOMEM; or EEXIST: one path twice. */
 int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
-               const struct method *methods, size_t nmethods, const struct server_options *options);
+               const struct service *const *services, size_t nservices,
+               const struct server_options *options);
 
 /** Listens on @address: "host:port", "[::1]:port" or "unix:path". Port 0: any
  * free one. Returns the port (1 for unix:), or 0: the address cannot be had.

@@ -21,15 +21,23 @@ static const struct listing_kind all_users = {
 static const struct stream_handler list_handler =
     LISTING_HANDLER(v1__user__list_users_request__descriptor);
 
-const struct method user_methods[] = {
-    { "/v1.user.User/GetUser", ONE, ONE, &get_user_handler, NULL },
-    { "/v1.user.User/ListUsers", ONE, ONE, &list_handler, &all_users },
-    { "/v1.user.User/ListUsersServerStream", ONE, MANY, &list_handler, &all_users },
-    { "/v1.user.User/ResolveUsers", MANY, MANY, &resolve_handler, NULL },
-    { "/v1.user.User/ImportUsers", MANY, ONE, &import_users_handler, &import_users_row },
-
-    /* The first edition's package. */
-    { "/user.User/GetUser", ONE, ONE, &get_user_handler, NULL },
-    { "/user.User/ListUsers", ONE, ONE, &list_handler, &all_users },
+static const struct method methods[] = {
+    { "/v1.user.User/GetUser", ONE, ONE, &get_user_handler, NULL, SCOPE_READ },
+    { "/v1.user.User/ListUsers", ONE, ONE, &list_handler, &all_users, SCOPE_READ },
+    { "/v1.user.User/ListUsersServerStream", ONE, MANY, &list_handler, &all_users, SCOPE_READ },
+    { "/v1.user.User/ResolveUsers", MANY, MANY, &resolve_handler, NULL, SCOPE_READ },
+    { "/v1.user.User/ImportUsers", MANY, ONE, &import_users_handler, &import_users_row,
+      SCOPE_WRITE },
 };
-const size_t user_nmethods = sizeof user_methods / sizeof *user_methods;
+
+/* The first edition's package. */
+static const struct method first_methods[] = {
+    { "/user.User/GetUser", ONE, ONE, &get_user_handler, NULL, SCOPE_READ },
+    { "/user.User/ListUsers", ONE, ONE, &list_handler, &all_users, SCOPE_READ },
+};
+
+static const struct service service = { "v1.user.User", methods, sizeof methods / sizeof *methods };
+static const struct service first_service = { "user.User", first_methods,
+                                              sizeof first_methods / sizeof *first_methods };
+
+const struct service *const user_services[USER_NSERVICES] = { &service, &first_service };

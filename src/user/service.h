@@ -8,8 +8,8 @@
 #include "streams/import.h"
 
 /** For server_new(). Every loop has a user_env. */
-extern const struct method user_methods[];
-extern const size_t user_nmethods;
+#define USER_NSERVICES 2
+extern const struct service *const user_services[USER_NSERVICES];
 
 extern const struct stream_handler get_user_handler;     /* get.c */
 extern const struct stream_handler import_users_handler; /* import.c */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/call_world.h"
 #include "runtime/channel.h"
 #include "runtime/loop.h"
 #include "runtime/server.h"
@@ -62,8 +63,8 @@ static const struct stream_handler echo = {
 };
 
 static const struct method methods[] = {
-    { "/test.Echo/Unary", ONE, ONE, &echo, NULL },
-    { "/test.Echo/Bidi", MANY, MANY, &echo, NULL },
+    { "/test.Echo/Unary", ONE, ONE, &echo, NULL, NULL },
+    { "/test.Echo/Bidi", MANY, MANY, &echo, NULL, NULL },
 };
 
 /* --- The client --------------------------------------------------------------- */
@@ -144,7 +145,7 @@ static const struct stream_handler client = {
 static void set_up(void)
 {
     cr_assert_eq(loop_new(&g_loop), 0);
-    cr_assert_eq(server_new(&g_server, &g_loop, 1, methods, 2, NULL), 0);
+    cr_assert_eq(server_of(&g_server, &g_loop, 1, methods, 2, NULL), 0);
     int port = server_listen(g_server, "127.0.0.1:0");
     cr_assert_gt(port, 0);
     server_start(g_server);

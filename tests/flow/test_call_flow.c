@@ -124,13 +124,13 @@ static const struct pour one_bad = { 1, 3, 0, true, STATUS_OK };
 static const struct pour deaf = { 0, 0, 0, false, STATUS_OK };
 
 static const struct method methods[] = {
-    { "/test.Pour/Deaf", MANY, MANY, &pourer, &deaf },
-    { "/test.Pour/Endless", MANY, MANY, &pourer, &endless },
-    { "/test.Pour/Small", MANY, MANY, &pourer, &many_small },
-    { "/test.Pour/Fail", MANY, MANY, &pourer, &two_and_fail },
-    { "/test.Pour/Silent", MANY, MANY, &pourer, &nothing },
-    { "/test.Pour/OneBad", MANY, MANY, &pourer, &one_bad },
-    { "/test.Pour/Strict", MANY, MANY, &strict, &nothing },
+    { "/test.Pour/Deaf", MANY, MANY, &pourer, &deaf, NULL },
+    { "/test.Pour/Endless", MANY, MANY, &pourer, &endless, NULL },
+    { "/test.Pour/Small", MANY, MANY, &pourer, &many_small, NULL },
+    { "/test.Pour/Fail", MANY, MANY, &pourer, &two_and_fail, NULL },
+    { "/test.Pour/Silent", MANY, MANY, &pourer, &nothing, NULL },
+    { "/test.Pour/OneBad", MANY, MANY, &pourer, &one_bad, NULL },
+    { "/test.Pour/Strict", MANY, MANY, &strict, &nothing, NULL },
 };
 
 static void open_world(const struct server_options *options)
@@ -512,7 +512,7 @@ static void server_goes(void)
 
 static void server_comes_back(void)
 {
-    cr_assert_eq(server_new(&g_world.server, &g_world.loop, 1, echo_methods, 4, NULL), 0);
+    cr_assert_eq(server_of(&g_world.server, &g_world.loop, 1, echo_methods, 4, NULL), 0);
     cr_assert_gt(server_listen(g_world.server, g_world.target), 0);
     server_start(g_world.server);
 }
@@ -523,7 +523,7 @@ Test(call_flow, two_servers_on_one_port_are_refused)
 {
     struct server *other;
     open_world(NULL);
-    cr_assert_eq(server_new(&other, &g_world.loop, 1, methods, 1, NULL), 0);
+    cr_assert_eq(server_of(&other, &g_world.loop, 1, methods, 1, NULL), 0);
     cr_assert_eq(server_listen(other, g_world.target), 0);
     server_free(other);
     call_world_close(&g_world);
@@ -543,7 +543,7 @@ Test(call_flow, unix_sockets)
     channel_free(g_world.channel);
     cr_assert_eq(channel_new(&g_world.channel, g_world.target, NULL), 0);
 
-    cr_assert_eq(server_new(&other, &g_world.loop, 1, echo_methods, 1, NULL), 0);
+    cr_assert_eq(server_of(&other, &g_world.loop, 1, echo_methods, 1, NULL), 0);
     cr_assert_eq(server_listen(other, g_world.target), 0, "in use");
     server_free(other);
 
@@ -575,7 +575,7 @@ Test(call_flow, one_path_twice_is_refused)
     const struct method twice[] = { echo_methods[0], echo_methods[0] };
     struct server *server;
     open_world(NULL);
-    cr_assert_eq(server_new(&server, &g_world.loop, 1, twice, 2, NULL), EEXIST);
+    cr_assert_eq(server_of(&server, &g_world.loop, 1, twice, 2, NULL), EEXIST);
     call_world_close(&g_world);
     assert_no_leaks();
 }

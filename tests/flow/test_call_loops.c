@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/call_world.h"
 #include "lib/leaks.h"
 #include "runtime/channel.h"
 #include "runtime/loop.h"
@@ -52,7 +53,7 @@ static const struct stream_handler echo = {
     .on_end = echo_end,
     .on_close = echo_close,
 };
-static const struct method methods[] = { { "/test.Echo/Bidi", MANY, MANY, &echo, NULL } };
+static const struct method methods[] = { { "/test.Echo/Bidi", MANY, MANY, &echo, NULL, NULL } };
 
 /* --- Clients: one word at a time ------------------------------------------------ */
 
@@ -175,7 +176,7 @@ Test(call_loops, more_calls_at_once_than_are_armed)
     char target[64];
     for (int i = 0; i < SERVER_LOOPS; i++)
         cr_assert_eq(loop_new(&g_loops[i]), 0);
-    cr_assert_eq(server_new(&server, g_loops, SERVER_LOOPS, methods, 1, NULL), 0);
+    cr_assert_eq(server_of(&server, g_loops, SERVER_LOOPS, methods, 1, NULL), 0);
     snprintf(target, sizeof target, "127.0.0.1:%d", server_listen(server, "127.0.0.1:0"));
     server_start(server);
     for (int i = 0; i < SERVER_LOOPS; i++)

@@ -73,8 +73,8 @@ static const struct stream_handler handler = {
     .on_drain = on_drain,
     .on_close = on_close,
 };
-static const struct method many = { "/t/Many", MANY, MANY, &handler, NULL };
-static const struct method one = { "/t/One", ONE, MANY, &handler, NULL };
+static const struct method many = { "/t/Many", MANY, MANY, &handler, NULL, NULL };
+static const struct method one = { "/t/One", ONE, MANY, &handler, NULL, NULL };
 
 static struct loop *loop;
 

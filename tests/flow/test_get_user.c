@@ -22,10 +22,8 @@ static struct fake_stream *get(struct bytes id)
 {
     uint8_t room[512] = { 0x0a, (uint8_t)(0x80 | (id.len & 127)), (uint8_t)(id.len >> 7) };
     memcpy(room + 3, id.data, id.len);
-    const struct method *m = NULL;
-    for (size_t i = 0; i < user_nmethods; i++)
-        if (strcmp(user_methods[i].path, "/user.User/GetUser") == 0)
-            m = &user_methods[i]; /* the first edition's name, which does the same */
+    /* The first edition's name, which does the same. */
+    const struct method *m = services_find(user_services, USER_NSERVICES, "/user.User/GetUser");
     cr_assert_not_null(m);
     struct fake_stream *f = fake_stream_request(w.loop, m, bytes_of(room, 3 + id.len));
     LOOP_UNTIL(w.loop, f->closed);

@@ -69,10 +69,10 @@ static const struct stream_handler echo = {
 };
 
 const struct method echo_methods[4] = {
-    { "/test.Echo/Unary", ONE, ONE, &echo, NULL },
-    { "/test.Echo/ServerStream", ONE, MANY, &echo, NULL },
-    { "/test.Echo/ClientStream", MANY, ONE, &echo, NULL },
-    { "/test.Echo/BidiStream", MANY, MANY, &echo, NULL },
+    { "/test.Echo/Unary", ONE, ONE, &echo, NULL, NULL },
+    { "/test.Echo/ServerStream", ONE, MANY, &echo, NULL, NULL },
+    { "/test.Echo/ClientStream", MANY, ONE, &echo, NULL, NULL },
+    { "/test.Echo/BidiStream", MANY, MANY, &echo, NULL, NULL },
 };
 
 /* --- The client -------------------------------------------------------------------- */
@@ -146,13 +146,21 @@ void talk_open(struct talk *t, struct call_world *w, const char *path,
 
 /* --- The world ----------------------------------------------------------------------- */
 
+int server_of(struct server **ret, struct loop *const *loops, size_t nloops,
+              const struct method *methods, size_t nmethods, const struct server_options *options)
+{
+    const struct service service = { "test.Echo", methods, nmethods };
+    const struct service *const services[] = { &service };
+    return server_new(ret, loops, nloops, services, 1, options);
+}
+
 void call_world_open(struct call_world *w, const struct method *methods, size_t n,
                      const struct server_options *options)
 {
     *w = (struct call_world){ 0 };
     g_echo = (struct echo_seen){ 0 };
     cr_assert_eq(loop_new(&w->loop), 0);
-    cr_assert_eq(server_new(&w->server, &w->loop, 1, methods, n, options), 0);
+    cr_assert_eq(server_of(&w->server, &w->loop, 1, methods, n, options), 0);
     const int port = server_listen(w->server, "127.0.0.1:0");
     cr_assert_gt(port, 0);
     server_start(w->server);

@@ -32,6 +32,10 @@ struct call_world {
     bool draining, drained;
 };
 
+/** server_new() with one service, of these methods. */
+int server_of(struct server **ret, struct loop *const *loops, size_t nloops,
+              const struct method *methods, size_t nmethods, const struct server_options *options);
+
 void call_world_open(struct call_world *w, const struct method *methods, size_t n,
                      const struct server_options *options);
 

@@ -142,15 +142,11 @@ void post_world_import(struct post_world *w, V1__Post__PostMessage *posts, size_
 
 const struct method *post_method(const char *name)
 {
-    const char prefix[] = "/v1.post.Post/";
-    for (size_t i = 0; i < post_nmethods; i++) {
-        const struct method *m = &post_methods[i];
-        if (strncmp(m->path, prefix, strlen(prefix)) == 0 &&
-            strcmp(m->path + strlen(prefix), name) == 0)
-            return m;
-    }
-    cr_assert(false, "no method %s", name);
-    return NULL;
+    char path[128];
+    snprintf(path, sizeof path, "/v1.post.Post/%s", name);
+    const struct method *m = services_find(post_services, POST_NSERVICES, path);
+    cr_assert_not_null(m, "no method %s", name);
+    return m;
 }
 
 static void open_store(struct post_world *w)

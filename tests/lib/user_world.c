@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "lib/user_world.h"
 
 #include <criterion/criterion.h>
@@ -25,15 +27,11 @@ void user_world_close(struct user_world *w)
 
 static const struct method *method_named(const char *name)
 {
-    const char prefix[] = "/v1.user.User/";
-    for (size_t i = 0; i < user_nmethods; i++) {
-        const struct method *m = &user_methods[i];
-        if (strncmp(m->path, prefix, strlen(prefix)) == 0 &&
-            strcmp(m->path + strlen(prefix), name) == 0)
-            return m;
-    }
-    cr_assert(false, "no method %s", name);
-    return NULL;
+    char path[128];
+    snprintf(path, sizeof path, "/v1.user.User/%s", name);
+    const struct method *m = services_find(user_services, USER_NSERVICES, path);
+    cr_assert_not_null(m, "no method %s", name);
+    return m;
 }
 
 struct fake_stream *user_call(struct user_world *w, const char *name)

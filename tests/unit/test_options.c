@@ -15,6 +15,7 @@ static struct {
     int64_t needed;
     uint64_t drain_ms;
     int format;
+    int64_t zebras;
 } got;
 
 static const struct option_row rows[] = {
@@ -32,12 +33,21 @@ static const struct option_row rows[] = {
     { "log-format", OPTION_CHOICE, &got.format, .help = "how to log", .choices = "text|json" },
 };
 
+static const struct option_row zoo_rows[] = {
+    { "zebras", OPTION_INT, &got.zebras, .help = "how many zebras" },
+};
+static const struct option_group groups[] = {
+    { "Zoo", zoo_rows, sizeof(zoo_rows) / sizeof(zoo_rows[0]) },
+};
+
 static const struct option_program program = {
     .name = "post-server",
     .usage = "[OPTION]...",
     .summary = "Serves posts.",
     .rows = rows,
     .nrows = sizeof(rows) / sizeof(rows[0]),
+    .groups = groups,
+    .ngroups = sizeof(groups) / sizeof(groups[0]),
     .epilogue = "The end.",
 };
 
@@ -59,6 +69,7 @@ static enum option_result parse(const char *const *argv)
     got.needed = -1;
     got.drain_ms = 5000;
     got.format = 0;
+    got.zebras = 3;
     first = -1;
     return options_parse(&program, argc, argv_copy, &first);
 }
@@ -268,6 +279,17 @@ Test(options, bad_environment_names_the_variable)
     }
 }
 
+Test(options, rows_of_a_group_are_as_the_others)
+{
+    cr_assert_eq(PARSE("--loops", "3", "--zebras", "7"), OPTIONS_OK);
+    cr_expect_eq(got.loops, 3);
+    cr_expect_eq(got.zebras, 7);
+    setenv("POST_SERVER_ZEBRAS", "8", 1);
+    cr_assert_eq(PARSE("x"), OPTIONS_OK);
+    cr_expect_eq(got.zebras, 8);
+    unsetenv("POST_SERVER_ZEBRAS");
+}
+
 Test(options, help)
 {
     static const char want[] =
@@ -287,6 +309,8 @@ Test(options, help)
         "  --drain-timeout DURATION  how long to wait at the end (default: 5s)\n"
         "  --log-format text|json    how to log (default: text)\n"
         "  -h, --help                print this and exit\n"
+        "\nZoo:\n"
+        "  --zebras N                how many zebras (default: 3)\n"
         "\n"
         "Options can also come from the environment, --progress from POST_SERVER_PROGRESS\n"
         "and so on; the command line wins. Flags are true or false there, lists are\n"

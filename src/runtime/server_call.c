@@ -1,0 +1,267 @@
+/* Calls: accepting them, their server's side, their end. */
+#include <assert.h>
+#include <grpc/slice.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "server_internal.h"
+
+static struct server_call *server_of(struct call *c)
+{
+    return (struct server_call *)c;
+}
+
+/* --- Unknown methods --------------------------------------------------------------- */
+
+static void unknown_open(struct stream *s)
+{
+    const grpc_slice path = server_of(call_of(s))->details.method;
+    stream_fail(s, STATUS_UNIMPLEMENTED, "there is no method %.*s", (int)GRPC_SLICE_LENGTH(path),
+                (const char *)GRPC_SLICE_START_PTR(path));
+}
+
+static void unknown_close(struct stream *s, const struct status *status)
+{
+    (void)s;
+    (void)status;
+}
+
+static const struct stream_handler unknown_handler = {
+    .on_open = unknown_open,
+    .on_close = unknown_close,
+};
+
+/* --- Calls that come while the server drains --------------------------------------- */
+
+static void late_open(struct stream *s)
+{
+    stream_fail(s, STATUS_UNAVAILABLE, "the server is stopping");
+}
+
+static const struct stream_handler late_handler = {
+    .on_open = late_open,
+    .on_close = unknown_close,
+};
+
+static const struct method unknown_method = {
+    "(unknown)", MANY, MANY, &unknown_handler, NULL, NULL
+};
+
+/* --- The server's side of a call ------------------------------------------------------ */
+
+static void put_status(struct call *c, grpc_op *op)
+{
+    struct server_call *sc = server_of(c);
+    op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    op->data.send_status_from_server.status = (grpc_status_code)c->last_status.code;
+    if (c->last_status.message[0] == '\0')
+        return;
+    sc->message = grpc_slice_from_copied_string(c->last_status.message);
+    op->data.send_status_from_server.status_details = &sc->message;
+}
+
+static void watch_write(struct call *c)
+{
+    struct server_call *sc = server_of(c);
+    const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
+    sc->write_since_ms = loop_now_ms(c->stream.loop);
+    if (timeout_ms > 0 && !timer_running(&sc->write_timer))
+        timer_start(c->stream.loop, &sc->write_timer, timeout_ms);
+}
+
+/* The timer is not moved at each write: when it fires it looks how old the
+ * write in flight is, and waits for the rest. */
+static void on_write_timer(struct timer *timer)
+{
+    struct server_call *sc = container_of(timer, struct server_call, write_timer);
+    struct call *c = &sc->call;
+    if (!c->writing)
+        return;
+    const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
+    const uint64_t due_ms = sc->write_since_ms + timeout_ms;
+    const uint64_t now_ms = loop_now_ms(c->stream.loop);
+    if (now_ms < due_ms)
+        timer_start(c->stream.loop, timer, due_ms - now_ms);
+    else
+        grpc_call_cancel_with_status(c->grpc, GRPC_STATUS_UNAVAILABLE,
+                                     "the client did not read for too long", NULL);
+}
+
+static void close_if_over(struct call *c)
+{
+    if (!c->is_over || c->state == CALL_OVER)
+        return;
+    if (server_of(c)->cancelled || c->write_failed) {
+        const struct status gone = status_of(STATUS_CANCELLED, "the client is gone");
+        call_close(c, &gone);
+    } else if (c->last_sent && !c->writing) {
+        call_close(c, &c->last_status);
+    }
+}
+
+static void unlink_open(struct server_call *sc)
+{
+    if (sc->link == NULL)
+        return;
+    *sc->link = sc->next;
+    if (sc->next != NULL)
+        sc->next->link = sc->link;
+    server_note_drained(sc->lane);
+}
+
+static void server_call_free(struct call *c)
+{
+    struct server_call *sc = server_of(c);
+    timer_stop(&sc->write_timer);
+    unlink_open(sc);
+    grpc_metadata_array_destroy(&sc->metadata);
+    grpc_call_details_destroy(&sc->details);
+    grpc_byte_buffer_destroy(sc->payload);
+    grpc_slice_unref(sc->message);
+    call_done(c);
+    free(sc);
+}
+
+static const struct call_side server_side = {
+    .put_last_op = put_status,
+    .write_started = watch_write,
+    .write_done = close_if_over,
+    .free = server_call_free,
+};
+
+static void server_finish(struct stream *s, const struct status *status)
+{
+    struct call *c = call_of(s);
+    if (c->state != CALL_OPEN)
+        return;
+    s->finished = true;
+    c->last_wanted = true;
+    c->last_status = *status;
+    call_move(c, CALL_FINISHING);
+    call_write(c);
+}
+
+static const struct stream_ops server_ops = { call_read, call_send, server_finish };
+
+static void on_over(struct op *op, bool ok)
+{
+    struct call *c = container_of(op, struct call, over);
+    (void)ok; /* always */
+    c->is_over = true;
+    call_landed(c);
+    close_if_over(c);
+    call_reap(c);
+}
+
+/* --- Accepting --------------------------------------------------------------------------- */
+
+static void link_open(struct server_call *sc)
+{
+    struct lane *lane = sc->lane;
+    sc->next = lane->open;
+    sc->link = &lane->open;
+    if (sc->next != NULL)
+        sc->next->link = &sc->next;
+    lane->open = sc;
+}
+
+static void watch_end(struct server_call *sc)
+{
+    struct call *c = &sc->call;
+    grpc_op op = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER };
+    op.data.recv_close_on_server.cancelled = &sc->cancelled;
+    const bool started = call_batch(c, &op, 1, &c->over);
+    assert(started); /* the first op of a new call */
+    (void)started;
+}
+
+/* The request of a one-request method came with the call, or not at all: a
+ * half-close without a message, or a frame that the core threw away. */
+static void deliver_payload(struct server_call *sc)
+{
+    struct stream *s = &sc->call.stream;
+    grpc_byte_buffer *payload = sc->payload;
+    sc->payload = NULL;
+    if (s->method->requests == MANY || sc->call.state != CALL_OPEN)
+        grpc_byte_buffer_destroy(payload);
+    else if (payload == NULL)
+        stream_fail(s, STATUS_INVALID_ARGUMENT, "%s: the call has no request message",
+                    s->method->path);
+    else
+        call_deliver(&sc->call, payload);
+}
+
+static void open_call(struct server_call *sc)
+{
+    struct call *c = &sc->call;
+    call_move(c, CALL_OPEN);
+    link_open(sc);
+    watch_end(sc);
+    if (!call_open(c)) {
+        c->stream.on = &unknown_handler; /* its on_close does nothing */
+        stream_fail(&c->stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    if (sc->lane->draining)
+        c->stream.on = &late_handler;
+    c->stream.on->on_open(&c->stream);
+    deliver_payload(sc);
+}
+
+static void on_accept(struct op *op, bool ok)
+{
+    struct server_call *sc = container_of(op, struct server_call, accept);
+    struct call *c = &sc->call;
+    call_landed(c);
+    if (!ok) { /* the server shuts down */
+        call_move(c, CALL_DEAD);
+        server_call_free(c);
+        return;
+    }
+    server_arm(sc->lane, sc->row);
+    open_call(sc);
+}
+
+static bool request_call(struct server_call *sc)
+{
+    struct server *server = sc->lane->server;
+    struct call *c = &sc->call;
+    grpc_completion_queue *queue = loop_queue(c->stream.loop);
+    if (sc->row == server->nrows)
+        return grpc_server_request_call(server->grpc, &c->grpc, &sc->details, &sc->metadata, queue,
+                                        queue, &sc->accept) == GRPC_CALL_OK;
+    const struct server_row *row = &server->rows[sc->row];
+    return grpc_server_request_registered_call(server->grpc, row->registered, &c->grpc,
+                                               &sc->deadline, &sc->metadata,
+                                               row->method->requests == ONE ? &sc->payload : NULL,
+                                               queue, queue, &sc->accept) == GRPC_CALL_OK;
+}
+
+void server_arm(struct lane *lane, size_t row)
+{
+    const struct server *server = lane->server;
+    struct server_call *sc = calloc(1, sizeof *sc);
+    if (sc == NULL) {
+        log_error("out of memory: one call less can be accepted");
+        return;
+    }
+    struct call *c = &sc->call;
+    call_init(c, lane->loop, &server_side, &server_ops);
+    c->stream.method = row == server->nrows ? &unknown_method : server->rows[row].method;
+    c->stream.on = c->stream.method->handler;
+    c->over.done = on_over;
+    sc->lane = lane;
+    sc->row = row;
+    sc->message = grpc_empty_slice();
+    sc->accept.done = on_accept;
+    sc->write_timer.fired = on_write_timer;
+    grpc_metadata_array_init(&sc->metadata);
+    grpc_call_details_init(&sc->details);
+    if (!request_call(sc)) { /* shut down meanwhile */
+        call_move(c, CALL_DEAD);
+        server_call_free(c);
+        return;
+    }
+    c->in_flight++;
+    loop_hold(lane->loop);
+}

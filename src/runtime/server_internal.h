@@ -1,0 +1,75 @@
+/* What the files of the server share; for nobody else.
+ *
+ *   server.c        life: making, listening, starting, freeing
+ *   server_call.c   calls: accepting, their server's side, their end
+ *   server_drain.c  stopping */
+#ifndef RUNTIME_SERVER_INTERNAL_H
+#define RUNTIME_SERVER_INTERNAL_H
+
+#include "call.h"
+#include "server.h"
+
+/* One loop's part of the server. */
+struct lane {
+    struct server *server;
+    struct loop *loop;
+    struct server_call *open; /* calls with a handler, newest first */
+    bool draining;
+    bool had_calls; /* when that began */
+    bool drained;   /* and no call is open: the first loop was told */
+};
+
+/* A method of one of the services, and gRPC's handle of it. */
+struct server_row {
+    const struct method *method;
+    void *registered;
+};
+
+struct server {
+    grpc_server *grpc;
+    struct server_row *rows;
+    size_t nrows;
+    struct lane *lanes;
+    size_t nlanes;
+    struct server_options options;
+
+    bool stopped; /* or never began to listen */
+    struct op shut_down;
+    /* Draining; first loop only. */
+    struct timer drain_timer;
+    struct timer goodbye_timer;
+    size_t lanes_to_drain;
+    bool had_calls;     /* at the stop, in the lanes that have drained */
+    bool shutting_down; /* gRPC was told */
+    void (*done)(struct server *server, void *arg);
+    void *done_arg;
+};
+
+/* A server's call: armed for one method, then open, then freed. */
+struct server_call {
+    struct call call; /* first */
+    struct lane *lane;
+    size_t row;                       /* of server->rows; nrows: unknown methods */
+    struct server_call *next, **link; /* on lane->open */
+    struct op accept;
+    grpc_metadata_array metadata;
+    grpc_call_details details; /* unknown methods only */
+    gpr_timespec deadline;
+    grpc_byte_buffer *payload; /* the one request of a one-request method */
+    int cancelled;
+    grpc_slice message; /* of the status */
+    uint64_t write_since_ms;
+    struct timer write_timer;
+};
+
+/* --- server_call.c --------------------------------------------------------------- */
+
+/** Offers gRPC a call of the method in this row on the lane's loop. */
+void server_arm(struct lane *lane, size_t row);
+
+/* --- server_drain.c -------------------------------------------------------------- */
+
+/** A call of the lane is gone from lane->open. */
+void server_note_drained(struct lane *lane);
+
+#endif
