@@ -5,6 +5,9 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdlib.h>
 
 #include "arena.h"
 #include "log.h"
@@ -18,7 +21,8 @@ static const struct {
     const char *name;
     unsigned next;
 } states[CALL_NR] = {
-    [CALL_ARMED] = { "ARMED", BIT(CALL_OPEN) | BIT(CALL_DEAD) },
+    [CALL_ARMED] = { "ARMED", BIT(CALL_ENTERING) | BIT(CALL_DEAD) },
+    [CALL_ENTERING] = { "ENTERING", BIT(CALL_OPEN) | BIT(CALL_FINISHING) | BIT(CALL_OVER) },
     [CALL_OPEN] = { "OPEN", BIT(CALL_FINISHING) | BIT(CALL_OVER) },
     [CALL_FINISHING] = { "FINISHING", BIT(CALL_OVER) },
     [CALL_OVER] = { "OVER", BIT(CALL_DEAD) },
@@ -54,42 +58,224 @@ void call_reap(struct call *c)
     c->side->free(c);
 }
 
+/* --- The interceptors ---------------------------------------------------------- */
+
+static const struct bytes no_message;
+
+void call_enter(struct call *c)
+{
+    struct status why;
+    switch (interception_run(&c->interception, &c->stream, INTERCEPT_CALL, no_message, &why)) {
+    case INTERCEPT_PASS:
+        c->side->admit(c);
+        break;
+    case INTERCEPT_REJECT:
+        c->side->refuse(c, &why);
+        break;
+    case INTERCEPT_LATER:
+        break;
+    }
+}
+
+static void drop_incoming(struct call *c)
+{
+    if (c->has_incoming)
+        grpc_slice_unref(c->incoming);
+    c->has_incoming = false;
+}
+
+static struct bytes incoming_bytes(const struct call *c)
+{
+    return bytes_of(GRPC_SLICE_START_PTR(c->incoming), GRPC_SLICE_LENGTH(c->incoming));
+}
+
+/* The handler may ask for the next one meanwhile. */
+static void deliver_incoming(struct call *c)
+{
+    const grpc_slice message = c->incoming;
+    c->has_incoming = false;
+    stream_deliver(&c->stream,
+                   bytes_of(GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message)));
+    grpc_slice_unref(message);
+}
+
+static void reject(struct call *c, const struct status *why)
+{
+    c->side->reject(c, why);
+    call_write(c);
+}
+
+static void pass_in(struct call *c)
+{
+    struct status why;
+    switch (interception_run(&c->interception, &c->stream, INTERCEPT_IN, incoming_bytes(c), &why)) {
+    case INTERCEPT_PASS:
+        deliver_incoming(c);
+        break;
+    case INTERCEPT_REJECT:
+        drop_incoming(c);
+        reject(c, &why);
+        break;
+    case INTERCEPT_LATER:
+        break;
+    }
+}
+
+/* Whether writing may go on: the first message has passed, or is gone because
+ * the call was rejected. */
+static bool pass_out(struct call *c)
+{
+    struct message *m = &c->queue[0];
+    struct status why;
+    if (c->queued == 0 || m->passed)
+        return true;
+    if (c->interception.held[INTERCEPT_OUT])
+        return false;
+    const struct bytes bytes = bytes_of(m->buf->data + m->from, m->len);
+    switch (interception_run(&c->interception, &c->stream, INTERCEPT_OUT, bytes, &why)) {
+    case INTERCEPT_PASS:
+        m->passed = true;
+        return true;
+    case INTERCEPT_REJECT:
+        c->side->reject(c, &why);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether what ends our direction may go: on a server, the status. */
+static bool pass_last(struct call *c)
+{
+    if (!c->interception.server || c->last_passed)
+        return true;
+    if (c->interception.held[INTERCEPT_FINISH])
+        return false;
+    c->last_passed = interception_run(&c->interception, &c->stream, INTERCEPT_FINISH, no_message,
+                                      &c->last_status) == INTERCEPT_PASS;
+    return c->last_passed;
+}
+
+void call_pass_status(struct call *c)
+{
+    if (interception_run(&c->interception, &c->stream, INTERCEPT_FINISH, no_message,
+                         &c->last_status) == INTERCEPT_PASS)
+        c->side->status_passed(c);
+}
+
+static void resume_call(struct call *c, enum intercept verdict, const struct status *why)
+{
+    if (verdict == INTERCEPT_REJECT)
+        c->side->refuse(c, why);
+    else
+        call_enter(c);
+}
+
+static void resume_in(struct call *c, enum intercept verdict, const struct status *why)
+{
+    if (verdict == INTERCEPT_REJECT || !call_is_live(c)) {
+        drop_incoming(c);
+        if (call_is_live(c))
+            reject(c, why);
+    } else {
+        pass_in(c);
+    }
+}
+
+static void resume_out(struct call *c, enum intercept verdict, const struct status *why)
+{
+    if (verdict == INTERCEPT_REJECT)
+        c->side->reject(c, why);
+    call_write(c);
+}
+
+void interceptor_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                        const struct status *why)
+{
+    struct call *c = call_of(s);
+    assert(c->interception.held[stage] && c->state != CALL_OVER);
+    c->interception.held[stage] = false;
+    switch (stage) {
+    case INTERCEPT_CALL:
+        resume_call(c, verdict, why);
+        break;
+    case INTERCEPT_IN:
+        resume_in(c, verdict, why);
+        break;
+    case INTERCEPT_OUT:
+        resume_out(c, verdict, why);
+        break;
+    default:
+        if (verdict == INTERCEPT_REJECT && why != NULL)
+            c->last_status = *why;
+        call_pass_status(c);
+        break;
+    }
+    call_reap(c);
+}
+
+/* --- Metadata ------------------------------------------------------------------- */
+
+struct bytes call_get(struct stream *s, enum metadata_place place, const char *name)
+{
+    struct call *c = call_of(s);
+    const grpc_metadata_array *received = c->side->received(c, place);
+    return received != NULL ? metadata_get(received, name) : bytes_of(NULL, 0);
+}
+
+int call_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value)
+{
+    struct call *c = call_of(s);
+    if (place == METADATA_HEADERS)
+        return c->headers_sent ? EPIPE : metadata_put(&c->headers, name, value);
+    if (!c->interception.server)
+        return ENOTSUP;
+    return c->last_sent ? EPIPE : metadata_put(&c->trailers, name, value);
+}
+
 /* --- In ------------------------------------------------------------------------ */
 
 void call_read(struct stream *s)
 {
     struct call *c = call_of(s);
-    if (c->state != CALL_OPEN)
+    if (!call_is_live(c))
         return;
-    assert(!c->reading); /* one at a time */
+    assert(!c->reading && !c->has_incoming); /* one at a time */
     grpc_op op = { .op = GRPC_OP_RECV_MESSAGE };
     op.data.recv_message.recv_message = &c->received;
     c->reading = call_batch(c, &op, 1, &c->read);
 }
 
-/* Decodes in place where the message is one slice, as small ones are. */
-void call_deliver(struct call *c, grpc_byte_buffer *received)
+/* One slice of all its bytes: a copy only where there are several, as large
+ * ones have. */
+static bool flatten(grpc_byte_buffer *received, grpc_slice *ret)
 {
     grpc_byte_buffer_reader reader;
-    grpc_slice *first, all = grpc_empty_slice();
-    if (!grpc_byte_buffer_reader_init(&reader, received)) {
-        grpc_byte_buffer_destroy(received);
-        stream_fail(&c->stream, STATUS_INTERNAL, "a message cannot be read");
-        return;
-    }
+    grpc_slice *first;
+    if (!grpc_byte_buffer_reader_init(&reader, received))
+        return false;
     const size_t len = grpc_byte_buffer_length(received);
-    if (!grpc_byte_buffer_reader_peek(&reader, &first))
-        first = &all;
-    if (GRPC_SLICE_LENGTH(*first) != len) {
+    if (len == 0) {
+        *ret = grpc_empty_slice();
+    } else if (grpc_byte_buffer_reader_peek(&reader, &first) && GRPC_SLICE_LENGTH(*first) == len) {
+        *ret = grpc_slice_ref(*first);
+    } else {
         grpc_byte_buffer_reader_destroy(&reader);
         grpc_byte_buffer_reader_init(&reader, received);
-        all = grpc_byte_buffer_reader_readall(&reader);
-        first = &all;
+        *ret = grpc_byte_buffer_reader_readall(&reader);
     }
-    stream_deliver(&c->stream, bytes_of(GRPC_SLICE_START_PTR(*first), len));
-    grpc_slice_unref(all);
     grpc_byte_buffer_reader_destroy(&reader);
+    return true;
+}
+
+void call_deliver(struct call *c, grpc_byte_buffer *received)
+{
+    c->has_incoming = flatten(received, &c->incoming);
     grpc_byte_buffer_destroy(received);
+    if (c->has_incoming)
+        pass_in(c);
+    else
+        stream_fail(&c->stream, STATUS_INTERNAL, "a message cannot be read");
 }
 
 /* A call that was cancelled or broke ends its reads as one whose peer is done
@@ -120,11 +306,11 @@ static void on_read(struct op *op, bool ok)
 int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags)
 {
     struct call *c = call_of(s);
-    if (s->finished || c->state != CALL_OPEN)
+    if (s->finished || !call_is_live(c))
         return EPIPE;
     if (c->queued == 2 || (c->queued == 1 && c->writing))
         return EAGAIN;
-    c->queue[c->queued++] = (struct message){ buf_ref(b), from, len, flags };
+    c->queue[c->queued++] = (struct message){ buf_ref(b), from, len, flags, false };
     if (flags & STREAM_LAST) {
         struct status ok = status_ok();
         stream_finish(s, &ok);
@@ -145,7 +331,7 @@ static void pop_message(struct call *c)
     c->queued--;
 }
 
-static void drop_queue(struct call *c)
+void call_drop_queue(struct call *c)
 {
     while (c->queued > 0) {
         buf_unref(c->queue[0].buf);
@@ -163,11 +349,21 @@ static grpc_byte_buffer *message_slices(const struct message *m)
     return bytes;
 }
 
+/* Whether there is something to write, and it may go; *ret_last_now: what ends
+ * our direction goes with it. A server's headers wait for the first message. */
+static bool may_write(struct call *c, bool *ret_last_now)
+{
+    if (c->writing || c->write_failed || c->state == CALL_ENTERING || c->state == CALL_OVER ||
+        !pass_out(c) || c->write_failed)
+        return false;
+    *ret_last_now = c->last_wanted && !c->last_sent && c->queued <= 1 && pass_last(c);
+    return c->queued > 0 || *ret_last_now || (!c->headers_sent && !c->interception.server);
+}
+
 void call_write(struct call *c)
 {
-    const bool last_now = c->last_wanted && !c->last_sent && c->queued <= 1;
-    if (c->writing || c->write_failed || c->state == CALL_OVER ||
-        (c->queued == 0 && !last_now && (c->headers_sent || c->stream.method != NULL)))
+    bool last_now;
+    if (!may_write(c, &last_now))
         return;
 
     grpc_op ops[3] = { 0 };
@@ -175,6 +371,8 @@ void call_write(struct call *c)
     grpc_byte_buffer *bytes = NULL;
     if (!c->headers_sent) {
         ops[n].op = GRPC_OP_SEND_INITIAL_METADATA;
+        ops[n].data.send_initial_metadata.count = c->headers.n;
+        ops[n].data.send_initial_metadata.metadata = c->headers.items;
         ops[n++].flags = c->headers_flags;
     }
     if (c->queued > 0) {
@@ -210,7 +408,7 @@ static void on_write(struct op *op, bool ok)
     call_landed(c);
     if (!ok) {
         c->write_failed = true; /* c->over tells why */
-        drop_queue(c);
+        call_drop_queue(c);
     }
     call_write(c);
     if (c->side->write_done != NULL)
@@ -223,12 +421,25 @@ static void on_write(struct op *op, bool ok)
 
 /* --- Life ------------------------------------------------------------------------- */
 
+static size_t padded(size_t size)
+{
+    const size_t align = alignof(max_align_t);
+    return (size + align - 1) / align * align;
+}
+
+void *call_alloc(size_t size, const struct chain *chain)
+{
+    return calloc(1, padded(size) + (chain != NULL ? chain->state_bytes : 0));
+}
+
 void call_init(struct call *c, struct loop *loop, const struct call_side *side,
-               const struct stream_ops *ops)
+               const struct stream_ops *ops, size_t size, const struct chain *chain)
 {
     c->stream.loop = loop;
     c->stream.ops = ops;
     c->side = side;
+    c->interception.chain = chain;
+    c->interception.state = (unsigned char *)c + padded(size);
     c->read.done = on_read;
     c->write.done = on_write;
 }
@@ -244,14 +455,18 @@ void call_close(struct call *c, const struct status *status)
     if (c->state == CALL_OVER)
         return;
     call_move(c, CALL_OVER);
-    drop_queue(c);
+    call_drop_queue(c);
     c->stream.on->on_close(&c->stream, status);
+    interception_close(&c->interception, &c->stream, status);
 }
 
 void call_done(struct call *c)
 {
     assert(c->in_flight == 0);
-    drop_queue(c);
+    call_drop_queue(c);
+    drop_incoming(c);
+    metadata_clear(&c->headers);
+    metadata_clear(&c->trailers);
     arena_free(c->stream.arena);
     if (c->grpc != NULL)
         grpc_call_unref(c->grpc);

@@ -3,13 +3,20 @@
  * States, and who waits for what in them:
  *
  *   ARMED      server: offered to gRPC, no call yet
+ *   ENTERING   the interceptors look at it. A server's handler does not know of
+ *              it yet; what a client's does waits until it is OPEN
  *   OPEN       messages go both ways
  *   FINISHING  our status (server) or a cancel (client) is on its way
  *   OVER       on_close was called; ops still in flight come back
  *   DEAD       nothing in flight: freed
  *
- *   ARMED -accepted-> OPEN -stream_finish-> FINISHING -over-> OVER -> DEAD
- *   ARMED -shut down-> DEAD;  OPEN -peer gone, or status came-> OVER
+ *   ARMED -accepted-> ENTERING -passed, or rejected-> OPEN
+ *   OPEN -stream_finish-> FINISHING -over-> OVER -> DEAD
+ *   ARMED -shut down-> DEAD;  ENTERING or OPEN -peer gone, or status came-> OVER;
+ *   ENTERING -a client's cancel-> FINISHING
+ *
+ * Messages and the status pass the interceptors too: a message that came waits
+ * in `incoming`, one that goes out at the head of `queue`, until it has passed.
  *
  * The call owns three ops: at most one read, one write and the one that tells
  * the end are in flight (GRPC_FACTS: RECV_STATUS and RECV_CLOSE always succeed
@@ -19,9 +26,19 @@
 #define RUNTIME_CALL_H
 
 #include "grpc_op.h"
+#include "interceptor.h"
+#include "metadata.h"
 #include "stream.h"
 
-enum call_state { CALL_ARMED, CALL_OPEN, CALL_FINISHING, CALL_OVER, CALL_DEAD, CALL_NR };
+enum call_state {
+    CALL_ARMED,
+    CALL_ENTERING,
+    CALL_OPEN,
+    CALL_FINISHING,
+    CALL_OVER,
+    CALL_DEAD,
+    CALL_NR
+};
 
 struct call;
 
@@ -29,6 +46,16 @@ struct call;
 struct call_side {
     /* Appends the op that ends our direction: status, or half-close. */
     void (*put_last_op)(struct call *c, grpc_op *op);
+    /* Ends the call with this status, over whatever else was to end it; but for
+     * a call_write(). */
+    void (*reject)(struct call *c, const struct status *why);
+    /* The call has passed the interceptors, or not. */
+    void (*admit)(struct call *c);
+    void (*refuse)(struct call *c, const struct status *why);
+    /* last_status has passed them. */
+    void (*status_passed)(struct call *c);
+    /* What was received. */
+    const grpc_metadata_array *(*received)(struct call *c, enum metadata_place place);
     /* A write was started, or came back; may be NULL. */
     void (*write_started)(struct call *c);
     void (*write_done)(struct call *c);
@@ -40,6 +67,7 @@ struct message {
     struct buf *buf;
     size_t from, len;
     unsigned flags;
+    bool passed; /* the interceptors */
 };
 
 struct call {
@@ -48,10 +76,14 @@ struct call {
     grpc_call *grpc;
     enum call_state state;
     unsigned in_flight;
+    struct interception interception;
+    struct metadata headers, trailers; /* to be sent */
 
     struct op read;
     grpc_byte_buffer *received;
     bool reading;
+    grpc_slice incoming; /* what was received, on its way to the handler */
+    bool has_incoming;
 
     struct op write;
     struct message queue[2]; /* waiting to be written; [0] is next */
@@ -61,6 +93,7 @@ struct call {
     bool headers_sent;
     uint32_t headers_flags;
     bool last_wanted; /* after the queue: status or half-close */
+    bool last_passed; /* server: the status has passed the interceptors */
     bool last_sent;
     bool write_failed;
     struct status last_status; /* what ends it: to send, or what a cancel said */
@@ -69,9 +102,17 @@ struct call {
     bool is_over;   /* it came */
 };
 
-/** For a zeroed call. */
+/** Memory for a call whose first member is a struct call, zeroed, with what
+ * the interceptors of @chain (may be NULL) keep of it. NULL: out of memory. */
+void *call_alloc(size_t size, const struct chain *chain);
+
+/** For a call of call_alloc() with the same @size and @chain. */
 void call_init(struct call *c, struct loop *loop, const struct call_side *side,
-               const struct stream_ops *ops);
+               const struct stream_ops *ops, size_t size, const struct chain *chain);
+
+/** ENTERING: has the interceptors look at it; side->admit or ->refuse follows,
+ * at once or later. */
+void call_enter(struct call *c);
 
 /** Makes what an open call needs. false: out of memory. */
 bool call_open(struct call *c);
@@ -88,6 +129,9 @@ void call_landed(struct call *c);
 /** Writes what is ready, if nothing is being written. */
 void call_write(struct call *c);
 
+/** Forgets the messages that wait to be written. */
+void call_drop_queue(struct call *c);
+
 /** Tells the handler that the call is over, once. */
 void call_close(struct call *c, const struct status *status);
 
@@ -97,12 +141,24 @@ void call_reap(struct call *c);
 /** Releases what call_init() and the ops took, but not c itself. */
 void call_done(struct call *c);
 
+/** Has the interceptors look at last_status; side->status_passed follows, at
+ * once or later. */
+void call_pass_status(struct call *c);
+
 /** Hands the bytes of @received to the handler and destroys it. */
 void call_deliver(struct call *c, grpc_byte_buffer *received);
 
 /* For struct stream_ops. */
 void call_read(struct stream *s);
 int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
+struct bytes call_get(struct stream *s, enum metadata_place place, const char *name);
+int call_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
+
+/** Nothing has ended it yet. */
+static inline bool call_is_live(const struct call *c)
+{
+    return c->state == CALL_ENTERING || c->state == CALL_OPEN;
+}
 
 static inline struct call *call_of(struct stream *s)
 {

@@ -8,6 +8,7 @@
 #include <grpc/support/time.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "call.h"
 
@@ -19,6 +20,7 @@
 
 struct channel {
     grpc_channel *grpc;
+    const struct chain *chain;
 };
 
 /* A client's call. */
@@ -29,6 +31,7 @@ struct client_call {
     grpc_metadata_array initial, trailing;
     grpc_status_code code;
     grpc_slice details;
+    char *path;
     bool cancelled; /* by us, with call.last_status */
 };
 
@@ -45,6 +48,23 @@ static void put_half_close(struct call *c, grpc_op *op)
     op->op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
 }
 
+static void client_status_passed(struct call *c)
+{
+    call_close(c, &c->last_status);
+}
+
+static const grpc_metadata_array *client_received(struct call *c, enum metadata_place place)
+{
+    struct client_call *cc = client_of(c);
+    return place == METADATA_HEADERS ? &cc->initial : &cc->trailing;
+}
+
+static void client_admit(struct call *c)
+{
+    call_move(c, CALL_OPEN);
+    call_write(c);
+}
+
 static void client_free(struct call *c)
 {
     struct client_call *cc = client_of(c);
@@ -52,33 +72,41 @@ static void client_free(struct call *c)
     grpc_metadata_array_destroy(&cc->initial);
     grpc_metadata_array_destroy(&cc->trailing);
     grpc_slice_unref(cc->details);
+    free(cc->path);
     call_done(c);
     free(cc);
 }
 
-static const struct call_side client_side = {
-    .put_last_op = put_half_close,
-    .free = client_free,
-};
-
-static void cancel(struct client_call *cc, const struct status *status)
+/* Also how an interceptor ends a call: the core answers with its status. */
+static void cancel(struct call *c, const struct status *status)
 {
-    struct call *c = &cc->call;
-    cc->cancelled = true;
+    if (!call_is_live(c))
+        return;
+    c->stream.finished = true;
+    client_of(c)->cancelled = true;
     c->write_failed = true; /* nothing more goes out */
     c->last_status = *status;
     call_move(c, CALL_FINISHING);
     grpc_call_cancel_with_status(c->grpc, (grpc_status_code)status->code, status->message, NULL);
 }
 
+static const struct call_side client_side = {
+    .put_last_op = put_half_close,
+    .reject = cancel,
+    .admit = client_admit,
+    .refuse = cancel,
+    .status_passed = client_status_passed,
+    .received = client_received,
+    .free = client_free,
+};
+
 static void client_finish(struct stream *s, const struct status *status)
 {
     struct call *c = call_of(s);
-    if (c->state != CALL_OPEN)
+    if (!call_is_live(c))
         return;
     if (status->code != STATUS_OK) {
-        s->finished = true;
-        cancel(client_of(c), status);
+        cancel(c, status);
     } else if (!s->finished) {
         s->finished = true;
         c->last_wanted = true;
@@ -86,7 +114,9 @@ static void client_finish(struct stream *s, const struct status *status)
     }
 }
 
-static const struct stream_ops client_ops = { call_read, call_send, client_finish };
+static const struct stream_ops client_ops = {
+    call_read, call_send, client_finish, call_get, call_put,
+};
 
 /* --- Its ops ------------------------------------------------------------------------ */
 
@@ -111,8 +141,8 @@ static void on_over(struct op *op, bool ok)
     struct call *c = container_of(op, struct call, over);
     (void)ok; /* always */
     call_landed(c);
-    struct status status = received_status(client_of(c));
-    call_close(c, &status);
+    c->last_status = received_status(client_of(c));
+    call_pass_status(c);
     call_reap(c);
 }
 
@@ -120,7 +150,9 @@ static void on_over(struct op *op, bool ok)
  * batch as the headers. */
 static void on_start(struct task *task)
 {
-    call_write(&container_of(task, struct client_call, start)->call);
+    struct call *c = &container_of(task, struct client_call, start)->call;
+    if (c->state == CALL_ENTERING)
+        call_enter(c);
 }
 
 static bool start(struct client_call *cc)
@@ -161,12 +193,12 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     const struct call_options none = { 0 };
     if (options == NULL)
         options = &none;
-    struct client_call *cc = calloc(1, sizeof *cc);
+    struct client_call *cc = call_alloc(sizeof *cc, channel->chain);
     if (cc == NULL)
         return ENOMEM;
     struct call *c = &cc->call;
-    call_init(c, loop, &client_side, &client_ops);
-    c->state = CALL_OPEN;
+    call_init(c, loop, &client_side, &client_ops, sizeof *cc, channel->chain);
+    c->state = CALL_ENTERING;
     c->over.done = on_over;
     cc->headers.done = on_headers;
     cc->start.run = on_start;
@@ -175,11 +207,12 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     grpc_metadata_array_init(&cc->trailing);
     c->stream.on = handler;
     c->stream.data = data;
+    c->stream.path = cc->path = strdup(path);
     if (options->wait_for_ready)
         c->headers_flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY |
                            GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
     c->grpc = create_call(channel, loop, path, options->timeout_ms);
-    if (!call_open(c) || !start(cc)) {
+    if (cc->path == NULL || !call_open(c) || !start(cc)) {
         client_free(c);
         return ENOMEM;
     }
@@ -233,6 +266,7 @@ int channel_new(struct channel **ret, const char *target, const struct channel_o
     if (o->own_connection)
         put_int(&args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
 
+    channel->chain = o->chain;
     const grpc_channel_args grpc_args = { args.n, args.arg };
     grpc_channel_credentials *plain = grpc_insecure_credentials_create();
     channel->grpc = grpc_channel_create(target, plain, &grpc_args);

@@ -15,6 +15,7 @@ struct channel_options {
     uint64_t max_backoff_ms;       /* between attempts to connect; 0: 1 s */
     int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
     bool own_connection;           /* not shared with other channels to the same target */
+    const struct chain *chain;     /* its interceptors (interceptor.h); NULL: none */
 };
 
 /** Makes a channel to @target (host:port, ipv4:, ipv6:, dns:, unix:). It

@@ -43,6 +43,7 @@ struct server_options {
     uint64_t write_timeout_ms;      /* a message or status not taken for so long ends the
                                        call with UNAVAILABLE; 0: never */
     uint64_t keepalive_min_time_ms; /* pings that come faster are an offence; 0: 5 s */
+    const struct chain *chain;      /* its interceptors (interceptor.h); NULL: none */
 };
 
 /** Makes a server of @services, whose methods must stay, on @loops, which run

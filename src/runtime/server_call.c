@@ -1,6 +1,7 @@
 /* Calls: accepting them, their server's side, their end. */
 #include <assert.h>
 #include <grpc/slice.h>
+#include <grpc/support/alloc.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -11,40 +12,40 @@ static struct server_call *server_of(struct call *c)
     return (struct server_call *)c;
 }
 
-/* --- Unknown methods --------------------------------------------------------------- */
+/* --- Calls without a handler of their own ------------------------------------------- */
 
-static void unknown_open(struct stream *s)
-{
-    const grpc_slice path = server_of(call_of(s))->details.method;
-    stream_fail(s, STATUS_UNIMPLEMENTED, "there is no method %.*s", (int)GRPC_SLICE_LENGTH(path),
-                (const char *)GRPC_SLICE_START_PTR(path));
-}
-
-static void unknown_close(struct stream *s, const struct status *status)
+static void forget(struct stream *s, const struct status *status)
 {
     (void)s;
     (void)status;
 }
 
+/* Calls that were refused. */
+static const struct stream_handler nobody = { .on_close = forget };
+
+static void unknown_open(struct stream *s)
+{
+    stream_fail(s, STATUS_UNIMPLEMENTED, "there is no method %s", s->path);
+}
+
 static const struct stream_handler unknown_handler = {
     .on_open = unknown_open,
-    .on_close = unknown_close,
+    .on_close = forget,
 };
 
-/* --- Calls that come while the server drains --------------------------------------- */
+static const struct method unknown_method = {
+    "(unknown)", MANY, MANY, &unknown_handler, NULL, NULL
+};
 
 static void late_open(struct stream *s)
 {
     stream_fail(s, STATUS_UNAVAILABLE, "the server is stopping");
 }
 
+/* Calls that come while the server drains. */
 static const struct stream_handler late_handler = {
     .on_open = late_open,
-    .on_close = unknown_close,
-};
-
-static const struct method unknown_method = {
-    "(unknown)", MANY, MANY, &unknown_handler, NULL, NULL
+    .on_close = forget,
 };
 
 /* --- The server's side of a call ------------------------------------------------------ */
@@ -53,6 +54,8 @@ static void put_status(struct call *c, grpc_op *op)
 {
     struct server_call *sc = server_of(c);
     op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    op->data.send_status_from_server.trailing_metadata_count = c->trailers.n;
+    op->data.send_status_from_server.trailing_metadata = c->trailers.items;
     op->data.send_status_from_server.status = (grpc_status_code)c->last_status.code;
     if (c->last_status.message[0] == '\0')
         return;
@@ -92,6 +95,8 @@ static void close_if_over(struct call *c)
     if (!c->is_over || c->state == CALL_OVER)
         return;
     if (server_of(c)->cancelled || c->write_failed) {
+        if (c->state == CALL_ENTERING)
+            c->stream.on = &nobody;
         const struct status gone = status_of(STATUS_CANCELLED, "the client is gone");
         call_close(c, &gone);
     } else if (c->last_sent && !c->writing) {
@@ -118,12 +123,50 @@ static void server_call_free(struct call *c)
     grpc_call_details_destroy(&sc->details);
     grpc_byte_buffer_destroy(sc->payload);
     grpc_slice_unref(sc->message);
+    gpr_free(sc->path);
     call_done(c);
     free(sc);
 }
 
+static void server_reject(struct call *c, const struct status *why)
+{
+    if (c->state != CALL_OPEN && c->state != CALL_FINISHING)
+        return;
+    call_drop_queue(c);
+    c->stream.finished = true;
+    c->last_wanted = true;
+    c->last_status = *why;
+    if (c->state == CALL_OPEN)
+        call_move(c, CALL_FINISHING);
+}
+
+static void server_refuse(struct call *c, const struct status *why)
+{
+    c->stream.on = &nobody;
+    call_move(c, CALL_OPEN);
+    stream_finish(&c->stream, why);
+}
+
+static void server_status_passed(struct call *c)
+{
+    c->last_passed = true;
+    call_write(c);
+}
+
+static const grpc_metadata_array *server_received(struct call *c, enum metadata_place place)
+{
+    return place == METADATA_HEADERS ? &server_of(c)->metadata : NULL;
+}
+
+static void server_admit(struct call *c);
+
 static const struct call_side server_side = {
     .put_last_op = put_status,
+    .reject = server_reject,
+    .admit = server_admit,
+    .refuse = server_refuse,
+    .status_passed = server_status_passed,
+    .received = server_received,
     .write_started = watch_write,
     .write_done = close_if_over,
     .free = server_call_free,
@@ -141,7 +184,9 @@ static void server_finish(struct stream *s, const struct status *status)
     call_write(c);
 }
 
-static const struct stream_ops server_ops = { call_read, call_send, server_finish };
+static const struct stream_ops server_ops = {
+    call_read, call_send, server_finish, call_get, call_put,
+};
 
 static void on_over(struct op *op, bool ok)
 {
@@ -191,14 +236,13 @@ static void deliver_payload(struct server_call *sc)
         call_deliver(&sc->call, payload);
 }
 
-static void open_call(struct server_call *sc)
+/* The handler's turn. */
+static void server_admit(struct call *c)
 {
-    struct call *c = &sc->call;
+    struct server_call *sc = server_of(c);
     call_move(c, CALL_OPEN);
-    link_open(sc);
-    watch_end(sc);
     if (!call_open(c)) {
-        c->stream.on = &unknown_handler; /* its on_close does nothing */
+        c->stream.on = &nobody;
         stream_fail(&c->stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
@@ -219,7 +263,13 @@ static void on_accept(struct op *op, bool ok)
         return;
     }
     server_arm(sc->lane, sc->row);
-    open_call(sc);
+    if (c->stream.method == &unknown_method)
+        sc->path = grpc_slice_to_c_string(sc->details.method);
+    c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
+    call_move(c, CALL_ENTERING);
+    link_open(sc);
+    watch_end(sc);
+    call_enter(c);
 }
 
 static bool request_call(struct server_call *sc)
@@ -240,13 +290,15 @@ static bool request_call(struct server_call *sc)
 void server_arm(struct lane *lane, size_t row)
 {
     const struct server *server = lane->server;
-    struct server_call *sc = calloc(1, sizeof *sc);
+    const struct chain *chain = server->options.chain;
+    struct server_call *sc = call_alloc(sizeof *sc, chain);
     if (sc == NULL) {
         log_error("out of memory: one call less can be accepted");
         return;
     }
     struct call *c = &sc->call;
-    call_init(c, lane->loop, &server_side, &server_ops);
+    call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, chain);
+    c->interception.server = true;
     c->stream.method = row == server->nrows ? &unknown_method : server->rows[row].method;
     c->stream.on = c->stream.method->handler;
     c->over.done = on_over;

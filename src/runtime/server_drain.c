@@ -85,7 +85,7 @@ static void cancel_lane(struct loop *loop, void *arg)
     struct lane *lane = arg;
     (void)loop;
     for (struct server_call *sc = lane->open; sc != NULL; sc = sc->next)
-        if (sc->call.state == CALL_OPEN || sc->call.state == CALL_FINISHING)
+        if (call_is_live(&sc->call) || sc->call.state == CALL_FINISHING)
             grpc_call_cancel_with_status(sc->call.grpc, GRPC_STATUS_UNAVAILABLE,
                                          "the server is stopping", NULL);
 }

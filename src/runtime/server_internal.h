@@ -54,6 +54,7 @@ struct server_call {
     struct op accept;
     grpc_metadata_array metadata;
     grpc_call_details details; /* unknown methods only */
+    char *path;                /* the same */
     gpr_timespec deadline;
     grpc_byte_buffer *payload; /* the one request of a one-request method */
     int cancelled;

@@ -30,6 +30,16 @@ int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsig
     return rv;
 }
 
+struct bytes stream_get(struct stream *s, enum metadata_place place, const char *name)
+{
+    return s->ops->get != NULL ? s->ops->get(s, place, name) : bytes_of(NULL, 0);
+}
+
+int stream_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value)
+{
+    return s->ops->put != NULL ? s->ops->put(s, place, name, value) : ENOTSUP;
+}
+
 static void fail_decode(struct stream *s)
 {
     const char *name = s->on->message->name;

@@ -30,6 +30,7 @@
 #include "status.h"
 
 struct arena;
+struct identity;
 struct loop;
 struct method;
 struct stream;
@@ -41,6 +42,13 @@ enum stream_flag {
     STREAM_MORE = 1,
     /* My last message: stream_finish(OK) included, in the same write. */
     STREAM_LAST = 2,
+};
+
+/* Where metadata goes. Names are in lower case; those that end in "-bin" may
+ * have any bytes. */
+enum metadata_place {
+    METADATA_HEADERS,  /* a client's before its first message, a server's before its first */
+    METADATA_TRAILERS, /* a server's, with the status */
 };
 
 struct stream_handler {
@@ -78,16 +86,21 @@ struct stream_ops {
     void (*read)(struct stream *s);
     int (*send)(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
     void (*finish)(struct stream *s, const struct status *status);
+    /* May be NULL: such a stream has no metadata. */
+    struct bytes (*get)(struct stream *s, enum metadata_place place, const char *name);
+    int (*put)(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
 };
 
 struct stream {
     const struct stream_ops *ops;
     const struct stream_handler *on;
     struct loop *loop;
-    const struct method *method; /* server: the row of the table; client: NULL */
-    void *data;                  /* the handler's own */
-    struct arena *arena;         /* what messages are decoded into */
-    bool finished;               /* stream_finish() was called; set by the implementation */
+    const struct method *method;     /* server: the row of the table; client: NULL */
+    const char *path;                /* "/v1.user.User/GetUser" */
+    const struct identity *identity; /* server: who calls; NULL: nobody has asked */
+    void *data;                      /* the handler's own */
+    struct arena *arena;             /* what messages are decoded into */
+    bool finished;                   /* stream_finish() was called; set by the implementation */
 };
 
 /** Asks for the next message: on_message or on_end follows, once, later; or
@@ -126,6 +139,18 @@ __attribute__((format(printf, 3, 4))) void stream_fail(struct stream *s, enum st
 
 /** Packs @message and sends it. As stream_send(). */
 int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsigned flags);
+
+/** Metadata that came from the peer: the first value of this name; data == NULL:
+ * there is none. A server's request headers are there from on_open on, a
+ * client's response headers from the first on_message on, its trailers in
+ * on_close. The bytes are the stream's. */
+struct bytes stream_get(struct stream *s, enum metadata_place place, const char *name);
+
+/** Adds metadata to be sent; copied. A server's headers go out with its first
+ * message, or the status; a client's on the round after it was opened.
+ * Returns 0, ENOMEM; EINVAL: gRPC does not allow this name or value; EPIPE: it
+ * is too late; ENOTSUP: this stream has none. */
+int stream_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
 
 /* --- For implementations --------------------------------------------------------- */
 
