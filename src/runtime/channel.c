@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "grpc_args.h"
 
 /* A local pair should find each other again quickly; gRPC's own defaults are
  * 1 s to 120 s between attempts, and 20 s for one. */
@@ -222,30 +223,16 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
 
 /* --- Channels ------------------------------------------------------------------------- */
 
-#define MAX_ARGS 16
-
-struct args {
-    grpc_arg arg[MAX_ARGS];
-    size_t n;
-};
-
-static void put_int(struct args *args, const char *key, int64_t value)
-{
-    const int capped = value > INT32_MAX ? INT32_MAX : (int)value;
-    args->arg[args->n++] = (grpc_arg){ .type = GRPC_ARG_INTEGER,
-                                       .key = (char *)(uintptr_t)key,
-                                       .value.integer = capped };
-}
-
-static void put_keepalive(struct args *args, const struct channel_options *o)
+static void put_keepalive(struct grpc_args *args, const struct channel_options *o)
 {
     if (o->keepalive_time_ms == 0)
         return;
-    put_int(args, GRPC_ARG_KEEPALIVE_TIME_MS, (int64_t)o->keepalive_time_ms);
+    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIME_MS, o->keepalive_time_ms);
     if (o->keepalive_timeout_ms > 0)
-        put_int(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, (int64_t)o->keepalive_timeout_ms);
+        grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, o->keepalive_timeout_ms);
+    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, o->keepalive_without_stream);
     /* Else pings stop on a stream that is open but silent. */
-    put_int(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+    grpc_args_put_int(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
 }
 
 int channel_new(struct channel **ret, const char *target, const struct channel_options *options)
@@ -255,21 +242,22 @@ int channel_new(struct channel **ret, const char *target, const struct channel_o
     struct channel *channel = malloc(sizeof *channel);
     if (channel == NULL)
         return ENOMEM;
-    struct args args = { .n = 0 };
-    const int64_t max_backoff = o->max_backoff_ms > 0 ? (int64_t)o->max_backoff_ms : MAX_BACKOFF_MS;
-    put_int(&args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, FIRST_BACKOFF_MS);
-    put_int(&args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
-    put_int(&args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, max_backoff);
+    struct grpc_args args = { .n = 0 };
+    const uint64_t max_backoff = o->max_backoff_ms > 0 ? o->max_backoff_ms : MAX_BACKOFF_MS;
+    grpc_args_put_int(&args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, FIRST_BACKOFF_MS);
+    grpc_args_put_int(&args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
+    grpc_args_put_int(&args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, max_backoff);
     put_keepalive(&args, o);
     if (o->max_message_bytes > 0)
-        put_int(&args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, o->max_message_bytes);
+        grpc_args_put_int(&args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
+                          (uint64_t)o->max_message_bytes);
     if (o->own_connection)
-        put_int(&args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+        grpc_args_put_int(&args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
 
     channel->chain = o->chain;
-    const grpc_channel_args grpc_args = { args.n, args.arg };
+    const grpc_channel_args all = grpc_args_all(&args);
     grpc_channel_credentials *plain = grpc_insecure_credentials_create();
-    channel->grpc = grpc_channel_create(target, plain, &grpc_args);
+    channel->grpc = grpc_channel_create(target, plain, &all);
     grpc_channel_credentials_release(plain);
     *ret = channel;
     return 0;

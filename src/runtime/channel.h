@@ -12,6 +12,7 @@ struct channel;
 struct channel_options {
     uint64_t keepalive_time_ms;    /* ping after this much silence; 0: never */
     uint64_t keepalive_timeout_ms; /* give a ping this long; 0: 20 s, gRPC's default */
+    bool keepalive_without_stream; /* also while no call is open */
     uint64_t max_backoff_ms;       /* between attempts to connect; 0: 1 s */
     int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
     bool own_connection;           /* not shared with other channels to the same target */

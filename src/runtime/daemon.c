@@ -57,6 +57,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
     };
     const struct option_group groups[] = {
         { "Serving", common, sizeof common / sizeof common[0] },
+        connection_group,
     };
     const struct option_program options = {
         .name = p->name,
@@ -224,7 +225,10 @@ static bool serve(struct daemon *d, const char *line, char *error)
 
 static bool make_server(struct daemon *d, char *error)
 {
-    const struct server_options options = { .write_timeout_ms = d->config.write_timeout_ms };
+    const struct server_options options = {
+        .write_timeout_ms = d->config.write_timeout_ms,
+        .connections = connection_options,
+    };
     const int rv = server_new(&d->server, d->loops, d->nloops, d->program->services,
                               d->program->nservices, &options);
     if (rv != 0)
@@ -294,6 +298,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
              (enum log_format)d.config.log_format);
     gpr_set_log_function(on_core_log);
     signal(SIGPIPE, SIG_IGN);
+    connections_raise_limit();
     const bool served = run(&d, error);
     if (!served)
         fprintf(stderr, "%s: %s\n", program->name, error);

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "grpc_args.h"
 #include "server_internal.h"
 
 /* Calls offered to gRPC per method and loop. What arrives while none is armed
@@ -20,34 +21,22 @@
  * machine, to streams that nobody reads too. Imports are as fast with this. */
 #define RECEIVE_WINDOW_BYTES (256 * 1024)
 
-#define DEFAULT_MAX_REQUEST_BYTES     (4 << 20)
-#define DEFAULT_KEEPALIVE_MIN_TIME_MS 5000
-
-static grpc_arg int_arg(const char *key, int64_t value)
-{
-    const int capped = value > INT32_MAX ? INT32_MAX : (int)value;
-    return (grpc_arg){ .type = GRPC_ARG_INTEGER,
-                       .key = (char *)(uintptr_t)key,
-                       .value.integer = capped };
-}
+#define DEFAULT_MAX_REQUEST_BYTES (4 << 20)
 
 static grpc_server *create_grpc_server(const struct server_options *o)
 {
-    grpc_arg args[] = {
-        /* Two servers on one port would start, and share the calls. */
-        int_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
-        int_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, o->max_request_bytes),
-        int_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                (int64_t)o->keepalive_min_time_ms),
-        int_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
-        /* Identity only: the core inflates a bomb before it looks at its size. */
-        int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
-        int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
-        /* See RECEIVE_WINDOW_BYTES. What we send is not concerned. */
-        int_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
-        int_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RECEIVE_WINDOW_BYTES),
-    };
-    const grpc_channel_args all = { sizeof args / sizeof args[0], args };
+    struct grpc_args args = { .n = 0 };
+    /* Two servers on one port would start, and share the calls. */
+    grpc_args_put_int(&args, GRPC_ARG_ALLOW_REUSEPORT, 0);
+    grpc_args_put_int(&args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (uint64_t)o->max_request_bytes);
+    /* Identity only: the core inflates a bomb before it looks at its size. */
+    grpc_args_put_int(&args, GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+    grpc_args_put_int(&args, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
+    /* See RECEIVE_WINDOW_BYTES. What we send is not concerned. */
+    grpc_args_put_int(&args, GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    grpc_args_put_int(&args, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RECEIVE_WINDOW_BYTES);
+    connections_put(&o->connections, &args);
+    const grpc_channel_args all = grpc_args_all(&args);
     return grpc_server_create(&all, NULL);
 }
 
@@ -101,8 +90,6 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
         server->options = *options;
     if (server->options.max_request_bytes == 0)
         server->options.max_request_bytes = DEFAULT_MAX_REQUEST_BYTES;
-    if (server->options.keepalive_min_time_ms == 0)
-        server->options.keepalive_min_time_ms = DEFAULT_KEEPALIVE_MIN_TIME_MS;
     server->nlanes = nloops;
     server->lanes = calloc(nloops, sizeof *server->lanes);
     server->rows = calloc(count_methods(services, nservices) + 1, sizeof *server->rows);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "connections.h"
 #include "stream.h"
 
 struct loop;
@@ -39,11 +40,11 @@ const struct method *services_find(const struct service *const *services, size_t
                                    const char *path);
 
 struct server_options {
-    int64_t max_request_bytes;      /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
-    uint64_t write_timeout_ms;      /* a message or status not taken for so long ends the
-                                       call with UNAVAILABLE; 0: never */
-    uint64_t keepalive_min_time_ms; /* pings that come faster are an offence; 0: 5 s */
-    const struct chain *chain;      /* its interceptors (interceptor.h); NULL: none */
+    int64_t max_request_bytes; /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
+    uint64_t write_timeout_ms; /* a message or status not taken for so long ends the
+                                  call with UNAVAILABLE; 0: never */
+    struct connection_options connections;
+    const struct chain *chain; /* its interceptors (interceptor.h); NULL: none */
 };
 
 /** Makes a server of @services, whose methods must stay, on @loops, which run

@@ -1,0 +1,76 @@
+#include "connections.h"
+
+#include <sys/resource.h>
+
+#include "grpc_args.h"
+#include "log.h"
+
+struct connection_options connection_options = {
+    .keepalive_time_ms = 60 * 1000,
+    .keepalive_timeout_ms = 20 * 1000,
+    .keepalive_min_time_ms = 5 * 1000,
+    .keepalive_without_stream = true,
+    .max_idle_ms = 5 * 60 * 1000,
+    .max_age_ms = 30 * 60 * 1000,
+    .max_age_grace_ms = 5 * 60 * 1000,
+    .handshake_timeout_ms = 10 * 1000,
+    .max_streams = 100,
+};
+
+static const struct option_row rows[] = {
+    { "keepalive-time", OPTION_DURATION, &connection_options.keepalive_time_ms, "DURATION",
+      "ping a client that is silent for so long; 0: never", 0, 0, NULL },
+    { "keepalive-timeout", OPTION_DURATION, &connection_options.keepalive_timeout_ms, "DURATION",
+      "it is gone if it has not answered by then", 0, 0, NULL },
+    { "keepalive-min-time", OPTION_DURATION, &connection_options.keepalive_min_time_ms, "DURATION",
+      "clients may ping this often: the third ping too early ends the connection", 0, 0, NULL },
+    { "keepalive-without-stream", OPTION_FLAG, &connection_options.keepalive_without_stream, NULL,
+      "also connections without a call are pinged, and may ping", 0, 0, NULL },
+    { "max-connection-idle", OPTION_DURATION, &connection_options.max_idle_ms, "DURATION",
+      "close a connection that has had no call for so long; 0: never", 0, 0, NULL },
+    { "max-connection-age", OPTION_DURATION, &connection_options.max_age_ms, "DURATION",
+      "an older connection gets no new calls, clients make another; 0: any age", 0, 0, NULL },
+    { "max-connection-age-grace", OPTION_DURATION, &connection_options.max_age_grace_ms, "DURATION",
+      "its calls may take this much longer; 0: as long as they like", 0, 0, NULL },
+    { "handshake-timeout", OPTION_DURATION, &connection_options.handshake_timeout_ms, "DURATION",
+      "for a new connection to speak HTTP/2", 0, 0, NULL },
+    { "max-streams", OPTION_INT, &connection_options.max_streams, "N",
+      "calls at once on one connection; clients wait with the others; 0: any number", 0, INT32_MAX,
+      NULL },
+};
+
+const struct option_group connection_group = { "Connections", rows, sizeof rows / sizeof rows[0] };
+
+static uint64_t or_never(uint64_t ms)
+{
+    return ms > 0 ? ms : INT32_MAX;
+}
+
+void connections_put(const struct connection_options *o, struct grpc_args *args)
+{
+    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIME_MS, or_never(o->keepalive_time_ms));
+    if (o->keepalive_timeout_ms > 0)
+        grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, o->keepalive_timeout_ms);
+    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, o->keepalive_without_stream);
+    /* Else pings stop on a stream that is open but silent. */
+    grpc_args_put_int(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+    grpc_args_put_int(args, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                      o->keepalive_min_time_ms);
+    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or_never(o->max_idle_ms));
+    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_AGE_MS, or_never(o->max_age_ms));
+    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, or_never(o->max_age_grace_ms));
+    if (o->handshake_timeout_ms > 0)
+        grpc_args_put_int(args, GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, o->handshake_timeout_ms);
+    if (o->max_streams > 0)
+        grpc_args_put_int(args, GRPC_ARG_MAX_CONCURRENT_STREAMS, (uint64_t)o->max_streams);
+}
+
+void connections_raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        log_debug("up to %llu descriptors", (unsigned long long)limit.rlim_cur);
+}

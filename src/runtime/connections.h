@@ -1,0 +1,54 @@
+/* How a server keeps its connections: when it asks whether a client is still
+ * there, how old a connection gets, and what a client may do with one.
+ *
+ * The core does all of it; these are its switches, and the group "Connections"
+ * of a server's options sets them. */
+#ifndef RUNTIME_CONNECTIONS_H
+#define RUNTIME_CONNECTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "options.h"
+
+struct grpc_args;
+
+/* All zero: no pings, no limits, clients may ping as they like. */
+struct connection_options {
+    /* A client that is silent for so long is pinged (0: never) and, without an
+     * answer within the timeout (0: 20 s, gRPC's own), taken for gone. */
+    uint64_t keepalive_time_ms, keepalive_timeout_ms;
+
+    /* What a client's own pings must keep to. The third that comes too early,
+     * with no message of ours in between, closes its connection: GOAWAY,
+     * "too_many_pings". */
+    uint64_t keepalive_min_time_ms;
+
+    /* Connections without a call are pinged, and may ping, as well. It is one
+     * switch in the core. */
+    bool keepalive_without_stream;
+
+    /* 0: never. An old connection takes no more calls: GOAWAY, and clients make
+     * a new one. Calls still open after the grace are cut with it. Ages vary by
+     * a tenth, so that connections made together do not end together. */
+    uint64_t max_idle_ms, max_age_ms, max_age_grace_ms;
+
+    uint64_t handshake_timeout_ms; /* from accept to HTTP/2; 0: 2 min, gRPC's own */
+
+    /* Calls at once on a connection; 0: any number. Clients wait with the
+     * others: the core closes the connection of one that does not. */
+    int64_t max_streams;
+};
+
+/** What the group sets; its defaults until options_parse(). */
+extern struct connection_options connection_options;
+extern const struct option_group connection_group;
+
+/** As arguments for grpc_server_create(). */
+void connections_put(const struct connection_options *o, struct grpc_args *args);
+
+/** Lets the process have as many descriptors as it may: the core stops to
+ * accept for good when it gets none. */
+void connections_raise_limit(void);
+
+#endif
