@@ -11,6 +11,7 @@
 #include "bench_run.h"
 #include "command.h"
 #include "common.h"
+#include "connection.h"
 #include "runtime/container.h"
 #include "runtime/utf8.h"
 #include "session.h"
@@ -124,7 +125,6 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS, .user = "" };
 
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),
     { .name = "connections",
       .kind = OPTION_INT,
       .value = &plan.connections,
@@ -247,8 +247,8 @@ static const char *take_users(void)
 
 static const char *take_options(void)
 {
-    plan.target = common.target;
-    plan.user_target = common.user_target;
+    plan.target = connection.target;
+    plan.user_target = connection.user_target;
     plan.tag = common.tag;
     plan.slow_text = slow_text;
     if (*slow_text != '\0' && !pace_parse(slow_text, &plan.slow))

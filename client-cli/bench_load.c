@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "connection.h"
 #include "runtime/channel.h"
 #include "runtime/container.h"
 #include "runtime/stream.h"
@@ -437,8 +438,9 @@ struct load_sample load_sample(struct load *load)
 static int open_channels(struct load *load)
 {
     const struct bench_plan *plan = load->plan;
-    const struct channel_options options = { .own_connection = true,
-                                             .max_message_bytes = INT32_MAX };
+    struct channel_options options = connection_channel();
+    options.own_connection = true;
+    options.max_message_bytes = INT32_MAX;
     const char *target = plan_kind(plan)->user_service ? plan->user_target : plan->target;
     size_t n = (size_t)share((uint64_t)plan->connections, load);
     load->channels = calloc(n, sizeof(struct channel *));

@@ -266,7 +266,6 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS, .page_size = 1000 };
 
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),
     ROW_FORMAT(common),
     { .name = "all",
       .kind = OPTION_FLAG,

@@ -3,13 +3,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "connection.h"
 #include "session.h"
 
 bool common_parse(struct common *c, const struct option_program *program, int argc, char **argv,
                   int *ret_first, int *ret_code)
 {
+    struct option_program with_groups = *program;
+    if (!c->calls_nobody) {
+        with_groups.groups = &connection_calls_group;
+        with_groups.ngroups = 1;
+    }
     c->progress = isatty(STDERR_FILENO) != 0;
-    switch (options_parse(program, argc, argv, ret_first)) {
+    switch (options_parse(&with_groups, argc, argv, ret_first)) {
     case OPTIONS_OK:
         if (c->format < 0)
             c->format = isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_NDJSON;

@@ -11,7 +11,6 @@
 enum format { FORMAT_TABLE, FORMAT_NDJSON, FORMAT_JSON, FORMAT_NONE };
 
 struct common {
-    const char *target, *user_target;
     int format; /* enum format; -1 until common_parse(): by where the output goes */
     const char *user;
     int64_t limit; /* 0: none */
@@ -20,26 +19,12 @@ struct common {
     const char *page_token;
     uint64_t deadline_ms; /* 0: none */
     bool progress;
+    bool calls_nobody; /* takes no options about connections (connection.h) */
 };
 
 /* What a command's struct common is initialised with. */
-#define COMMON_DEFAULTS                                                                            \
-    .target = "localhost:9001", .user_target = "localhost:9000", .format = -1, .tag = "",          \
-    .page_token = ""
+#define COMMON_DEFAULTS .format = -1, .tag = "", .page_token = ""
 
-#define ROW_TARGET(c)                                                                              \
-    {                                                                                              \
-        .name = "target", .kind = OPTION_TEXT, .value = &(c).target, .arg = "HOST:PORT",           \
-        .help = "where the Post service is"                                                        \
-    }
-#define ROW_USER_TARGET(c)                                                                         \
-    {                                                                                              \
-        .name = "user-target", .kind = OPTION_TEXT, .value = &(c).user_target, .arg = "HOST:PORT", \
-        .help = "where the User service is"                                                        \
-    }
-/* Every command that calls anybody takes both, so that a script can give the
- * same options to all. */
-#define ROW_TARGETS(c) ROW_TARGET(c), ROW_USER_TARGET(c)
 #define ROW_FORMAT(c)                                                                              \
     {                                                                                              \
         .name = "format", .kind = OPTION_CHOICE, .value = &(c).format,                             \
@@ -84,7 +69,8 @@ struct common {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/** options_parse() with what the defaults depend on. Returns true and the
+/** options_parse() with what the defaults depend on, and with the options about
+ * connections for a command that calls somebody. Returns true and the
  * index of the first argument, or false and the exit code: --help was printed,
  * or a line says what is wrong. */
 bool common_parse(struct common *c, const struct option_program *program, int argc, char **argv,

@@ -292,7 +292,6 @@ static void on_stop(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),
     ROW_DEADLINE(common),
 };
 

@@ -78,7 +78,7 @@ static void start(struct session *s)
     task_defer(s->loop, &g->more);
 }
 
-static struct common common = { COMMON_DEFAULTS };
+static struct common common = { COMMON_DEFAULTS, .calls_nobody = true };
 static int64_t count = -1, users = 1000, seed = 1;
 
 static const struct option_row rows[] = {

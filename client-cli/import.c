@@ -306,7 +306,6 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),
     { .name = "strict",
       .kind = OPTION_FLAG,
       .value = &strict,

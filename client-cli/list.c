@@ -106,7 +106,6 @@ static struct common common = { COMMON_DEFAULTS, .page_size = 1000 };
 
 /* clang-format off */
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),
     ROW_FORMAT(common),
     ROW_USER(common),
     ROW_LIMIT(common),

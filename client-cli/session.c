@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "connection.h"
 #include "runtime/container.h"
 #include "text.h"
 
@@ -203,8 +204,11 @@ static void watch_signal(struct session *s, uv_signal_t *handle, int number)
 
 static int open_channels(struct session *s)
 {
-    int rv = channel_new(&s->post, s->options->target, NULL);
-    return rv != 0 ? rv : channel_new(&s->user, s->options->user_target, NULL);
+    const struct channel_options options = connection_channel();
+    if (s->options->calls_nobody)
+        return 0;
+    int rv = channel_new(&s->post, connection.target, &options);
+    return rv != 0 ? rv : channel_new(&s->user, connection.user_target, &options);
 }
 
 static int session_init(struct session *s)

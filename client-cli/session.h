@@ -26,7 +26,7 @@ enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTE
 struct session {
     struct loop *loop;
     const struct common *options;
-    struct channel *post, *user; /* to the two targets; they connect when used */
+    struct channel *post, *user; /* connect when used; NULL in one that calls nobody */
     struct output out;           /* standard output */
     struct progress progress;
     bool stopping; /* read-only: everything that is open is to end */

@@ -156,7 +156,6 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),
     ROW_FORMAT(common),
     ROW_USER(common),
     ROW_LIMIT(common),

@@ -142,9 +142,11 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS, .page_size = 1000 };
 
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),    ROW_FORMAT(common),
-    ROW_LIMIT(common),      ROW_PAGE_SIZE(common, "users to ask for at once; 0: all in one call"),
-    ROW_PAGE_TOKEN(common), ROW_DEADLINE(common),
+    ROW_FORMAT(common),
+    ROW_LIMIT(common),
+    ROW_PAGE_SIZE(common, "users to ask for at once; 0: all in one call"),
+    ROW_PAGE_TOKEN(common),
+    ROW_DEADLINE(common),
     ROW_PROGRESS(common),
 };
 

@@ -191,7 +191,6 @@ static void start(struct session *s)
 static struct common common = { COMMON_DEFAULTS };
 
 static const struct option_row rows[] = {
-    ROW_TARGETS(common),
     ROW_FORMAT(common),
     ROW_DEADLINE(common),
 };

@@ -108,6 +108,8 @@ def test_help(demo_pair, command):
     out, err = cli.attempt(demo_pair, *command.split(), "--help", code=0)
     assert out.startswith(f"Usage: postcli {command}".rstrip().encode()) and err == ""
     assert all(len(line) <= 100 for line in out.decode().splitlines())
+    calls = command not in ("", "generate", "users")
+    assert (b"\nConnection:\n  --target " in out) == calls
 
 
 def test_a_call_that_failed(demo_pair):
