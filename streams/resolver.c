@@ -54,6 +54,7 @@ struct resolver {
     struct loop *loop;
     resolver_dial dial;
     void *dial_arg;
+    void (*on_link)(void *dial_arg, bool up);
     uint64_t timeout_ms;
     uint64_t min_backoff_ms, max_backoff_ms;
 
@@ -191,6 +192,12 @@ static void expect_answers(struct resolver *r)
     set_why(r, reason);
 }
 
+static void tell_link(const struct resolver *r, bool up)
+{
+    if (r->on_link != NULL)
+        r->on_link(r->dial_arg, up);
+}
+
 static void note_answer(struct resolver *r)
 {
     if (r->link == LINK_CONNECTED)
@@ -201,6 +208,7 @@ static void note_answer(struct resolver *r)
     r->in_trouble = false;
     r->backoff_ms = r->min_backoff_ms;
     expect_answers(r);
+    tell_link(r, true);
 }
 
 static void redial_later(struct resolver *r)
@@ -224,6 +232,7 @@ static void note_loss(struct resolver *r, const char *reason)
     memset(r->requests, 0, sizeof r->requests);
     names_distrust(&r->names, true);
     redial_later(r);
+    tell_link(r, false);
 }
 
 static bool learn(struct resolver *r, const V1__User__ResolvedUser *user)
@@ -390,6 +399,7 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 
 static void set_options(struct resolver *r, const struct resolver_options *options)
 {
+    r->on_link = options->on_link;
     r->timeout_ms = or_default(options->timeout_ms, 1);
     r->min_backoff_ms = or_default(options->min_backoff_ms, DEFAULT_MIN_BACKOFF_MS);
     r->max_backoff_ms = or_default(options->max_backoff_ms, DEFAULT_MAX_BACKOFF_MS);

@@ -45,6 +45,11 @@ struct resolver_options {
     uint64_t timeout_ms;                     /* --user-timeout: a wait fails after this long */
     uint64_t cache_bytes;                    /* of names that nobody holds; 0: 8 MiB */
     uint64_t min_backoff_ms, max_backoff_ms; /* between streams; 0: 50 ms, 1 s */
+
+    /** User answers on a new stream; or the stream broke, or one could not be
+     * had: that comes again with each attempt. Gets the dial_arg. May come from
+     * inside resolver_new(), and must not close the resolver. May be NULL. */
+    void (*on_link)(void *dial_arg, bool up);
 };
 
 /** Opens a stream to User's ResolveUsers for @handler, with stream->data =

@@ -749,6 +749,41 @@ Test(resolver, backoff_is_bounded_and_dialling_may_fail)
     stop();
 }
 
+/* --- What it tells of its stream
+ * ------------------------------------------------------------------------------------------- */
+
+static char link_story[16];
+
+static void on_link(void *arg, bool up)
+{
+    cr_assert_eq(arg, &dials);
+    strcat(link_story, up ? "+" : "-");
+}
+
+Test(resolver, tells_when_user_answers_and_when_it_is_gone)
+{
+    dials.error = EMFILE; /* the first attempt ends inside resolver_new() */
+    start_with(
+        &(struct resolver_options){ .timeout_ms = 5000, .min_backoff_ms = 1, .on_link = on_link });
+    cr_assert_str_eq(link_story, "-");
+    dials.error = 0;
+    LOOP_UNTIL(loop, dials.n == 2 && requests() > 0);
+    cr_assert_str_eq(link_story, "-", "open, but who is it?");
+    answer_all();
+    LOOP_UNTIL(loop, stats().connected);
+    name_release(want_known("u1"));
+    cr_assert_str_eq(link_story, "-+", "once");
+    lose_stream(STATUS_UNAVAILABLE, "reset");
+    LOOP_UNTIL(loop, dials.n == 3);
+    lose_stream(STATUS_UNAVAILABLE, "refused");
+    LOOP_UNTIL(loop, dials.n == 4 && requests() > 0);
+    cr_assert_str_eq(link_story, "-+--");
+    answer_all();
+    LOOP_UNTIL(loop, stats().connected);
+    stop();
+    cr_assert_str_eq(link_story, "-+--+", "closing is no loss");
+}
+
 /* --- Time ----------------------------------------------------------------------------------------
  */
 
