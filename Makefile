@@ -21,7 +21,7 @@ SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANFLAGS) -MMD -MP $(CPPFLAGS)
 
-PROTOS  := v1/post/post v1/user/user google/protobuf/timestamp
+PROTOS  := v1/post/post v1/user/user grpc/health/v1/health google/protobuf/timestamp
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
 SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
 MAINS   := src/user/main.c src/post/main.c client-cli/main.c

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "env.h"
+#include "readiness.h"
 #include "runtime/channel.h"
 #include "runtime/container.h"
 #include "runtime/daemon.h"
@@ -25,6 +26,7 @@ static struct {
 
     struct store *store;
     struct listing_budget budget;
+    struct readiness readiness;
 } g = {
     .db = "post-data",
     .user_target = "localhost:9000",
@@ -54,6 +56,7 @@ struct loop_things {
     struct post_env env; /* first: what loop_env() points to */
     struct loop *loop;
     struct channel *channel; /* each loop has its own connection to User */
+    struct user_link link;
     void (*stopped)(struct loop *loop);
 };
 
@@ -64,6 +67,12 @@ static int dial_user(void *arg, struct loop *loop, const struct stream_handler *
     return channel_open(t->channel, loop, RESOLVE_PATH, handler, data, NULL, ret);
 }
 
+static void on_link(void *arg, bool up)
+{
+    struct loop_things *t = arg;
+    readiness_link(&t->link, up);
+}
+
 static int make_resolver(struct loop_things *t)
 {
     const struct channel_options channel = {
@@ -71,7 +80,10 @@ static int make_resolver(struct loop_things *t)
         .keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS,
         .own_connection = true,
     };
-    const struct resolver_options resolver = { .timeout_ms = g.user_timeout_ms };
+    const struct resolver_options resolver = {
+        .timeout_ms = g.user_timeout_ms,
+        .on_link = on_link,
+    };
     int rv = channel_new(&t->channel, g.user_target, &channel);
     if (rv == 0)
         rv = resolver_new(&t->env.listing.resolver, t->loop, dial_user, t, &resolver);
@@ -95,6 +107,7 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
         return false;
     }
     t->loop = loop;
+    t->link.readiness = &g.readiness;
     t->env.store = g.store;
     t->env.listing.store_id = store_id(g.store);
     t->env.listing.answer_max_bytes = (size_t)g.max_answer_bytes;
@@ -189,16 +202,30 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
 /* --- The program -------------------------------------------------------------------------------
  */
 
-static bool open_store(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
+static bool open_post(struct loop *const *loops, size_t nloops, struct health *health,
+                      char error[DAEMON_ERROR_MAX])
 {
-    (void)loops;
     (void)nloops;
     g.budget.max = (size_t)g.answer_memory_bytes;
-    return store_open(&g.store, g.db, "posts", error) == 0;
+    if (store_open(&g.store, g.db, "posts", error) != 0)
+        return false;
+    g.readiness = (struct readiness){
+        .health = health,
+        .services = post_services,
+        .nservices = POST_NSERVICES,
+        .first = loops[0],
+        .user_timeout_ms = g.user_timeout_ms,
+    };
+    if (readiness_init(&g.readiness) == 0)
+        return true;
+    snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+    store_close(g.store);
+    return false;
 }
 
-static void close_store(void)
+static void close_post(void)
 {
+    readiness_close(&g.readiness);
     store_close(g.store);
 }
 
@@ -212,12 +239,12 @@ int main(int argc, char **argv)
         .nrows = sizeof rows / sizeof rows[0],
         .services = post_services,
         .nservices = POST_NSERVICES,
-        .open = open_store,
+        .open = open_post,
         .start_loop = start_loop,
         .ready = wait_for_user,
         .stop_loop = stop_loop,
         .free_loop = free_loop,
-        .close = close_store,
+        .close = close_post,
     };
     return daemon_main(&program, argc, argv);
 }

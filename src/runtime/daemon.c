@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include <assert.h>
 #include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,13 +10,15 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "health/health.h"
 #include "log.h"
 #include "loop.h"
 #include "standard_fds.h"
 
-#define MAX_LOOPS  64
-#define OVERDUE_MS 1000 /* after --drain-timeout */
-#define MAX_LINE   1024
+#define MAX_LOOPS    64
+#define MAX_SERVICES 16
+#define OVERDUE_MS   1000 /* after --drain-timeout */
+#define MAX_LINE     1024
 
 struct config {
     struct option_list listen;
@@ -30,6 +33,9 @@ struct daemon {
     struct loop *loops[MAX_LOOPS];
     pthread_t threads[MAX_LOOPS]; /* the first loop runs on the main thread */
     size_t nloops, nstarted, nthreads;
+    struct health *health;
+    const struct service *services[MAX_SERVICES]; /* the program's, and those of every program */
+    size_t nservices;
     struct server *server;
     uv_signal_t sigterm, sigint;
     struct timer overdue;
@@ -116,6 +122,7 @@ static void on_signal(uv_signal_t *handle, int number)
     d->stopping = true;
     log_info("%s: stopping, at most %llu ms for answers in progress", strsignal(number),
              (unsigned long long)d->config.drain_timeout_ms);
+    health_stop(d->health);
     server_drain(d->server, d->config.drain_timeout_ms, on_drained, d);
     d->overdue.fired = on_overdue;
     timer_start(d->loops[0], &d->overdue, d->config.drain_timeout_ms + OVERDUE_MS);
@@ -143,6 +150,26 @@ static bool make_loops(struct daemon *d, char *error)
         }
         d->nloops++;
     }
+    return true;
+}
+
+static void add_service(struct daemon *d, const struct service *service)
+{
+    assert(d->nservices < MAX_SERVICES);
+    d->services[d->nservices++] = service;
+}
+
+static bool make_services(struct daemon *d, char *error)
+{
+    const struct daemon_program *p = d->program;
+    const int rv = health_new(&d->health, d->loops, d->nloops, p->services, p->nservices);
+    if (rv != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "cannot tell of its health: %s", strerror(rv));
+        return false;
+    }
+    for (size_t i = 0; i < p->nservices; i++)
+        add_service(d, p->services[i]);
+    add_service(d, health_service(d->health));
     return true;
 }
 
@@ -229,8 +256,8 @@ static bool make_server(struct daemon *d, char *error)
         .write_timeout_ms = d->config.write_timeout_ms,
         .connections = connection_options,
     };
-    const int rv = server_new(&d->server, d->loops, d->nloops, d->program->services,
-                              d->program->nservices, &options);
+    const int rv =
+        server_new(&d->server, d->loops, d->nloops, d->services, d->nservices, &options);
     if (rv != 0)
         snprintf(error, DAEMON_ERROR_MAX, "cannot make the server: %s", strerror(rv));
     return rv == 0;
@@ -261,10 +288,12 @@ static bool run_opened(struct daemon *d, char *error)
 static bool run(struct daemon *d, char *error)
 {
     bool served = false;
-    if (make_loops(d, error) && d->program->open(d->loops, d->nloops, error)) {
+    if (make_loops(d, error) && make_services(d, error) &&
+        d->program->open(d->loops, d->nloops, d->health, error)) {
         served = run_opened(d, error);
         d->program->close();
     }
+    health_free(d->health);
     for (size_t i = 0; i < d->nloops; i++)
         loop_free(d->loops[i]);
     return served;

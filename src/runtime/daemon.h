@@ -18,6 +18,7 @@
 
 #define DAEMON_ERROR_MAX 512
 
+struct health;
 struct loop;
 
 struct daemon_program {
@@ -32,7 +33,9 @@ struct daemon_program {
     /* Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the
      * loops run or after, but for stop_loop. */
-    bool (*open)(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX]);
+    /* @health, valid until close, says of every service that it serves. */
+    bool (*open)(struct loop *const *loops, size_t nloops, struct health *health,
+                 char error[DAEMON_ERROR_MAX]);
     bool (*start_loop)(struct loop *loop, char error[DAEMON_ERROR_MAX]);
     /* The last thing before serving; @first may be run. May be NULL. */
     bool (*ready)(struct loop *first, char error[DAEMON_ERROR_MAX]);

@@ -21,8 +21,10 @@ static const struct option_row rows[] = {
       "most bytes of all such answers together", 1024, INT64_MAX, NULL },
 };
 
-static bool open_store(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
+static bool open_store(struct loop *const *loops, size_t nloops, struct health *health,
+                       char error[DAEMON_ERROR_MAX])
 {
+    (void)health; /* it serves as long as it runs */
     g_budget.max = (size_t)g_answer_memory_bytes;
     g_service = (struct user_service){
         .loops = loops,

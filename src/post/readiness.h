@@ -1,0 +1,51 @@
+/* Whether Post can do its work: what it says of the health of its services.
+ *
+ *   UNKNOWN      no attempt to reach User has ended yet
+ *   SERVING      User answers on the resolve stream of some loop; or it did,
+ *                and listings still wait for it (--user-timeout)
+ *   NOT_SERVING  listings would fail
+ *
+ * The resolve streams are opened without any call, so a client that heeds the
+ * state and stays away gets to know when to come back. */
+#ifndef POST_READINESS_H
+#define POST_READINESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/loop.h"
+
+struct health;
+struct readiness;
+struct service;
+
+/* One loop's stream to User; lives with the things of its loop. */
+struct user_link {
+    struct readiness *readiness;
+    bool up; /* private: first loop only */
+};
+
+/* Lives on the first loop; other loops post to it. */
+struct readiness {
+    struct health *health;
+    const struct service *const *services;
+    size_t nservices;
+    struct loop *first;
+    uint64_t user_timeout_ms;
+    size_t nup; /* private, as all below: links that are up */
+    bool was_up;
+    struct timer patience;
+};
+
+/** Sets every service UNKNOWN. What @r has up to user_timeout_ms is set.
+ * Before the loops run. Returns 0 or ENOMEM. */
+int readiness_init(struct readiness *r);
+
+/** No loop runs any more. */
+void readiness_close(struct readiness *r);
+
+/** The stream of @link has come up, or has not, or is gone. @link must stay
+ * until the first loop has stopped. On the thread of the link's loop. */
+void readiness_link(struct user_link *link, bool up);
+
+#endif
