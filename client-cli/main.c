@@ -43,6 +43,26 @@ static void print_help(void)
          "records were rejected, 2 wrong usage, 130 interrupted.");
 }
 
+/* The manual's first page; each command has its own. */
+static void print_man(void)
+{
+    puts(".TH POSTCLI 1\n.SH NAME\npostcli \\- lists, imports and generates posts and users over "
+         "gRPC\n.SH SYNOPSIS\n.B postcli\nCOMMAND [OPTION]...\n.SH COMMANDS");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        printf(".TP\n\\fB%s\\fR %s\n%s\n", commands[i].name, commands[i].arguments,
+               commands[i].help);
+    puts(".SH EXIT STATUS\n0 done, 1 a call failed or records were rejected, 2 wrong usage, 130 "
+         "interrupted.\n.SH SEE ALSO\nThe page of a command, such as postcli-list(1).");
+}
+
+/* For a shell's completion. */
+static void print_words(void)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        puts(commands[i].name);
+    puts("--help");
+}
+
 int main(int argc, char **argv)
 {
     standard_fds_occupy();
@@ -59,6 +79,14 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help();
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--help=man") == 0) {
+        print_man();
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--help=words") == 0) {
+        print_words();
         return EXIT_DONE;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

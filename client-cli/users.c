@@ -27,6 +27,10 @@ int users_command(int argc, char **argv)
         return users_list_command(argc - 1, argv + 1);
     if (strcmp(name, "resolve") == 0)
         return users_resolve_command(argc - 1, argv + 1);
+    if (strcmp(name, "--help=words") == 0) {
+        puts("get\nlist\nresolve\n--help");
+        return EXIT_DONE;
+    }
     if (strcmp(name, "--help") != 0 && strcmp(name, "-h") != 0)
         return usage_error("users", "get, list or resolve?", name);
     print_help();

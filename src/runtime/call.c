@@ -94,8 +94,7 @@ static void deliver_incoming(struct call *c)
 {
     const grpc_slice message = c->incoming;
     c->has_incoming = false;
-    stream_deliver(&c->stream,
-                   bytes_of(GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message)));
+    stream_deliver(&c->stream, bytes_of(GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message)));
     grpc_slice_unref(message);
 }
 

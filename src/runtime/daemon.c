@@ -13,6 +13,7 @@
 #include "health/health.h"
 #include "log.h"
 #include "loop.h"
+#include "notify.h"
 #include "standard_fds.h"
 
 #define MAX_LOOPS    64
@@ -38,6 +39,7 @@ struct daemon {
     size_t nservices;
     struct server *server;
     uv_signal_t sigterm, sigint;
+    struct notify_watchdog *watchdog;
     struct timer overdue;
     bool stopping;
 };
@@ -96,6 +98,7 @@ static void on_drained(struct server *server, void *arg)
     struct daemon *d = arg;
     (void)server;
     timer_stop(&d->overdue);
+    notify_watchdog_stop(d->watchdog);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
     for (size_t i = 0; i < d->nloops; i++)
@@ -120,6 +123,7 @@ static void on_signal(uv_signal_t *handle, int number)
         _exit(1);
     }
     d->stopping = true;
+    notify_send("STOPPING=1");
     log_info("%s: stopping, at most %llu ms for answers in progress", strsignal(number),
              (unsigned long long)d->config.drain_timeout_ms);
     health_stop(d->health);
@@ -231,6 +235,8 @@ static bool serve(struct daemon *d, const char *line, char *error)
     if (d->program->ready != NULL && !d->program->ready(d->loops[0], error))
         return false;
     watch_signals(d);
+    if (notify_watchdog_start(&d->watchdog, d->loops, d->nloops) != 0)
+        log_error("out of memory: the service manager's watchdog is not fed");
     g_serving = true;
     server_start(d->server);
     while (++d->nthreads < d->nloops) {
@@ -244,9 +250,11 @@ static bool serve(struct daemon *d, const char *line, char *error)
     printf("%s: serving on %s (%zu %s)\n", d->program->name, line, d->nloops,
            d->nloops == 1 ? "loop" : "loops");
     fflush(stdout);
+    notify_send("READY=1");
     loop_run(d->loops[0]);
     for (size_t i = 1; i < d->nloops; i++)
         pthread_join(d->threads[i], NULL);
+    notify_watchdog_free(d->watchdog);
     return true;
 }
 

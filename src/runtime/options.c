@@ -1,4 +1,4 @@
-#include "runtime/options.h"
+#include "options_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELP_COLUMNS      80
-#define HELP_LEFT_COLUMNS 28 /* a longer option has its text on the next line */
-#define DURATION_MAX_MS   (UINT64_C(10) * 365 * 24 * 3600 * 1000)
+#define DURATION_MAX_MS (UINT64_C(10) * 365 * 24 * 3600 * 1000)
 
 /* What getopt_long() returns: above the short options, then two values a row. */
 enum { VALUE_HELP = 'h', VALUE_ROWS = 256 };
@@ -105,7 +103,7 @@ static bool flag_parse(const char *text, bool *ret)
 }
 
 /* Word @wanted of "a|b|c"; its length, or 0 past the last. */
-static int choice_word(const char *choices, int wanted, const char **ret_word)
+int option_choice_word(const char *choices, int wanted, const char **ret_word)
 {
     for (; *choices != '\0'; wanted--) {
         int len = (int)strcspn(choices, "|");
@@ -123,7 +121,7 @@ static bool choice_parse(const char *choices, const char *text, int *ret)
 {
     const char *word;
     int len;
-    for (int i = 0; (len = choice_word(choices, i, &word)) > 0; i++) {
+    for (int i = 0; (len = option_choice_word(choices, i, &word)) > 0; i++) {
         if (strlen(text) == (size_t)len && strncmp(text, word, (size_t)len) == 0) {
             *ret = i;
             return true;
@@ -132,7 +130,7 @@ static bool choice_parse(const char *choices, const char *text, int *ret)
     return false;
 }
 
-static bool int_in_range(const struct option_row *row, int64_t n)
+bool option_int_in_range(const struct option_row *row, int64_t n)
 {
     return (row->min == 0 && row->max == 0) || (n >= row->min && n <= row->max);
 }
@@ -146,7 +144,7 @@ static bool store_int(const struct parser *p, const struct option_row *row, cons
         complain(p->program, "%s: \"%.100s\" is not a whole number", source, text);
         return false;
     }
-    if (!int_in_range(row, n)) {
+    if (!option_int_in_range(row, n)) {
         complain(p->program, "%s: %" PRId64 " is not from %" PRId64 " to %" PRId64, source, n,
                  row->min, row->max);
         return false;
@@ -228,7 +226,7 @@ static bool parser_init(struct parser *p, const struct option_program *program)
         put_rows(p, program->groups[g].rows, program->groups[g].nrows);
 
     struct option *o = p->longs;
-    *o++ = (struct option){ "help", no_argument, NULL, VALUE_HELP };
+    *o++ = (struct option){ "help", optional_argument, NULL, VALUE_HELP };
     for (size_t i = 0; i < n; i++) {
         const struct option_row *row = p->rows[i];
         bool flag = row->kind == OPTION_FLAG;
@@ -329,7 +327,7 @@ static enum option_result parse_arguments(struct parser *p, int argc, char **arg
 /* --- environment ------------------------------------------------------------------- */
 
 /* "post-server", "drain-timeout" -> POST_SERVER_DRAIN_TIMEOUT */
-static void variable_name(char *ret, size_t size, const char *program, const char *option)
+void option_variable(char *ret, size_t size, const char *program, const char *option)
 {
     snprintf(ret, size, "%s_%s", program, option);
     for (char *c = ret; *c != '\0'; c++)
@@ -371,7 +369,7 @@ static bool parse_environment(struct parser *p)
         if (p->given[i])
             continue;
         char variable[256];
-        variable_name(variable, sizeof(variable), program->name, row->name);
+        option_variable(variable, sizeof(variable), program->name, row->name);
         const char *text = getenv(variable);
         if (text == NULL || *text == '\0')
             continue;
@@ -383,171 +381,10 @@ static bool parse_environment(struct parser *p)
     return true;
 }
 
-/* --- help ---------------------------------------------------------------------------- */
-
-static const char *argument_name(const struct option_row *row)
-{
-    if (row->arg != NULL)
-        return row->arg;
-    switch (row->kind) {
-    case OPTION_INT:
-        return "N";
-    case OPTION_DURATION:
-        return "DURATION";
-    case OPTION_CHOICE:
-        return row->choices;
-    default:
-        return "TEXT";
-    }
-}
-
-static int left_text(const struct option_row *row, char *ret, size_t size)
-{
-    if (row->kind == OPTION_FLAG)
-        return snprintf(ret, size, "  --[no-]%s", row->name);
-    return snprintf(ret, size, "  --%s %s", row->name, argument_name(row));
-}
-
-static void duration_text(uint64_t ms, char *ret, size_t size)
-{
-    if (ms == 0)
-        snprintf(ret, size, "0");
-    else if (ms % 3600000 == 0)
-        snprintf(ret, size, "%" PRIu64 "h", ms / 3600000);
-    else if (ms % 60000 == 0)
-        snprintf(ret, size, "%" PRIu64 "m", ms / 60000);
-    else if (ms % 1000 == 0)
-        snprintf(ret, size, "%" PRIu64 "s", ms / 1000);
-    else
-        snprintf(ret, size, "%" PRIu64 "ms", ms);
-}
-
-static void list_text(const struct option_list *list, char *ret, size_t size)
-{
-    size_t len = 0;
-    ret[0] = '\0';
-    for (size_t i = 0; i < list->n && len < size; i++)
-        len += (size_t)snprintf(ret + len, size - len, "%s%s", i > 0 ? "," : "", list->item[i]);
-}
-
-/* What the value is before anything is parsed; empty: nothing to tell. */
-static void default_text(const struct option_row *row, char *ret, size_t size)
-{
-    const char *word = NULL;
-    ret[0] = '\0';
-    switch (row->kind) {
-    case OPTION_FLAG:
-        if (*(bool *)row->value)
-            snprintf(ret, size, "on");
-        break;
-    case OPTION_TEXT:
-        word = *(const char **)row->value;
-        if (word != NULL)
-            snprintf(ret, size, "%s", word);
-        break;
-    case OPTION_LIST:
-        list_text(row->value, ret, size);
-        break;
-    case OPTION_INT:
-        if (int_in_range(row, *(int64_t *)row->value))
-            snprintf(ret, size, "%" PRId64, *(int64_t *)row->value);
-        break;
-    case OPTION_DURATION:
-        duration_text(*(uint64_t *)row->value, ret, size);
-        break;
-    case OPTION_CHOICE: {
-        int len = choice_word(row->choices, *(int *)row->value, &word);
-        if (len > 0)
-            snprintf(ret, size, "%.*s", len, word);
-        break;
-    }
-    }
-}
-
-/* Prints the words of @text, indented by @left columns; the cursor stands at
- * column @column. */
-static void print_wrapped(const char *text, int left, int column)
-{
-    bool fresh = true; /* no word on this line yet */
-    for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
-        int len = (int)strcspn(text, " ");
-        if (column > left && (fresh || column + 1 + len > HELP_COLUMNS)) {
-            putchar('\n');
-            column = 0;
-            fresh = true;
-        }
-        if (fresh)
-            column += printf("%*s", left - column, "");
-        else
-            column += printf(" ");
-        column += printf("%.*s", len, text);
-        fresh = false;
-        text += len;
-    }
-    putchar('\n');
-}
-
-static void print_row(const struct option_row *row, int left)
-{
-    char option[256], value[512], text[2048];
-    int column = left_text(row, option, sizeof(option));
-    default_text(row, value, sizeof(value));
-    bool shown = value[0] != '\0';
-    snprintf(text, sizeof(text), "%s%s%s%s", row->help, shown ? " (default: " : "", value,
-             shown ? ")" : "");
-    fputs(option, stdout);
-    print_wrapped(text, left, column + 2 > left ? left + 1 : column);
-}
-
-/* The column where the texts start: two past the longest option that fits. */
-static int help_left(const struct parser *p)
-{
-    int left = (int)strlen("  -h, --help");
-    for (size_t i = 0; i < p->nrows; i++) {
-        int len = left_text(p->rows[i], (char[256]){ "" }, 256);
-        if (len > left && len <= HELP_LEFT_COLUMNS)
-            left = len;
-    }
-    return left + 2;
-}
-
-static void print_group(const struct option_group *group, int left)
-{
-    printf("\n%s:\n", group->title);
-    for (size_t i = 0; i < group->nrows; i++)
-        print_row(&group->rows[i], left);
-}
-
-static void print_help(const struct parser *p)
-{
-    const struct option_program *program = p->program;
-    int left = help_left(p);
-    printf("Usage: %s %s\n%s\n\nOptions:\n", program->name, program->usage, program->summary);
-    for (size_t i = 0; i < program->nrows; i++)
-        print_row(&program->rows[i], left);
-    print_wrapped("print this and exit", left, printf("  -h, --help"));
-    for (size_t g = 0; g < program->ngroups; g++)
-        print_group(&program->groups[g], left);
-
-    if (p->nrows > 0) {
-        char variable[256], text[1024];
-        const char *name = p->rows[0]->name;
-        variable_name(variable, sizeof(variable), program->name, name);
-        snprintf(text, sizeof(text),
-                 "Options can also come from the environment, --%s from %s and so on; the command"
-                 " line wins. Flags are true or false there, lists are separated by commas.",
-                 name, variable);
-        putchar('\n');
-        print_wrapped(text, 0, 0);
-    }
-    if (program->epilogue != NULL)
-        printf("\n%s\n", program->epilogue);
-}
-
 /* --- all of it ------------------------------------------------------------------------ */
 
 /* --help shows the defaults, so it must win before a value is stored. */
-static bool asks_for_help(const struct parser *p, int argc, char **argv)
+static bool asks_for_help(const struct parser *p, int argc, char **argv, const char **ret_form)
 {
     bool help = false;
     char **copy = calloc((size_t)argc + 1, sizeof(*copy)); /* getopt_long() reorders */
@@ -558,6 +395,7 @@ static bool asks_for_help(const struct parser *p, int argc, char **argv)
     optind = 0;
     for (int value; !help && (value = getopt_long(argc, copy, ":h", p->longs, NULL)) != -1;)
         help = value == VALUE_HELP;
+    *ret_form = help ? optarg : NULL;
     free(copy);
     return help;
 }
@@ -566,14 +404,19 @@ enum option_result options_parse(const struct option_program *program, int argc,
                                  int *ret_first)
 {
     struct parser p;
+    const char *form;
     enum option_result result = OPTIONS_BAD;
     if (!parser_init(&p, program)) {
         complain(program, "out of memory");
+    } else if (asks_for_help(&p, argc, argv, &form)) {
+        result = OPTIONS_HELP;
+        if (!options_print_help(program, form)) {
+            complain(program, "--help: \"%.100s\" is not text, man or words", form);
+            result = OPTIONS_BAD;
+        }
     } else {
-        result = asks_for_help(&p, argc, argv) ? OPTIONS_HELP : parse_arguments(&p, argc, argv);
-        if (result == OPTIONS_HELP)
-            print_help(&p);
-        else if (result == OPTIONS_OK && !parse_environment(&p))
+        result = parse_arguments(&p, argc, argv);
+        if (result == OPTIONS_OK && !parse_environment(&p))
             result = OPTIONS_BAD;
         if (result == OPTIONS_OK)
             *ret_first = optind;

@@ -59,7 +59,8 @@ enum option_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
  * is never freed). *ret_first is the index of the first argument that is no
  * option (argv is reordered). May be called again with other rows.
  *   OPTIONS_OK
- *   OPTIONS_HELP  --help: printed to standard output; exit 0
+ *   OPTIONS_HELP  --help: printed to standard output; exit 0. --help=man prints
+ *                 a manual page, --help=words what a shell can complete
  *   OPTIONS_BAD   one line on standard error says what is wrong; exit 2
  * Before any thread is started. */
 enum option_result options_parse(const struct option_program *program, int argc, char **argv,
