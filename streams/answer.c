@@ -107,7 +107,7 @@ static uint8_t *put_trailer(uint8_t *to, const struct trailer *t)
     return put_number(to, FIELD_TOTAL_SIZE, t->total_size);
 }
 
-static bool add_part(struct chunk *c, size_t from, size_t len)
+static bool add_part(struct chunk *c, const struct part *part)
 {
     if (c->nparts == c->parts_cap) {
         const size_t cap = c->parts_cap == 0 ? 4 : c->parts_cap * 2;
@@ -117,7 +117,7 @@ static bool add_part(struct chunk *c, size_t from, size_t len)
         c->parts = parts;
         c->parts_cap = cap;
     }
-    c->parts[c->nparts++] = (struct part){ from, len };
+    c->parts[c->nparts++] = *part;
     return true;
 }
 
@@ -131,7 +131,8 @@ bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
     if (extra.len > 0)
         memcpy(to, extra.data, extra.len);
     advance(c->buf, put_trailer(to + extra.len, t));
-    if (!add_part(c, d->from, c->buf->len - d->from))
+    const struct part part = { d->from, c->buf->len - d->from, d->records };
+    if (!add_part(c, &part))
         return false;
     d->from = c->buf->len;
     d->records = 0;

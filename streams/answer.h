@@ -15,6 +15,7 @@
 
 struct part {
     size_t from, len;
+    size_t records;
 };
 
 struct chunk {

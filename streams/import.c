@@ -88,6 +88,7 @@ static void check_records(struct import *im, struct chunk *c, const ProtobufCMes
 {
     size_t n;
     ProtobufCMessage **records = records_of(request, &n);
+    im->stream->in.records += n;
     for (size_t i = 0; i < n; i++) {
         struct import_record *r = &c->records[c->batch.nrecords];
         struct status why;

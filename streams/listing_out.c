@@ -85,6 +85,7 @@ void out_flush(struct listing *l)
             stream_failed(l, rv);
             return;
         }
+        l->s->out.records += p->records;
         c->handed++;
         if (flags & STREAM_LAST) {
             listing_done(l);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "env.h"
+#include "intercept/chain.h"
 #include "readiness.h"
 #include "runtime/channel.h"
 #include "runtime/container.h"
@@ -27,6 +28,7 @@ static struct {
     struct store *store;
     struct listing_budget budget;
     struct readiness readiness;
+    struct chain chain; /* of the channels to User */
 } g = {
     .db = "post-data",
     .user_target = "localhost:9000",
@@ -79,6 +81,7 @@ static int make_resolver(struct loop_things *t)
         .keepalive_time_ms = KEEPALIVE_TIME_MS,
         .keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS,
         .own_connection = true,
+        .chain = &g.chain,
     };
     const struct resolver_options resolver = {
         .timeout_ms = g.user_timeout_ms,
@@ -207,6 +210,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
 {
     (void)nloops;
     g.budget.max = (size_t)g.answer_memory_bytes;
+    chain_of_client(&g.chain);
     if (store_open(&g.store, g.db, "posts", error) != 0)
         return false;
     g.readiness = (struct readiness){

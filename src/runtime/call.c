@@ -5,8 +5,10 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
+#include <grpc/support/alloc.h>
 #include <stdalign.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "arena.h"
@@ -65,6 +67,8 @@ static const struct bytes no_message;
 void call_enter(struct call *c)
 {
     struct status why;
+    if (c->stream.began_ns == 0)
+        c->stream.began_ns = clock_ns();
     switch (interception_run(&c->interception, &c->stream, INTERCEPT_CALL, no_message, &why)) {
     case INTERCEPT_PASS:
         c->side->admit(c);
@@ -232,7 +236,21 @@ int call_put(struct stream *s, enum metadata_place place, const char *name, stru
     return c->last_sent ? EPIPE : metadata_put(&c->trailers, name, value);
 }
 
+void call_peer(struct stream *s, char *to, size_t room)
+{
+    char *peer = grpc_call_get_peer(call_of(s)->grpc);
+    snprintf(to, room, "%s", peer);
+    gpr_free(peer);
+}
+
 /* --- In ------------------------------------------------------------------------ */
+
+static void count(struct traffic *t, size_t bytes)
+{
+    if (t->messages++ == 0)
+        t->first_ns = clock_ns();
+    t->bytes += bytes;
+}
 
 void call_read(struct stream *s)
 {
@@ -271,6 +289,8 @@ void call_deliver(struct call *c, grpc_byte_buffer *received)
 {
     c->has_incoming = flatten(received, &c->incoming);
     grpc_byte_buffer_destroy(received);
+    if (c->has_incoming)
+        count(&c->stream.in, GRPC_SLICE_LENGTH(c->incoming));
     if (c->has_incoming)
         pass_in(c);
     else
@@ -376,6 +396,7 @@ void call_write(struct call *c)
     }
     if (c->queued > 0) {
         bytes = message_slices(&c->queue[0]);
+        count(&c->stream.out, c->queue[0].len);
         ops[n].op = GRPC_OP_SEND_MESSAGE;
         ops[n].data.send_message.send_message = bytes;
         /* The hint in a batch with the headers: it would never complete. */

@@ -153,6 +153,7 @@ void call_read(struct stream *s);
 int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
 struct bytes call_get(struct stream *s, enum metadata_place place, const char *name);
 int call_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
+void call_peer(struct stream *s, char *to, size_t room);
 
 /** Nothing has ended it yet. */
 static inline bool call_is_live(const struct call *c)

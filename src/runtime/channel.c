@@ -116,7 +116,7 @@ static void client_finish(struct stream *s, const struct status *status)
 }
 
 static const struct stream_ops client_ops = {
-    call_read, call_send, client_finish, call_get, call_put,
+    call_read, call_send, client_finish, call_get, call_put, call_peer,
 };
 
 /* --- Its ops ------------------------------------------------------------------------ */

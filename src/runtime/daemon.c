@@ -11,6 +11,8 @@
 #include <uv.h>
 
 #include "health/health.h"
+#include "intercept/call_log.h"
+#include "intercept/chain.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
@@ -37,6 +39,7 @@ struct daemon {
     struct health *health;
     const struct service *services[MAX_SERVICES]; /* the program's, and those of every program */
     size_t nservices;
+    struct chain chain;
     struct server *server;
     uv_signal_t sigterm, sigint;
     struct notify_watchdog *watchdog;
@@ -66,6 +69,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
     const struct option_group groups[] = {
         { "Serving", common, sizeof common / sizeof common[0] },
         connection_group,
+        call_log_group,
     };
     const struct option_program options = {
         .name = p->name,
@@ -260,7 +264,9 @@ static bool serve(struct daemon *d, const char *line, char *error)
 
 static bool make_server(struct daemon *d, char *error)
 {
+    chain_of_server(&d->chain);
     const struct server_options options = {
+        .chain = &d->chain,
         .write_timeout_ms = d->config.write_timeout_ms,
         .connections = connection_options,
     };

@@ -185,7 +185,7 @@ static void server_finish(struct stream *s, const struct status *status)
 }
 
 static const struct stream_ops server_ops = {
-    call_read, call_send, server_finish, call_get, call_put,
+    call_read, call_send, server_finish, call_get, call_put, call_peer,
 };
 
 static void on_over(struct op *op, bool ok)

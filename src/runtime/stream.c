@@ -40,6 +40,13 @@ int stream_put(struct stream *s, enum metadata_place place, const char *name, st
     return s->ops->put != NULL ? s->ops->put(s, place, name, value) : ENOTSUP;
 }
 
+void stream_peer(struct stream *s, char *to, size_t room)
+{
+    to[0] = '\0';
+    if (s->ops->peer != NULL)
+        s->ops->peer(s, to, room);
+}
+
 static void fail_decode(struct stream *s)
 {
     const char *name = s->on->message->name;

@@ -27,6 +27,7 @@
 
 #include "buf.h"
 #include "bytes.h"
+#include "clock.h"
 #include "status.h"
 
 struct arena;
@@ -34,6 +35,7 @@ struct identity;
 struct loop;
 struct method;
 struct stream;
+struct trace;
 
 enum stream_flag {
     /* Another message follows at once: the transport may wait for it and
@@ -89,6 +91,15 @@ struct stream_ops {
     /* May be NULL: such a stream has no metadata. */
     struct bytes (*get)(struct stream *s, enum metadata_place place, const char *name);
     int (*put)(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
+    /* May be NULL: nobody knows. */
+    void (*peer)(struct stream *s, char *to, size_t room);
+};
+
+/* What went one way. Its first two are counted by the implementation, the
+ * records in the messages (posts, users) by the handler. */
+struct traffic {
+    uint64_t messages, bytes, records;
+    uint64_t first_ns; /* the first message, clock_ns(); 0: none yet */
 };
 
 struct stream {
@@ -100,6 +111,9 @@ struct stream {
     const struct identity *identity; /* server: who calls; NULL: nobody has asked */
     void *data;                      /* the handler's own */
     struct arena *arena;             /* what messages are decoded into */
+    uint64_t began_ns;               /* clock_ns() */
+    struct traffic in, out;
+    const struct trace *trace;       /* server: request id (intercept/trace.h); may be NULL */
     bool finished;                   /* stream_finish() was called; set by the implementation */
 };
 
@@ -151,6 +165,10 @@ struct bytes stream_get(struct stream *s, enum metadata_place place, const char 
  * Returns 0, ENOMEM; EINVAL: gRPC does not allow this name or value; EPIPE: it
  * is too late; ENOTSUP: this stream has none. */
 int stream_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
+
+/** Writes who is at the other end ("ipv4:127.0.0.1:5000", "unix:") to @to, cut
+ * to @room; "" if nobody knows. Until on_close returns. */
+void stream_peer(struct stream *s, char *to, size_t room);
 
 /* --- For implementations --------------------------------------------------------- */
 

@@ -43,6 +43,8 @@ static void answer(struct stream *s, struct bytes user)
     struct buf *b = response_of(user);
     if (b == NULL || stream_send(s, b, 0, b->len, STREAM_LAST) != 0)
         stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    else
+        s->out.records++;
     buf_unref(b);
 }
 

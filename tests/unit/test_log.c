@@ -126,3 +126,52 @@ Test(log, lines_of_threads_do_not_mix)
     }
     cr_assert_eq(lines, 200);
 }
+
+static const struct log_field fields[] = {
+    { "method", LOG_STRING, 0, "/a.B/C" },
+    { "error", LOG_STRING, 0, "no \"user\" 9\n" },
+    { "empty", LOG_STRING, 0, "" },
+    { "took_ms", LOG_MILLISECONDS, 1234567, NULL },
+    { "posts", LOG_COUNT, 12, NULL },
+};
+
+Test(log, event_as_text)
+{
+    log_init("test", LOG_INFO, LOG_TEXT);
+    capture();
+    log_event(LOG_INFO, "call", fields, sizeof fields / sizeof fields[0]);
+    const char *line = captured();
+    cr_assert_not_null(strstr(line, " info  test: call method=/a.B/C error=\"no \\\"user\\\" "
+                                    "9\\u000a\" empty=\"\" took_ms=1234.567 posts=12\n"),
+                       "%s", line);
+}
+
+Test(log, event_as_json)
+{
+    log_init("test", LOG_INFO, LOG_JSON);
+    capture();
+    log_event(LOG_INFO, "call", fields, sizeof fields / sizeof fields[0]);
+    json_t *o = json_loads(captured(), 0, NULL);
+    cr_assert_not_null(o);
+    cr_assert_str_eq(json_string_value(json_object_get(o, "message")), "call");
+    cr_assert_str_eq(json_string_value(json_object_get(o, "error")), "no \"user\" 9\n");
+    cr_assert_eq(json_real_value(json_object_get(o, "took_ms")), 1234.567);
+    cr_assert_eq(json_integer_value(json_object_get(o, "posts")), 12);
+    json_decref(o);
+}
+
+/* However long its strings, an event is one line that can be parsed. */
+Test(log, event_with_long_fields)
+{
+    static char text[8000];
+    struct log_field many[20];
+    memset(text, '"', sizeof text - 1);
+    for (size_t i = 0; i < 20; i++)
+        many[i] = (struct log_field){ "key", LOG_STRING, 0, text };
+    log_init("test", LOG_INFO, LOG_JSON);
+    capture();
+    log_event(LOG_INFO, "call", many, 20);
+    json_t *o = json_loads(captured(), 0, NULL);
+    cr_assert_not_null(o);
+    json_decref(o);
+}

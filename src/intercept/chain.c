@@ -1,0 +1,16 @@
+#include "chain.h"
+
+#include "call_log.h"
+
+/* From the outside in: what watches a call sees also what the others reject. */
+void chain_of_server(struct chain *chain)
+{
+    if (call_log_options.which != CALL_LOG_OFF)
+        chain_add(chain, &call_log, &call_log_options);
+    /* Then: who calls, how often, and with what. */
+}
+
+void chain_of_client(struct chain *chain)
+{
+    chain_add(chain, &client_call_log, NULL);
+}
