@@ -22,12 +22,13 @@ SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANFLAGS) -MMD -MP $(CPPFLAGS)
 
-PROTOS  := v1/post/post v1/user/user grpc/health/v1/health google/protobuf/timestamp
+PROTOS  := v1/post/post v1/user/user grpc/health/v1/health \
+           grpc/reflection/v1/reflection google/protobuf/timestamp google/protobuf/descriptor
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
 SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
 MAINS   := src/user/main.c src/post/main.c client-cli/main.c
 LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC))) \
-           $(BUILD)/obj/client-cli/bench_template.o
+           $(BUILD)/obj/client-cli/bench_template.o $(BUILD)/obj/src/reflection/descriptors.o
 LIB     := $(BUILD)/libpair.a
 PROGRAMS := $(BUILD)/user-server $(BUILD)/post-server $(BUILD)/postcli
 
@@ -87,14 +88,25 @@ $(BUILD)/obj/gen/%.pb-c.stamp: proto/%.proto
 	$(call say,GEN,$(@F:.stamp=.c))
 	$(Q)protoc-c -I proto -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $<
 	@touch $@
-$(BUILD)/obj/gen/google/protobuf/timestamp.pb-c.stamp:
+$(BUILD)/obj/gen/google/protobuf/%.pb-c.stamp:
 	@mkdir -p $(BUILD)/gen $(@D)
 	$(call say,GEN,$(@F:.stamp=.c))
-	$(Q)protoc-c -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $(dir $(PROTO_INCLUDE))google/protobuf/timestamp.proto
+	$(Q)protoc-c -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $(dir $(PROTO_INCLUDE))google/protobuf/$*.proto
 	@touch $@
 $(BUILD)/obj/gen/%.pb-c.o: $(GEN_OBJ:.o=.stamp)
 	$(call say,CC,$*.pb-c.c)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $(BUILD)/gen/$*.pb-c.c
+
+# What server reflection tells: descriptors of everything, as bytes in the programs.
+PROTO_FILES := $(sort $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto))
+$(BUILD)/gen/descriptors.pb: $(PROTO_FILES)
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I proto -I $(dir $(PROTO_INCLUDE)) --include_imports --descriptor_set_out=$@ $^
+$(BUILD)/obj/src/reflection/descriptors.o: src/reflection/descriptors.S $(BUILD)/gen/descriptors.pb
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -Wa,-I$(BUILD)/gen -c -o $@ $<
 
 # --- tests ---------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
+#include "reflection/reflection.h"
 #include "standard_fds.h"
 
 #define MAX_LOOPS    64
@@ -27,6 +28,7 @@ struct config {
     struct option_list listen;
     int64_t loops;
     int log_level, log_format;
+    bool reflection;
     uint64_t drain_timeout_ms, write_timeout_ms;
 };
 
@@ -37,6 +39,7 @@ struct daemon {
     pthread_t threads[MAX_LOOPS]; /* the first loop runs on the main thread */
     size_t nloops, nstarted, nthreads;
     struct health *health;
+    struct reflection *reflection;                /* NULL: --no-reflection */
     const struct service *services[MAX_SERVICES]; /* the program's, and those of every program */
     size_t nservices;
     struct chain chain;
@@ -61,6 +64,8 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
           "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
         { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
           "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
+        { "reflection", OPTION_FLAG, &c->reflection, NULL,
+          "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
         { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
           "least important lines to log", 0, 0, "debug|info|warn|error" },
         { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
@@ -167,6 +172,19 @@ static void add_service(struct daemon *d, const struct service *service)
     d->services[d->nservices++] = service;
 }
 
+/* Last: it tells of all the others. */
+static bool add_reflection(struct daemon *d, char *error)
+{
+    const int rv = reflection_new(&d->reflection, d->services, d->nservices);
+    if (rv != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "cannot tell of its services: %s", strerror(rv));
+        return false;
+    }
+    for (size_t i = 0; i < REFLECTION_NSERVICES; i++)
+        add_service(d, &reflection_services(d->reflection)[i]);
+    return true;
+}
+
 static bool make_services(struct daemon *d, char *error)
 {
     const struct daemon_program *p = d->program;
@@ -178,7 +196,7 @@ static bool make_services(struct daemon *d, char *error)
     for (size_t i = 0; i < p->nservices; i++)
         add_service(d, p->services[i]);
     add_service(d, health_service(d->health));
-    return true;
+    return !d->config.reflection || add_reflection(d, error);
 }
 
 static bool start_loops(struct daemon *d, char *error)
@@ -270,8 +288,7 @@ static bool make_server(struct daemon *d, char *error)
         .write_timeout_ms = d->config.write_timeout_ms,
         .connections = connection_options,
     };
-    const int rv =
-        server_new(&d->server, d->loops, d->nloops, d->services, d->nservices, &options);
+    const int rv = server_new(&d->server, d->loops, d->nloops, d->services, d->nservices, &options);
     if (rv != 0)
         snprintf(error, DAEMON_ERROR_MAX, "cannot make the server: %s", strerror(rv));
     return rv == 0;
@@ -307,6 +324,7 @@ static bool run(struct daemon *d, char *error)
         served = run_opened(d, error);
         d->program->close();
     }
+    reflection_free(d->reflection);
     health_free(d->health);
     for (size_t i = 0; i < d->nloops; i++)
         loop_free(d->loops[i]);
@@ -326,6 +344,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
                  : cores > MAX_LOOPS ? MAX_LOOPS
                                      : cores,
         .log_level = LOG_INFO,
+        .reflection = true,
         .drain_timeout_ms = 10000,
         .write_timeout_ms = 300000,
     };

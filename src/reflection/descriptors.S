@@ -1,0 +1,8 @@
+/* All of proto/ as a FileDescriptorSet, in the program: see the Makefile. */
+        .section .rodata
+        .global descriptors, descriptors_end
+descriptors:
+        .incbin "descriptors.pb"
+descriptors_end:
+        .byte 0
+        .section .note.GNU-stack, "", %progbits
