@@ -221,14 +221,23 @@ static void redial_later(struct resolver *r)
     timer_start(r->loop, &r->redial, after_ms); /* without memory: the next tick dials */
 }
 
+/* A stream that has worked ends for good reasons too: User closes connections
+ * of some age. It is trouble if the next one does not work either. */
+static void report_loss(struct resolver *r, bool worked, const char *reason)
+{
+    if (worked)
+        log_info("the stream to User ended: %s", reason);
+    else if (!r->in_trouble)
+        log_warn("%s", r->why.message);
+    r->in_trouble = !worked;
+}
+
 /* The stream is gone, or could not be opened: changes may be missed from now
  * on, and answers that were due will not come. */
-static void note_loss(struct resolver *r, const char *reason)
+static void note_loss(struct resolver *r, bool worked, const char *reason)
 {
     set_why(r, reason);
-    if (!r->in_trouble)
-        log_warn("%s", r->why.message);
-    r->in_trouble = true;
+    report_loss(r, worked, reason);
     memset(r->requests, 0, sizeof r->requests);
     names_distrust(&r->names, true);
     redial_later(r);
@@ -312,11 +321,13 @@ static void on_close(struct stream *s, const struct status *status)
         resolver_free(r);
         return;
     }
+    const bool worked = r->link == LINK_CONNECTED;
     link_move(r, LINK_DOWN);
     if (status->code == STATUS_OK)
-        note_loss(r, "it ended the stream");
+        note_loss(r, worked, "it ended the stream");
     else
-        note_loss(r, status->message[0] != '\0' ? status->message : status_name(status->code));
+        note_loss(r, worked,
+                  status->message[0] != '\0' ? status->message : status_name(status->code));
 }
 
 static const struct stream_handler handler = {
@@ -336,7 +347,7 @@ static void dial(struct resolver *r)
         r->stream = NULL;
         char reason[128];
         snprintf(reason, sizeof reason, "cannot open a stream to it: %s", strerror(rv));
-        note_loss(r, reason);
+        note_loss(r, false, reason);
         return;
     }
     link_move(r, LINK_CONNECTING);

@@ -1,8 +1,6 @@
 /* post-server: what people wrote, listed in the four call shapes of gRPC. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "env.h"
 #include "intercept/chain.h"
@@ -13,16 +11,12 @@
 #include "runtime/loop.h"
 #include "service.h"
 #include "streams/resolver.h"
+#include "user_service.h"
 
 #define RESOLVE_PATH "/v1.user.User/ResolveUsers"
 
-/* A User that is frozen is noticed within 15 s, and its names are forgotten. */
-#define KEEPALIVE_TIME_MS    10000
-#define KEEPALIVE_TIMEOUT_MS 5000
-
 static struct {
-    const char *db, *user_target;
-    uint64_t user_timeout_ms, wait_for_user_ms;
+    const char *db;
     int64_t max_answer_bytes, answer_memory_bytes;
 
     struct store *store;
@@ -31,21 +25,12 @@ static struct {
     struct chain chain; /* of the channels to User */
 } g = {
     .db = "post-data",
-    .user_target = "localhost:9000",
-    .user_timeout_ms = 5000,
     .max_answer_bytes = 4 << 20,
     .answer_memory_bytes = 256 << 20,
 };
 
 static const struct option_row rows[] = {
     { "db", OPTION_TEXT, &g.db, "DIR", "folder of the posts; made if it is missing", 0, 0, NULL },
-    { "user-target", OPTION_TEXT, &g.user_target, "TARGET",
-      "the User service: host:port, ipv4:, ipv6:, dns: or unix:", 0, 0, NULL },
-    { "user-timeout", OPTION_DURATION, &g.user_timeout_ms, "DURATION",
-      "a listing waits so long for a name, and then fails with UNAVAILABLE", 0, 0, NULL },
-    { "wait-for-user", OPTION_DURATION, &g.wait_for_user_ms, "DURATION",
-      "do not serve before User answers, and exit if it does not within this; 0: do not wait", 0, 0,
-      NULL },
     { "max-answer-bytes", OPTION_INT, &g.max_answer_bytes, "N",
       "most bytes of one unary or client-streaming answer", 1024, INT32_MAX, NULL },
     { "answer-memory", OPTION_INT, &g.answer_memory_bytes, "N",
@@ -75,22 +60,19 @@ static void on_link(void *arg, bool up)
     readiness_link(&t->link, up);
 }
 
-static int make_resolver(struct loop_things *t)
+static bool make_resolver(struct loop_things *t, char error[DAEMON_ERROR_MAX])
 {
-    const struct channel_options channel = {
-        .keepalive_time_ms = KEEPALIVE_TIME_MS,
-        .keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS,
-        .own_connection = true,
-        .chain = &g.chain,
-    };
     const struct resolver_options resolver = {
-        .timeout_ms = g.user_timeout_ms,
+        .timeout_ms = user_service.timeout_ms,
         .on_link = on_link,
     };
-    int rv = channel_new(&t->channel, g.user_target, &channel);
-    if (rv == 0)
-        rv = resolver_new(&t->env.listing.resolver, t->loop, dial_user, t, &resolver);
-    return rv;
+    char why[CHANNEL_ERROR_MAX] = "out of memory";
+    if (user_service_channel(&t->channel, &g.chain, why) == 0 &&
+        resolver_new(&t->env.listing.resolver, t->loop, dial_user, t, &resolver) == 0)
+        return true;
+    snprintf(error, DAEMON_ERROR_MAX, "cannot open a channel to User at %.200s: %s",
+             user_service.target, why);
+    return false;
 }
 
 static void free_loop(struct loop *loop)
@@ -116,14 +98,7 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
     t->env.listing.answer_max_bytes = (size_t)g.max_answer_bytes;
     t->env.listing.budget = &g.budget;
     loop_set_env(loop, t);
-    if (reader_new(&t->env.listing.reader, g.store, error) != 0) {
-        free_loop(loop);
-        return false;
-    }
-    const int rv = make_resolver(t);
-    if (rv != 0) {
-        snprintf(error, DAEMON_ERROR_MAX, "cannot open a channel to %s: %s", g.user_target,
-                 strerror(rv));
+    if (reader_new(&t->env.listing.reader, g.store, error) != 0 || !make_resolver(t, error)) {
         free_loop(loop);
         return false;
     }
@@ -186,10 +161,10 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
         .loop = loop,
         .why = status_of(STATUS_UNAVAILABLE, "no answer yet"),
     };
-    if (g.wait_for_user_ms == 0)
+    if (user_service.wait_ms == 0)
         return true;
     w.name = resolver_want(t->env.listing.resolver, bytes_of_text("?"));
-    if (w.name == NULL || timer_start(loop, &w.timer, g.wait_for_user_ms) != 0) {
+    if (w.name == NULL || timer_start(loop, &w.timer, user_service.wait_ms) != 0) {
         snprintf(error, DAEMON_ERROR_MAX, "out of memory");
         return false;
     }
@@ -197,8 +172,8 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
     loop_run(loop);
     name_release(w.name);
     if (!w.answered)
-        snprintf(error, DAEMON_ERROR_MAX, "no User at %.200s within %llu ms: %.200s", g.user_target,
-                 (unsigned long long)g.wait_for_user_ms, w.why.message);
+        snprintf(error, DAEMON_ERROR_MAX, "no User at %.200s within %llu ms: %.200s",
+                 user_service.target, (unsigned long long)user_service.wait_ms, w.why.message);
     return w.answered;
 }
 
@@ -218,7 +193,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
         .services = post_services,
         .nservices = POST_NSERVICES,
         .first = loops[0],
-        .user_timeout_ms = g.user_timeout_ms,
+        .user_timeout_ms = user_service.timeout_ms,
     };
     if (readiness_init(&g.readiness) == 0)
         return true;
@@ -241,6 +216,8 @@ int main(int argc, char **argv)
         .listen = "127.0.0.1:9001",
         .rows = rows,
         .nrows = sizeof rows / sizeof rows[0],
+        .groups = &user_service_group,
+        .ngroups = 1,
         .services = post_services,
         .nservices = POST_NSERVICES,
         .open = open_post,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "core_log.h"
 #include "grpc_args.h"
 
 /* A local pair should find each other again quickly; gRPC's own defaults are
@@ -21,6 +22,7 @@
 
 struct channel {
     grpc_channel *grpc;
+    char refused[CHANNEL_ERROR_MAX]; /* "": it was not */
     const struct chain *chain;
 };
 
@@ -235,32 +237,85 @@ static void put_keepalive(struct grpc_args *args, const struct channel_options *
     grpc_args_put_int(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
 }
 
+static void put_args(struct grpc_args *args, const struct channel_options *o)
+{
+    const uint64_t max_backoff = o->max_backoff_ms > 0 ? o->max_backoff_ms : MAX_BACKOFF_MS;
+    grpc_args_put_int(args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, FIRST_BACKOFF_MS);
+    grpc_args_put_int(args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
+    grpc_args_put_int(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, max_backoff);
+    put_keepalive(args, o);
+    if (o->max_message_bytes > 0)
+        grpc_args_put_int(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
+                          (uint64_t)o->max_message_bytes);
+    if (o->own_connection)
+        grpc_args_put_int(args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    if (o->service_config != NULL)
+        grpc_args_put_text(args, GRPC_ARG_SERVICE_CONFIG, o->service_config);
+}
+
+static bool has_scheme(const char *target)
+{
+    static const char *const schemes[] = { "ipv4:", "ipv6:", "dns:", "unix:", "unix-abstract:" };
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncmp(target, schemes[i], strlen(schemes[i])) == 0)
+            return true;
+    return false;
+}
+
+/* A list is one of addresses: names go through dns:, which takes one. */
+static char *full_target(const char *target)
+{
+    const char *scheme = "";
+    char *full;
+    if (strchr(target, ',') != NULL && !has_scheme(target))
+        scheme = target[0] == '[' ? "ipv6:" : "ipv4:";
+    return asprintf(&full, "%s%s", scheme, target) < 0 ? NULL : full;
+}
+
+/* The core makes a channel whatever it is given; one that it refused fails, and
+ * only its log tells why: "channel stack builder failed: UNKNOWN: the reason". */
+static void note_refusal(struct channel *channel)
+{
+    const char builder[] = "channel stack builder failed: ";
+    const char *why = core_log_error();
+    channel->refused[0] = '\0';
+    if (grpc_channel_check_connectivity_state(channel->grpc, 0) == GRPC_CHANNEL_IDLE)
+        return;
+    if (strncmp(why, builder, strlen(builder)) == 0)
+        why += strlen(builder) + strcspn(why + strlen(builder), ":") + 2;
+    snprintf(channel->refused, CHANNEL_ERROR_MAX, "%s",
+             *why != '\0' ? why : "gRPC refuses the target or the service config");
+}
+
 int channel_new(struct channel **ret, const char *target, const struct channel_options *options)
 {
     const struct channel_options none = { 0 };
     const struct channel_options *o = options != NULL ? options : &none;
     struct channel *channel = malloc(sizeof *channel);
-    if (channel == NULL)
+    char *full = full_target(target);
+    if (channel == NULL || full == NULL) {
+        free(channel);
+        free(full);
         return ENOMEM;
+    }
     struct grpc_args args = { .n = 0 };
-    const uint64_t max_backoff = o->max_backoff_ms > 0 ? o->max_backoff_ms : MAX_BACKOFF_MS;
-    grpc_args_put_int(&args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, FIRST_BACKOFF_MS);
-    grpc_args_put_int(&args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
-    grpc_args_put_int(&args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, max_backoff);
-    put_keepalive(&args, o);
-    if (o->max_message_bytes > 0)
-        grpc_args_put_int(&args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-                          (uint64_t)o->max_message_bytes);
-    if (o->own_connection)
-        grpc_args_put_int(&args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-
+    put_args(&args, o);
     channel->chain = o->chain;
     const grpc_channel_args all = grpc_args_all(&args);
     grpc_channel_credentials *plain = grpc_insecure_credentials_create();
-    channel->grpc = grpc_channel_create(target, plain, &all);
+    core_log_forget();
+    channel->grpc = grpc_channel_create(full, plain, &all);
+    note_refusal(channel);
     grpc_channel_credentials_release(plain);
+    free(full);
     *ret = channel;
     return 0;
+}
+
+bool channel_check(const struct channel *channel, char error[CHANNEL_ERROR_MAX])
+{
+    snprintf(error, CHANNEL_ERROR_MAX, "%s", channel->refused);
+    return error[0] == '\0';
 }
 
 void channel_free(struct channel *channel)

@@ -16,13 +16,22 @@ struct channel_options {
     uint64_t max_backoff_ms;       /* between attempts to connect; 0: 1 s */
     int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
     bool own_connection;           /* not shared with other channels to the same target */
+    const char *service_config;    /* JSON (service_config.h); NULL: pick_first, no retries */
     const struct chain *chain;     /* its interceptors (interceptor.h); NULL: none */
 };
 
-/** Makes a channel to @target (host:port, ipv4:, ipv6:, dns:, unix:). It
- * connects when the first stream is opened, and again when it must.
- * @options may be NULL. Returns 0 or ENOMEM. */
+/** Makes a channel to @target (host:port, ipv4:, ipv6:, dns:, unix:; several
+ * addresses: ipv4:a:1,b:2, or just a:1,b:2). It connects when the first stream
+ * is opened, and again when it must. @options may be NULL. Returns 0 or ENOMEM.
+ * A channel whose target or service config makes no sense is made as well, and
+ * fails every call: see channel_check(). */
 int channel_new(struct channel **ret, const char *target, const struct channel_options *options);
+
+#define CHANNEL_ERROR_MAX 256
+
+/** Whether gRPC takes the target and the service config of a new channel; if
+ * not, @error says why. It connects to nobody. */
+bool channel_check(const struct channel *channel, char error[CHANNEL_ERROR_MAX]);
 
 /** Frees the channel; streams that are open stay open. NULL is fine. */
 void channel_free(struct channel *channel);

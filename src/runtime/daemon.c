@@ -1,7 +1,6 @@
 #include "daemon.h"
 
 #include <assert.h>
-#include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "core_log.h"
 #include "health/health.h"
 #include "intercept/call_log.h"
 #include "intercept/chain.h"
@@ -23,13 +23,14 @@
 #define MAX_SERVICES 16
 #define OVERDUE_MS   1000 /* after --drain-timeout */
 #define MAX_LINE     1024
+#define MAX_GROUPS   8
 
 struct config {
     struct option_list listen;
     int64_t loops;
     int log_level, log_format;
     bool reflection;
-    uint64_t drain_timeout_ms, write_timeout_ms;
+    uint64_t drain_timeout_ms, write_timeout_ms, max_call_ms;
 };
 
 struct daemon {
@@ -64,6 +65,10 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
           "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
         { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
           "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
+        { "max-call-time", OPTION_DURATION, &c->max_call_ms, "DURATION",
+          "a unary call without a deadline ends after this; streams may be as long as they need; "
+          "0: no limit",
+          0, 0, NULL },
         { "reflection", OPTION_FLAG, &c->reflection, NULL,
           "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
         { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
@@ -71,11 +76,16 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
           "text|json" },
     };
-    const struct option_group groups[] = {
+    const struct option_group shared[] = {
         { "Serving", common, sizeof common / sizeof common[0] },
         connection_group,
         call_log_group,
     };
+    const size_t nshared = sizeof shared / sizeof shared[0];
+    struct option_group groups[MAX_GROUPS];
+    assert(p->ngroups + nshared <= MAX_GROUPS);
+    for (size_t i = 0; i < p->ngroups + nshared; i++)
+        groups[i] = i < p->ngroups ? p->groups[i] : shared[i - p->ngroups];
     const struct option_program options = {
         .name = p->name,
         .usage = "[OPTION]...",
@@ -83,7 +93,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         .rows = p->rows,
         .nrows = p->nrows,
         .groups = groups,
-        .ngroups = sizeof groups / sizeof groups[0],
+        .ngroups = p->ngroups + nshared,
     };
     int first;
     const enum option_result result = options_parse(&options, argc, argv, &first);
@@ -286,6 +296,7 @@ static bool make_server(struct daemon *d, char *error)
     const struct server_options options = {
         .chain = &d->chain,
         .write_timeout_ms = d->config.write_timeout_ms,
+        .max_call_ms = d->config.max_call_ms,
         .connections = connection_options,
     };
     const int rv = server_new(&d->server, d->loops, d->nloops, d->services, d->nservices, &options);
@@ -347,6 +358,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
         .reflection = true,
         .drain_timeout_ms = 10000,
         .write_timeout_ms = 300000,
+        .max_call_ms = 60000,
     };
     switch (read_options(&d, argc, argv)) {
     case OPTIONS_HELP:
@@ -358,7 +370,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     }
     log_init(program->name, (enum log_level)d.config.log_level,
              (enum log_format)d.config.log_format);
-    gpr_set_log_function(on_core_log);
+    core_log_init(on_core_log);
     signal(SIGPIPE, SIG_IGN);
     connections_raise_limit();
     const bool served = run(&d, error);

@@ -27,6 +27,8 @@ struct daemon_program {
     const char *listen;            /* default address */
     const struct option_row *rows; /* the program's own options */
     size_t nrows;
+    const struct option_group *groups; /* and more of them; may be NULL */
+    size_t ngroups;
     const struct service *const *services;
     size_t nservices;
 

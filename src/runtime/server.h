@@ -43,6 +43,8 @@ struct server_options {
     int64_t max_request_bytes; /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
     uint64_t write_timeout_ms; /* a message or status not taken for so long ends the
                                   call with UNAVAILABLE; 0: never */
+    uint64_t max_call_ms;      /* a call of one request and one response that has no
+                                  deadline gets this one: DEADLINE_EXCEEDED; 0: none */
     struct connection_options connections;
     const struct chain *chain; /* its interceptors (interceptor.h); NULL: none */
 };

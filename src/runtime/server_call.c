@@ -90,6 +90,31 @@ static void on_write_timer(struct timer *timer)
                                      "the client did not read for too long", NULL);
 }
 
+/* The core itself ends a call at its client's deadline: what it waits for is
+ * given up in on_close. A client that names none may be gone without a word, or
+ * wait for ever; so a call that answers one question by one answer gets a
+ * limit. Streams are as long as they need to be. */
+static bool needs_limit(const struct server_call *sc)
+{
+    const struct method *m = sc->call.stream.method;
+    return sc->lane->server->options.max_call_ms > 0 && m->requests == ONE && m->responses == ONE &&
+           gpr_time_cmp(sc->deadline, gpr_inf_future(sc->deadline.clock_type)) == 0;
+}
+
+static void on_limit_timer(struct timer *timer)
+{
+    struct server_call *sc = container_of(timer, struct server_call, limit_timer);
+    stream_fail(&sc->call.stream, STATUS_DEADLINE_EXCEEDED,
+                "it took %llu ms, the most for a call without a deadline",
+                (unsigned long long)sc->lane->server->options.max_call_ms);
+}
+
+static void limit_call(struct server_call *sc)
+{
+    if (needs_limit(sc))
+        timer_start(sc->call.stream.loop, &sc->limit_timer, sc->lane->server->options.max_call_ms);
+}
+
 static void close_if_over(struct call *c)
 {
     if (!c->is_over || c->state == CALL_OVER)
@@ -118,6 +143,7 @@ static void server_call_free(struct call *c)
 {
     struct server_call *sc = server_of(c);
     timer_stop(&sc->write_timer);
+    timer_stop(&sc->limit_timer);
     unlink_open(sc);
     grpc_metadata_array_destroy(&sc->metadata);
     grpc_call_details_destroy(&sc->details);
@@ -248,6 +274,7 @@ static void server_admit(struct call *c)
     }
     if (sc->lane->draining)
         c->stream.on = &late_handler;
+    limit_call(sc);
     c->stream.on->on_open(&c->stream);
     deliver_payload(sc);
 }
@@ -307,6 +334,7 @@ void server_arm(struct lane *lane, size_t row)
     sc->message = grpc_empty_slice();
     sc->accept.done = on_accept;
     sc->write_timer.fired = on_write_timer;
+    sc->limit_timer.fired = on_limit_timer;
     grpc_metadata_array_init(&sc->metadata);
     grpc_call_details_init(&sc->details);
     if (!request_call(sc)) { /* shut down meanwhile */

@@ -61,6 +61,7 @@ struct server_call {
     grpc_slice message; /* of the status */
     uint64_t write_since_ms;
     struct timer write_timer;
+    struct timer limit_timer; /* --max-call-time */
 };
 
 /* --- server_call.c --------------------------------------------------------------- */

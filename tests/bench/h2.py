@@ -57,13 +57,13 @@ class Connection:
     def __exit__(self, *_):
         self.sock.close()
 
-    def request(self, path, body):
-        """Sends a whole gRPC request; returns its stream."""
+    def request(self, path, body, *headers):
+        """Sends a whole gRPC request, with more headers; returns its stream."""
         stream = self.next_stream
         self.next_stream += 2
         parts = cut(body)
         self.sock.sendall(
-            frame(HEADERS, END_HEADERS, stream, hpack.request_headers(path)) +
+            frame(HEADERS, END_HEADERS, stream, hpack.request_headers(path, *headers)) +
             b"".join(frame(DATA, 0, stream, part) for part in parts[:-1]) +
             frame(DATA, END_STREAM, stream, parts[-1]))
         return stream

@@ -15,10 +15,10 @@ def literal(name, value):
     return bytes([0, len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
 
 
-def request_headers(path):
+def request_headers(path, *more):
     return b"".join(literal(name, value) for name, value in (
         (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost"),
-        ("te", "trailers"), ("content-type", "application/grpc")))
+        ("te", "trailers"), ("content-type", "application/grpc"), *more))
 
 
 class Decoder:

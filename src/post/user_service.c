@@ -1,0 +1,71 @@
+#include "user_service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/service_config.h"
+
+/* A User that is frozen is noticed within 15 s, and its names are forgotten. */
+struct user_service user_service = {
+    .target = "localhost:9000",
+    .timeout_ms = 5000,
+    .lb = LB_PICK_FIRST,
+    .keepalive_time_ms = 10000,
+    .keepalive_timeout_ms = 5000,
+};
+
+static const struct option_row rows[] = {
+    { "user-target", OPTION_TEXT, &user_service.target, "TARGET",
+      "where it is: host:port, dns:, unix:, ipv4:, ipv6:; several with the same people: "
+      "a:port,b:port",
+      0, 0, NULL },
+    { "user-lb", OPTION_CHOICE, &user_service.lb, NULL,
+      "of several addresses: the first that answers, or each loop another one that is healthy", 0,
+      0, LB_CHOICES },
+    { "user-timeout", OPTION_DURATION, &user_service.timeout_ms, "DURATION",
+      "a listing waits so long for a name, and then fails with UNAVAILABLE", 0, 0, NULL },
+    { "wait-for-user", OPTION_DURATION, &user_service.wait_ms, "DURATION",
+      "do not serve before User answers, and exit if it does not within this; 0: do not wait", 0, 0,
+      NULL },
+    { "user-keepalive-time", OPTION_DURATION, &user_service.keepalive_time_ms, "DURATION",
+      "ping User when it is silent for so long, not more often than its --keepalive-min-time; 0: "
+      "never",
+      0, 0, NULL },
+    { "user-keepalive-timeout", OPTION_DURATION, &user_service.keepalive_timeout_ms, "DURATION",
+      "it is gone if it has not answered by then", 0, 0, NULL },
+};
+
+const struct option_group user_service_group = { "User service", rows,
+                                                 sizeof rows / sizeof rows[0] };
+
+int user_service_channel(struct channel **ret, const struct chain *chain,
+                         char error[CHANNEL_ERROR_MAX])
+{
+    /* No retries: the resolver itself opens its stream again, for ever. */
+    const struct service_config config = {
+        .lb = (enum lb_policy)user_service.lb,
+        .health_service = "v1.user.User",
+    };
+    char *json = service_config_make(&config);
+    const struct channel_options options = {
+        .keepalive_time_ms = user_service.keepalive_time_ms,
+        .keepalive_timeout_ms = user_service.keepalive_timeout_ms,
+        .own_connection = true,
+        .chain = chain,
+        .service_config = json,
+    };
+    struct channel *channel;
+    int rv = json == NULL ? -1 : channel_new(&channel, user_service.target, &options);
+    free(json);
+    if (rv != 0) {
+        snprintf(error, CHANNEL_ERROR_MAX, "out of memory");
+        return -1;
+    }
+    if (!channel_check(channel, error)) {
+        channel_free(channel);
+        return -1;
+    }
+    *ret = channel;
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* The User service, as Post reaches it: the options "User service", and the
+ * channel that follows from them. */
+#ifndef POST_USER_SERVICE_H
+#define POST_USER_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/channel.h"
+#include "runtime/options.h"
+
+struct user_service {
+    const char *target;
+    uint64_t timeout_ms; /* a listing waits so long for a name */
+    uint64_t wait_ms;    /* --wait-for-user; 0: not at all */
+    int lb;              /* enum lb_policy */
+    uint64_t keepalive_time_ms, keepalive_timeout_ms;
+};
+
+/** What the group sets; its defaults until options_parse(). */
+extern struct user_service user_service;
+extern const struct option_group user_service_group;
+
+/** Makes a channel with a connection of its own and these interceptors. Returns
+ * 0; or -1, and @error says why. */
+int user_service_channel(struct channel **ret, const struct chain *chain,
+                         char error[CHANNEL_ERROR_MAX]);
+
+#endif
