@@ -12,5 +12,7 @@ int demo_command(int argc, char **argv);
 int import_command(int argc, char **argv);
 int generate_command(int argc, char **argv);
 int users_command(int argc, char **argv);
+int health_command(int argc, char **argv);
+int describe_command(int argc, char **argv);
 
 #endif

@@ -23,6 +23,8 @@ static const struct command {
     { "import", import_command, "posts|users FILE", "stores records read from NDJSON" },
     { "generate", generate_command, "posts|users", "prints made-up records as NDJSON" },
     { "users", users_command, "get|list|resolve", "people and their names" },
+    { "health", health_command, "[SERVICE]", "whether a server serves (grpc.health.v1)" },
+    { "describe", describe_command, "[SYMBOL]", "what a server serves (reflection)" },
 };
 
 static void print_usage(FILE *to)
@@ -71,7 +73,7 @@ int main(int argc, char **argv)
         print_usage(stderr);
         fputs(
             "Commands: list, stream-list, collect-list, bidi-list, demo, bench, import, generate,\n"
-            "users\n"
+            "users, health, describe\n"
             "postcli --help tells more.\n",
             stderr);
         return EXIT_USAGE;
