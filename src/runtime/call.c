@@ -64,9 +64,17 @@ void call_reap(struct call *c)
 
 static const struct bytes no_message;
 
+/* It may have ended, or been cancelled, while it was held. */
+static bool may_enter(const struct call *c)
+{
+    return c->state == CALL_ENTERING && !c->is_over;
+}
+
 void call_enter(struct call *c)
 {
     struct status why;
+    if (!may_enter(c))
+        return;
     if (c->stream.began_ns == 0)
         c->stream.began_ns = clock_ns();
     switch (interception_run(&c->interception, &c->stream, INTERCEPT_CALL, no_message, &why)) {
@@ -159,8 +167,19 @@ static bool pass_last(struct call *c)
     return c->last_passed;
 }
 
+/* A client's status comes after the messages before it, of which the last may
+ * be held; but the end that this side made waits for nothing. */
+static bool status_waits(const struct call *c)
+{
+    return c->interception.held[INTERCEPT_FINISH] ||
+           (c->has_incoming && c->state != CALL_FINISHING &&
+            c->last_status.code != STATUS_DEADLINE_EXCEEDED);
+}
+
 void call_pass_status(struct call *c)
 {
+    if (status_waits(c))
+        return;
     if (interception_run(&c->interception, &c->stream, INTERCEPT_FINISH, no_message,
                          &c->last_status) == INTERCEPT_PASS)
         c->side->status_passed(c);
@@ -168,10 +187,10 @@ void call_pass_status(struct call *c)
 
 static void resume_call(struct call *c, enum intercept verdict, const struct status *why)
 {
-    if (verdict == INTERCEPT_REJECT)
-        c->side->refuse(c, why);
-    else
+    if (verdict != INTERCEPT_REJECT)
         call_enter(c);
+    else if (may_enter(c))
+        c->side->refuse(c, why);
 }
 
 static void resume_in(struct call *c, enum intercept verdict, const struct status *why)
@@ -183,11 +202,14 @@ static void resume_in(struct call *c, enum intercept verdict, const struct statu
     } else {
         pass_in(c);
     }
+    if (c->is_over && !c->interception.server)
+        call_pass_status(c);
 }
 
+/* The message may be gone: the call was rejected for another one meanwhile. */
 static void resume_out(struct call *c, enum intercept verdict, const struct status *why)
 {
-    if (verdict == INTERCEPT_REJECT)
+    if (verdict == INTERCEPT_REJECT && c->queued > 0)
         c->side->reject(c, why);
     call_write(c);
 }

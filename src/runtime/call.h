@@ -111,7 +111,7 @@ void call_init(struct call *c, struct loop *loop, const struct call_side *side,
                const struct stream_ops *ops, size_t size, const struct chain *chain);
 
 /** ENTERING: has the interceptors look at it; side->admit or ->refuse follows,
- * at once or later. */
+ * at once or later. Nothing happens if the call has ended before. */
 void call_enter(struct call *c);
 
 /** Makes what an open call needs. false: out of memory. */

@@ -29,7 +29,7 @@ struct channel {
 /* A client's call. */
 struct client_call {
     struct call call; /* first */
-    struct task start;
+    struct task turn;
     struct op headers;
     grpc_metadata_array initial, trailing;
     grpc_status_code code;
@@ -71,7 +71,7 @@ static void client_admit(struct call *c)
 static void client_free(struct call *c)
 {
     struct client_call *cc = client_of(c);
-    task_cancel(&cc->start);
+    task_cancel(&cc->turn);
     grpc_metadata_array_destroy(&cc->initial);
     grpc_metadata_array_destroy(&cc->trailing);
     grpc_slice_unref(cc->details);
@@ -90,7 +90,11 @@ static void cancel(struct call *c, const struct status *status)
     c->write_failed = true; /* nothing more goes out */
     c->last_status = *status;
     call_move(c, CALL_FINISHING);
-    grpc_call_cancel_with_status(c->grpc, (grpc_status_code)status->code, status->message, NULL);
+    if (c->is_over) /* the server's status waits behind a message that is held */
+        task_defer(c->stream.loop, &client_of(c)->turn);
+    else
+        grpc_call_cancel_with_status(c->grpc, (grpc_status_code)status->code, status->message,
+                                     NULL);
 }
 
 static const struct call_side client_side = {
@@ -143,6 +147,7 @@ static void on_over(struct op *op, bool ok)
 {
     struct call *c = container_of(op, struct call, over);
     (void)ok; /* always */
+    c->is_over = true;
     call_landed(c);
     c->last_status = received_status(client_of(c));
     call_pass_status(c);
@@ -150,12 +155,15 @@ static void on_over(struct op *op, bool ok)
 }
 
 /* On the round after channel_open(): what was sent by then goes into the same
- * batch as the headers. */
-static void on_start(struct task *task)
+ * batch as the headers. Or on the one after a cancel that nothing else ends. */
+static void on_turn(struct task *task)
 {
-    struct call *c = &container_of(task, struct client_call, start)->call;
-    if (c->state == CALL_ENTERING)
+    struct call *c = &container_of(task, struct client_call, turn)->call;
+    if (c->is_over)
+        call_pass_status(c);
+    else
         call_enter(c);
+    call_reap(c);
 }
 
 static bool start(struct client_call *cc)
@@ -171,7 +179,7 @@ static bool start(struct client_call *cc)
     grpc_op headers = { .op = GRPC_OP_RECV_INITIAL_METADATA };
     headers.data.recv_initial_metadata.recv_initial_metadata = &cc->initial;
     call_batch(c, &headers, 1, &cc->headers);
-    task_defer(c->stream.loop, &cc->start);
+    task_defer(c->stream.loop, &cc->turn);
     return true;
 }
 
@@ -204,7 +212,7 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     c->state = CALL_ENTERING;
     c->over.done = on_over;
     cc->headers.done = on_headers;
-    cc->start.run = on_start;
+    cc->turn.run = on_turn;
     cc->details = grpc_empty_slice();
     grpc_metadata_array_init(&cc->initial);
     grpc_metadata_array_init(&cc->trailing);

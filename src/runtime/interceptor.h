@@ -13,7 +13,8 @@
  *
  * and on_close, once and last, for what it did at on_call. At each moment it
  * lets the call pass, rejects it, or answers LATER and goes on by
- * interceptor_resume(): only that direction of the call waits meanwhile.
+ * interceptor_resume(): only that direction of the call waits meanwhile, and a
+ * client's status for the message before it.
  *
  * What comes in from the network goes through a server's chain from first to
  * last and a client's from last to first; what goes out, the other way round.
@@ -58,8 +59,8 @@ struct interceptor {
      * *why, which is set then. */
     enum intercept (*on_call)(const struct intercepted *i, struct status *why);
 
-    /** The bytes of one message, valid until this returns, or until the call
-     * was resumed after LATER. */
+    /** The bytes of one message, valid until this returns: copy what LATER
+     * needs. */
     enum intercept (*on_message_in)(const struct intercepted *i, struct bytes message,
                                     struct status *why);
     enum intercept (*on_message_out)(const struct intercepted *i, struct bytes message,
@@ -92,7 +93,7 @@ struct chain {
  * used; it is an error of the program to add more than CHAIN_MAX. */
 void chain_add(struct chain *chain, const struct interceptor *interceptor, void *arg);
 
-/** Goes on after LATER at @stage, never from inside the hook that said so:
+/** Goes on after LATER at @stage, never from inside a hook:
  * with PASS, or with REJECT and @why (at INTERCEPT_FINISH: the new status, or
  * NULL for the old one). Loop thread only. */
 void interceptor_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,

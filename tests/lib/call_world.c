@@ -154,19 +154,26 @@ int server_of(struct server **ret, struct loop *const *loops, size_t nloops,
     return server_new(ret, loops, nloops, services, 1, options);
 }
 
-void call_world_open(struct call_world *w, const struct method *methods, size_t n,
-                     const struct server_options *options)
+void call_world_open_both(struct call_world *w, const struct method *methods, size_t n,
+                          const struct server_options *server, const struct channel_options *client)
 {
+    struct channel_options own = client != NULL ? *client : (struct channel_options){ 0 };
+    own.own_connection = true;
     *w = (struct call_world){ 0 };
     g_echo = (struct echo_seen){ 0 };
     cr_assert_eq(loop_new(&w->loop), 0);
-    cr_assert_eq(server_of(&w->server, &w->loop, 1, methods, n, options), 0);
+    cr_assert_eq(server_of(&w->server, &w->loop, 1, methods, n, server), 0);
     const int port = server_listen(w->server, "127.0.0.1:0");
     cr_assert_gt(port, 0);
     server_start(w->server);
     snprintf(w->target, sizeof w->target, "127.0.0.1:%d", port);
-    const struct channel_options own = { .own_connection = true };
     cr_assert_eq(channel_new(&w->channel, w->target, &own), 0);
+}
+
+void call_world_open(struct call_world *w, const struct method *methods, size_t n,
+                     const struct server_options *options)
+{
+    call_world_open_both(w, methods, n, options, NULL);
 }
 
 static void on_drained(struct server *server, void *arg)

@@ -39,6 +39,11 @@ int server_of(struct server **ret, struct loop *const *loops, size_t nloops,
 void call_world_open(struct call_world *w, const struct method *methods, size_t n,
                      const struct server_options *options);
 
+/** The same, with options of the client's channel too; they may be NULL. */
+void call_world_open_both(struct call_world *w, const struct method *methods, size_t n,
+                          const struct server_options *server,
+                          const struct channel_options *client);
+
 /** Drains the server if nobody did, runs the loop until it is gone, and frees
  * everything. */
 void call_world_close(struct call_world *w);
