@@ -9,8 +9,11 @@
 #include "runtime/container.h"
 #include "runtime/log.h"
 
-#define RENEW_MS 5000  /* strangers can ask for loads: not more often than this */
-#define RETRY_MS 10000 /* after a load that failed */
+/* Strangers can ask for loads: not more often than this. */
+#define RENEW_MS        5000
+#define RENEW_FAILED_MS 1000 /* after one that failed */
+
+#define RETRY_MS 10000 /* nobody asks, and the last load failed */
 
 struct document {
     struct document_options options;
@@ -163,7 +166,8 @@ static void on_due(struct timer *timer)
 static bool may_renew(struct document *d)
 {
     const uint64_t now_ms = loop_now_ms(d->loop);
-    if (atomic_load(&d->load.stop) || (d->was_renewed && now_ms - d->renewed_ms < RENEW_MS))
+    const uint64_t pause_ms = document_failing(d) ? RENEW_FAILED_MS : RENEW_MS;
+    if (atomic_load(&d->load.stop) || (d->was_renewed && now_ms - d->renewed_ms < pause_ms))
         return false;
     d->was_renewed = true;
     d->renewed_ms = now_ms;

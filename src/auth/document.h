@@ -64,7 +64,7 @@ struct document_wait {
 };
 
 /** Has wait->done called once the document was loaded again; or at once, if
- * that was asked for less than 5 s ago. On wait->loop. */
+ * that was asked for less than 5 s ago (1 s if it failed). On wait->loop. */
 void document_renew(struct document *d, struct document_wait *wait);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef AUTH_JWT_H
 #define AUTH_JWT_H
 
-#include "identity.h"
 #include "jwks.h"
+#include "runtime/identity.h"
 
 #define JWT_MAX_BYTES (16 << 10)
 #define JWT_LEEWAY_S  30 /* clocks differ */

@@ -4,7 +4,7 @@
 #ifndef AUTH_TOKEN_CACHE_H
 #define AUTH_TOKEN_CACHE_H
 
-#include "identity.h"
+#include "runtime/identity.h"
 #include "token_list.h"
 
 #define TOKEN_CACHE_PLACES 1024

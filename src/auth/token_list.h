@@ -14,7 +14,7 @@
 
 #include <stddef.h>
 
-#include "identity.h"
+#include "runtime/identity.h"
 
 #define TOKEN_LIST_MAX   1000 /* more want a server that mints tokens */
 #define TOKEN_LIST_ERROR 256

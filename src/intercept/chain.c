@@ -1,15 +1,18 @@
 #include "chain.h"
 
+#include "auth/check_token.h"
 #include "call_log.h"
 #include "trace.h"
 
 /* From the outside in: what watches a call sees also what the others reject. */
-void chain_of_server(struct chain *chain)
+void chain_of_server(struct chain *chain, struct token_check *tokens)
 {
     if (call_log_options.which != CALL_LOG_OFF)
         chain_add(chain, &call_log, &call_log_options);
     chain_add(chain, &call_trace, NULL);
-    /* Then: who calls, how often, and with what. */
+    if (tokens != NULL)
+        chain_add(chain, &check_token, tokens);
+    /* Then: how often, and with what. */
 }
 
 void chain_of_client(struct chain *chain)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "arena.h"
+#include "identity.h"
 #include "log.h"
 
 /* What one message may take decoded; see stream_deliver(). */
@@ -509,6 +510,7 @@ void call_done(struct call *c)
     drop_incoming(c);
     metadata_clear(&c->headers);
     metadata_clear(&c->trailers);
+    identity_unref(c->stream.identity);
     arena_free(c->stream.arena);
     if (c->grpc != NULL)
         grpc_call_unref(c->grpc);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "auth/check_token.h"
 #include "core_log.h"
 #include "health/health.h"
 #include "intercept/call_log.h"
@@ -45,6 +46,7 @@ struct daemon {
     size_t nservices;
     struct chain chain;
     struct server *server;
+    struct token_check token_check;
     uv_signal_t sigterm, sigint;
     struct notify_watchdog *watchdog;
     struct timer overdue;
@@ -80,6 +82,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         { "Serving", common, sizeof common / sizeof common[0] },
         connection_group,
         call_log_group,
+        auth_group,
     };
     const size_t nshared = sizeof shared / sizeof shared[0];
     struct option_group groups[MAX_GROUPS];
@@ -96,12 +99,19 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         .ngroups = p->ngroups + nshared,
     };
     int first;
+    char error[AUTH_ERROR];
     const enum option_result result = options_parse(&options, argc, argv, &first);
-    if (result == OPTIONS_OK && first < argc) {
+    if (result != OPTIONS_OK)
+        return result;
+    if (first < argc) {
         fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
         return OPTIONS_BAD;
     }
-    return result;
+    if (!auth_options_good(&auth_options, error)) {
+        fprintf(stderr, "%s: %s\n", p->name, error);
+        return OPTIONS_BAD;
+    }
+    return OPTIONS_OK;
 }
 
 /* --- Stopping ------------------------------------------------------------------------ */
@@ -118,6 +128,7 @@ static void on_drained(struct server *server, void *arg)
     (void)server;
     timer_stop(&d->overdue);
     notify_watchdog_stop(d->watchdog);
+    verifier_stop(d->token_check.verifier);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
     for (size_t i = 0; i < d->nloops; i++)
@@ -262,6 +273,24 @@ static void *run_loop(void *loop)
     return NULL;
 }
 
+static bool is_local(const char *address)
+{
+    static const char *const local[] = { "unix", "127.", "localhost:", "[::1]:" };
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        if (strncmp(address, local[i], strlen(local[i])) == 0)
+            return true;
+    return false;
+}
+
+static void warn_if_open(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->config.listen.n && d->token_check.verifier == NULL; i++)
+        if (!is_local(d->config.listen.item[i]))
+            log_warn("whoever reaches %s may read and write: no token is asked for; see "
+                     "--token-file and --oidc-issuer",
+                     d->config.listen.item[i]);
+}
+
 static bool serve(struct daemon *d, const char *line, char *error)
 {
     if (d->program->ready != NULL && !d->program->ready(d->loops[0], error))
@@ -269,6 +298,8 @@ static bool serve(struct daemon *d, const char *line, char *error)
     watch_signals(d);
     if (notify_watchdog_start(&d->watchdog, d->loops, d->nloops) != 0)
         log_error("out of memory: the service manager's watchdog is not fed");
+    warn_if_open(d);
+    verifier_start(d->token_check.verifier);
     g_serving = true;
     server_start(d->server);
     while (++d->nthreads < d->nloops) {
@@ -290,9 +321,18 @@ static bool serve(struct daemon *d, const char *line, char *error)
     return true;
 }
 
+static bool make_chain(struct daemon *d, char *error)
+{
+    const bool ask = auth_options_ask(&auth_options);
+    d->token_check.open_reflection = auth_options.open_reflection;
+    if (ask && !verifier_new(&d->token_check.verifier, &auth_options, d->loops, d->nloops, error))
+        return false;
+    chain_of_server(&d->chain, ask ? &d->token_check : NULL);
+    return true;
+}
+
 static bool make_server(struct daemon *d, char *error)
 {
-    chain_of_server(&d->chain);
     const struct server_options options = {
         .chain = &d->chain,
         .write_timeout_ms = d->config.write_timeout_ms,
@@ -317,11 +357,12 @@ static void stop_unserved(struct daemon *d)
 static bool run_opened(struct daemon *d, char *error)
 {
     char line[MAX_LINE] = "";
-    const bool served = start_loops(d, error) && make_server(d, error) &&
+    const bool served = start_loops(d, error) && make_chain(d, error) && make_server(d, error) &&
                         listen_all(d, line, error) && serve(d, line, error);
     if (!served)
         stop_unserved(d);
     server_free(d->server);
+    verifier_free(d->token_check.verifier);
     for (size_t i = 0; i < d->nstarted; i++)
         d->program->free_loop(d->loops[i]);
     return served;

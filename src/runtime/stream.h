@@ -108,7 +108,8 @@ struct stream {
     struct loop *loop;
     const struct method *method;     /* server: the row of the table; client: NULL */
     const char *path;                /* "/v1.user.User/GetUser" */
-    const struct identity *identity; /* server: who calls; NULL: nobody has asked */
+    struct identity *identity;       /* server: who calls (identity.h), with a reference of the
+                                        stream's own; NULL: nobody has asked */
     void *data;                      /* the handler's own */
     struct arena *arena;             /* what messages are decoded into */
     uint64_t began_ns;               /* clock_ns() */

@@ -28,11 +28,13 @@ class Client:
         client.call("/v1.post.Post/ImportPosts", [request, request])
         client.open("/v1.post.Post/ListPostsBidiStream")       a Stream, step by step
 
-    A request may be a message or bytes. Every call has a deadline."""
+    A request may be a message or bytes. Every call has a deadline, and the
+    token, if there is one."""
 
-    def __init__(self, target, methods=protos.current.methods, options=()):
+    def __init__(self, target, methods=protos.current.methods, options=(), token=None):
         self.channel = grpc.insecure_channel(target, [*LOCAL, *options])
         self.methods = methods
+        self.metadata = [("authorization", f"Bearer {token}")] if token is not None else None
 
     def __enter__(self):
         return self
@@ -58,10 +60,11 @@ class Client:
         if path in self.methods and self.methods[path].many_requests and \
                 "many_requests" not in changes:
             request = iter(request)
-        return self.multicallable(path, **changes)(request, timeout=timeout)
+        return self.multicallable(path, **changes)(request, timeout=timeout,
+                                                      metadata=self.metadata)
 
     def open(self, path, timeout=timing.CALL, **changes):
-        return Stream(self.multicallable(path, **changes), timeout)
+        return Stream(self.multicallable(path, **changes), timeout, self.metadata)
 
 
 class Stream:
@@ -69,11 +72,11 @@ class Stream:
 
     With one response, receive() returns that."""
 
-    def __init__(self, multicallable, timeout):
+    def __init__(self, multicallable, timeout, metadata=None):
         self.requests = queue.Queue()
         self.one_response = isinstance(multicallable, grpc.StreamUnaryMultiCallable)
         call = multicallable.future if self.one_response else multicallable
-        self.rpc = call(iter(self.requests.get, None), timeout=timeout)
+        self.rpc = call(iter(self.requests.get, None), timeout=timeout, metadata=metadata)
 
     def __enter__(self):
         return self

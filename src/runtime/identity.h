@@ -1,14 +1,16 @@
-/* Who makes a call: what a token that was found good stands for.
+/* Who makes a call, and what they may: what a token that was found good stands
+ * for. stream->identity is one; the call has a reference to it for as long as
+ * it lives.
  *
  * An identity belongs to one loop, as its calls do: the count of references is
  * no atomic. */
-#ifndef AUTH_IDENTITY_H
-#define AUTH_IDENTITY_H
+#ifndef RUNTIME_IDENTITY_H
+#define RUNTIME_IDENTITY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/bytes.h"
+#include "bytes.h"
 
 #define NEVER_EXPIRES INT64_MAX
 

@@ -1,0 +1,60 @@
+/* Who has this token? Asked on every loop, answered there without a lock: at
+ * once, but when the token is signed with a key that is not known (yet). Then
+ * the keys are loaded again, off the loops, and the answer comes later.
+ *
+ *                      token list            key set             cache
+ *     document ──────▶ each loop's own ──▶ each loop's own ──▶ each loop's own
+ *     (kept current    parsed anew when a new edition is there
+ *      by one loop)
+ *
+ * A JWT that was found good is remembered until it expires, or until the keys
+ * change. */
+#ifndef AUTH_VERIFIER_H
+#define AUTH_VERIFIER_H
+
+#include <stddef.h>
+
+#include "auth_options.h"
+#include "runtime/identity.h"
+#include "runtime/status.h"
+#include "token_list.h"
+
+struct loop;
+struct verifier;
+
+/** Reads what the options name. Files must be good; a URL is asked only when
+ * the verifier starts, so that a server can start before its provider. false:
+ * *error says why not. Before the loops run; the options must stay. */
+bool verifier_new(struct verifier **ret, const struct auth_options *options,
+                  struct loop *const *loops, size_t nloops, char error[AUTH_ERROR]);
+
+/** Begins to keep the documents current, on the first loop, which does not run
+ * yet; and ends it, on its thread, when no question is open. NULL is fine. */
+void verifier_start(struct verifier *v);
+void verifier_stop(struct verifier *v);
+
+/** After the loops have ended. NULL is fine. */
+void verifier_free(struct verifier *v);
+
+/* Zero it, and set the first two. */
+struct question {
+    struct bytes token; /* stays until it is answered */
+    void (*answered)(struct question *q);
+
+    /* The answer: who it is, with a reference of the caller's, or NULL and why
+     * not: UNAUTHENTICATED, or UNAVAILABLE if the keys cannot be had now. */
+    struct identity *identity;
+    enum status_code code;
+    const char *why;
+
+    uint8_t hash[TOKEN_HASH_BYTES]; /* private, like the rest */
+    struct question *next, **link;
+};
+
+/** Asks, on @loop. true: here is the answer; false: answered(q) comes. */
+bool verifier_ask(struct verifier *v, struct loop *loop, struct question *q);
+
+/** No answer is wanted any more; fine if it came. */
+void verifier_forget(struct question *q);
+
+#endif

@@ -1,0 +1,266 @@
+"""Bearer tokens: who gets in, who does not, and what each is told."""
+import contextlib
+import subprocess
+import time
+
+import grpc
+import pytest
+
+import timing
+from client import Client
+from issuer import AUDIENCE, CONFIGURATION, KEYS, Issuer, hash_line, new_key
+from pair import Server
+from protos import current, user
+from test_start_stop import refused
+
+REFUSED, FORBIDDEN = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+READER, WRITER, BOTH, EXPIRED = "reader-token", "writer-token", "both-token", "expired-token"
+OURS = [path for path in current.methods if path.startswith("/v1.")]
+IMPORTS = [path for path in OURS if "/Import" in path]
+GET_USER = "/v1.user.User/GetUser"
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with Issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("auth")
+
+
+@pytest.fixture(scope="module")
+def server(folder, issuer):
+    """A user-server that takes tokens of a file and of the issuer."""
+    (folder / "tokens").write_text(
+        "# the test's\n" + hash_line(READER) + hash_line(WRITER, scopes="write") +
+        hash_line(BOTH, scopes="read write") + hash_line(EXPIRED, expires="2020-01-01"))
+    server = Server("user-server", folder, "--token-file", str(folder / "tokens"),
+                    "--oidc-issuer", issuer.url, "--jwt-audience", AUDIENCE, "--loops", "2",
+                    "--log-level", "debug")
+    server.start()
+    yield server
+    server.stop()
+
+
+@contextlib.contextmanager
+def serving(folder, *args):
+    """A user-server of the test's own."""
+    server = Server("user-server", folder, *args)
+    server.start()
+    yield server
+    server.stop()
+
+
+def ask(server, token, path=GET_USER):
+    """"" if it was let in, else code and text."""
+    method = current.methods[path]
+    with Client(server.target, token=token) as client:
+        try:
+            result = client.call(path, [] if method.many_requests else method.request())
+            if method.many_responses:
+                list(result)
+        except grpc.RpcError as e:
+            if e.code() in (REFUSED, FORBIDDEN, UNAVAILABLE):
+                return e.code(), e.details()
+    return ""
+
+
+# --- The token file ------------------------------------------------------------------
+
+
+def test_no_token(server):
+    code, text = ask(server, None)
+    assert code == REFUSED
+    assert "authorization: Bearer TOKEN" in text and GET_USER in text
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic dTpw", READER])
+def test_no_bearer_token(server, header):
+    with grpc.insecure_channel(server.target) as channel:
+        call = channel.unary_unary(GET_USER)
+        with pytest.raises(grpc.RpcError) as failed:
+            call(b"", metadata=[("authorization", header)], timeout=timing.CALL)
+    assert failed.value.code() == REFUSED
+
+
+def test_tokens_of_the_file(server):
+    assert ask(server, READER) == ""
+    assert ask(server, "reader-tokem") == (REFUSED, "the token is not known")
+    assert ask(server, EXPIRED) == (REFUSED, "the token has expired")
+    assert ask(server, WRITER) == \
+        (FORBIDDEN, f'{GET_USER} needs a token with the scope "read"')
+
+
+@pytest.mark.parametrize("path", [p for p in OURS if ".User/" in p])
+def test_scopes_of_users_methods(server, path):
+    needed, other = (WRITER, READER) if path in IMPORTS else (READER, WRITER)
+    assert ask(server, None, path)[0] == REFUSED
+    assert ask(server, other, path)[0] == FORBIDDEN
+    assert ask(server, needed, path) == ""
+    assert ask(server, BOTH, path) == ""
+
+
+def test_health_is_open(server):
+    for token in (None, "bad", EXPIRED):
+        assert ask(server, token, "/grpc.health.v1.Health/Check") == ""
+
+
+def test_an_open_stream_outlives_its_token(tmp_path):
+    """Checked when it begins, and new calls against the file as it is."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(hash_line(READER))
+    with serving(tmp_path, "--token-file", str(tokens)) as server, \
+            Client(server.target, token=READER) as client, \
+            client.open("/v1.user.User/ResolveUsers") as stream:
+        stream.send(user.ResolveUsersRequest(user_ids=["a"]))
+        assert not stream.receive().users[0].found
+        tokens.write_text(hash_line("another"))
+        timing.wait_until(lambda: ask(server, READER) != "", "the new file counts")
+        stream.send(user.ResolveUsersRequest(user_ids=["b"]))
+        assert not stream.receive().users[0].found
+
+
+# --- JWTs ----------------------------------------------------------------------------
+
+
+def test_a_jwt(server, issuer):
+    assert ask(server, issuer.token()) == ""
+    assert ask(server, issuer.token(scope=None, scp=["write", "read"])) == ""
+    assert ask(server, issuer.token(aud=["others", AUDIENCE])) == ""
+    assert ask(server, issuer.token(scope="reading")) == \
+        (FORBIDDEN, f'{GET_USER} needs a token with the scope "read"')
+
+
+def test_bad_siblings(server, issuer):
+    for token, why in [
+            (issuer.token(exp=time.time() - 60), "the token has expired"),
+            (issuer.token(exp=None), "the token never expires"),
+            (issuer.token(nbf=time.time() + 600), "the token is not good yet"),
+            (issuer.token(aud="others"), "the token is for another audience"),
+            (issuer.token(iss="https://other"), "the token is from another issuer"),
+            (issuer.token(key=new_key("ES256"), algorithm="ES256"),
+             "the token's signature is wrong"),
+            (issuer.token()[:-8] + "AAAAAAAA", "the token's signature is wrong"),
+    ]:
+        assert ask(server, token) == (REFUSED, why)
+    for token in [issuer.unsigned(), issuer.signed_with_the_public_key("first"), "x" * 4000,
+                  "a.b.c", issuer.token(kid=None, key=new_key("RS256"), algorithm="RS256")]:
+        assert ask(server, token)[0] == REFUSED
+
+
+def test_keys_are_rotated(tmp_path, issuer):
+    with serving(tmp_path, "--jwks", issuer.url + KEYS, "--jwt-issuer", issuer.url,
+                 "--jwt-audience", AUDIENCE) as server:
+        assert ask(server, issuer.token()) == ""
+        issuer.add_key("second", "RS256")
+        asked = issuer.asked[KEYS]
+        assert ask(server, issuer.token("second")) == ""
+        assert issuer.asked[KEYS] == asked + 1
+        assert ask(server, issuer.token()) == ""
+        unknown = issuer.token("third", key=new_key("ES256"), algorithm="ES256")
+        for _ in range(5):
+            assert ask(server, unknown)[0] == REFUSED
+        assert issuer.asked[KEYS] == asked + 1, "strangers do not make us ask more often"
+
+
+def of(issuer):
+    return "--oidc-issuer", issuer.url, "--jwt-audience", AUDIENCE
+
+
+def test_a_provider_that_comes_late(tmp_path, issuer):
+    """It serves, says UNAVAILABLE, and recovers by itself."""
+    issuer.answers[CONFIGURATION] = (503, b"")
+    with serving(tmp_path, *of(issuer)) as server:
+        code, text = ask(server, issuer.token())
+        assert code == UNAVAILABLE and "cannot be checked" in text
+        assert "HTTP 503" in server.stderr()
+        del issuer.answers[CONFIGURATION]
+        timing.wait_until(lambda: ask(server, issuer.token()) == "", "it has the keys")
+
+
+@pytest.mark.parametrize("path, answer, said", [
+    (KEYS, (302, b"", ("Location", "/")), "HTTP 302"),
+    (KEYS, (200, b" " * 300_000), "too many bytes"),
+    (KEYS, (200, b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'), "neither RSA nor EC"),
+    (CONFIGURATION, (200, b'{"issuer": "http://localhost:1", "jwks_uri": "http://localhost:1"}'),
+     "another issuer"),
+    (CONFIGURATION, (200, b"{}"), "no issuer"),
+], ids=["redirect", "huge", "secret", "other", "empty"])
+def test_a_provider_that_is_wrong(tmp_path, issuer, path, answer, said):
+    issuer.answers[path] = answer
+    with serving(tmp_path, *of(issuer)) as server:
+        assert ask(server, issuer.token())[0] == UNAVAILABLE
+        assert said in server.stderr()
+    del issuer.answers[path]
+
+
+def test_a_provider_must_be_who_it_says(tmp_path):
+    """https, with a certificate that somebody trusted has signed."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True, timeout=timing.START)
+    with Issuer(certificate=(certificate, key)) as issuer, \
+            serving(tmp_path, *of(issuer)) as server:
+        assert ask(server, issuer.token())[0] == UNAVAILABLE
+        assert "certificate" in server.stderr()
+        server.restart("--jwks-ca", str(certificate))
+        assert ask(server, issuer.token()) == ""
+
+
+# --- What is never told ----------------------------------------------------------------
+
+
+def test_no_token_in_any_log(server, issuer):
+    """Whatever was done to it; the other tests have been here with debug on."""
+    good, bad = issuer.token(), issuer.token(exp=1) + "x"
+    answers = [ask(server, token) for token in (good, bad, READER, EXPIRED, "unknown-token")]
+    assert answers[0] == answers[2] == ""
+    log = server.stderr()
+    for token in (good, bad, READER, WRITER, BOTH, EXPIRED, "unknown-token", "reader-tokem"):
+        for part in token.split("."):
+            assert part not in log and part not in str(answers)
+
+
+# --- Options -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args, said", [
+    (["--jwks", "f", "--jwt-audience", "a"], "--jwt-issuer"),
+    (["--jwks", "f", "--jwt-issuer", "i"], "--jwt-audience"),
+    (["--oidc-issuer", "https://i"], "--jwt-audience"),
+    (["--jwt-audience", "a"], "--oidc-issuer"),
+    (["--jwks", "f", "--oidc-issuer", "https://i", "--jwt-audience", "a"], "not both"),
+    (["--oidc-issuer", "http://example.org", "--jwt-audience", "a"], "https"),
+    (["--jwks", "http://localhost@example.org/", "--jwt-issuer", "i", "--jwt-audience", "a"],
+     "https"),
+    (["--oidc-issuer", "ftp://localhost", "--jwt-audience", "a"], "https"),
+])
+def test_options_that_do_not_go_together(args, said):
+    assert said in refused("user-server", *args, code=2)
+
+
+def test_files_that_are_wrong(tmp_path):
+    bad = tmp_path / "bad"
+    bad.write_text("swordfish ann never read\n")
+    args = ["--listen", "127.0.0.1:0", "--db", tmp_path / "db"]
+    said = refused("user-server", *args, "--token-file", bad)
+    assert str(bad) in said and "line 1" in said and "swordfish" not in said
+    assert "No such file" in refused("user-server", *args, "--token-file", tmp_path / "none")
+    assert "not JSON" in refused("user-server", *args, "--jwks", bad, "--jwt-issuer", "i",
+                                 "--jwt-audience", "a")
+
+
+def test_an_open_server_says_so(tmp_path):
+    """Where others than this machine's users reach it."""
+    with serving(tmp_path) as server:
+        assert "token" not in server.stderr()
+        server.stop()
+        server.listen = "0.0.0.0:0"
+        server.start()
+        assert "no token is asked for" in server.stderr()
