@@ -1,4 +1,5 @@
 """grpc.health.v1: Check and Watch of both servers."""
+import json
 import signal
 import socket
 import time
@@ -156,3 +157,28 @@ def test_many_watchers(impatient):
     impatient.post.stop()
     for states in watches[30:]:
         assert next(states).status == NOT_SERVING
+
+
+def test_a_client_that_heeds_health_comes_back(impatient):
+    """gRPC's own client-side health checking: it makes no calls while Post cannot serve, and
+    nothing but Post itself finds out that User is there again."""
+    config = {"loadBalancingConfig": [{"round_robin": {}}],
+              "healthCheckConfig": {"serviceName": POST[0]}}
+    client = impatient.client(impatient.post, options=[("grpc.service_config",
+                                                        json.dumps(config))])
+    importing = client.multicallable("/v1.post.Post/ImportPosts")  # asks User for nothing
+
+    def works(**more):
+        try:
+            importing(iter([]), timeout=timing.CALL, **more)
+            return True
+        except grpc.RpcError as e:
+            assert e.code() == grpc.StatusCode.UNAVAILABLE, e
+            return False
+
+    assert works(wait_for_ready=True)
+    impatient.user.kill()
+    timing.wait_until(lambda: not works(), "the client stays away")
+    assert impatient.posts.call("/v1.post.Post/ImportPosts", []).imported == 0
+    impatient.user.start()
+    assert works(wait_for_ready=True)
