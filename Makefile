@@ -2,6 +2,7 @@
 # make run     both servers in the foreground make         build only
 # make asan | ubsan | tsan                    the tests under a sanitizer
 # make clang   build with clang               make clean
+# make certs   to try TLS, in CERTS=build/certs
 # make test T=token                           only tests whose file name has "token"
 # make install | uninstall                    prefix=/usr/local, DESTDIR=
 # make bench | bench-quick                    against nghttpd and gRPC C++; 15 minutes, 3
@@ -41,8 +42,8 @@ T       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
-.PHONY: all setup setup-test setup-bench tests test check ctest e2e demo run asan ubsan tsan clang \
-        bench bench-quick bench-programs man install uninstall clean
+.PHONY: all setup setup-test setup-bench tests test check ctest e2e demo run certs asan ubsan tsan \
+        clang bench bench-quick bench-programs man install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -197,6 +198,11 @@ bench-quick: setup-bench
 demo: setup
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) client-cli/demo/demo.sh
+
+CERTS ?= $(BUILD)/certs
+certs: setup-test
+	@tests/certs.sh $(CERTS)
+	@echo "certificates for localhost, and the CA to trust, are in $(CERTS)"
 
 DATA ?= data
 run: setup

@@ -17,6 +17,11 @@ bool common_parse(struct common *c, const struct option_program *program, int ar
     c->progress = isatty(STDERR_FILENO) != 0;
     switch (options_parse(&with_groups, argc, argv, ret_first)) {
     case OPTIONS_OK:
+        if (!c->calls_nobody && connection_check() != NULL) {
+            fprintf(stderr, "postcli: %s (try --help)\n", connection_check());
+            *ret_code = EXIT_USAGE;
+            return false;
+        }
         if (c->format < 0)
             c->format = isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_NDJSON;
         return true;

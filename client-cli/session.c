@@ -253,11 +253,17 @@ static void session_close(struct session *s)
 
 int session_run(struct session *s, const struct common *options)
 {
+    char error[TLS_ERROR_MAX];
     s->options = options;
     signal(SIGPIPE, SIG_IGN);
+    if (!connection_open(error)) {
+        fprintf(stderr, "postcli: %s\n", error);
+        return EXIT_FAILED;
+    }
     int rv = session_init(s);
     if (rv != 0) {
         fprintf(stderr, "postcli: cannot start: %s\n", strerror(rv));
+        connection_close();
         return EXIT_FAILED;
     }
     task_defer(s->loop, &s->begin);
@@ -266,5 +272,6 @@ int session_run(struct session *s, const struct common *options)
     if (s->detached)
         _exit(s->code);
     session_close(s);
+    connection_close();
     return s->code;
 }

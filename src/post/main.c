@@ -186,8 +186,12 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
     (void)nloops;
     g.budget.max = (size_t)g.answer_memory_bytes;
     chain_of_client(&g.chain);
-    if (store_open(&g.store, g.db, "posts", error) != 0)
+    if (!user_service_open(error))
         return false;
+    if (store_open(&g.store, g.db, "posts", error) != 0) {
+        user_service_close();
+        return false;
+    }
     g.readiness = (struct readiness){
         .health = health,
         .services = post_services,
@@ -199,6 +203,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
         return true;
     snprintf(error, DAEMON_ERROR_MAX, "out of memory");
     store_close(g.store);
+    user_service_close();
     return false;
 }
 
@@ -206,6 +211,12 @@ static void close_post(void)
 {
     readiness_close(&g.readiness);
     store_close(g.store);
+    user_service_close();
+}
+
+static const char *check_options(void)
+{
+    return user_service_check();
 }
 
 int main(int argc, char **argv)
@@ -220,6 +231,7 @@ int main(int argc, char **argv)
         .ngroups = 1,
         .services = post_services,
         .nservices = POST_NSERVICES,
+        .check_options = check_options,
         .open = open_post,
         .start_loop = start_loop,
         .ready = wait_for_user,

@@ -34,10 +34,28 @@ static const struct option_row rows[] = {
       0, 0, NULL },
     { "user-keepalive-timeout", OPTION_DURATION, &user_service.keepalive_timeout_ms, "DURATION",
       "it is gone if it has not answered by then", 0, 0, NULL },
+    TLS_CLIENT_ROWS("user-", user_service.tls),
 };
 
 const struct option_group user_service_group = { "User service", rows,
                                                  sizeof rows / sizeof rows[0] };
+
+static struct tls_client *tls;
+
+const char *user_service_check(void)
+{
+    return tls_client_check(&user_service.tls);
+}
+
+bool user_service_open(char error[TLS_ERROR_MAX])
+{
+    return tls_client_new(&tls, &user_service.tls, error);
+}
+
+void user_service_close(void)
+{
+    tls_client_free(tls);
+}
 
 int user_service_channel(struct channel **ret, const struct chain *chain,
                          char error[CHANNEL_ERROR_MAX])
@@ -52,6 +70,7 @@ int user_service_channel(struct channel **ret, const struct chain *chain,
         .keepalive_time_ms = user_service.keepalive_time_ms,
         .keepalive_timeout_ms = user_service.keepalive_timeout_ms,
         .own_connection = true,
+        .tls = tls,
         .chain = chain,
         .service_config = json,
     };

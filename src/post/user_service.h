@@ -8,6 +8,7 @@
 
 #include "runtime/channel.h"
 #include "runtime/options.h"
+#include "runtime/tls.h"
 
 struct user_service {
     const char *target;
@@ -15,11 +16,22 @@ struct user_service {
     uint64_t wait_ms;    /* --wait-for-user; 0: not at all */
     int lb;              /* enum lb_policy */
     uint64_t keepalive_time_ms, keepalive_timeout_ms;
+    struct tls_client_options tls;
 };
 
 /** What the group sets; its defaults until options_parse(). */
 extern struct user_service user_service;
 extern const struct option_group user_service_group;
+
+/** What is wrong with the options together, or NULL. */
+const char *user_service_check(void);
+
+/** Makes what the channels share. Returns true; or false, and @error tells in
+ * one line which file is wrong and how. */
+bool user_service_open(char error[TLS_ERROR_MAX]);
+
+/** After the channels. */
+void user_service_close(void);
 
 /** Makes a channel with a connection of its own and these interceptors. Returns
  * 0; or -1, and @error says why. */

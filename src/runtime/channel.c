@@ -6,13 +6,17 @@
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "call.h"
 #include "core_log.h"
 #include "grpc_args.h"
+#include "tls.h"
 
 /* A local pair should find each other again quickly; gRPC's own defaults are
  * 1 s to 120 s between attempts, and 20 s for one. */
@@ -20,10 +24,21 @@
 #define MAX_BACKOFF_MS     1000
 #define CONNECT_TIMEOUT_MS 5000
 
-struct channel {
+/* A channel of gRPC: there as long as new calls go to it, or one of its own is
+ * open. Its credentials cannot be changed. */
+struct link {
     grpc_channel *grpc;
+    atomic_uint users;
+    bool tls;
+};
+
+struct channel {
+    char *target;
+    struct channel_options options;
     char refused[CHANNEL_ERROR_MAX]; /* "": it was not */
-    const struct chain *chain;
+    pthread_mutex_t lock;            /* with TLS: of the two below; a call takes it once */
+    struct link *link;               /* for new calls */
+    unsigned tls_seen;
 };
 
 /* A client's call. */
@@ -35,12 +50,23 @@ struct client_call {
     grpc_status_code code;
     grpc_slice details;
     char *path;
+    struct link *link;
     bool cancelled; /* by us, with call.last_status */
 };
 
 static struct client_call *client_of(struct call *c)
 {
     return (struct client_call *)c;
+}
+
+static struct link *link_get(struct channel *channel);
+
+static void link_put(struct link *link)
+{
+    if (link == NULL || atomic_fetch_sub(&link->users, 1) > 1)
+        return;
+    grpc_channel_destroy(link->grpc);
+    free(link);
 }
 
 /* --- The client's side of a call -------------------------------------------------- */
@@ -77,6 +103,7 @@ static void client_free(struct call *c)
     grpc_slice_unref(cc->details);
     free(cc->path);
     call_done(c);
+    link_put(cc->link);
     free(cc);
 }
 
@@ -135,12 +162,24 @@ static void on_headers(struct op *op, bool ok)
     call_reap(&cc->call);
 }
 
+static void add_hint(struct status *status, bool tls)
+{
+    const char *hint = tls_hint(status->message, tls);
+    const size_t n = strlen(status->message);
+    if (hint != NULL)
+        snprintf(status->message + n, sizeof status->message - n, " (%s)", hint);
+}
+
 static struct status received_status(struct client_call *cc)
 {
     if (cc->cancelled)
         return cc->call.last_status;
-    return status_of((enum status_code)cc->code, "%.*s", (int)GRPC_SLICE_LENGTH(cc->details),
-                     (const char *)GRPC_SLICE_START_PTR(cc->details));
+    struct status status =
+        status_of((enum status_code)cc->code, "%.*s", (int)GRPC_SLICE_LENGTH(cc->details),
+                  (const char *)GRPC_SLICE_START_PTR(cc->details));
+    if (status.code == STATUS_UNAVAILABLE)
+        add_hint(&status, cc->link->tls);
+    return status;
 }
 
 static void on_over(struct op *op, bool ok)
@@ -183,7 +222,7 @@ static bool start(struct client_call *cc)
     return true;
 }
 
-static grpc_call *create_call(struct channel *channel, struct loop *loop, const char *path,
+static grpc_call *create_call(struct link *link, struct loop *loop, const char *path,
                               uint64_t timeout_ms)
 {
     gpr_timespec deadline = gpr_inf_future(GPR_CLOCK_MONOTONIC);
@@ -191,7 +230,7 @@ static grpc_call *create_call(struct channel *channel, struct loop *loop, const 
         deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                                 gpr_time_from_millis((int64_t)timeout_ms, GPR_TIMESPAN));
     grpc_slice method = grpc_slice_from_copied_string(path);
-    grpc_call *call = grpc_channel_create_call(channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS,
+    grpc_call *call = grpc_channel_create_call(link->grpc, NULL, GRPC_PROPAGATE_DEFAULTS,
                                                loop_queue(loop), method, NULL, deadline, NULL);
     grpc_slice_unref(method);
     return call;
@@ -204,11 +243,11 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     const struct call_options none = { 0 };
     if (options == NULL)
         options = &none;
-    struct client_call *cc = call_alloc(sizeof *cc, channel->chain);
+    struct client_call *cc = call_alloc(sizeof *cc, channel->options.chain);
     if (cc == NULL)
         return ENOMEM;
     struct call *c = &cc->call;
-    call_init(c, loop, &client_side, &client_ops, sizeof *cc, channel->chain);
+    call_init(c, loop, &client_side, &client_ops, sizeof *cc, channel->options.chain);
     c->state = CALL_ENTERING;
     c->over.done = on_over;
     cc->headers.done = on_headers;
@@ -222,7 +261,8 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     if (options->wait_for_ready)
         c->headers_flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY |
                            GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
-    c->grpc = create_call(channel, loop, path, options->timeout_ms);
+    cc->link = link_get(channel);
+    c->grpc = create_call(cc->link, loop, path, options->timeout_ms);
     if (cc->path == NULL || !call_open(c) || !start(cc)) {
         client_free(c);
         return ENOMEM;
@@ -259,6 +299,8 @@ static void put_args(struct grpc_args *args, const struct channel_options *o)
         grpc_args_put_int(args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     if (o->service_config != NULL)
         grpc_args_put_text(args, GRPC_ARG_SERVICE_CONFIG, o->service_config);
+    if (o->tls != NULL && tls_client_server_name(o->tls) != NULL)
+        grpc_args_put_text(args, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, tls_client_server_name(o->tls));
 }
 
 static bool has_scheme(const char *target)
@@ -280,6 +322,50 @@ static char *full_target(const char *target)
     return asprintf(&full, "%s%s", scheme, target) < 0 ? NULL : full;
 }
 
+/* Releases the credentials. NULL: out of memory. */
+static struct link *link_new(const struct channel *channel, grpc_channel_credentials *credentials)
+{
+    struct grpc_args args = { .n = 0 };
+    struct link *link = malloc(sizeof *link);
+    if (link != NULL) {
+        put_args(&args, &channel->options);
+        const grpc_channel_args all = grpc_args_all(&args);
+        link->grpc = grpc_channel_create(channel->target, credentials, &all);
+        link->tls = channel->options.tls != NULL;
+        atomic_init(&link->users, 1);
+    }
+    grpc_channel_credentials_release(credentials);
+    return link;
+}
+
+/* A connection is kept, whatever becomes of the files. Where one must be made,
+ * it is made with what they hold now. */
+static void renew_link(struct channel *channel)
+{
+    if (channel->link != NULL &&
+        grpc_channel_check_connectivity_state(channel->link->grpc, 0) == GRPC_CHANNEL_READY)
+        return;
+    grpc_channel_credentials *credentials =
+        tls_client_newer(channel->options.tls, &channel->tls_seen);
+    struct link *link = credentials != NULL ? link_new(channel, credentials) : NULL;
+    if (link == NULL)
+        return;
+    link_put(channel->link);
+    channel->link = link;
+}
+
+/* For one call. */
+static struct link *link_get(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->lock);
+    if (channel->options.tls != NULL)
+        renew_link(channel);
+    struct link *link = channel->link;
+    atomic_fetch_add(&link->users, 1);
+    pthread_mutex_unlock(&channel->lock);
+    return link;
+}
+
 /* The core makes a channel whatever it is given; one that it refused fails, and
  * only its log tells why: "channel stack builder failed: UNKNOWN: the reason". */
 static void note_refusal(struct channel *channel)
@@ -287,7 +373,7 @@ static void note_refusal(struct channel *channel)
     const char builder[] = "channel stack builder failed: ";
     const char *why = core_log_error();
     channel->refused[0] = '\0';
-    if (grpc_channel_check_connectivity_state(channel->grpc, 0) == GRPC_CHANNEL_IDLE)
+    if (grpc_channel_check_connectivity_state(channel->link->grpc, 0) == GRPC_CHANNEL_IDLE)
         return;
     if (strncmp(why, builder, strlen(builder)) == 0)
         why += strlen(builder) + strcspn(why + strlen(builder), ":") + 2;
@@ -295,27 +381,39 @@ static void note_refusal(struct channel *channel)
              *why != '\0' ? why : "gRPC refuses the target or the service config");
 }
 
+static bool channel_init(struct channel *channel, const char *target)
+{
+    struct channel_options *o = &channel->options;
+    if (address_is_unix(target))
+        o->tls = NULL;
+    if (o->service_config != NULL && (o->service_config = strdup(o->service_config)) == NULL)
+        return false;
+    channel->target = full_target(target);
+    if (channel->target == NULL)
+        return false;
+    core_log_forget();
+    if (o->tls != NULL)
+        renew_link(channel);
+    else
+        channel->link = link_new(channel, grpc_insecure_credentials_create());
+    if (channel->link == NULL)
+        return false;
+    note_refusal(channel);
+    return true;
+}
+
 int channel_new(struct channel **ret, const char *target, const struct channel_options *options)
 {
-    const struct channel_options none = { 0 };
-    const struct channel_options *o = options != NULL ? options : &none;
-    struct channel *channel = malloc(sizeof *channel);
-    char *full = full_target(target);
-    if (channel == NULL || full == NULL) {
-        free(channel);
-        free(full);
+    struct channel *channel = calloc(1, sizeof *channel);
+    if (channel == NULL)
+        return ENOMEM;
+    if (options != NULL)
+        channel->options = *options;
+    pthread_mutex_init(&channel->lock, NULL);
+    if (!channel_init(channel, target)) {
+        channel_free(channel);
         return ENOMEM;
     }
-    struct grpc_args args = { .n = 0 };
-    put_args(&args, o);
-    channel->chain = o->chain;
-    const grpc_channel_args all = grpc_args_all(&args);
-    grpc_channel_credentials *plain = grpc_insecure_credentials_create();
-    core_log_forget();
-    channel->grpc = grpc_channel_create(full, plain, &all);
-    note_refusal(channel);
-    grpc_channel_credentials_release(plain);
-    free(full);
     *ret = channel;
     return 0;
 }
@@ -330,6 +428,9 @@ void channel_free(struct channel *channel)
 {
     if (channel == NULL)
         return;
-    grpc_channel_destroy(channel->grpc);
+    link_put(channel->link);
+    pthread_mutex_destroy(&channel->lock);
+    free(channel->target);
+    free((char *)(uintptr_t)channel->options.service_config);
     free(channel);
 }

@@ -17,12 +17,14 @@ struct channel_options {
     int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
     bool own_connection;           /* not shared with other channels to the same target */
     const char *service_config;    /* JSON (service_config.h); NULL: pick_first, no retries */
+    struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext */
     const struct chain *chain;     /* its interceptors (interceptor.h); NULL: none */
 };
 
 /** Makes a channel to @target (host:port, ipv4:, ipv6:, dns:, unix:; several
  * addresses: ipv4:a:1,b:2, or just a:1,b:2). It connects when the first stream
- * is opened, and again when it must. @options may be NULL. Returns 0 or ENOMEM.
+ * is opened, and again when it must. @options may be NULL; its tls and chain
+ * must outlive the channel. Returns 0 or ENOMEM.
  * A channel whose target or service config makes no sense is made as well, and
  * fails every call: see channel_check(). */
 int channel_new(struct channel **ret, const char *target, const struct channel_options *options);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "address.h"
 #include "auth/check_token.h"
 #include "core_log.h"
 #include "health/health.h"
@@ -19,6 +20,7 @@
 #include "notify.h"
 #include "reflection/reflection.h"
 #include "standard_fds.h"
+#include "tls.h"
 
 #define MAX_LOOPS    64
 #define MAX_SERVICES 16
@@ -40,6 +42,7 @@ struct daemon {
     struct loop *loops[MAX_LOOPS];
     pthread_t threads[MAX_LOOPS]; /* the first loop runs on the main thread */
     size_t nloops, nstarted, nthreads;
+    struct tls_server *tls; /* NULL: plaintext */
     struct health *health;
     struct reflection *reflection;                /* NULL: --no-reflection */
     const struct service *services[MAX_SERVICES]; /* the program's, and those of every program */
@@ -54,6 +57,20 @@ struct daemon {
 };
 
 /* --- Options ------------------------------------------------------------------------ */
+
+static enum option_result check_options(const struct daemon_program *p)
+{
+    char error[AUTH_ERROR];
+    const char *wrong = tls_server_check(&tls_server_options);
+    if (wrong == NULL && p->check_options != NULL)
+        wrong = p->check_options();
+    if (wrong == NULL && !auth_options_good(&auth_options, error))
+        wrong = error;
+    if (wrong == NULL)
+        return OPTIONS_OK;
+    fprintf(stderr, "%s: %s\n", p->name, wrong);
+    return OPTIONS_BAD;
+}
 
 static enum option_result read_options(struct daemon *d, int argc, char **argv)
 {
@@ -81,6 +98,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
     const struct option_group shared[] = {
         { "Serving", common, sizeof common / sizeof common[0] },
         connection_group,
+        tls_server_group,
         call_log_group,
         auth_group,
     };
@@ -99,7 +117,6 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         .ngroups = p->ngroups + nshared,
     };
     int first;
-    char error[AUTH_ERROR];
     const enum option_result result = options_parse(&options, argc, argv, &first);
     if (result != OPTIONS_OK)
         return result;
@@ -107,11 +124,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
         return OPTIONS_BAD;
     }
-    if (!auth_options_good(&auth_options, error)) {
-        fprintf(stderr, "%s: %s\n", p->name, error);
-        return OPTIONS_BAD;
-    }
-    return OPTIONS_OK;
+    return check_options(p);
 }
 
 /* --- Stopping ------------------------------------------------------------------------ */
@@ -174,6 +187,23 @@ static void watch_signals(struct daemon *d)
 
 /* --- Starting -------------------------------------------------------------------------- */
 
+/* What is sent in plaintext stays on this machine, unless it is asked for. */
+static bool check_listeners(const struct daemon *d, char *error)
+{
+    if (d->tls != NULL || tls_server_options.allow_plaintext)
+        return true;
+    for (size_t i = 0; i < d->config.listen.n; i++) {
+        if (address_is_local(d->config.listen.item[i]))
+            continue;
+        snprintf(error, DAEMON_ERROR_MAX,
+                 "plaintext on %s could be read by others: give --tls-cert and --tls-key, or "
+                 "--allow-plaintext",
+                 d->config.listen.item[i]);
+        return false;
+    }
+    return true;
+}
+
 static bool make_loops(struct daemon *d, char *error)
 {
     while (d->nloops < (size_t)d->config.loops) {
@@ -228,15 +258,16 @@ static bool start_loops(struct daemon *d, char *error)
 }
 
 /* Port 0 becomes the port that it is. */
-static void put_address(char *line, const char *address, int port)
+static void put_address(char *line, const char *address, int port, bool tls)
 {
     const char *colon = strrchr(address, ':');
     const size_t n = strlen(line);
     const char *comma = n == 0 ? "" : " and ";
-    if (strncmp(address, "unix", 4) == 0 || colon == NULL)
+    if (address_is_unix(address) || colon == NULL)
         snprintf(line + n, MAX_LINE - n, "%s%s", comma, address);
     else
-        snprintf(line + n, MAX_LINE - n, "%s%.*s:%d", comma, (int)(colon - address), address, port);
+        snprintf(line + n, MAX_LINE - n, "%s%.*s:%d%s", comma, (int)(colon - address), address,
+                 port, tls ? " with TLS" : "");
 }
 
 static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
@@ -251,7 +282,7 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
                      address);
             return false;
         }
-        put_address(line, address, port);
+        put_address(line, address, port, d->tls != NULL);
     }
     return true;
 }
@@ -338,6 +369,7 @@ static bool make_server(struct daemon *d, char *error)
         .write_timeout_ms = d->config.write_timeout_ms,
         .max_call_ms = d->config.max_call_ms,
         .connections = connection_options,
+        .tls = d->tls,
     };
     const int rv = server_new(&d->server, d->loops, d->nloops, d->services, d->nservices, &options);
     if (rv != 0)
@@ -371,7 +403,8 @@ static bool run_opened(struct daemon *d, char *error)
 static bool run(struct daemon *d, char *error)
 {
     bool served = false;
-    if (make_loops(d, error) && make_services(d, error) &&
+    if (tls_server_new(&d->tls, &tls_server_options, error) && check_listeners(d, error) &&
+        make_loops(d, error) && make_services(d, error) &&
         d->program->open(d->loops, d->nloops, d->health, error)) {
         served = run_opened(d, error);
         d->program->close();
@@ -380,6 +413,7 @@ static bool run(struct daemon *d, char *error)
     health_free(d->health);
     for (size_t i = 0; i < d->nloops; i++)
         loop_free(d->loops[i]);
+    tls_server_free(d->tls);
     return served;
 }
 

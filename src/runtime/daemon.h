@@ -32,6 +32,9 @@ struct daemon_program {
     const struct service *const *services;
     size_t nservices;
 
+    /* What is wrong with its own options together, or NULL. May be NULL. */
+    const char *(*check_options)(void);
+
     /* Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the
      * loops run or after, but for stop_loop. */

@@ -8,8 +8,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "grpc_args.h"
 #include "server_internal.h"
+#include "tls.h"
 
 /* Calls offered to gRPC per method and loop. What arrives while none is armed
  * queues inside gRPC without limit, so each accept arms another one first. */
@@ -136,9 +138,13 @@ int server_listen(struct server *server, const char *address)
 {
     if (unix_path_served(address))
         return 0;
-    grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
-    int port = grpc_server_add_http2_port(server->grpc, address, plain);
-    grpc_server_credentials_release(plain);
+    const bool tls = server->options.tls != NULL && !address_is_unix(address);
+    grpc_server_credentials *credentials = tls ? tls_server_credentials(server->options.tls)
+                                               : grpc_insecure_server_credentials_create();
+    if (credentials == NULL)
+        return 0;
+    const int port = grpc_server_add_http2_port(server->grpc, address, credentials);
+    grpc_server_credentials_release(credentials);
     return port;
 }
 

@@ -46,6 +46,7 @@ struct server_options {
     uint64_t max_call_ms;      /* a call of one request and one response that has no
                                   deadline gets this one: DEADLINE_EXCEEDED; 0: none */
     struct connection_options connections;
+    struct tls_server *tls;    /* encrypt, but on unix: (tls.h); NULL: plaintext */
     const struct chain *chain; /* its interceptors (interceptor.h); NULL: none */
 };
 

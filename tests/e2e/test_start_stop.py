@@ -80,7 +80,7 @@ def test_address_in_use(name, server, tmp_path):
 @pytest.mark.parametrize("address", ["256.1.1.1:1", "nonsense", "192.0.2.1:0",
                                      "unix:/nowhere/at/all"])
 def test_address_of_nobody(name, address, tmp_path):
-    said = refused(name, "--db", tmp_path / "db", "--listen", address)
+    said = refused(name, "--db", tmp_path / "db", "--allow-plaintext", "--listen", address)
     assert f"cannot listen on {address}" in said
 
 

@@ -1,0 +1,14 @@
+/* What an address or target of gRPC's syntax means for who can listen in. */
+#ifndef RUNTIME_ADDRESS_H
+#define RUNTIME_ADDRESS_H
+
+#include <stdbool.h>
+
+/** "unix:path", "unix:///path", "unix-abstract:name". */
+bool address_is_unix(const char *address);
+
+/** Whether only this machine can reach it: a unix: socket, localhost, 127.x.x.x
+ * or ::1. Other names are not looked up: no. */
+bool address_is_local(const char *address);
+
+#endif

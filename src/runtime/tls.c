@@ -1,0 +1,233 @@
+#include "tls.h"
+
+#include <grpc/grpc_security.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Options -------------------------------------------------------------------------- */
+
+struct tls_server_options tls_server_options;
+
+static const struct option_row rows[] = {
+    { "tls-cert", OPTION_TEXT, &tls_server_options.cert, "FILE",
+      "the server's certificate, with those between it and the CA; PEM", 0, 0, NULL },
+    { "tls-key", OPTION_TEXT, &tls_server_options.key, "FILE", "its key; PEM", 0, 0, NULL },
+    { "tls-client-ca", OPTION_TEXT, &tls_server_options.client_ca, "FILE",
+      "serve only clients with a certificate that this CA signed; PEM", 0, 0, NULL },
+    { "allow-plaintext", OPTION_FLAG, &tls_server_options.allow_plaintext, NULL,
+      "without TLS, listen on addresses that other machines can reach, too", 0, 0, NULL },
+};
+
+const struct option_group tls_server_group = { "TLS (files may be replaced while it runs)", rows,
+                                               sizeof rows / sizeof rows[0] };
+
+static const char *given(const char *text)
+{
+    return text != NULL && *text != '\0' ? text : NULL;
+}
+
+static bool one_alone(const char *a, const char *b)
+{
+    return (given(a) == NULL) != (given(b) == NULL);
+}
+
+const char *tls_server_check(const struct tls_server_options *o)
+{
+    if (one_alone(o->cert, o->key))
+        return "--tls-cert and --tls-key go together";
+    if (given(o->client_ca) != NULL && given(o->cert) == NULL)
+        return "--tls-client-ca needs --tls-cert and --tls-key";
+    return NULL;
+}
+
+const char *tls_client_check(const struct tls_client_options *o)
+{
+    return one_alone(o->cert, o->key) ? "a client's certificate and its key go together" : NULL;
+}
+
+/* The texts are only read. */
+static struct pem names_of(const char *cert, const char *key, const char *ca)
+{
+    return (struct pem){ .part = {
+                             [PEM_CERT] = (char *)(uintptr_t)given(cert),
+                             [PEM_KEY] = (char *)(uintptr_t)given(key),
+                             [PEM_CA] = (char *)(uintptr_t)given(ca),
+                         } };
+}
+
+static grpc_ssl_pem_key_cert_pair pair_of(const struct pem *pem)
+{
+    return (grpc_ssl_pem_key_cert_pair){ pem->part[PEM_KEY], pem->part[PEM_CERT] };
+}
+
+/* --- Servers ---------------------------------------------------------------------------- */
+
+/* The core keeps what it was given for each listener apart, so each must get
+ * what is new. */
+struct listener {
+    struct tls_server *tls;
+    unsigned seen;
+    struct listener *next;
+};
+
+struct tls_server {
+    struct pem_files *files;
+    bool ask_clients;
+    struct listener *listeners;
+};
+
+/* At each handshake, on any thread; the core has one at a time for a listener.
+ * Without news it goes on with what it has. */
+static grpc_ssl_certificate_config_reload_status fetch(void *arg,
+                                                       grpc_ssl_server_certificate_config **ret)
+{
+    struct listener *l = arg;
+    struct pem pem;
+    if (!pem_files_newer(l->tls->files, &l->seen, &pem))
+        return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    const grpc_ssl_pem_key_cert_pair pair = pair_of(&pem);
+    /* The core aborts without a CA, even where no client is asked for its
+     * certificate. Then any will do, and is of no use. */
+    const char *ca = l->tls->ask_clients ? pem.part[PEM_CA] : pem.part[PEM_CERT];
+    *ret = grpc_ssl_server_certificate_config_create(ca, &pair, 1);
+    pem_close(&pem);
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
+bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
+                    char error[TLS_ERROR_MAX])
+{
+    const struct pem names = names_of(o->cert, o->key, o->client_ca);
+    *ret = NULL;
+    if (given(o->cert) == NULL)
+        return true;
+    struct tls_server *tls = calloc(1, sizeof *tls);
+    if (tls == NULL) {
+        snprintf(error, TLS_ERROR_MAX, "out of memory");
+        return false;
+    }
+    if (!pem_files_new(&tls->files, &names, error)) {
+        free(tls);
+        return false;
+    }
+    tls->ask_clients = names.part[PEM_CA] != NULL;
+    *ret = tls;
+    return true;
+}
+
+void tls_server_free(struct tls_server *tls)
+{
+    if (tls == NULL)
+        return;
+    for (struct listener *l = tls->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        free(l);
+    }
+    pem_files_free(tls->files);
+    free(tls);
+}
+
+grpc_server_credentials *tls_server_credentials(struct tls_server *tls)
+{
+    struct listener *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return NULL;
+    *l = (struct listener){ .tls = tls, .next = tls->listeners };
+    tls->listeners = l;
+    return grpc_ssl_server_credentials_create_with_options(
+        grpc_ssl_server_credentials_create_options_using_config_fetcher(
+            tls->ask_clients ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                             : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
+            fetch, l));
+}
+
+/* --- Clients -------------------------------------------------------------------------------- */
+
+struct tls_client {
+    struct pem_files *files;
+    const char *server_name;
+};
+
+static bool wanted(const struct tls_client_options *o)
+{
+    return o->on || given(o->ca) != NULL || given(o->cert) != NULL || given(o->server_name) != NULL;
+}
+
+bool tls_client_new(struct tls_client **ret, const struct tls_client_options *o,
+                    char error[TLS_ERROR_MAX])
+{
+    const struct pem names = names_of(o->cert, o->key, o->ca);
+    *ret = NULL;
+    if (!wanted(o))
+        return true;
+    struct tls_client *tls = calloc(1, sizeof *tls);
+    if (tls == NULL) {
+        snprintf(error, TLS_ERROR_MAX, "out of memory");
+        return false;
+    }
+    if (!pem_files_new(&tls->files, &names, error)) {
+        free(tls);
+        return false;
+    }
+    tls->server_name = given(o->server_name);
+    *ret = tls;
+    return true;
+}
+
+void tls_client_free(struct tls_client *tls)
+{
+    if (tls == NULL)
+        return;
+    pem_files_free(tls->files);
+    free(tls);
+}
+
+/* Not the core's own watcher of files: in 1.51 a certificate without its key,
+ * as there is between two renames, leaves it with no credentials at all, and
+ * every connection fails until the files change again. */
+grpc_channel_credentials *tls_client_newer(struct tls_client *tls, unsigned *seen)
+{
+    struct pem pem;
+    if (!pem_files_newer(tls->files, seen, &pem))
+        return NULL;
+    grpc_ssl_pem_key_cert_pair pair = pair_of(&pem);
+    grpc_channel_credentials *credentials = grpc_ssl_credentials_create_ex(
+        pem.part[PEM_CA], pem.part[PEM_CERT] != NULL ? &pair : NULL, NULL, NULL);
+    pem_close(&pem);
+    return credentials;
+}
+
+const char *tls_client_server_name(const struct tls_client *tls)
+{
+    return tls->server_name;
+}
+
+/* --- Hints --------------------------------------------------------------------------------------
+ */
+
+/* What the core and OpenSSL say, and what that means. */
+static const struct {
+    bool tls;
+    const char *said, *hint;
+} hints[] = {
+    { true, "wrong version number", "the server does not speak TLS" },
+    { true, "certificate verify failed",
+      "the server's certificate is not of a CA that is trusted here, or it has expired" },
+    { true, "is not in peer certificate",
+      "the server's certificate is for another name, which can be given as the server name" },
+    { true, "Socket closed", "the server may want a certificate, or does not trust this one" },
+    { true, "Connection reset", "the server may want a certificate, or does not trust this one" },
+    { false, "Socket closed", "the server may speak TLS only" },
+    { false, "Connection reset", "the server may speak TLS only" },
+};
+
+const char *tls_hint(const char *details, bool tls)
+{
+    if (strstr(details, "last error: ") == NULL) /* it had been connected */
+        return NULL;
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+        if (hints[i].tls == tls && strstr(details, hints[i].said) != NULL)
+            return hints[i].hint;
+    return NULL;
+}
