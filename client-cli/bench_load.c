@@ -438,10 +438,11 @@ struct load_sample load_sample(struct load *load)
 static int open_channels(struct load *load)
 {
     const struct bench_plan *plan = load->plan;
-    struct channel_options options = connection_channel();
+    const bool user = plan_kind(plan)->user_service;
+    struct channel_options options = connection_channel(user ? SERVICE_USER : SERVICE_POST);
     options.own_connection = true;
     options.max_message_bytes = INT32_MAX;
-    const char *target = plan_kind(plan)->user_service ? plan->user_target : plan->target;
+    const char *target = user ? plan->user_target : plan->target;
     size_t n = (size_t)share((uint64_t)plan->connections, load);
     load->channels = calloc(n, sizeof(struct channel *));
     if (load->channels == NULL)

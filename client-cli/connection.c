@@ -21,6 +21,13 @@ static const struct option_row rows[] = {
       .arg = "HOST:PORT",
       .help = "where the User service is" },
     TLS_CLIENT_ROWS("", connection.tls),
+    TOKEN_CLIENT_ROWS("", connection.token),
+    { .name = "token",
+      .kind = OPTION_TEXT,
+      .value = &connection.token.token,
+      .arg = "TOKEN",
+      .help = "send this one: others see it in the list of processes, so rather by the "
+              "environment" },
 };
 
 const struct option_group connection_calls_group = {
@@ -30,24 +37,54 @@ const struct option_group connection_calls_group = {
 };
 
 static struct tls_client *tls;
+static struct token_sender sender;
+static struct token_use uses[SERVICE_NR];
+static struct chain chains[SERVICE_NR];
 
 const char *connection_check(void)
 {
+    if (connection.token.token != NULL && connection.token.file != NULL)
+        return "--token and --token-file are two tokens: give one";
     return tls_client_check(&connection.tls);
 }
 
-bool connection_open(char error[TLS_ERROR_MAX])
+static void make_chain(enum service_kind service, const char *target)
+{
+    token_sender_join(&sender, &connection.token, target, tls != NULL, &uses[service],
+                      &chains[service]);
+}
+
+bool connection_open(char error[CONNECTION_ERROR_MAX])
 {
     core_log_init(NULL); /* a failed connection is told by the status of its call */
-    return tls_client_new(&tls, &connection.tls, error);
+    if (!tls_client_new(&tls, &connection.tls, error))
+        return false;
+    if (!token_sender_open(&sender, &connection.token, error)) {
+        tls_client_free(tls);
+        return false;
+    }
+    make_chain(SERVICE_POST, connection.target);
+    make_chain(SERVICE_USER, connection.user_target);
+    return true;
+}
+
+void connection_start(struct loop *loop)
+{
+    token_sender_start(&sender, loop);
+}
+
+void connection_stop(void)
+{
+    token_sender_stop(&sender);
 }
 
 void connection_close(void)
 {
+    token_sender_close(&sender);
     tls_client_free(tls);
 }
 
-struct channel_options connection_channel(void)
+struct channel_options connection_channel(enum service_kind service)
 {
-    return (struct channel_options){ .tls = tls };
+    return (struct channel_options){ .tls = tls, .chain = &chains[service] };
 }

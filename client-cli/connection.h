@@ -5,14 +5,20 @@
 #ifndef CLI_CONNECTION_H
 #define CLI_CONNECTION_H
 
+#include "auth/send_token.h"
 #include "runtime/channel.h"
 #include "runtime/options.h"
 #include "runtime/tls.h"
 
+#define CONNECTION_ERROR_MAX 512 /* as of what it is made of */
+
 struct connection {
     const char *target, *user_target;
     struct tls_client_options tls;
+    struct token_client_options token;
 };
+
+enum service_kind { SERVICE_POST, SERVICE_USER, SERVICE_NR };
 
 /** What the group sets; the defaults until options_parse(). */
 extern struct connection connection;
@@ -23,12 +29,16 @@ const char *connection_check(void);
 
 /** Makes what the channels share. Returns true; or false, and @error tells in
  * one line which file is wrong and how. */
-bool connection_open(char error[TLS_ERROR_MAX]);
+bool connection_open(char error[CONNECTION_ERROR_MAX]);
+
+/** Keeps them current while @loop runs; and ends that, on its thread. */
+void connection_start(struct loop *loop);
+void connection_stop(void);
 
 /** After the channels. */
 void connection_close(void);
 
-/** What every channel of this process begins with; its pointers stay valid. */
-struct channel_options connection_channel(void);
+/** What every channel to this service begins with; its pointers stay valid. */
+struct channel_options connection_channel(enum service_kind service);
 
 #endif

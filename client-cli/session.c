@@ -204,11 +204,12 @@ static void watch_signal(struct session *s, uv_signal_t *handle, int number)
 
 static int open_channels(struct session *s)
 {
-    const struct channel_options options = connection_channel();
+    const struct channel_options post = connection_channel(SERVICE_POST);
+    const struct channel_options user = connection_channel(SERVICE_USER);
     if (s->options->calls_nobody)
         return 0;
-    int rv = channel_new(&s->post, connection.target, &options);
-    return rv != 0 ? rv : channel_new(&s->user, connection.user_target, &options);
+    int rv = channel_new(&s->post, connection.target, &post);
+    return rv != 0 ? rv : channel_new(&s->user, connection.user_target, &user);
 }
 
 static int session_init(struct session *s)
@@ -253,7 +254,7 @@ static void session_close(struct session *s)
 
 int session_run(struct session *s, const struct common *options)
 {
-    char error[TLS_ERROR_MAX];
+    char error[CONNECTION_ERROR_MAX];
     s->options = options;
     signal(SIGPIPE, SIG_IGN);
     if (!connection_open(error)) {
@@ -266,8 +267,10 @@ int session_run(struct session *s, const struct common *options)
         connection_close();
         return EXIT_FAILED;
     }
+    connection_start(s->loop);
     task_defer(s->loop, &s->begin);
     loop_run(s->loop);
+    connection_stop();
     say_last_words(s);
     if (s->detached)
         _exit(s->code);

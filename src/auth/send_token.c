@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "document.h"
+#include "runtime/address.h"
 #include "runtime/stream.h"
 
 #define TOKEN_MAX_BYTES 7168 /* servers take 8 KiB of headers */
@@ -40,27 +41,9 @@ static bool token_good(struct bytes text, char error[LOAD_ERROR])
     return why == NULL;
 }
 
-static bool is_unix(const char *target)
-{
-    return strncmp(target, "unix:", 5) == 0 || strncmp(target, "unix-abstract:", 14) == 0;
-}
-
-bool token_may_go_to(const char *target, bool encrypted, bool allowed, const char *option,
-                     char error[SEND_TOKEN_ERROR])
-{
-    if (encrypted || allowed || is_unix(target))
-        return true;
-    snprintf(error, SEND_TOKEN_ERROR,
-             "no token is sent to %.200s in plaintext: whoever is on the way could use it; "
-             "encrypt the connection, or give %s",
-             target, option);
-    return false;
-}
-
 /* --- Life ---------------------------------------------------------------------------------- */
 
-bool token_sender_open(struct token_sender *t, const char *token, const char *file,
-                       char error[SEND_TOKEN_ERROR])
+static bool open_file(struct token_sender *t, const char *file, char error[SEND_TOKEN_ERROR])
 {
     const struct document_options options = {
         .what = "token file",
@@ -70,9 +53,6 @@ bool token_sender_open(struct token_sender *t, const char *token, const char *fi
         .every_ms = CHECK_EVERY_MS,
         .good = token_good,
     };
-    t->token = token;
-    if (token != NULL)
-        return token_good(bytes_of_text(token), error);
     if (document_new(&t->file, &options) != 0) {
         snprintf(error, SEND_TOKEN_ERROR, "out of memory");
         return false;
@@ -81,6 +61,15 @@ bool token_sender_open(struct token_sender *t, const char *token, const char *fi
         return true;
     token_sender_close(t);
     return false;
+}
+
+bool token_sender_open(struct token_sender *t, const struct token_client_options *o,
+                       char error[SEND_TOKEN_ERROR])
+{
+    t->token = o->token;
+    if (o->token != NULL)
+        return token_good(bytes_of_text(o->token), error);
+    return o->file == NULL || open_file(t, o->file, error);
 }
 
 void token_sender_start(struct token_sender *t, struct loop *loop)
@@ -116,8 +105,16 @@ static int put_token(struct stream *s, struct bytes text)
 
 static enum intercept on_call(const struct intercepted *i, struct status *why)
 {
-    const struct token_sender *t = i->arg;
+    const struct token_use *use = i->arg;
+    const struct token_sender *t = use->sender;
     int rv;
+    if (!use->allowed) {
+        *why = status_of(STATUS_UNAUTHENTICATED,
+                         "no token is sent to %.200s in plaintext: encrypt the connection, or "
+                         "allow it with --allow-insecure-token",
+                         use->target);
+        return INTERCEPT_REJECT;
+    }
     if (t->file == NULL) {
         rv = put_token(i->stream, bytes_of_text(t->token));
     } else {
@@ -133,3 +130,13 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
 }
 
 const struct interceptor send_token = { .name = "token", .on_call = on_call };
+
+void token_sender_join(const struct token_sender *t, const struct token_client_options *o,
+                       const char *target, bool encrypted, struct token_use *use,
+                       struct chain *chain)
+{
+    const bool allowed = encrypted || o->allow_plaintext || address_is_unix(target);
+    *use = (struct token_use){ t, target, allowed };
+    if (t->token != NULL || t->file != NULL)
+        chain_add(chain, &send_token, use);
+}

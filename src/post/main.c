@@ -115,6 +115,7 @@ static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
 {
     struct loop_things *t = loop_env(loop);
     t->stopped = stopped;
+    user_service_stop(loop);
     resolver_close(t->env.listing.resolver, on_resolver_closed, t);
 }
 
@@ -186,7 +187,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
     (void)nloops;
     g.budget.max = (size_t)g.answer_memory_bytes;
     chain_of_client(&g.chain);
-    if (!user_service_open(error))
+    if (!user_service_open(loops[0], &g.chain, error))
         return false;
     if (store_open(&g.store, g.db, "posts", error) != 0) {
         user_service_close();

@@ -35,25 +35,46 @@ static const struct option_row rows[] = {
     { "user-keepalive-timeout", OPTION_DURATION, &user_service.keepalive_timeout_ms, "DURATION",
       "it is gone if it has not answered by then", 0, 0, NULL },
     TLS_CLIENT_ROWS("user-", user_service.tls),
+    TOKEN_CLIENT_ROWS("user-", user_service.token),
 };
 
 const struct option_group user_service_group = { "User service", rows,
                                                  sizeof rows / sizeof rows[0] };
 
 static struct tls_client *tls;
+static struct token_sender sender;
+static struct token_use token_use;
+static const struct loop *first_loop; /* keeps the token current */
 
 const char *user_service_check(void)
 {
     return tls_client_check(&user_service.tls);
 }
 
-bool user_service_open(char error[TLS_ERROR_MAX])
+bool user_service_open(struct loop *first, struct chain *chain, char error[TLS_ERROR_MAX])
 {
-    return tls_client_new(&tls, &user_service.tls, error);
+    if (!tls_client_new(&tls, &user_service.tls, error))
+        return false;
+    if (!token_sender_open(&sender, &user_service.token, error)) {
+        tls_client_free(tls);
+        return false;
+    }
+    token_sender_join(&sender, &user_service.token, user_service.target, tls != NULL, &token_use,
+                      chain);
+    token_sender_start(&sender, first);
+    first_loop = first;
+    return true;
+}
+
+void user_service_stop(const struct loop *loop)
+{
+    if (loop == first_loop)
+        token_sender_stop(&sender);
 }
 
 void user_service_close(void)
 {
+    token_sender_close(&sender);
     tls_client_free(tls);
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/send_token.h"
 #include "runtime/channel.h"
 #include "runtime/options.h"
 #include "runtime/tls.h"
@@ -17,6 +18,7 @@ struct user_service {
     int lb;              /* enum lb_policy */
     uint64_t keepalive_time_ms, keepalive_timeout_ms;
     struct tls_client_options tls;
+    struct token_client_options token;
 };
 
 /** What the group sets; its defaults until options_parse(). */
@@ -26,9 +28,14 @@ extern const struct option_group user_service_group;
 /** What is wrong with the options together, or NULL. */
 const char *user_service_check(void);
 
-/** Makes what the channels share. Returns true; or false, and @error tells in
- * one line which file is wrong and how. */
-bool user_service_open(char error[TLS_ERROR_MAX]);
+/** Makes what the channels share, adds to their @chain what puts a token on
+ * calls, and keeps its file current on the @first loop, which does not run yet.
+ * Returns true; or false, and @error tells in one line which file is wrong and
+ * how. */
+bool user_service_open(struct loop *first, struct chain *chain, char error[TLS_ERROR_MAX]);
+
+/** @loop is about to stop; on its thread, after its channel's last call. */
+void user_service_stop(const struct loop *loop);
 
 /** After the channels. */
 void user_service_close(void);

@@ -304,19 +304,12 @@ static void *run_loop(void *loop)
     return NULL;
 }
 
-static bool is_local(const char *address)
-{
-    static const char *const local[] = { "unix", "127.", "localhost:", "[::1]:" };
-    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
-        if (strncmp(address, local[i], strlen(local[i])) == 0)
-            return true;
-    return false;
-}
-
 static void warn_if_open(const struct daemon *d)
 {
-    for (size_t i = 0; i < d->config.listen.n && d->token_check.verifier == NULL; i++)
-        if (!is_local(d->config.listen.item[i]))
+    if (d->token_check.verifier != NULL || tls_server_options.client_ca != NULL)
+        return;
+    for (size_t i = 0; i < d->config.listen.n; i++)
+        if (!address_is_local(d->config.listen.item[i]))
             log_warn("whoever reaches %s may read and write: no token is asked for; see "
                      "--token-file and --oidc-issuer",
                      d->config.listen.item[i]);

@@ -21,10 +21,11 @@ class Postcli:
             assert cli.end() == 130
     """
 
-    def __init__(self, pair, *args, stdin=subprocess.DEVNULL, **more):
+    def __init__(self, pair, *args, stdin=subprocess.DEVNULL, variables=None, **more):
         self.process = subprocess.Popen([POSTCLI, *map(str, args)], stdin=stdin,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-                                        env=pair.postcli_environment(), **more)
+                                        env={**pair.postcli_environment(), **(variables or {})},
+                                        **more)
         self.stdout = self.process.stdout
         self.unread = b""
         self.stderr = ""

@@ -7,10 +7,11 @@ import grpc
 import pytest
 
 import timing
-from client import Client
+from cli import Postcli
+from client import Client, failure
 from issuer import AUDIENCE, CONFIGURATION, KEYS, Issuer, hash_line, new_key
-from pair import Server
-from protos import current, user
+from pair import BUILD, Pair, Server, clean_environment
+from protos import current, original, post, user
 from test_start_stop import refused
 
 REFUSED, FORBIDDEN = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
@@ -213,6 +214,128 @@ def test_a_provider_must_be_who_it_says(tmp_path):
         assert ask(server, issuer.token()) == ""
 
 
+# --- Both servers, and postcli ---------------------------------------------------------
+
+POST_TO_USER = "post-to-user-token"
+
+
+@pytest.fixture(scope="module")
+def closed_pair(tmp_path_factory):
+    """Both ask for tokens, and Post has one of its own for User."""
+    folder = tmp_path_factory.mktemp("closed")
+    tokens = hash_line(READER) + hash_line(WRITER, scopes="write")
+    (folder / "post-tokens").write_text(tokens)
+    (folder / "user-tokens").write_text(tokens + hash_line(POST_TO_USER, name="post"))
+    (folder / "token").write_text(POST_TO_USER + "\n")
+    debug = ["--log-level", "debug", "--log-calls", "all"]
+    with Pair(folder, user_args=["--token-file", str(folder / "user-tokens"), *debug],
+              post_args=["--token-file", str(folder / "post-tokens"), "--user-token-file",
+                         str(folder / "token"), "--user-allow-insecure-token", *debug]) as pair:
+        pair.folder = folder
+        pair.users, pair.posts = (pair.client(s, token=WRITER) for s in (pair.user, pair.post))
+        pair.import_users([{"user_id": "1", "name": "Henry"}])
+        pair.import_posts([{"post_id": "1", "user_id": "1", "title": "Hello"}])
+        yield pair
+
+
+@pytest.mark.parametrize("path", [p for p in OURS if ".Post/" in p])
+def test_scopes_of_posts_methods(closed_pair, path):
+    needed, other = (WRITER, READER) if path in IMPORTS else (READER, WRITER)
+    assert ask(closed_pair.post, None, path)[0] == REFUSED
+    assert ask(closed_pair.post, other, path)[0] == FORBIDDEN
+    assert ask(closed_pair.post, needed, path) == ""
+
+
+@pytest.mark.parametrize("path", [p for p in original.methods if not p.startswith("/v1.")])
+def test_the_first_names_are_no_way_around(closed_pair, path):
+    server = closed_pair.user if ".User/" in path else closed_pair.post
+    with Client(server.target, methods=original.methods) as client:
+        assert failure(lambda: client.call(path, b""))[0] == REFUSED
+
+
+def test_post_has_a_token_of_its_own(closed_pair):
+    with Client(closed_pair.post.target, token=READER) as client:
+        answer = client.call("/v1.post.Post/ListPosts", post.ListPostsRequest())
+    assert answer.post_messages[0].author == "Henry"
+
+
+def test_posts_token_is_read_again(tmp_path):
+    """A wrong one first: listings fail with the reason, and then do not."""
+    tokens, token = tmp_path / "tokens", tmp_path / "token"
+    tokens.write_text(hash_line(POST_TO_USER, scopes="read write"))
+    token.write_text("not-the-token")
+
+    def listing():
+        return pair.posts.call("/v1.post.Post/ListPosts", post.ListPostsRequest())
+
+    with Pair(tmp_path, user_args=["--token-file", str(tokens)],
+              post_args=["--user-token-file", str(token), "--user-allow-insecure-token",
+                         "--user-timeout", "100ms"]) as pair:
+        pair.import_posts([{"post_id": "1", "user_id": "1", "title": "Hello"}])
+        code, text = failure(listing)
+        assert code == UNAVAILABLE and "the token is not known" in text
+        token.write_text(POST_TO_USER)
+
+        def answered():
+            with contextlib.suppress(grpc.RpcError):
+                return listing()
+
+        assert timing.wait_until(answered, "the new token counts").unresolved_user_ids == ["1"]
+
+
+def test_post_keeps_its_token_off_plaintext(tmp_path):
+    (tmp_path / "token").write_text(POST_TO_USER)
+    with Pair(tmp_path, post_args=["--user-token-file", str(tmp_path / "token"),
+                                   "--user-timeout", "100ms"]) as pair:
+        pair.import_posts([{"post_id": "1", "user_id": "1", "title": "Hello"}])
+        code, text = failure(lambda: pair.posts.call("/v1.post.Post/ListPosts",
+                                                     post.ListPostsRequest()))
+    assert code == UNAVAILABLE and "plaintext" in text
+
+
+def postcli(pair, *args, **variables):
+    with Postcli(pair, "list", *args, variables=variables) as cli:
+        output = cli.rest()
+        return cli.end(), output, cli.stderr
+
+
+def test_postcli_sends_a_token(closed_pair):
+    (closed_pair.folder / "reader").write_text(f"\n  {READER}\n")
+    file = ["--token-file", closed_pair.folder / "reader"]
+    allow = "--allow-insecure-token"
+    for args in (file + [allow], ["--token", READER, allow]):
+        code, output, _ = postcli(closed_pair, *args)
+        assert code == 0 and b'"author":"Henry"' in output
+    assert postcli(closed_pair, allow, POSTCLI_TOKEN=READER)[0] == 0
+    code, _, stderr = postcli(closed_pair)
+    assert code == 1 and "UNAUTHENTICATED" in stderr
+    code, _, stderr = postcli(closed_pair, *file)
+    assert code == 1 and "in plaintext" in stderr and allow in stderr and READER not in stderr
+    assert postcli(closed_pair, *file, "--token", READER)[0] == 2
+    assert postcli(closed_pair, "--token-file", "/no/such/file")[0] == 1
+    code, _, stderr = postcli(closed_pair, "--token", "two words")
+    assert code == 1 and "two words" not in stderr
+
+
+def test_a_token_may_go_over_a_unix_socket(tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(hash_line(READER))
+    server = Server("user-server", tmp_path, "--token-file", str(tokens))
+    server.listen = f"unix:{tmp_path}/socket"
+    server.start()
+    environment = {**clean_environment(), "POSTCLI_TOKEN": READER}
+    listed = subprocess.run([BUILD / "postcli", "users", "list", "--user-target", server.target],
+                            env=environment, capture_output=True, timeout=timing.CALL, check=False)
+    assert listed.returncode == 0, listed.stderr
+    server.stop()
+
+
+def test_no_token_in_the_logs_of_the_pair(closed_pair):
+    for server in (closed_pair.user, closed_pair.post):
+        for token in (READER, WRITER, POST_TO_USER):
+            assert token not in server.stderr()
+
+
 # --- What is never told ----------------------------------------------------------------
 
 
@@ -262,5 +385,5 @@ def test_an_open_server_says_so(tmp_path):
         assert "token" not in server.stderr()
         server.stop()
         server.listen = "0.0.0.0:0"
-        server.start()
+        server.start("--allow-plaintext")
         assert "no token is asked for" in server.stderr()
