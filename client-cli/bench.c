@@ -9,6 +9,7 @@
 
 #include "bench_report.h"
 #include "bench_run.h"
+#include "call_policy.h"
 #include "command.h"
 #include "common.h"
 #include "connection.h"
@@ -294,6 +295,7 @@ int bench_command(int argc, char **argv)
 {
     int first, code;
     bool kept = keep_command(argc, argv);
+    call_policy.retries = 0; /* unless they are asked for: failures are to be seen */
     if (!common_parse(&common, &program, argc, argv, &first, &code))
         goto out;
     if (first >= argc || !plan_shape(argv[first], &plan.shape)) {

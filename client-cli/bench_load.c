@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "call_policy.h"
 #include "connection.h"
 #include "runtime/channel.h"
 #include "runtime/container.h"
@@ -251,7 +252,8 @@ static void open_call(struct slot *slot, uint64_t due_ns, uint64_t now)
 {
     struct load *load = slot->load;
     const struct bench_plan *plan = load->plan;
-    const struct call_options options = { .timeout_ms = plan->deadline_ms };
+    const struct call_options options = { .timeout_ms = plan->deadline_ms,
+                                          .wait_for_ready = call_policy.wait_for_ready };
     uint64_t call = (load->finished + load->stats.begun) * load->loops + load->number;
     slot->due_ns = due_ns;
     slot->message_ns = slot->read_ns = slot->requests = slot->answers = 0;
@@ -442,16 +444,16 @@ static int open_channels(struct load *load)
     struct channel_options options = connection_channel(user ? SERVICE_USER : SERVICE_POST);
     options.own_connection = true;
     options.max_message_bytes = INT32_MAX;
-    const char *target = user ? plan->user_target : plan->target;
+    char error[CALL_POLICY_ERROR_MAX]; /* the session has made such channels: it is memory */
     size_t n = (size_t)share((uint64_t)plan->connections, load);
     load->channels = calloc(n, sizeof(struct channel *));
     if (load->channels == NULL)
         return ENOMEM;
-    for (; load->nchannels < n; load->nchannels++) {
-        int rv = channel_new(&load->channels[load->nchannels], target, &options);
-        if (rv != 0)
-            return rv;
-    }
+    for (; load->nchannels < n; load->nchannels++)
+        if (!call_policy_channel(&load->channels[load->nchannels],
+                                 user ? plan->user_target : plan->target,
+                                 user ? "v1.user.User" : "v1.post.Post", options, error))
+            return ENOMEM;
     return 0;
 }
 

@@ -3,16 +3,18 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "call_policy.h"
 #include "connection.h"
 #include "session.h"
 
 bool common_parse(struct common *c, const struct option_program *program, int argc, char **argv,
                   int *ret_first, int *ret_code)
 {
+    const struct option_group groups[] = { connection_calls_group, call_policy_group };
     struct option_program with_groups = *program;
     if (!c->calls_nobody) {
-        with_groups.groups = &connection_calls_group;
-        with_groups.ngroups = 1;
+        with_groups.groups = groups;
+        with_groups.ngroups = COUNT_OF(groups);
     }
     c->progress = isatty(STDERR_FILENO) != 0;
     switch (options_parse(&with_groups, argc, argv, ret_first)) {

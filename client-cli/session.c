@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "call_policy.h"
 #include "common.h"
 #include "connection.h"
 #include "runtime/container.h"
@@ -168,7 +169,7 @@ struct stream *session_open(struct session *s, struct channel *channel, const ch
                             const struct stream_handler *handler, void *data,
                             struct status *ret_status)
 {
-    struct call_options options = { 0 };
+    struct call_options options = { .wait_for_ready = call_policy.wait_for_ready };
     struct stream *stream = NULL;
     if (session_deadline_passed(s)) {
         *ret_status = status_of(STATUS_DEADLINE_EXCEEDED, "--deadline has passed");
@@ -202,26 +203,26 @@ static void watch_signal(struct session *s, uv_signal_t *handle, int number)
     uv_signal_start(handle, on_signal, number);
 }
 
-static int open_channels(struct session *s)
+static bool open_channels(struct session *s, char error[CALL_POLICY_ERROR_MAX])
 {
     const struct channel_options post = connection_channel(SERVICE_POST);
     const struct channel_options user = connection_channel(SERVICE_USER);
     if (s->options->calls_nobody)
-        return 0;
-    int rv = channel_new(&s->post, connection.target, &post);
-    return rv != 0 ? rv : channel_new(&s->user, connection.user_target, &user);
+        return true;
+    return call_policy_channel(&s->post, connection.target, "v1.post.Post", post, error) &&
+           call_policy_channel(&s->user, connection.user_target, "v1.user.User", user, error);
 }
 
-static int session_init(struct session *s)
+/* Or @error says what is wrong, in one line. */
+static bool session_init(struct session *s, char error[CALL_POLICY_ERROR_MAX])
 {
     int rv = loop_new(&s->loop);
     if (rv != 0)
-        return rv;
+        goto err;
     rv = output_init(&s->out, s->loop, STDOUT_FILENO);
     if (rv != 0)
         goto err_after_loop;
-    rv = open_channels(s);
-    if (rv != 0)
+    if (!open_channels(s, error))
         goto err_after_output;
     s->out.data = s;
     s->out.on_progress = on_output_progress;
@@ -231,14 +232,17 @@ static int session_init(struct session *s)
     progress_init(&s->progress, s->loop, s->options->progress, &s->out);
     watch_signal(s, &s->interrupt, SIGINT);
     watch_signal(s, &s->terminate, SIGTERM);
-    return 0;
+    return true;
 
 err_after_output:
     channel_free(s->post);
     output_close(&s->out);
 err_after_loop:
     loop_free(s->loop);
-    return rv;
+err:
+    if (rv != 0)
+        snprintf(error, CALL_POLICY_ERROR_MAX, "cannot start: %s", strerror(rv));
+    return false;
 }
 
 static void session_close(struct session *s)
@@ -261,9 +265,8 @@ int session_run(struct session *s, const struct common *options)
         fprintf(stderr, "postcli: %s\n", error);
         return EXIT_FAILED;
     }
-    int rv = session_init(s);
-    if (rv != 0) {
-        fprintf(stderr, "postcli: cannot start: %s\n", strerror(rv));
+    if (!session_init(s, error)) {
+        fprintf(stderr, "postcli: %s\n", error);
         connection_close();
         return EXIT_FAILED;
     }

@@ -1,6 +1,7 @@
 #include "service_config.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,22 +37,16 @@ static json_t *method_names(const char *const *methods)
     return names;
 }
 
-/* What holds for these methods. retries 0: they are not repeated. */
-static json_t *method_config(json_t *names, bool wait_for_ready, unsigned retries)
-{
-    json_t *config = json_pack("{s:o, s:b}", "name", names, "waitForReady", (int)wait_for_ready);
-    if (config != NULL && retries > 0)
-        json_object_set_new(config, "retryPolicy", retry_policy(retries));
-    return config;
-}
-
+/* What holds for all methods but those that are named. */
 static json_t *method_configs(const struct service_config *c)
 {
     json_t *configs = json_array();
-    json_array_append_new(configs, method_config(json_pack("[{}]"), c->wait_for_ready, c->retries));
-    if (c->retries > 0 && c->never_repeated != NULL)
-        json_array_append_new(configs,
-                              method_config(method_names(c->never_repeated), c->wait_for_ready, 0));
+    if (c->retries == 0)
+        return configs;
+    json_array_append_new(
+        configs, json_pack("{s:[{}], s:o}", "name", "retryPolicy", retry_policy(c->retries)));
+    if (c->never_repeated != NULL)
+        json_array_append_new(configs, json_pack("{s:o}", "name", method_names(c->never_repeated)));
     return configs;
 }
 

@@ -9,7 +9,6 @@
 #ifndef RUNTIME_SERVICE_CONFIG_H
 #define RUNTIME_SERVICE_CONFIG_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* pick_first: one connection, to the first server that takes it. round_robin:
@@ -25,8 +24,7 @@ struct service_config {
      * grpc.health.v1) gets no calls; one without health is taken as healthy.
      * NULL: nobody is asked. */
     const char *health_service;
-    unsigned retries;    /* at most RETRIES_MAX; 0: none */
-    bool wait_for_ready; /* calls wait for a connection rather than fail */
+    unsigned retries; /* at most RETRIES_MAX; 0: none */
     /* Methods that are never repeated ("v1.post.Post/ImportPosts"), up to a
      * NULL; may be NULL. */
     const char *const *never_repeated;

@@ -37,18 +37,15 @@ static void check_made(const struct service_config *config, const char *want)
 
 Test(service_config, nothing_asked_for)
 {
-    check_made(&(struct service_config){ 0 },
-               "{\"loadBalancingConfig\":[{\"pick_first\":{}}],"
-               "\"methodConfig\":[{\"name\":[{}],\"waitForReady\":false}]}");
+    check_made(&(struct service_config){ 0 }, "{\"loadBalancingConfig\":[{\"pick_first\":{}}],"
+                                              "\"methodConfig\":[]}");
 }
 
 Test(service_config, round_robin_asks_for_health)
 {
-    check_made(&(struct service_config){ .lb = LB_ROUND_ROBIN,
-                                         .health_service = "v1.user.User",
-                                         .wait_for_ready = true },
+    check_made(&(struct service_config){ .lb = LB_ROUND_ROBIN, .health_service = "v1.user.User" },
                "{\"loadBalancingConfig\":[{\"round_robin\":{}}],"
-               "\"methodConfig\":[{\"name\":[{}],\"waitForReady\":true}],"
+               "\"methodConfig\":[],"
                "\"healthCheckConfig\":{\"serviceName\":\"v1.user.User\"}}");
 }
 
@@ -57,12 +54,12 @@ Test(service_config, retries_and_what_is_not_repeated)
     static const char *const once[] = { "a.B/C", "a.B/D", NULL };
     check_made(&(struct service_config){ .retries = RETRIES_MAX, .never_repeated = once },
                "{\"loadBalancingConfig\":[{\"pick_first\":{}}],"
-               "\"methodConfig\":[{\"name\":[{}],\"waitForReady\":false,"
+               "\"methodConfig\":[{\"name\":[{}],"
                "\"retryPolicy\":{\"maxAttempts\":5,\"initialBackoff\":\"0.05s\","
                "\"maxBackoff\":\"1s\",\"backoffMultiplier\":2,"
                "\"retryableStatusCodes\":[\"UNAVAILABLE\"]}},"
                "{\"name\":[{\"service\":\"a.B\",\"method\":\"C\"},"
-               "{\"service\":\"a.B\",\"method\":\"D\"}],\"waitForReady\":false}],"
+               "{\"service\":\"a.B\",\"method\":\"D\"}]}],"
                "\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":0.1}}");
 }
 

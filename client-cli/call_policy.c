@@ -1,0 +1,100 @@
+#include "call_policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/service_config.h"
+
+struct call_policy call_policy = {
+    .lb = LB_PICK_FIRST,
+    .retries = 3,
+    .keepalive_time_ms = 30000,
+    .keepalive_timeout_ms = 10000,
+};
+
+static const struct option_row rows[] = {
+    { .name = "lb",
+      .kind = OPTION_CHOICE,
+      .value = &call_policy.lb,
+      .help = "of several servers: the first that answers, or each call another one that is "
+              "healthy",
+      .choices = LB_CHOICES },
+    { .name = "retries",
+      .kind = OPTION_INT,
+      .value = &call_policy.retries,
+      .help = "make a call again that ended UNAVAILABLE before anything came back; imports never",
+      .max = RETRIES_MAX },
+    { .name = "service-config",
+      .kind = OPTION_TEXT,
+      .value = &call_policy.service_config,
+      .arg = "FILE",
+      .help = "gRPC's JSON for all of this, instead of --lb and --retries" },
+    { .name = "wait-for-ready",
+      .kind = OPTION_FLAG,
+      .value = &call_policy.wait_for_ready,
+      .help = "wait for the server, until --deadline, rather than fail" },
+    { .name = "keepalive-time",
+      .kind = OPTION_DURATION,
+      .value = &call_policy.keepalive_time_ms,
+      .help = "ping a server that is silent for so long; 0: never" },
+    { .name = "keepalive-timeout",
+      .kind = OPTION_DURATION,
+      .value = &call_policy.keepalive_timeout_ms,
+      .help = "it is gone if it has not answered by then" },
+    { .name = "keepalive-without-stream",
+      .kind = OPTION_FLAG,
+      .value = &call_policy.keepalive_without_stream,
+      .help = "ping between calls as well" },
+};
+
+const struct option_group call_policy_group = {
+    .title = "Calls",
+    .rows = rows,
+    .nrows = sizeof rows / sizeof rows[0],
+};
+
+/* An import that is made again says "unchanged" of what the first attempt has
+ * stored: right, but not what the user wants to know. */
+static const char *const never_repeated[] = { "v1.post.Post/ImportPosts",
+                                              "v1.user.User/ImportUsers", NULL };
+
+/* NULL: @error tells. */
+static char *make_config(const char *service, char error[CALL_POLICY_ERROR_MAX])
+{
+    const struct service_config config = {
+        .lb = (enum lb_policy)call_policy.lb,
+        .health_service = service,
+        .retries = (unsigned)call_policy.retries,
+        .never_repeated = never_repeated,
+    };
+    char why[SERVICE_CONFIG_ERROR_MAX] = "out of memory";
+    char *json = call_policy.service_config != NULL
+                     ? service_config_read(call_policy.service_config, why)
+                     : service_config_make(&config);
+    if (json == NULL)
+        snprintf(error, CALL_POLICY_ERROR_MAX, "--service-config: %s", why);
+    return json;
+}
+
+bool call_policy_channel(struct channel **ret, const char *target, const char *service,
+                         struct channel_options options, char error[CALL_POLICY_ERROR_MAX])
+{
+    char *json = make_config(service, error);
+    char why[CHANNEL_ERROR_MAX] = "out of memory";
+    struct channel *channel = NULL;
+    if (json == NULL)
+        return false;
+    options.service_config = json;
+    options.keepalive_time_ms = call_policy.keepalive_time_ms;
+    options.keepalive_timeout_ms = call_policy.keepalive_timeout_ms;
+    options.keepalive_without_stream = call_policy.keepalive_without_stream;
+    const int rv = channel_new(&channel, target, &options);
+    free(json);
+    if (rv == 0 && channel_check(channel, why)) {
+        *ret = channel;
+        return true;
+    }
+    snprintf(error, CALL_POLICY_ERROR_MAX, "cannot call %.100s: %s", target, why);
+    channel_free(channel);
+    return false;
+}
