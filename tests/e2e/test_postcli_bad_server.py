@@ -115,7 +115,7 @@ def test_stream_list_gives_up_after_tries_without_progress():
         yield
 
     with serving(ListPostsServerStream=answer) as target:
-        done = postcli(target, "stream-list", "--max-tries", "2")
+        done = postcli(target, "stream-list", "--max-tries", "2", "--retries", "0")
     assert done.returncode == 1
     assert len(calls) == 3  # the first, and two tries
     assert done.stderr == "postcli: UNAVAILABLE: never up\n"
