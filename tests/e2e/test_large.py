@@ -211,3 +211,17 @@ def test_post_does_not_drain_for_ever(store):
         reader.command = command
         assert reader.to_the_end() == store.undisturbed
         assert command.end() == 0, command.stderr
+
+
+def test_connections_are_cut_by_their_age(store):
+    """Post's to its client and User's to Post, several times: the listing is whole."""
+    pair = store.pair
+    for server in (pair.user, pair.post):
+        server.restart("--max-connection-age", "200ms", "--max-connection-age-grace", "50ms")
+    logged = len(pair.post.stderr())
+    with stream_list(pair) as command:
+        assert Reader(command).to_the_end() == store.undisturbed
+        assert command.end() == 0
+    assert re.fullmatch(r"postcli: resumed \d+ times?\n", command.stderr), command.stderr
+    log = pair.post.stderr()[logged:]
+    assert "the stream to User ended" in log and "unreachable" not in log
