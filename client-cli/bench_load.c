@@ -444,7 +444,7 @@ static int open_channels(struct load *load)
     struct channel_options options = connection_channel(user ? SERVICE_USER : SERVICE_POST);
     options.own_connection = true;
     options.max_message_bytes = INT32_MAX;
-    char error[CALL_POLICY_ERROR_MAX]; /* the session has made such channels: it is memory */
+    char error[CONNECTION_ERROR_MAX]; /* the session has made such channels: it is memory */
     size_t n = (size_t)share((uint64_t)plan->connections, load);
     load->channels = calloc(n, sizeof(struct channel *));
     if (load->channels == NULL)

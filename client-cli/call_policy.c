@@ -59,7 +59,7 @@ static const char *const never_repeated[] = { "v1.post.Post/ImportPosts",
                                               "v1.user.User/ImportUsers", NULL };
 
 /* NULL: @error tells. */
-static char *make_config(const char *service, char error[CALL_POLICY_ERROR_MAX])
+static char *make_config(const char *service, char error[CONNECTION_ERROR_MAX])
 {
     const struct service_config config = {
         .lb = (enum lb_policy)call_policy.lb,
@@ -72,12 +72,12 @@ static char *make_config(const char *service, char error[CALL_POLICY_ERROR_MAX])
                      ? service_config_read(call_policy.service_config, why)
                      : service_config_make(&config);
     if (json == NULL)
-        snprintf(error, CALL_POLICY_ERROR_MAX, "--service-config: %s", why);
+        snprintf(error, CONNECTION_ERROR_MAX, "--service-config: %s", why);
     return json;
 }
 
 bool call_policy_channel(struct channel **ret, const char *target, const char *service,
-                         struct channel_options options, char error[CALL_POLICY_ERROR_MAX])
+                         struct channel_options options, char error[CONNECTION_ERROR_MAX])
 {
     char *json = make_config(service, error);
     char why[CHANNEL_ERROR_MAX] = "out of memory";
@@ -94,7 +94,7 @@ bool call_policy_channel(struct channel **ret, const char *target, const char *s
         *ret = channel;
         return true;
     }
-    snprintf(error, CALL_POLICY_ERROR_MAX, "cannot call %.100s: %s", target, why);
+    snprintf(error, CONNECTION_ERROR_MAX, "cannot call %.100s: %s", target, why);
     channel_free(channel);
     return false;
 }

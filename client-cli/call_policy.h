@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "connection.h"
 #include "runtime/channel.h"
 #include "runtime/options.h"
 
@@ -23,12 +24,10 @@ struct call_policy {
 extern struct call_policy call_policy;
 extern const struct option_group call_policy_group;
 
-#define CALL_POLICY_ERROR_MAX 400
-
 /** Makes a channel to @target with these options and those of the policy, for
  * calls of @service ("v1.post.Post"). Returns true; or false, and @error says
  * in one line what is wrong with the target or the file. */
 bool call_policy_channel(struct channel **ret, const char *target, const char *service,
-                         struct channel_options options, char error[CALL_POLICY_ERROR_MAX]);
+                         struct channel_options options, char error[CONNECTION_ERROR_MAX]);
 
 #endif

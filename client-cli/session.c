@@ -203,7 +203,7 @@ static void watch_signal(struct session *s, uv_signal_t *handle, int number)
     uv_signal_start(handle, on_signal, number);
 }
 
-static bool open_channels(struct session *s, char error[CALL_POLICY_ERROR_MAX])
+static bool open_channels(struct session *s, char error[CONNECTION_ERROR_MAX])
 {
     const struct channel_options post = connection_channel(SERVICE_POST);
     const struct channel_options user = connection_channel(SERVICE_USER);
@@ -214,7 +214,7 @@ static bool open_channels(struct session *s, char error[CALL_POLICY_ERROR_MAX])
 }
 
 /* Or @error says what is wrong, in one line. */
-static bool session_init(struct session *s, char error[CALL_POLICY_ERROR_MAX])
+static bool session_init(struct session *s, char error[CONNECTION_ERROR_MAX])
 {
     int rv = loop_new(&s->loop);
     if (rv != 0)
@@ -241,7 +241,7 @@ err_after_loop:
     loop_free(s->loop);
 err:
     if (rv != 0)
-        snprintf(error, CALL_POLICY_ERROR_MAX, "cannot start: %s", strerror(rv));
+        snprintf(error, CONNECTION_ERROR_MAX, "cannot start: %s", strerror(rv));
     return false;
 }
 
