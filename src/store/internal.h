@@ -21,6 +21,8 @@
 
 #include "store.h"
 
+#define RECORDS_TABLE "records"
+
 #define STORE_FORMAT 1 /* of the tables; a program reads this one and no newer one */
 
 /* The thread that writes. `lock` guards what the loops hand over. */
@@ -34,7 +36,7 @@ struct writer {
 
 struct store {
     MDB_env *env;
-    MDB_dbi groups, order, records, ids, meta;
+    MDB_dbi unnamed, groups, order, records, ids, meta;
     uint64_t id;
     char *dir;
     int lock_fd;

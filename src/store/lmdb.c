@@ -179,8 +179,8 @@ static int open_tables(struct store *s, MDB_txn *txn, unsigned flags)
         const char *name;
         MDB_dbi *table;
     } tables[] = {
-        { "meta", &s->meta },       { "groups", &s->groups }, { "order", &s->order },
-        { "records", &s->records }, { "ids", &s->ids },
+        { "meta", &s->meta },           { "groups", &s->groups }, { "order", &s->order },
+        { RECORDS_TABLE, &s->records }, { "ids", &s->ids },
     };
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof tables / sizeof *tables; i++)
@@ -265,14 +265,13 @@ static int make_format(struct store *s, MDB_txn *txn, const char *kind, char err
 static int open_format(struct store *s, const char *kind, char error[STORE_ERROR_MAX])
 {
     MDB_txn *txn;
-    MDB_dbi unnamed;
     MDB_stat tables;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
     if (rc != 0)
         goto err;
-    rc = mdb_dbi_open(txn, NULL, 0, &unnamed);
+    rc = mdb_dbi_open(txn, NULL, 0, &s->unnamed);
     if (rc == 0)
-        rc = mdb_stat(txn, unnamed, &tables);
+        rc = mdb_stat(txn, s->unnamed, &tables);
     if (rc != 0) {
         mdb_txn_abort(txn);
         goto err;

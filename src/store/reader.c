@@ -1,12 +1,14 @@
 /* Reading: one transaction per reader, renewed for each step. */
 #include <stdlib.h>
 
+#include "ahead.h"
 #include "internal.h"
 
 struct reader {
     struct store *store;
     MDB_txn *txn;       /* reset between steps: it keeps its place among LMDB's readers */
     MDB_cursor *cursor; /* in `records`, renewed with it */
+    struct ahead ahead;
     char error[STORE_ERROR_MAX];
 };
 
@@ -31,6 +33,7 @@ int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_
     if (rc != 0)
         goto err_after_txn;
     mdb_txn_reset(r->txn);
+    ahead_init(&r->ahead, store);
     *ret = r;
     return 0;
 
@@ -136,20 +139,6 @@ static bool step_after(struct position *at)
     return ++at->group != 0;
 }
 
-#define PAGE_BYTES 4096
-#define LINE_BYTES 64
-
-/* Records of one leaf page lie in it anyhow, and the next page lies anywhere:
- * fetching all lines of a page at once overlaps what would be one wait each. */
-static const char *prefetch_page(const char *page, const void *data)
-{
-    const char *here = (const char *)((uintptr_t)data & ~(uintptr_t)(PAGE_BYTES - 1));
-    if (here != page)
-        for (size_t i = 0; i < PAGE_BYTES; i += LINE_BYTES)
-            __builtin_prefetch(here + i);
-    return here;
-}
-
 int reader_scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit)
 {
     struct position from = *at;
@@ -158,9 +147,10 @@ int reader_scan(struct reader *r, struct position *at, uint32_t last_group, stru
     uint8_t room[RECORD_KEY_BYTES];
     MDB_val key = record_key(room, from), value;
     int rc = mdb_cursor_get(r->cursor, &key, &value, MDB_SET_RANGE);
-    const char *page = NULL;
+    if (rc == 0)
+        ahead_begin(&r->ahead, r->txn, key);
     for (; rc == 0; rc = mdb_cursor_get(r->cursor, &key, &value, MDB_NEXT)) {
-        page = prefetch_page(page, key.mv_data);
+        ahead_visit(&r->ahead, r->txn, key);
         if (key.mv_size != RECORD_KEY_BYTES)
             return fail(r, MDB_CORRUPTED);
         struct position here = record_key_read(key.mv_data);
