@@ -2,6 +2,7 @@
 # make run     both servers in the foreground make         build only
 # make asan | ubsan | tsan                    the tests under a sanitizer
 # make clang   build with clang               make clean
+# make oidc    tokens of a real OpenID provider, which it installs: for containers
 # make certs   to try TLS, in CERTS=build/certs
 # make test T=token                           only tests whose file name has "token"
 # make install | uninstall                    prefix=/usr/local, DESTDIR=
@@ -42,7 +43,7 @@ T       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
-.PHONY: all setup setup-test setup-bench tests test check ctest e2e demo run certs asan ubsan tsan \
+.PHONY: all setup setup-test setup-bench tests test oidc check ctest e2e demo run certs asan ubsan tsan \
         clang bench bench-quick bench-programs man install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -161,6 +162,12 @@ ubsan:
 tsan: setup-test
 	@$(MAKE) --no-print-directory all BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g"
 	@$(MAKE) --no-print-directory e2e BUILD=build/tsan SANITIZE=thread
+# Not in "test": the package of the provider starts a service of its own, with a
+# password that everybody knows.
+oidc: setup-test
+	@.ci/setup oidc
+	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory e2e T=test_oidc
 clang:
 	@$(MAKE) tests BUILD=build/clang CC=clang
 

@@ -20,6 +20,7 @@ READER, WRITER, BOTH, EXPIRED = "reader-token", "writer-token", "both-token", "e
 OURS = [path for path in current.methods if path.startswith("/v1.")]
 IMPORTS = [path for path in OURS if "/Import" in path]
 GET_USER = "/v1.user.User/GetUser"
+LIST_POSTS = "/v1.post.Post/ListPosts"
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +256,7 @@ def test_the_first_names_are_no_way_around(closed_pair, path):
 
 def test_post_has_a_token_of_its_own(closed_pair):
     with Client(closed_pair.post.target, token=READER) as client:
-        answer = client.call("/v1.post.Post/ListPosts", post.ListPostsRequest())
+        answer = client.call(LIST_POSTS, post.ListPostsRequest())
     assert answer.post_messages[0].author == "Henry"
 
 
@@ -266,7 +267,7 @@ def test_posts_token_is_read_again(tmp_path):
     token.write_text("not-the-token")
 
     def listing():
-        return pair.posts.call("/v1.post.Post/ListPosts", post.ListPostsRequest())
+        return pair.posts.call(LIST_POSTS, post.ListPostsRequest())
 
     with Pair(tmp_path, user_args=["--token-file", str(tokens)],
               post_args=["--user-token-file", str(token), "--user-allow-insecure-token",
