@@ -20,6 +20,12 @@ static const struct option_row rows[] = {
       .value = &connection.user_target,
       .arg = "HOST:PORT",
       .help = "where the User service is" },
+    { .name = "compression",
+      .kind = OPTION_CHOICE,
+      .value = &connection.compression,
+      .arg = "none|gzip",
+      .choices = "none|gzip",
+      .help = "of requests" },
     TLS_CLIENT_ROWS("", connection.tls),
     TOKEN_CLIENT_ROWS("", connection.token),
     { .name = "token",
@@ -86,5 +92,9 @@ void connection_close(void)
 
 struct channel_options connection_channel(enum service_kind service)
 {
-    return (struct channel_options){ .tls = tls, .chain = &chains[service] };
+    return (struct channel_options){
+        .compress = connection.compression != 0,
+        .tls = tls,
+        .chain = &chains[service],
+    };
 }

@@ -14,6 +14,7 @@
 
 struct connection {
     const char *target, *user_target;
+    int compression; /* 0: none, 1: gzip */
     struct tls_client_options tls;
     struct token_client_options token;
 };

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
 #include <stdalign.h>
@@ -14,6 +13,7 @@
 #include "arena.h"
 #include "identity.h"
 #include "log.h"
+#include "received.h"
 
 /* What one message may take decoded; see stream_deliver(). */
 #define DECODED_MAX_BYTES ((size_t)32 << 20)
@@ -286,38 +286,17 @@ void call_read(struct stream *s)
     c->reading = call_batch(c, &op, 1, &c->read);
 }
 
-/* One slice of all its bytes: a copy only where there are several, as large
- * ones have. */
-static bool flatten(grpc_byte_buffer *received, grpc_slice *ret)
-{
-    grpc_byte_buffer_reader reader;
-    grpc_slice *first;
-    if (!grpc_byte_buffer_reader_init(&reader, received))
-        return false;
-    const size_t len = grpc_byte_buffer_length(received);
-    if (len == 0) {
-        *ret = grpc_empty_slice();
-    } else if (grpc_byte_buffer_reader_peek(&reader, &first) && GRPC_SLICE_LENGTH(*first) == len) {
-        *ret = grpc_slice_ref(*first);
-    } else {
-        grpc_byte_buffer_reader_destroy(&reader);
-        grpc_byte_buffer_reader_init(&reader, received);
-        *ret = grpc_byte_buffer_reader_readall(&reader);
-    }
-    grpc_byte_buffer_reader_destroy(&reader);
-    return true;
-}
-
 void call_deliver(struct call *c, grpc_byte_buffer *received)
 {
-    c->has_incoming = flatten(received, &c->incoming);
-    grpc_byte_buffer_destroy(received);
+    struct status why;
+    c->stream.compressed = received_is_compressed(received);
+    c->has_incoming = received_take(received, c->message_max_bytes, &c->incoming, &why);
     if (c->has_incoming)
         count(&c->stream.in, GRPC_SLICE_LENGTH(c->incoming));
     if (c->has_incoming)
         pass_in(c);
     else
-        stream_fail(&c->stream, STATUS_INTERNAL, "a message cannot be read");
+        stream_finish(&c->stream, &why);
 }
 
 /* A call that was cancelled or broke ends its reads as one whose peer is done
@@ -425,6 +404,8 @@ void call_write(struct call *c)
         /* The hint in a batch with the headers: it would never complete. */
         if (n == 0 && !last_now && (c->queue[0].flags & STREAM_MORE))
             ops[n].flags = GRPC_WRITE_BUFFER_HINT;
+        if (c->queue[0].flags & STREAM_PLAIN)
+            ops[n].flags |= GRPC_WRITE_NO_COMPRESS;
         n++;
         pop_message(c);
     }

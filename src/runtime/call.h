@@ -79,6 +79,7 @@ struct call {
     struct interception interception;
     struct metadata headers, trailers; /* to be sent */
 
+    size_t message_max_bytes; /* of one that comes, once it is unpacked */
     struct op read;
     grpc_byte_buffer *received;
     bool reading;

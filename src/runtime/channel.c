@@ -24,6 +24,8 @@
 #define MAX_BACKOFF_MS     1000
 #define CONNECT_TIMEOUT_MS 5000
 
+#define DEFAULT_MAX_MESSAGE_BYTES (4 << 20)
+
 /* A channel of gRPC: there as long as new calls go to it, or one of its own is
  * open. Its credentials cannot be changed. */
 struct link {
@@ -249,6 +251,7 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     struct call *c = &cc->call;
     call_init(c, loop, &client_side, &client_ops, sizeof *cc, channel->options.chain);
     c->state = CALL_ENTERING;
+    c->message_max_bytes = (size_t)channel->options.max_message_bytes;
     c->over.done = on_over;
     cc->headers.done = on_headers;
     cc->turn.run = on_turn;
@@ -292,9 +295,10 @@ static void put_args(struct grpc_args *args, const struct channel_options *o)
     grpc_args_put_int(args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
     grpc_args_put_int(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, max_backoff);
     put_keepalive(args, o);
-    if (o->max_message_bytes > 0)
-        grpc_args_put_int(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-                          (uint64_t)o->max_message_bytes);
+    grpc_args_put_int(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (uint64_t)o->max_message_bytes);
+    grpc_args_put_int(args, GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0); /* see received.h */
+    if (o->compress)
+        grpc_args_put_int(args, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM, GRPC_COMPRESS_GZIP);
     if (o->own_connection)
         grpc_args_put_int(args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     if (o->service_config != NULL)
@@ -409,6 +413,8 @@ int channel_new(struct channel **ret, const char *target, const struct channel_o
         return ENOMEM;
     if (options != NULL)
         channel->options = *options;
+    if (channel->options.max_message_bytes == 0)
+        channel->options.max_message_bytes = DEFAULT_MAX_MESSAGE_BYTES;
     pthread_mutex_init(&channel->lock, NULL);
     if (!channel_init(channel, target)) {
         channel_free(channel);

@@ -15,6 +15,7 @@ struct channel_options {
     bool keepalive_without_stream; /* also while no call is open */
     uint64_t max_backoff_ms;       /* between attempts to connect; 0: 1 s */
     int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
+    bool compress;                 /* requests, with gzip */
     bool own_connection;           /* not shared with other channels to the same target */
     const char *service_config;    /* JSON (service_config.h); NULL: pick_first, no retries */
     struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext */

@@ -31,7 +31,7 @@
 struct config {
     struct option_list listen;
     int64_t loops;
-    int log_level, log_format;
+    int compression, log_level, log_format;
     bool reflection;
     uint64_t drain_timeout_ms, write_timeout_ms, max_call_ms;
 };
@@ -90,6 +90,8 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
           0, 0, NULL },
         { "reflection", OPTION_FLAG, &c->reflection, NULL,
           "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
+        { "compression", OPTION_CHOICE, &c->compression, "none|gzip",
+          "of answers, for clients that take it", 0, 0, "none|gzip" },
         { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
           "least important lines to log", 0, 0, "debug|info|warn|error" },
         { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
@@ -359,6 +361,7 @@ static bool make_server(struct daemon *d, char *error)
 {
     const struct server_options options = {
         .chain = &d->chain,
+        .compress = d->config.compression != 0,
         .write_timeout_ms = d->config.write_timeout_ms,
         .max_call_ms = d->config.max_call_ms,
         .connections = connection_options,

@@ -6,6 +6,7 @@
 #ifndef RUNTIME_SERVER_H
 #define RUNTIME_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ const struct method *services_find(const struct service *const *services, size_t
 
 struct server_options {
     int64_t max_request_bytes; /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
+    bool compress;             /* answers, with gzip, for clients that take it */
     uint64_t write_timeout_ms; /* a message or status not taken for so long ends the
                                   call with UNAVAILABLE; 0: never */
     uint64_t max_call_ms;      /* a call of one request and one response that has no

@@ -325,6 +325,7 @@ void server_arm(struct lane *lane, size_t row)
     }
     struct call *c = &sc->call;
     call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, chain);
+    c->message_max_bytes = (size_t)server->options.max_request_bytes;
     c->interception.server = true;
     c->stream.method = row == server->nrows ? &unknown_method : server->rows[row].method;
     c->stream.on = c->stream.method->handler;

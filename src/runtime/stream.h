@@ -44,6 +44,9 @@ enum stream_flag {
     STREAM_MORE = 1,
     /* My last message: stream_finish(OK) included, in the same write. */
     STREAM_LAST = 2,
+    /* Not compressed, though the call's messages are. For secrets beside what
+     * the peer can choose: their common size would tell (BREACH). */
+    STREAM_PLAIN = 4,
 };
 
 /* Where metadata goes. Names are in lower case; those that end in "-bin" may
@@ -114,8 +117,9 @@ struct stream {
     struct arena *arena;             /* what messages are decoded into */
     uint64_t began_ns;               /* clock_ns() */
     struct traffic in, out;
-    const struct trace *trace;       /* server: request id (intercept/trace.h); may be NULL */
-    bool finished;                   /* stream_finish() was called; set by the implementation */
+    const struct trace *trace; /* server: request id (intercept/trace.h); may be NULL */
+    bool compressed;           /* how the message in on_message came */
+    bool finished;             /* stream_finish() was called; set by the implementation */
 };
 
 /** Asks for the next message: on_message or on_end follows, once, later; or

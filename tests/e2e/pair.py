@@ -73,11 +73,18 @@ class Server:
 
     def rss_anon_bytes(self):
         """Memory of its own; pages of the store's map are not in it."""
+        return self.memory("RssAnon")
+
+    def memory_peak_bytes(self):
+        """The most it ever had, pages of files included."""
+        return self.memory("VmHWM")
+
+    def memory(self, name):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("RssAnon:"):
+                if line.startswith(name + ":"):
                     return int(line.split()[1]) * 1024
-        raise AssertionError("no RssAnon")
+        raise AssertionError("no " + name)
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -1,0 +1,24 @@
+/* A message as gRPC hands it over, made into one run of plain bytes.
+ *
+ * The core can undo compression itself, but looks at the size only afterwards:
+ * 600 KB made it take 600 MB. So servers and channels switch that off, and it
+ * is done here, under the limit that holds for messages anyway. */
+#ifndef RUNTIME_RECEIVED_H
+#define RUNTIME_RECEIVED_H
+
+#include <grpc/grpc.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "status.h"
+
+/** Whether the peer compressed it. */
+bool received_is_compressed(const grpc_byte_buffer *received);
+
+/** Takes @received; *ret is the caller's slice. false: it is no message, and
+ * *why says why: INTERNAL, it is damaged; RESOURCE_EXHAUSTED, it has more than
+ * @max_bytes when unpacked (https://grpc.io/docs/guides/status-codes). */
+bool received_take(grpc_byte_buffer *received, size_t max_bytes, grpc_slice *ret,
+                   struct status *why);
+
+#endif
