@@ -1,6 +1,7 @@
 # make demo    what it does, in a minute      make test    every test
 # make run     both servers in the foreground make         build only
 # make asan | ubsan | tsan                    the tests under a sanitizer
+# make interop gRPC's own test cases, with ours and others' programs
 # make clang   build with clang               make clean
 # make oidc    tokens of a real OpenID provider, which it installs: for containers
 # make certs   to try TLS, in CERTS=build/certs
@@ -37,6 +38,7 @@ PROGRAMS := $(BUILD)/user-server $(BUILD)/post-server $(BUILD)/postcli
 TEST_LIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c))
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/flow/test_*.c)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+INTEROP := $(BUILD)/interop-server $(BUILD)/interop-client
 T       ?=
 
 # One short line a file; V=1 shows the commands.
@@ -44,7 +46,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
 .PHONY: all setup setup-test setup-bench tests test oidc check ctest e2e demo run certs asan ubsan tsan \
-        clang bench bench-quick bench-programs man install uninstall clean
+        clang bench bench-quick bench-programs interop man install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -122,7 +124,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
-tests: $(PROGRAMS) $(TESTS)
+tests: $(PROGRAMS) $(TESTS) $(INTEROP)
 
 export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
@@ -147,7 +149,7 @@ ctest: tests
 # are there to be read.
 PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(if $(SANITIZE),5,1) $(PYTHON) -B -m pytest -q \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
-e2e:
+e2e: $(INTEROP)
 	@$(PYTEST) || { rc=$$?; \
 	    if [ $$rc -eq 5 ] && [ -n "$(T)" ]; then exit 0; fi; \
 	    [ $$rc -eq 1 ] || exit $$rc; \
@@ -170,6 +172,35 @@ oidc: setup-test
 	@$(MAKE) --no-print-directory e2e T=test_oidc
 clang:
 	@$(MAKE) tests BUILD=build/clang CC=clang
+
+# --- interoperability --------------------------------------------------------------------
+
+# gRPC's own test cases as a third service, and as the example of docs/tutorial.md.
+INTEROP_PB  := $(BUILD)/gen/interop/test.pb-c
+INTEROP_OBJ  = $(addprefix $(BUILD)/obj/tests/interop/,$(addsuffix .o,$(1))) $(INTEROP_PB).o
+
+$(INTEROP_PB).c: tests/interop/test.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)protoc-c -I $(<D) --c_out=$(@D) $<
+$(INTEROP_PB).o: $(INTEROP_PB).c
+	$(call say,CC,$(<F))
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/obj/tests/interop/%.o: tests/interop/%.c | $(INTEROP_PB).c $(GEN_OBJ:.o=.stamp)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) -I$(dir $(INTEROP_PB)) -c -o $@ $<
+$(BUILD)/interop-server: $(call INTEROP_OBJ,server flags service echo unary input output) $(LIB)
+$(BUILD)/interop-client: $(call INTEROP_OBJ,client flags cases rpc) $(LIB)
+$(INTEROP):
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Ours with each other, and with a peer in Python; plaintext and TLS.
+interop: setup-test
+	@$(MAKE) --no-print-directory -j2 $(INTEROP)
+	@BUILD=$(BUILD) INTEROP_SOAK=2000 $(PYTHON) -B -m pytest -q -rP \
+	    -o cache_dir=$(abspath $(BUILD))/pytest tests/e2e/test_interop.py
 
 # --- benchmark ------------------------------------------------------------------------
 

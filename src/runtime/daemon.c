@@ -133,8 +133,11 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
 
 static void on_stop_loop(struct loop *loop, void *arg)
 {
-    struct daemon *d = arg;
-    d->program->stop_loop(loop, loop_stop);
+    const struct daemon *d = arg;
+    if (d->program->stop_loop != NULL)
+        d->program->stop_loop(loop, loop_stop);
+    else
+        loop_stop(loop);
 }
 
 static void on_drained(struct server *server, void *arg)
@@ -252,9 +255,14 @@ static bool make_services(struct daemon *d, char *error)
     return !d->config.reflection || add_reflection(d, error);
 }
 
+static bool start_loop(struct daemon *d, struct loop *loop, char *error)
+{
+    return d->program->start_loop == NULL || d->program->start_loop(loop, error);
+}
+
 static bool start_loops(struct daemon *d, char *error)
 {
-    while (d->nstarted < d->nloops && d->program->start_loop(d->loops[d->nstarted], error))
+    while (d->nstarted < d->nloops && start_loop(d, d->loops[d->nstarted], error))
         d->nstarted++;
     return d->nstarted == d->nloops;
 }
@@ -391,19 +399,24 @@ static bool run_opened(struct daemon *d, char *error)
         stop_unserved(d);
     server_free(d->server);
     verifier_free(d->token_check.verifier);
-    for (size_t i = 0; i < d->nstarted; i++)
+    for (size_t i = 0; i < d->nstarted && d->program->free_loop != NULL; i++)
         d->program->free_loop(d->loops[i]);
     return served;
+}
+
+static bool open_program(struct daemon *d, char *error)
+{
+    return d->program->open == NULL || d->program->open(d->loops, d->nloops, d->health, error);
 }
 
 static bool run(struct daemon *d, char *error)
 {
     bool served = false;
     if (tls_server_new(&d->tls, &tls_server_options, error) && check_listeners(d, error) &&
-        make_loops(d, error) && make_services(d, error) &&
-        d->program->open(d->loops, d->nloops, d->health, error)) {
+        make_loops(d, error) && make_services(d, error) && open_program(d, error)) {
         served = run_opened(d, error);
-        d->program->close();
+        if (d->program->close != NULL)
+            d->program->close();
     }
     reflection_free(d->reflection);
     health_free(d->health);

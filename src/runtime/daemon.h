@@ -35,14 +35,18 @@ struct daemon_program {
     /* What is wrong with its own options together, or NULL. May be NULL. */
     const char *(*check_options)(void);
 
-    /* Functions that return false say why in @error, in one line; what they
+    /* What the program has once, and on each loop. One that has nothing, and
+     * keeps all it knows of a call in stream->data, leaves them out: each may be
+     * NULL (stop_loop or free_loop only without start_loop, close without open).
+     *
+     * Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the
      * loops run or after, but for stop_loop. */
     /* @health, valid until close, says of every service that it serves. */
     bool (*open)(struct loop *const *loops, size_t nloops, struct health *health,
                  char error[DAEMON_ERROR_MAX]);
     bool (*start_loop)(struct loop *loop, char error[DAEMON_ERROR_MAX]);
-    /* The last thing before serving; @first may be run. May be NULL. */
+    /* The last thing before serving; @first may be run. */
     bool (*ready)(struct loop *first, char error[DAEMON_ERROR_MAX]);
     /* Ends what start_loop began and calls stopped(loop) then, at once or
      * later. On the loop's thread; no call is open any more. */
