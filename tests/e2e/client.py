@@ -31,8 +31,11 @@ class Client:
     A request may be a message or bytes. Every call has a deadline, and the
     token, if there is one."""
 
-    def __init__(self, target, methods=protos.current.methods, options=(), token=None):
-        self.channel = grpc.insecure_channel(target, [*LOCAL, *options])
+    def __init__(self, target, methods=protos.current.methods, options=(), token=None,
+                 credentials=None):
+        options = [*LOCAL, *options]
+        self.channel = grpc.insecure_channel(target, options) if credentials is None else \
+            grpc.secure_channel(target, credentials, options)
         self.methods = methods
         self.metadata = [("authorization", f"Bearer {token}")] if token is not None else None
 

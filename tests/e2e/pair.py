@@ -36,6 +36,7 @@ class Server:
         self.listen = "127.0.0.1:0"
         self.process = None
         self.loops = 0
+        self.said = ""  # the line with its addresses
 
     def start(self, *more_args):
         """Returns when it serves; the line that says so is the event."""
@@ -49,7 +50,7 @@ class Server:
         line = self.first_line()
         serving = re.fullmatch(rf"{self.name}: serving on (\S+).* \((\d+) loops?\)\n", line)
         assert serving, f"{self.name} said {line!r} and\n{self.stderr()}"
-        self.listen, self.loops = serving[1], int(serving[2])
+        self.listen, self.loops, self.said = serving[1], int(serving[2]), line
         return self
 
     def first_line(self):
@@ -128,9 +129,11 @@ class Pair:
         with Pair(tmp_path, post_args=["--loops", "3"]) as pair:
             pair.import_users([{"user_id": "1", "name": "Henry"}])
             pair.posts.call("/v1.post.Post/ListPosts", post.ListPostsRequest())
-    """
 
-    def __init__(self, folder, user_args=(), post_args=()):
+    With credentials for grpcio its clients speak TLS; environment is for postcli."""
+
+    def __init__(self, folder, user_args=(), post_args=(), credentials=None, environment=()):
+        self.credentials, self.environment = credentials, dict(environment)
         self.user = Server("user-server", folder, *user_args)
         self.post = Server("post-server", folder, *post_args)
         self.clients = []
@@ -165,7 +168,7 @@ class Pair:
 
     def client(self, server, **more):
         """Another one, with a connection of its own."""
-        self.clients.append(Client(server.target, **more))
+        self.clients.append(Client(server.target, credentials=self.credentials, **more))
         return self.clients[-1]
 
     def import_users(self, users):
@@ -180,7 +183,7 @@ class Pair:
     def postcli_environment(self):
         """Names both targets: commands that need only one take no option for the other."""
         return {**clean_environment(), "POSTCLI_TARGET": self.post.listen,
-                "POSTCLI_USER_TARGET": self.user.listen}
+                "POSTCLI_USER_TARGET": self.user.listen, **self.environment}
 
     def postcli(self, *args, stdin=None, timeout=timing.CALL):
         """Runs it; both targets are given. Texts; check the returncode yourself."""
