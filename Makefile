@@ -124,7 +124,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
-tests: $(PROGRAMS) $(TESTS) $(INTEROP)
+tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(BUILD)/fault-proxy
 
 export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
@@ -201,6 +201,16 @@ interop: setup-test
 	@$(MAKE) --no-print-directory -j2 $(INTEROP)
 	@BUILD=$(BUILD) INTEROP_SOAK=2000 $(PYTHON) -B -m pytest -q -rP \
 	    -o cache_dir=$(abspath $(BUILD))/pytest tests/e2e/test_interop.py
+# --- bad days -----------------------------------------------------------------------------
+
+# F="--seed 7 --runs 20" is for faults.py.
+F ?=
+$(BUILD)/fault-proxy: $(BUILD)/obj/tests/faults/proxy.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ -luv
+faults: setup-test
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
+	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/faults.py $(F)
 
 # --- benchmark ------------------------------------------------------------------------
 
