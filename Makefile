@@ -59,6 +59,8 @@ setup-test:
 	@.ci/setup test
 setup-bench:
 	@.ci/setup bench
+setup-fuzz:
+	@.ci/setup fuzz
 
 # --- programs ------------------------------------------------------------------
 
@@ -203,6 +205,8 @@ interop: setup-test
 	    -o cache_dir=$(abspath $(BUILD))/pytest tests/e2e/test_interop.py
 # --- bad days -----------------------------------------------------------------------------
 
+.PHONY: faults fuzz fuzz-targets setup-fuzz foreign
+
 # F="--seed 7 --runs 20" is for faults.py.
 F ?=
 $(BUILD)/fault-proxy: $(BUILD)/obj/tests/faults/proxy.o
@@ -211,6 +215,30 @@ $(BUILD)/fault-proxy: $(BUILD)/obj/tests/faults/proxy.o
 faults: setup-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/faults.py $(F)
+
+# libFuzzer, for so long each. Their inputs grow in build/fuzz/corpus; what is worth keeping goes
+# into tests/fuzz/seeds. The helpers of the tests are built again, without Criterion.
+FUZZ_SECONDS ?= 60
+FUZZ         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ_FLAGS   := BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g"
+FUZZ_LIB     := $(patsubst tests/lib/%.c,$(BUILD)/obj/fuzz-lib/%.o,$(wildcard tests/lib/*.c))
+
+$(BUILD)/obj/fuzz-lib/%.o: tests/lib/%.c | $(GEN_OBJ:.o=.stamp)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/fuzz -Itests -c -o $@ $<
+$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Itests/fuzz
+$(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $^ $(LDLIBS)
+fuzz-targets: $(addprefix $(BUILD)/targets/,$(FUZZ))
+fuzz: setup-fuzz
+	@$(MAKE) --no-print-directory -j2 $(FUZZ_FLAGS) fuzz-targets
+	@for t in $(if $(T),$(T),$(FUZZ)); do \
+	    echo "== $$t, $(FUZZ_SECONDS) s"; mkdir -p build/fuzz/corpus/$$t tests/fuzz/seeds/$$t; \
+	    build/fuzz/targets/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 \
+	        -artifact_prefix=build/fuzz/$$t- -print_final_stats=1 -verbosity=0 \
+	        build/fuzz/corpus/$$t tests/fuzz/seeds/$$t || exit 1; done
 
 # --- benchmark ------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ const char *wire_bad_text(const ProtobufCMessageDescriptor *type, struct bytes m
                 return inner;
         }
     }
-    return NULL;
+    return message.len == 0 ? NULL : type->short_name;
 }
 
 /* --- Writing ----------------------------------------------------------------------- */

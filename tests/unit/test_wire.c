@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "runtime/wire.h"
+#include "v1/user/user.pb-c.h"
 #include "v1/post/post.pb-c.h"
 
 #define BYTES(text) bytes_of(text, sizeof(text) - 1)
@@ -117,4 +118,16 @@ Test(wire, finds_what_is_not_text)
     cr_assert_str_eq(bad_text(BYTES("\x0a\x06\x2a\x00\x2a\x02\0\0")), "tags");
     cr_assert_null(bad_text(BYTES("\x0a\x04\x3a\x02\x08\0")), "no string");
     cr_assert_null(bad_text(BYTES("\x0a\x04\x72\x02\xff\xff")), "not a field we know");
+}
+
+/* protobuf-c takes a field number 0, which protobuf forbids, and reads on. A
+ * check that stopped there would let any bytes through behind it. */
+Test(wire, what_cannot_be_walked_is_no_good_text)
+{
+    static const uint8_t request[] = { 0x80, 0, 0, 0x0a, 2, 0xc3, 0x28 }; /* user_id: no UTF-8 */
+    const ProtobufCMessageDescriptor *type = &v1__user__get_user_request__descriptor;
+    ProtobufCMessage *m = protobuf_c_message_unpack(type, NULL, sizeof request, request);
+    cr_assert_not_null(m, "protobuf-c refuses it now: this test can go");
+    protobuf_c_message_free_unpacked(m, NULL);
+    cr_assert_str_eq(wire_bad_text(type, bytes_of(request, sizeof request)), "GetUserRequest");
 }

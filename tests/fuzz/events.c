@@ -1,0 +1,103 @@
+/* A listing with a network that is played: a byte of the input is an event,
+ * such as a request, a full window, a turn of the loop, a word of User, a client
+ * that goes away. The fake stream fails when its user breaks the contract of
+ * runtime/stream.h; and every call ends, with nothing left behind. */
+#include <stdlib.h>
+
+#include "fuzz.h"
+#include "lib/listing_calls.h"
+
+#define MAX_EVENTS 200
+
+static struct post_world g_world;
+static struct posts g_posts;
+
+static void open_world(void)
+{
+    static bool open;
+    if (open)
+        return;
+    open = true;
+    g_world.answer_max_bytes = 40000;
+    post_world_open(&g_world);
+    for (int i = 0; i < 60; i++)
+        posts_add(&g_posts,
+                  i % 2 == 0   ? "u1"
+                  : i % 3 == 0 ? "x1"
+                               : "u2",
+                  (size_t)(i * 37) % 9000, i % 5 == 0 ? "even" : "odd");
+    posts_import(&g_world, &g_posts);
+}
+
+static struct ask ask_of(struct bytes *in)
+{
+    static const char *const users[] = { "u1", "u2", "x1", "u3" };
+    const uint8_t what = fuzz_byte(in);
+    return (struct ask){
+        .user = what & 1 ? users[what >> 1 & 3] : NULL,
+        .page_size = what & 8 ? fuzz_byte(in) : 0,
+        .limit = what & 16 ? fuzz_byte(in) : 0,
+        .tag = what & 32 ? "even" : NULL,
+        .token = what & 64 ? "nonsense" : NULL,
+    };
+}
+
+static void event(struct fake_stream *f, enum shape shape, const char *user, struct bytes *in,
+                  bool *ended)
+{
+    struct ask ask;
+    switch (fuzz_byte(in) % 9) {
+    case 0:
+        ask = ask_of(in);
+        ask.user = user;
+        if (many_asks(shape) && !*ended && !f->closed)
+            listing_push(f, &ask);
+        break;
+    case 1:
+        if (many_asks(shape) && !*ended && !f->closed)
+            fake_stream_end(f);
+        *ended = true;
+        break;
+    case 2:
+    case 3:
+        fake_stream_window(f, fuzz_byte(in) & 1);
+        break;
+    case 4:
+        fake_stream_drain(f);
+        break;
+    case 5:
+        if (!f->closed && !f->closing)
+            fake_stream_close(f, STATUS_CANCELLED, "gone");
+        *ended = true;
+        break;
+    case 6:
+        post_world_tell(&g_world, fuzz_byte(in) & 1 ? "u1" : "x1");
+        break;
+    case 7:
+        loop_turns(g_world.loop, 1);
+        break;
+    default:
+        post_world_turns(&g_world, 1u + fuzz_byte(in) % 4);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bytes in = bytes_of(data, size);
+    open_world();
+    const enum shape shape = (enum shape)(fuzz_byte(&in) % SHAPES);
+    const struct ask ask = ask_of(&in);
+    struct fake_stream *f = listing_open(&g_world, shape, &ask, 1);
+    bool ended = !many_asks(shape);
+    for (int i = 0; i < MAX_EVENTS && in.len > 0; i++)
+        event(f, shape, ask.user, &in, &ended);
+    fake_stream_window(f, true);
+    if (!ended && !f->closed)
+        fake_stream_end(f);
+    POST_UNTIL(&g_world, f->closed);
+    cr_assert(f->close_status.code != STATUS_INTERNAL && f->close_status.code != STATUS_UNKNOWN);
+    fake_stream_free(f);
+    cr_assert_eq(g_world.budget.used, 0);
+    return 0;
+}
