@@ -16,7 +16,7 @@ FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 RESOURCE_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
 
-METHODS = protos.current.methods
+METHODS = {path: m for path, m in protos.current.methods.items() if path.startswith("/v1.")}
 POST_METHODS = [path for path in METHODS if ".Post/" in path]
 LISTING_METHODS = [path for path in METHODS if "/List" in path]
 FIRST_EDITION = ["/user.User/GetUser", "/user.User/ListUsers", "/post.Post/ListPosts",
