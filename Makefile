@@ -216,6 +216,14 @@ faults: setup-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/faults.py $(F)
 
+# Clients that others wrote, from npm: grpc-js, its health checking, buf.
+foreign: setup-test
+	@.ci/setup foreign
+	@$(MAKE) --no-print-directory -j2 all
+	@mkdir -p $(BUILD)/foreign && cp tests/foreign/package.json $(BUILD)/foreign
+	@cd $(BUILD)/foreign && npm install --silent --no-audit --no-fund
+	@BUILD=$(BUILD) MODULES=$(BUILD)/foreign/node_modules $(PYTHON) -B tests/foreign/foreign.py
+
 # libFuzzer, for so long each. Their inputs grow in build/fuzz/corpus; what is worth keeping goes
 # into tests/fuzz/seeds. The helpers of the tests are built again, without Criterion.
 FUZZ_SECONDS ?= 60

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""make foreign: clients that nobody here wrote, over TLS and with a token.
+
+grpc-js, buf curl (which knows our services by reflection only) and a health
+probe, against a pair that asks for both. python3-grpcio is what tests/e2e is
+written with. Prints a line for each thing that holds; exit status 1: one does
+not."""
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+from pair import Pair, Server  # noqa: E402
+from protos import ROOT  # noqa: E402
+
+TOKEN = "a-token-that-is-long-enough-for-a-test"
+MODULES = Path(os.environ["MODULES"]).resolve()
+POSTS = {"1": ["1 Henry", "2 Henry", "3 Henry", "4 Henry"], "3": ["5 Jessie"]}
+ALL = [*POSTS["1"], *POSTS["3"], "6 Max", "7 Max", "8 Tony"]
+USERS = ["Henry", "Michael", "Jessie", "Max", "Tony"]
+# What there is to come, with a request for users 1 and 3 where there can be two.
+EXPECTED = {
+    "v1.post.Post": {
+        "ListPosts": ALL, "ListPostsServerStream": ALL, "ListPostsClientStream": ALL + ALL,
+        "ListPostsBidiStream": ALL + ALL, "ListPostsByUserId": POSTS["1"],
+        "ListPostsByUserIdServerStream": POSTS["1"],
+        "ListPostsByUserIdClientStream": POSTS["1"] + POSTS["3"],
+        "ListPostsByUserIdBidiStream": POSTS["1"] + POSTS["3"]},
+    "v1.user.User": {
+        "GetUser": ["Henry"], "ListUsers": USERS, "ListUsersServerStream": USERS,
+        "ResolveUsers": ["Henry", "Jessie"]},
+}
+
+
+def holds(what, condition, otherwise=""):
+    print(f"{'holds' if condition else 'FAILS'}  {what}  {'' if condition else otherwise}",
+          flush=True)
+    if not condition:
+        raise SystemExit(1)
+
+
+def run(*command, **more):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, "NODE_PATH": str(MODULES)}, **more)
+    return done.stdout if done.returncode == 0 else f"exit {done.returncode}: {done.stderr}"
+
+
+def port(server):
+    return server.listen.rsplit(":", 1)[1]
+
+
+class World:
+    """A pair with TLS and a token, and the demo's data."""
+
+    def __init__(self, folder):
+        self.certs, self.tokens = folder / "certs", folder / "tokens"
+        subprocess.run([ROOT / "tests/certs.sh", self.certs], check=True, capture_output=True)
+        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+        self.tokens.write_text(f"{digest} tester never read write\n")
+        (folder / "token").write_text(TOKEN + "\n")
+        (folder / "token").chmod(0o600)
+        self.ca = self.certs / "ca.pem"
+        self.args = ["--tls-cert", str(self.certs / "server.pem"), "--tls-key",
+                     str(self.certs / "server.key"), "--token-file", str(self.tokens)]
+        self.client = ["--tls-ca", str(self.ca), "--token-file", str(folder / "token")]
+        self.post_args = ["--user-tls-ca", str(self.ca), "--user-token-file",
+                          str(folder / "token"), "--user-tls-server-name", "localhost"]
+        self.pair = Pair(folder, self.args, self.args + self.post_args)
+
+    def __enter__(self):
+        self.pair.__enter__()
+        for what in ("users", "posts"):
+            done = self.pair.postcli("import", what, *self.client,
+                                     str(ROOT / f"client-cli/demo/{what}.ndjson"))
+            assert done.returncode == 0, done.stderr
+        return self
+
+    def __exit__(self, *why):
+        self.pair.__exit__(*why)
+
+    def address(self, service):
+        server = self.pair.post if service == "v1.post.Post" else self.pair.user
+        return f"localhost:{port(server)}"
+
+
+# --- grpc-js -------------------------------------------------------------------------------
+
+
+def grpc_js(world):
+    for service, expected in EXPECTED.items():
+        out = run("node", HERE / "calls.js", world.address(service), world.ca, TOKEN,
+                  ROOT / "proto", service)
+        got = json.loads(out) if out.startswith("{") else {"": out}
+        for method, ids in expected.items():
+            holds(f"grpc-js  {service}/{method}", got.get(method) == ids, out)
+        out = run("node", HERE / "calls.js", world.address(service), world.ca, "wrong",
+                  ROOT / "proto", service)
+        holds(f"grpc-js  {service} with a wrong token: UNAUTHENTICATED",
+              all(str(got).startswith("16:") for got in json.loads(out).values()), out)
+
+
+# --- buf curl --------------------------------------------------------------------------------
+
+
+def requests(method):
+    if method == "ResolveUsers":
+        return '{"user_ids": ["1", "3"]}'
+    bodies = ['{"user_id": "1"}', '{"user_id": "3"}'] \
+        if "ByUserId" in method or method == "GetUser" else ["{}", "{}"]
+    many = method.endswith(("ClientStream", "BidiStream"))
+    return "\n".join(bodies if many else bodies[:1])
+
+
+def ids_of(text):
+    decoder, ids, at = json.JSONDecoder(), [], 0
+    while at < len(text.rstrip()):
+        m, at = decoder.raw_decode(text, at)
+        at += len(text[at:]) - len(text[at:].lstrip())
+        ids += [f"{post['postId']} {post['author']}" for post in m.get("postMessages", [])]
+        users = [m["userMessage"]] if "userMessage" in m else \
+            m.get("userMessages", []) + m.get("users", [])
+        ids += [user["name"] for user in users]
+    return ids
+
+
+def buf_curl(world):
+    for service, expected in EXPECTED.items():
+        for method, ids in expected.items():
+            out = run(MODULES / ".bin/buf", "curl", "--protocol", "grpc", "--cacert", world.ca,
+                      "-H", f"authorization: Bearer {TOKEN}", "--reflect-header",
+                      f"authorization: Bearer {TOKEN}", "-d", requests(method),
+                      f"https://{world.address(service)}/{service}/{method}")
+            holds(f"buf curl  {service}/{method}", out.startswith("{") and ids_of(out) == ids, out)
+
+
+# --- A health probe ----------------------------------------------------------------------------
+
+
+class Probe:
+    def __init__(self, world, target, *services):
+        self.process = subprocess.Popen(["node", HERE / "health.js", target, world.ca, *services],
+                                        stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, "NODE_PATH": str(MODULES)})
+        self.timer = threading.Timer(30, self.process.kill)
+        self.timer.start()
+        self.lines = []
+
+    def hears(self, *lines):
+        """Whether all of these come, in this order or another, before 30 s are over."""
+        while not set(lines) <= set(self.lines):
+            line = self.process.stdout.readline()
+            if not line:
+                return False
+            self.lines.append(line.strip())
+        return True
+
+    def close(self):
+        self.timer.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def health(world, folder):
+    probe = Probe(world, world.address("v1.post.Post"), "", "v1.post.Post", "v1.nobody")
+    with contextlib.closing(probe):
+        holds("probe  SERVING", probe.hears('check "" SERVING', 'watch "" SERVING',
+              "check v1.post.Post SERVING", "watch v1.post.Post SERVING"), probe.lines)
+        holds("probe  SERVICE_UNKNOWN", probe.hears("check v1.nobody NOT_FOUND",
+              "watch v1.nobody SERVICE_UNKNOWN"), probe.lines)
+        world.pair.user.stop()
+        holds("probe  NOT_SERVING without User",
+              probe.hears("watch v1.post.Post NOT_SERVING"), probe.lines)
+        world.pair.user.start()
+    # A User that neither answers nor refuses: the first attempt has not ended.
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        post = Server("post-server", folder / "unknown", *world.args, *world.post_args,
+                      "--user-target", f"localhost:{mute.getsockname()[1]}")
+        (folder / "unknown").mkdir()
+        post.start()
+        probe = Probe(world, f"localhost:{port(post)}", "v1.post.Post")
+        with contextlib.closing(probe):
+            holds("probe  UNKNOWN at first", probe.hears("check v1.post.Post UNKNOWN",
+                  "watch v1.post.Post UNKNOWN"), probe.lines)
+        post.stop()
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="foreign-") as folder:
+        folder = Path(folder)
+        with World(folder) as world:
+            grpc_js(world)
+            buf_curl(world)
+            health(world, folder)
+
+
+if __name__ == "__main__":
+    main()
