@@ -387,7 +387,7 @@ void call_write(struct call *c)
     if (!may_write(c, &last_now))
         return;
 
-    grpc_op ops[3] = { 0 };
+    grpc_op ops[4] = { 0 };
     size_t n = 0;
     grpc_byte_buffer *bytes = NULL;
     if (!c->headers_sent) {
@@ -410,7 +410,7 @@ void call_write(struct call *c)
         pop_message(c);
     }
     if (last_now)
-        c->side->put_last_op(c, &ops[n++]);
+        n += c->side->put_last(c, &ops[n]);
 
     c->headers_sent = true;
     c->last_sent = last_now;

@@ -44,8 +44,9 @@ struct call;
 
 /* What the two sides do differently. */
 struct call_side {
-    /* Appends the op that ends our direction: status, or half-close. */
-    void (*put_last_op)(struct call *c, grpc_op *op);
+    /* Puts the op that ends our direction, status or half-close, and what goes
+     * with it: at most two. Returns how many. */
+    size_t (*put_last)(struct call *c, grpc_op *ops);
     /* Ends the call with this status, over whatever else was to end it; but for
      * a call_write(). */
     void (*reject)(struct call *c, const struct status *why);

@@ -73,10 +73,11 @@ static void link_put(struct link *link)
 
 /* --- The client's side of a call -------------------------------------------------- */
 
-static void put_half_close(struct call *c, grpc_op *op)
+static size_t put_half_close(struct call *c, grpc_op *ops)
 {
     (void)c;
-    op->op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+    ops[0].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+    return 1;
 }
 
 static void client_status_passed(struct call *c)
@@ -127,7 +128,7 @@ static void cancel(struct call *c, const struct status *status)
 }
 
 static const struct call_side client_side = {
-    .put_last_op = put_half_close,
+    .put_last = put_half_close,
     .reject = cancel,
     .admit = client_admit,
     .refuse = cancel,

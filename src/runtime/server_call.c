@@ -63,10 +63,30 @@ static void put_status(struct call *c, grpc_op *op)
     op->data.send_status_from_server.status_details = &sc->message;
 }
 
+static void put_end(struct server_call *sc, grpc_op *op)
+{
+    op->op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+    op->data.recv_close_on_server.cancelled = &sc->cancelled;
+}
+
+/* A call that is answered while it is accepted, as most that ask once are, has
+ * its end watched by the same batch: one batch and one event less for each. */
+static size_t put_last(struct call *c, grpc_op *ops)
+{
+    struct server_call *sc = server_of(c);
+    put_status(c, &ops[0]);
+    if (sc->end != END_UNWATCHED)
+        return 1;
+    put_end(sc, &ops[1]);
+    return 2;
+}
+
 static void watch_write(struct call *c)
 {
     struct server_call *sc = server_of(c);
     const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
+    if (c->last_sent && sc->end == END_UNWATCHED)
+        sc->end = END_BY_WRITE;
     sc->write_since_ms = loop_now_ms(c->stream.loop);
     if (timeout_ms > 0 && !timer_running(&sc->write_timer))
         timer_start(c->stream.loop, &sc->write_timer, timeout_ms);
@@ -129,6 +149,13 @@ static void close_if_over(struct call *c)
     }
 }
 
+static void server_write_done(struct call *c)
+{
+    if (server_of(c)->end == END_BY_WRITE)
+        c->is_over = true;
+    close_if_over(c);
+}
+
 static void unlink_open(struct server_call *sc)
 {
     if (sc->link == NULL)
@@ -187,14 +214,14 @@ static const grpc_metadata_array *server_received(struct call *c, enum metadata_
 static void server_admit(struct call *c);
 
 static const struct call_side server_side = {
-    .put_last_op = put_status,
+    .put_last = put_last,
     .reject = server_reject,
     .admit = server_admit,
     .refuse = server_refuse,
     .status_passed = server_status_passed,
     .received = server_received,
     .write_started = watch_write,
-    .write_done = close_if_over,
+    .write_done = server_write_done,
     .free = server_call_free,
 };
 
@@ -239,10 +266,13 @@ static void link_open(struct server_call *sc)
 static void watch_end(struct server_call *sc)
 {
     struct call *c = &sc->call;
-    grpc_op op = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER };
-    op.data.recv_close_on_server.cancelled = &sc->cancelled;
+    grpc_op op = { 0 };
+    if (sc->end != END_UNWATCHED)
+        return;
+    sc->end = END_WATCHED;
+    put_end(sc, &op);
     const bool started = call_batch(c, &op, 1, &c->over);
-    assert(started); /* the first op of a new call */
+    assert(started); /* the only one of its kind */
     (void)started;
 }
 
@@ -295,8 +325,8 @@ static void on_accept(struct op *op, bool ok)
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
     call_move(c, CALL_ENTERING);
     link_open(sc);
-    watch_end(sc);
     call_enter(c);
+    watch_end(sc); /* nothing has come back yet: the call is still there */
 }
 
 static bool request_call(struct server_call *sc)
