@@ -15,6 +15,8 @@ struct filler {
     struct query *q;
     struct reader *reader;
     enum step why; /* it stopped */
+    /* The same for all records, and far away: found once. */
+    bool many, authors;
 
     /* The author of the records of one group. */
     bool has_group;
@@ -74,7 +76,7 @@ static bool enter_group(struct filler *f, uint32_t group)
 /* Whether the record's author can be written. */
 static bool author_is_known(struct filler *f, uint32_t group)
 {
-    if (!f->l->kind->authors)
+    if (!f->authors)
         return true;
     if ((!f->has_group || f->group != group) && !enter_group(f, group))
         return false;
@@ -89,8 +91,7 @@ static bool author_is_known(struct filler *f, uint32_t group)
 static bool note_unresolved(struct filler *f)
 {
     struct listing *l = f->l;
-    if (!l->kind->authors || f->name_state != NAME_MISSING ||
-        (l->noted && l->noted_group == f->group))
+    if (!f->authors || f->name_state != NAME_MISSING || (l->noted && l->noted_group == f->group))
         return true;
     l->noted = true;
     l->noted_group = f->group;
@@ -124,7 +125,7 @@ static bool step_goes_on(struct filler *f)
         return stop(f, STEP_ANSWERED);
     if (l->scanned_bytes >= SCAN_STEP_BYTES)
         return stop(f, STEP_SCANNED);
-    if (!many_responses(l))
+    if (!f->many)
         return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
     if (message_is_full(f) && !out_close_part(l, f->q))
         return stop_memory(f);
@@ -169,7 +170,7 @@ static bool visit_record(struct visit *visit, struct position at, struct bytes r
     }
     if (!author_is_known(f, at.group))
         return false;
-    if (!many_responses(l) && !answer_has_room(f, record.len + f->author.len))
+    if (!f->many && !answer_has_room(f, record.len + f->author.len))
         return false;
     return put_record(f, record);
 }
@@ -193,7 +194,12 @@ static int find_group(struct query *q, struct reader *reader)
 
 static enum step scan(struct listing *l, struct query *q, struct reader *reader)
 {
-    struct filler f = { .visit.record = visit_record, .l = l, .q = q, .reader = reader };
+    struct filler f = { .visit.record = visit_record,
+                        .l = l,
+                        .q = q,
+                        .reader = reader,
+                        .many = many_responses(l),
+                        .authors = l->kind->authors };
     if (l->kind->by_user && find_group(q, reader) != 0) {
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
