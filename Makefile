@@ -26,7 +26,8 @@ endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANFLAGS) -MMD -MP $(CPPFLAGS)
 
 PROTOS  := v1/post/post v1/user/user grpc/health/v1/health \
-           grpc/reflection/v1/reflection google/protobuf/timestamp google/protobuf/descriptor
+           grpc/reflection/v1/reflection google/rpc/status google/rpc/error_details \
+           $(patsubst %,google/protobuf/%,any descriptor duration timestamp)
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
 SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
 MAINS   := src/user/main.c src/post/main.c client-cli/main.c

@@ -19,13 +19,33 @@
 
 /* --- The end ------------------------------------------------------------------- */
 
+/* What can be done about it, where the server tells: which field to mend, or
+ * when to try again. A reason alone is for programs. */
+static void say_details(struct session *s)
+{
+    const struct status *f = &s->failure;
+    char again[64] = "";
+    if (f->retry_after_ms > 0)
+        snprintf(again, sizeof again, "; try again in %.3g s", f->retry_after_ms / 1000.0);
+    if (f->field[0] != '\0')
+        session_say(s, "reason %s, field %s%s", f->reason, f->field, again);
+    else if (f->retry_after_ms > 0)
+        session_say(s, "reason %s%s", f->reason, again);
+}
+
+static void say_failure(struct session *s)
+{
+    session_say(s, "%s: %s", status_name((int)s->failure.code), s->failure.message);
+    say_details(s);
+}
+
 static void say_last_words(struct session *s)
 {
     progress_end(&s->progress);
     if (s->last_words != NULL)
         s->last_words(s);
     if (s->failure.code != STATUS_OK && !s->stopping)
-        session_say(s, "%s: %s", status_name((int)s->failure.code), s->failure.message);
+        say_failure(s);
     bool unfinished = s->code > 128 || s->failure.code != STATUS_OK;
     if (s->resumable && unfinished && s->out.mark != NULL)
         session_say(s, "resume with %s", s->out.mark);

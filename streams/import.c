@@ -265,7 +265,7 @@ void import_on_open(struct stream *s)
     struct import *im = calloc(1, sizeof *im);
     s->data = im;
     if (im == NULL) {
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(s);
         return;
     }
     im->stream = s;

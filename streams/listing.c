@@ -45,14 +45,15 @@ void listing_finish(struct listing *l, const struct status *status)
 
 void listing_fail_memory(struct listing *l)
 {
-    const struct status status = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    const struct status status = status_no_memory();
     listing_finish(l, &status);
 }
 
 void listing_fail_store(struct listing *l, const char *error)
 {
     log_error("the store cannot be read: %s", error);
-    const struct status status = status_of(STATUS_INTERNAL, "the store cannot be read: %s", error);
+    struct status status = status_of(STATUS_INTERNAL, "the store cannot be read: %s", error);
+    status_because(&status, "STORE_UNREADABLE");
     listing_finish(l, &status);
 }
 
@@ -229,8 +230,9 @@ static void work(struct listing *l, struct query *q)
     } else if (user != NULL && !name_is_known(name_state(user))) {
         wait_for_name(l, user);
     } else if (user != NULL && name_state(user) == NAME_MISSING) {
-        const struct status unknown = status_of(STATUS_NOT_FOUND, "there is no user %.*s",
-                                                (int)q->user_id.len, (const char *)q->user_id.data);
+        struct status unknown = status_of(STATUS_NOT_FOUND, "there is no user %.*s",
+                                          (int)q->user_id.len, (const char *)q->user_id.data);
+        status_because(&unknown, "USER_NOT_FOUND");
         refuse(l, q, &unknown);
     } else {
         list(l, q);
@@ -250,7 +252,7 @@ static void rest(struct listing *l)
         const struct status ok = status_ok();
         listing_finish(l, &ok);
     } else if (l->draining) {
-        const struct status stopping = status_of(STATUS_UNAVAILABLE, "the server is stopping");
+        const struct status stopping = status_stopping();
         listing_finish(l, &stopping);
     } else {
         move(l, LISTING_IDLE);
@@ -320,7 +322,7 @@ void listing_on_open(struct stream *s)
         l->queries = calloc(ring_size(l), sizeof *l->queries);
     }
     if (l == NULL || l->queries == NULL) {
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(s);
         return;
     }
     read_ahead(l);

@@ -30,8 +30,7 @@
 
 void out_init(struct listing *l)
 {
-    l->fill.expect_bytes =
-        many_responses(l) ? FIRST_CHUNK_BYTES + LAST_RECORD_BYTES : ANSWER_BYTES;
+    l->fill.expect_bytes = many_responses(l) ? FIRST_CHUNK_BYTES + LAST_RECORD_BYTES : ANSWER_BYTES;
 }
 
 static void promote(struct listing *l)
@@ -161,21 +160,24 @@ bool out_take(struct listing *l, size_t more)
         l->budgeted_bytes = stepped;
         return true;
     }
-    const struct status busy =
+    struct status busy =
         status_of(STATUS_RESOURCE_EXHAUSTED,
                   "too many single answers at once: try again, or use the streaming RPC "
                   "%sServerStream",
                   l->kind->name);
+    busy.retry_after_ms = STATUS_RETRY_MS;
+    status_because(&busy, "ANSWER_MEMORY_EXHAUSTED");
     listing_finish(l, &busy);
     return false;
 }
 
 void out_too_large(struct listing *l)
 {
-    const struct status status =
+    struct status status =
         status_of(STATUS_RESOURCE_EXHAUSTED,
                   "the answer is larger than %zu bytes: set page_size, or use the streaming RPC "
                   "%sServerStream",
                   l->env->answer_max_bytes, l->kind->name);
+    status_because(&status, "ANSWER_TOO_LARGE");
     listing_finish(l, &status);
 }

@@ -21,20 +21,30 @@ static int refuse(struct query *q, struct status why)
 static struct status check_text(const char *field, struct bytes text, size_t min, size_t max)
 {
     if (text.len < min)
-        return status_of(STATUS_INVALID_ARGUMENT, "%s is empty", field);
+        return status_invalid(field, "FIELD_EMPTY", "%s is empty", field);
     if (text.len > max)
-        return status_of(STATUS_INVALID_ARGUMENT, "%s has %zu bytes, and at most %zu are allowed",
-                         field, text.len, max);
+        return status_invalid(field, "FIELD_TOO_LONG",
+                              "%s has %zu bytes, and at most %zu are allowed", field, text.len,
+                              max);
     return status_ok();
 }
 
 static struct status check_numbers(const struct listing_request *r)
 {
     if (r->page_size < 0)
-        return status_of(STATUS_INVALID_ARGUMENT, "page_size is negative: %d", (int)r->page_size);
+        return status_invalid("page_size", "FIELD_NEGATIVE", "page_size is negative: %d",
+                              (int)r->page_size);
     if (r->limit < 0)
-        return status_of(STATUS_INVALID_ARGUMENT, "limit is negative: %lld", (long long)r->limit);
+        return status_invalid("limit", "FIELD_NEGATIVE", "limit is negative: %lld",
+                              (long long)r->limit);
     return status_ok();
+}
+
+static struct status foreign_token(void)
+{
+    struct status s = status_of(STATUS_FAILED_PRECONDITION,
+                                "page_token is of another store: list again from the start");
+    return *status_because(&s, "FOREIGN_PAGE_TOKEN");
 }
 
 static struct status check_token(struct query *q, const struct listing_env *env, struct bytes token)
@@ -43,13 +53,12 @@ static struct status check_token(struct query *q, const struct listing_env *env,
         return status_ok();
     switch (token_read(token, env->store_id, q->binding, &q->at)) {
     case TOKEN_OTHER_QUERY:
-        return status_of(STATUS_INVALID_ARGUMENT,
-                         "page_token is of another listing: user_id and tag must be the same");
+        return status_invalid("page_token", "PAGE_TOKEN_MISMATCH",
+                              "page_token is of another listing: user_id and tag must be the same");
     case TOKEN_OTHER_STORE:
-        return status_of(STATUS_FAILED_PRECONDITION,
-                         "page_token is of another store: list again from the start");
+        return foreign_token();
     case TOKEN_DAMAGED:
-        return status_of(STATUS_INVALID_ARGUMENT, "page_token is damaged");
+        return status_invalid("page_token", "INVALID_PAGE_TOKEN", "page_token is damaged");
     default:
         return status_ok();
     }
@@ -59,8 +68,8 @@ static struct status check(struct query *q, const struct listing_kind *kind,
                            const struct listing_env *env, const struct listing_request *r)
 {
     if (r->bad_text != NULL)
-        return status_of(STATUS_INVALID_ARGUMENT, "%s is not valid text: UTF-8 without NUL",
-                         r->bad_text);
+        return status_invalid(r->bad_text, "FIELD_NOT_TEXT",
+                              "%s is not valid text: UTF-8 without NUL", r->bad_text);
     struct status status = check_numbers(r);
     if (status.code == STATUS_OK && kind->by_user)
         status = check_text("user_id", r->user_id, 1, STORE_ID_MAX);

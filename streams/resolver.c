@@ -186,6 +186,7 @@ static void on_ask(struct task *task)
 static void set_why(struct resolver *r, const char *reason)
 {
     r->why = status_of(STATUS_UNAVAILABLE, "User is unreachable: %s", reason);
+    status_because(&r->why, "USER_UNREACHABLE");
 }
 
 static void expect_answers(struct resolver *r)

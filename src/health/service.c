@@ -23,7 +23,8 @@ static bool check_name(struct stream *s, const ProtobufCMessage *message, struct
 {
     if (wire_bad_text(message->descriptor, raw) == NULL)
         return true;
-    stream_fail(s, STATUS_INVALID_ARGUMENT, "service is not valid text: UTF-8 without NUL");
+    stream_fail_field(s, "service", "FIELD_NOT_TEXT",
+                      "service is not valid text: UTF-8 without NUL");
     return false;
 }
 
@@ -47,9 +48,10 @@ static void on_check(struct stream *s, const ProtobufCMessage *message, struct b
         return;
     const struct health_entry *entry = health_find(health_of(s), m->service);
     if (entry == NULL)
-        stream_fail(s, STATUS_NOT_FOUND, "there is no service %s", m->service);
+        stream_fail_because(s, STATUS_NOT_FOUND, "SERVICE_NOT_FOUND", "there is no service %s",
+                            m->service);
     else if (send_state(s, health_state(health_of(s), entry), STREAM_LAST) != 0)
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(s);
 }
 
 static void on_check_close(struct stream *s, const struct status *status)
@@ -90,14 +92,14 @@ static void tick(struct watch *w)
         if (rv == EAGAIN)
             return;
         if (rv != 0) {
-            stream_fail(w->stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+            stream_fail_memory(w->stream);
             return;
         }
         w->told = true;
         w->last = state;
     }
     if (w->draining)
-        stream_fail(w->stream, STATUS_UNAVAILABLE, "the server is stopping");
+        stream_fail_stopping(w->stream);
 }
 
 void health_tell(struct health_ward *ward)
@@ -119,7 +121,7 @@ static void on_watch_open(struct stream *s)
     struct watch *w = calloc(1, sizeof *w);
     s->data = w;
     if (w == NULL) {
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(s);
         return;
     }
     w->stream = s;

@@ -130,13 +130,14 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
 {
     struct answer a;
     if (wire_bad_text(message->descriptor, raw) != NULL) {
-        stream_fail(s, STATUS_INVALID_ARGUMENT, "a name is not valid text: UTF-8 without NUL");
+        stream_fail_because(s, STATUS_INVALID_ARGUMENT, "FIELD_NOT_TEXT",
+                            "a name is not valid text: UTF-8 without NUL");
         return;
     }
     put_answer(&a, s->method->row, (request_message *)(uintptr_t)message);
     /* on_sent reads on, so there is room. */
     if (stream_send_message(s, &a.m.base, 0) != 0)
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(s);
 }
 
 static void on_sent(struct stream *s)
@@ -152,7 +153,7 @@ static void on_end(struct stream *s)
 
 static void on_drain(struct stream *s)
 {
-    stream_fail(s, STATUS_UNAVAILABLE, "the server is stopping");
+    stream_fail_stopping(s);
 }
 
 static void on_close(struct stream *s, const struct status *status)

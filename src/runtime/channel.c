@@ -16,6 +16,7 @@
 #include "call.h"
 #include "core_log.h"
 #include "grpc_args.h"
+#include "status_details.h"
 #include "tls.h"
 
 /* A local pair should find each other again quickly; gRPC's own defaults are
@@ -182,6 +183,8 @@ static struct status received_status(struct client_call *cc)
                   (const char *)GRPC_SLICE_START_PTR(cc->details));
     if (status.code == STATUS_UNAVAILABLE)
         add_hint(&status, cc->link->tls);
+    if (status.code != STATUS_OK)
+        status_details_unpack(metadata_get(&cc->trailing, STATUS_DETAILS_NAME), &status);
     return status;
 }
 

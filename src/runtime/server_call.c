@@ -2,10 +2,12 @@
 #include <assert.h>
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "log.h"
 #include "server_internal.h"
+#include "status_details.h"
 
 static struct server_call *server_of(struct call *c)
 {
@@ -25,7 +27,8 @@ static const struct stream_handler nobody = { .on_close = forget };
 
 static void unknown_open(struct stream *s)
 {
-    stream_fail(s, STATUS_UNIMPLEMENTED, "there is no method %s", s->path);
+    stream_fail_because(s, STATUS_UNIMPLEMENTED, "UNKNOWN_METHOD", "there is no method %s",
+                        s->path);
 }
 
 static const struct stream_handler unknown_handler = {
@@ -39,7 +42,7 @@ static const struct method unknown_method = {
 
 static void late_open(struct stream *s)
 {
-    stream_fail(s, STATUS_UNAVAILABLE, "the server is stopping");
+    stream_fail_stopping(s);
 }
 
 /* Calls that come while the server drains. */
@@ -50,9 +53,31 @@ static const struct stream_handler late_handler = {
 
 /* --- The server's side of a call ------------------------------------------------------ */
 
+static void put_trailer(struct call *c, const char *name, struct bytes value)
+{
+    if (metadata_put(&c->trailers, name, value) != 0)
+        log_warn("out of memory: a call ends without %s", name);
+}
+
+/* What programs can act on. gRPC's own retries wait for the pushback. */
+static void put_details(struct call *c)
+{
+    const struct status *status = &c->last_status;
+    uint8_t details[STATUS_DETAILS_MAX];
+    char pushback[16];
+    const size_t len = status_details_pack(status, c->stream.path, details);
+    put_trailer(c, STATUS_DETAILS_NAME, bytes_of(details, len));
+    if (status->retry_after_ms == 0)
+        return;
+    snprintf(pushback, sizeof pushback, "%u", (unsigned)status->retry_after_ms);
+    put_trailer(c, "grpc-retry-pushback-ms", bytes_of_text(pushback));
+}
+
 static void put_status(struct call *c, grpc_op *op)
 {
     struct server_call *sc = server_of(c);
+    if (c->last_status.code != STATUS_OK)
+        put_details(c);
     op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     op->data.send_status_from_server.trailing_metadata_count = c->trailers.n;
     op->data.send_status_from_server.trailing_metadata = c->trailers.items;
@@ -124,9 +149,9 @@ static bool needs_limit(const struct server_call *sc)
 static void on_limit_timer(struct timer *timer)
 {
     struct server_call *sc = container_of(timer, struct server_call, limit_timer);
-    stream_fail(&sc->call.stream, STATUS_DEADLINE_EXCEEDED,
-                "it took %llu ms, the most for a call without a deadline",
-                (unsigned long long)sc->lane->server->options.max_call_ms);
+    stream_fail_because(&sc->call.stream, STATUS_DEADLINE_EXCEEDED, "SERVER_TIME_LIMIT",
+                        "it took %llu ms, the most for a call without a deadline",
+                        (unsigned long long)sc->lane->server->options.max_call_ms);
 }
 
 static void limit_call(struct server_call *sc)
@@ -286,8 +311,8 @@ static void deliver_payload(struct server_call *sc)
     if (s->method->requests == MANY || sc->call.state != CALL_OPEN)
         grpc_byte_buffer_destroy(payload);
     else if (payload == NULL)
-        stream_fail(s, STATUS_INVALID_ARGUMENT, "%s: the call has no request message",
-                    s->method->path);
+        stream_fail_because(s, STATUS_INVALID_ARGUMENT, "NO_REQUEST_MESSAGE",
+                            "%s: the call has no request message", s->method->path);
     else
         call_deliver(&sc->call, payload);
 }
@@ -299,7 +324,7 @@ static void server_admit(struct call *c)
     call_move(c, CALL_OPEN);
     if (!call_open(c)) {
         c->stream.on = &nobody;
-        stream_fail(&c->stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(&c->stream);
         return;
     }
     if (sc->lane->draining)

@@ -9,12 +9,44 @@
 
 void stream_fail(struct stream *s, enum status_code code, const char *format, ...)
 {
-    struct status status;
-    status.code = code;
     va_list args;
     va_start(args, format);
-    vsnprintf(status.message, sizeof status.message, format, args);
+    const struct status status = status_with(code, format, args);
     va_end(args);
+    stream_finish(s, &status);
+}
+
+void stream_fail_because(struct stream *s, enum status_code code, const char *reason,
+                         const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct status status = status_with(code, format, args);
+    va_end(args);
+    status_because(&status, reason);
+    stream_finish(s, &status);
+}
+
+void stream_fail_field(struct stream *s, const char *field, const char *reason, const char *format,
+                       ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct status status = status_with(STATUS_INVALID_ARGUMENT, format, args);
+    va_end(args);
+    status_blame(&status, field, reason);
+    stream_finish(s, &status);
+}
+
+void stream_fail_memory(struct stream *s)
+{
+    const struct status status = status_no_memory();
+    stream_finish(s, &status);
+}
+
+void stream_fail_stopping(struct stream *s)
+{
+    const struct status status = status_stopping();
     stream_finish(s, &status);
 }
 
@@ -51,10 +83,11 @@ static void fail_decode(struct stream *s)
 {
     const char *name = s->on->message->name;
     if (arena_exhausted(s->arena))
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "%s is too large when decoded: send less at once",
-                    name);
+        stream_fail_because(s, STATUS_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE",
+                            "%s is too large when decoded: send less at once", name);
     else if (s->method != NULL)
-        stream_fail(s, STATUS_INVALID_ARGUMENT, "the bytes are not a valid %s", name);
+        stream_fail_because(s, STATUS_INVALID_ARGUMENT, "INVALID_MESSAGE",
+                            "the bytes are not a valid %s", name);
     else
         stream_fail(s, STATUS_INTERNAL, "the server sent bytes that are not a valid %s", name);
 }

@@ -156,6 +156,20 @@ static inline void stream_finish(struct stream *s, const struct status *status)
 __attribute__((format(printf, 3, 4))) void stream_fail(struct stream *s, enum status_code code,
                                                        const char *format, ...);
 
+/** The same with a reason: see status_because(). */
+__attribute__((format(printf, 4, 5))) void stream_fail_because(struct stream *s,
+                                                               enum status_code code,
+                                                               const char *reason,
+                                                               const char *format, ...);
+
+/** The same, for INVALID_ARGUMENT: see status_invalid(). */
+__attribute__((format(printf, 4, 5))) void
+stream_fail_field(struct stream *s, const char *field, const char *reason, const char *format, ...);
+
+/** The same with status_no_memory(), and with status_stopping(). */
+void stream_fail_memory(struct stream *s);
+void stream_fail_stopping(struct stream *s);
+
 /** Packs @message and sends it. As stream_send(). */
 int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsigned flags);
 

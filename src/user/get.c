@@ -16,12 +16,13 @@ static bool check_id(struct stream *s, const V1__User__GetUserRequest *m, struct
 {
     size_t len = strlen(m->user_id);
     if (wire_bad_text(m->base.descriptor, raw) != NULL)
-        stream_fail(s, STATUS_INVALID_ARGUMENT, "user_id is not valid text: UTF-8 without NUL");
+        stream_fail_field(s, "user_id", "FIELD_NOT_TEXT",
+                          "user_id is not valid text: UTF-8 without NUL");
     else if (len == 0)
-        stream_fail(s, STATUS_INVALID_ARGUMENT, "user_id is empty");
+        stream_fail_field(s, "user_id", "FIELD_EMPTY", "user_id is empty");
     else if (len > STORE_ID_MAX)
-        stream_fail(s, STATUS_INVALID_ARGUMENT, "user_id has %zu bytes, and at most %d are allowed",
-                    len, STORE_ID_MAX);
+        stream_fail_field(s, "user_id", "FIELD_TOO_LONG",
+                          "user_id has %zu bytes, and at most %d are allowed", len, STORE_ID_MAX);
     else
         return true;
     return false;
@@ -42,7 +43,7 @@ static void answer(struct stream *s, struct bytes user)
 {
     struct buf *b = response_of(user);
     if (b == NULL || stream_send(s, b, 0, b->len, STREAM_LAST) != 0)
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(s);
     else
         s->out.records++;
     buf_unref(b);
@@ -57,16 +58,17 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     if (!check_id(s, m, bytes))
         return;
     if (reader_begin(reader, error) != 0) {
-        stream_fail(s, STATUS_INTERNAL, "%s", error);
+        stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", error);
         return;
     }
     int found = reader_get(reader, bytes_of_text(m->user_id), &user);
     if (found > 0)
         answer(s, user);
     else if (found == 0)
-        stream_fail(s, STATUS_NOT_FOUND, "there is no user %s", m->user_id);
+        stream_fail_because(s, STATUS_NOT_FOUND, "USER_NOT_FOUND", "there is no user %s",
+                            m->user_id);
     else
-        stream_fail(s, STATUS_INTERNAL, "%s", reader_error(reader));
+        stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", reader_error(reader));
     reader_end(reader);
 }
 

@@ -136,10 +136,11 @@ static bool append_users(struct resolve *r, struct buf *b, const struct bytes *i
         int found = reader_get(r->env->listing.reader, ids[i], &user);
         if (found < 0) {
             *why = status_of(STATUS_INTERNAL, "%s", reader_error(r->env->listing.reader));
+            status_because(why, "STORE_UNREADABLE");
             return false;
         }
         if (!append_user(b, ids[i], found, wire_find(user, USER_NAME))) {
-            *why = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+            *why = status_no_memory();
             return false;
         }
     }
@@ -156,12 +157,13 @@ static void fail(struct resolve *r, const struct status *why)
 static struct buf *build_users(struct resolve *r, const struct bytes *ids, size_t n)
 {
     char error[STORE_ERROR_MAX];
-    struct status why = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    struct status why = status_no_memory();
     struct buf *b = buf_new(64 * n + 1);
     if (b == NULL)
         goto err;
     if (reader_begin(r->env->listing.reader, error) != 0) {
         why = status_of(STATUS_INTERNAL, "%s", error);
+        status_because(&why, "STORE_UNREADABLE");
         goto err;
     }
     bool ok = append_users(r, b, ids, n, &why);
@@ -203,7 +205,7 @@ static struct buf *build_invalidate(struct resolve *r)
         r->invalidate = false;
         return b;
     }
-    struct status why = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    struct status why = status_no_memory();
     buf_unref(b);
     fail(r, &why);
     return NULL;
@@ -237,7 +239,7 @@ static void send_all(struct resolve *r)
         buf_unref(r->built);
         r->built = NULL;
         if (rv != 0) {
-            struct status why = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+            struct status why = status_no_memory();
             fail(r, &why);
         }
     }
@@ -273,7 +275,7 @@ static void on_open(struct stream *s)
     struct resolve *r = calloc(1, sizeof *r);
     s->data = r;
     if (r == NULL) {
-        stream_fail(s, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        stream_fail_memory(s);
         return;
     }
     r->stream = s;
@@ -291,23 +293,23 @@ static void on_open(struct stream *s)
 static bool check_ids(const V1__User__ResolveUsersRequest *m, struct bytes raw, struct status *why)
 {
     if (m->n_user_ids > RESOLVE_IDS_MAX) {
-        *why = status_of(STATUS_INVALID_ARGUMENT,
-                         "%zu user_ids in one request, and at most %d are allowed", m->n_user_ids,
-                         RESOLVE_IDS_MAX);
+        *why = status_invalid("user_ids", "TOO_MANY",
+                              "%zu user_ids in one request, and at most %d are allowed",
+                              m->n_user_ids, RESOLVE_IDS_MAX);
         return false;
     }
     if (wire_bad_text(m->base.descriptor, raw) != NULL) {
-        *why = status_of(STATUS_INVALID_ARGUMENT,
-                         "one of user_ids is not valid text: UTF-8 without NUL");
+        *why = status_invalid("user_ids", "FIELD_NOT_TEXT",
+                              "one of user_ids is not valid text: UTF-8 without NUL");
         return false;
     }
     for (size_t i = 0; i < m->n_user_ids; i++) {
         size_t len = strlen(m->user_ids[i]);
         if (len <= STORE_ID_MAX)
             continue;
-        *why = status_of(STATUS_INVALID_ARGUMENT,
-                         "one of user_ids has %zu bytes, and at most %d are allowed", len,
-                         STORE_ID_MAX);
+        *why = status_invalid("user_ids", "FIELD_TOO_LONG",
+                              "one of user_ids has %zu bytes, and at most %d are allowed", len,
+                              STORE_ID_MAX);
         return false;
     }
     return true;
@@ -317,7 +319,7 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
 {
     struct resolve *r = s->data;
     const V1__User__ResolveUsersRequest *m = (const V1__User__ResolveUsersRequest *)message;
-    struct status why = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    struct status why = status_no_memory();
     r->reading = false;
     if (r->over)
         return;
@@ -346,7 +348,7 @@ static void on_sent(struct stream *s)
 static void on_drain(struct stream *s)
 {
     struct resolve *r = s->data;
-    struct status why = status_of(STATUS_UNAVAILABLE, "the server is stopping");
+    struct status why = status_stopping();
     if (r != NULL && !r->over)
         fail(r, &why);
 }

@@ -113,12 +113,13 @@ def test_help(demo_pair, command):
 
 
 def test_a_call_that_failed(demo_pair):
-    """One line: the code's name and the message."""
+    """One line: the code's name and the message; and one for what can be done about it."""
     for args in (["list", "--user", "nobody"], ["stream-list", "--user", "nobody"],
                  ["list", "--page-token", "damaged"], ["stream-list", "--page-token", "damaged"],
                  ["collect-list", "--all", "--page-size", "0", "--target", "127.0.0.1:1"]):
         out, err = cli.attempt(demo_pair, *args)
-        assert out == b"" and re.fullmatch(r"postcli: [A-Z_]+: .+\n", err), err
+        assert out == b"" and re.fullmatch(
+            r"postcli: [A-Z_]+: .+\n(postcli: reason [A-Z_]+, field page_token\n)?", err), err
     assert "NOT_FOUND" in cli.attempt(demo_pair, "list", "--user", "nobody")[1]
     assert "INVALID_ARGUMENT" in cli.attempt(demo_pair, "list", "--page-token", "damaged")[1]
 
