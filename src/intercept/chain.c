@@ -2,7 +2,11 @@
 
 #include "auth/check_token.h"
 #include "call_log.h"
+#include "limits.h"
 #include "trace.h"
+
+/* The counts of a process. */
+static struct limits limits;
 
 /* From the outside in: what watches a call sees also what the others reject. */
 void chain_of_server(struct chain *chain, struct token_check *tokens)
@@ -12,7 +16,11 @@ void chain_of_server(struct chain *chain, struct token_check *tokens)
     chain_add(chain, &call_trace, NULL);
     if (tokens != NULL)
         chain_add(chain, &check_token, tokens);
-    /* Then: how often, and with what. */
+    if (limits_any(&limits_options)) {
+        limits_init(&limits, &limits_options);
+        chain_add(chain, &limits_interceptor, &limits);
+    }
+    /* Then: with what. */
 }
 
 void chain_of_client(struct chain *chain)

@@ -15,6 +15,7 @@
 #include "health/health.h"
 #include "intercept/call_log.h"
 #include "intercept/chain.h"
+#include "intercept/limits.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
@@ -103,6 +104,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         tls_server_group,
         call_log_group,
         auth_group,
+        limits_group,
     };
     const size_t nshared = sizeof shared / sizeof shared[0];
     struct option_group groups[MAX_GROUPS];

@@ -1,0 +1,86 @@
+"""--max-calls, --max-calls-per-caller, --rate-per-caller: who asks too much is
+told when to try again, and nobody else hears of it."""
+import grpc
+import pytest
+
+import protos
+import timing
+from test_details import details_of
+
+LIST = "/v1.post.Post/ListPosts"
+BIDI = "/v1.post.Post/ListPostsBidiStream"
+
+
+def trailer(error, name):
+    return dict(error.trailing_metadata()).get(name)
+
+
+def list_once(client):
+    return client.call(LIST, protos.post.ListPostsRequest(page_size=1))
+
+
+def too_much(client, reason):
+    """The next call is refused for this reason; returns after how many ms to come again."""
+    error, details = details_of(lambda: list_once(client))
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details["ErrorInfo"].reason == reason
+    delay = details["RetryInfo"].retry_delay
+    ms = delay.seconds * 1000 + delay.nanos // 10**6
+    assert trailer(error, "grpc-retry-pushback-ms") == str(ms)
+    return ms
+
+
+def open_stream(client):
+    """One that is surely open on the server."""
+    stream = client.open(BIDI)
+    stream.send(protos.post.ListPostsRequest(page_size=1, limit=1))
+    stream.receive()
+    return stream
+
+
+@pytest.mark.parametrize("flag, reason", [
+    ("--max-calls", "TOO_MANY_CALLS"),
+    ("--max-calls-per-caller", "TOO_MANY_CALLS_OF_CALLER"),
+])
+def test_calls_at_once(start_pair, flag, reason):
+    pair = start_pair(post_args=[flag, "2", "--loops", "2"])
+    other = pair.client(pair.post)  # another connection, the same caller
+    with open_stream(pair.posts), open_stream(other) as second:
+        assert too_much(pair.posts, reason) == 1000
+        assert too_much(other, reason) == 1000
+        check = protos.current.packages["grpc.health.v1"].HealthCheckRequest()
+        pair.posts.call("/grpc.health.v1.Health/Check", check)  # health is never limited
+        second.rest()
+        timing.wait_until(lambda: succeeds(pair.posts), "a free place")
+
+
+def succeeds(client):
+    """The place of an ended call is free once the server has heard that it has ended."""
+    try:
+        list_once(client)
+        return True
+    except grpc.RpcError as e:
+        assert e.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        return False
+
+
+def test_rate(start_pair):
+    pair = start_pair(post_args=["--rate-per-caller", "1"])
+    list_once(pair.posts)
+    assert 0 < too_much(pair.posts, "CALL_RATE_OF_CALLER") <= 1000
+
+
+def test_no_limit_unless_asked_for(pair):
+    streams = [open_stream(pair.posts) for _ in range(20)]
+    for stream in streams:
+        stream.rest()
+
+
+def test_postcli_says_when(start_pair):
+    pair = start_pair(post_args=["--max-calls", "1"])
+    with open_stream(pair.posts):
+        done = pair.postcli("list")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[:2] == [
+        "postcli: RESOURCE_EXHAUSTED: too many calls at once: the server takes 1",
+        "postcli: reason TOO_MANY_CALLS; try again in 1 s"]
