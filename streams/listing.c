@@ -331,8 +331,11 @@ void listing_on_open(struct stream *s)
 static bool add_query(struct listing *l, const ProtobufCMessage *message, struct bytes bytes)
 {
     struct listing_request request = { 0 };
+    struct status wrong;
     l->kind->decode(message, &request);
-    request.bad_text = wire_bad_text(message->descriptor, bytes);
+    /* The one request of a call is checked before it comes here. */
+    if (l->s->method->requests == MANY && !rules_check(l->s->on->rules, bytes, &wrong))
+        request.wrong = &wrong;
     struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
     if (query_init(q, l->kind, l->env, &request, (int32_t)l->next_index++) != 0)
         return false;

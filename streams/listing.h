@@ -37,6 +37,7 @@
 #include <stdint.h>
 
 #include "runtime/bytes.h"
+#include "runtime/rules.h"
 #include "runtime/stream.h"
 
 struct reader;
@@ -49,7 +50,8 @@ struct listing_request {
     struct bytes tag;
     int32_t page_size;
     int64_t limit;
-    const char *bad_text; /* the field that is not UTF-8, if one is; set by the pipeline */
+    const struct status *wrong; /* it breaks the handler's rules; NULL: it does not, or that
+                                   was checked before; set by the pipeline */
 };
 
 struct listing_kind {
@@ -85,11 +87,14 @@ void listing_on_sent(struct stream *s);
 void listing_on_drain(struct stream *s);
 void listing_on_close(struct stream *s, const struct status *status);
 
-#define LISTING_HANDLER(descriptor)                                                                \
+/* Of the requests of a listing. */
+#define LISTING_TAG_MAX 256 /* bytes */
+
+#define LISTING_HANDLER(descriptor, message_rules)                                                 \
     {                                                                                              \
-        .message = &(descriptor), .on_open = listing_on_open, .on_message = listing_on_message,    \
-        .on_end = listing_on_end, .on_sent = listing_on_sent, .on_drain = listing_on_drain,        \
-        .on_close = listing_on_close,                                                              \
+        .message = &(descriptor), .rules = &(message_rules), .on_open = listing_on_open,           \
+        .on_message = listing_on_message, .on_end = listing_on_end, .on_sent = listing_on_sent,    \
+        .on_drain = listing_on_drain, .on_close = listing_on_close,                                \
     }
 
 #endif

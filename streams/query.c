@@ -7,8 +7,6 @@
 #include "resolver.h"
 #include "token.h"
 
-#define TAG_MAX 256 /* bytes */
-
 static int refuse(struct query *q, struct status why)
 {
     q->refused = malloc(sizeof *q->refused);
@@ -16,28 +14,6 @@ static int refuse(struct query *q, struct status why)
         return ENOMEM;
     *q->refused = why;
     return 0;
-}
-
-static struct status check_text(const char *field, struct bytes text, size_t min, size_t max)
-{
-    if (text.len < min)
-        return status_invalid(field, "FIELD_EMPTY", "%s is empty", field);
-    if (text.len > max)
-        return status_invalid(field, "FIELD_TOO_LONG",
-                              "%s has %zu bytes, and at most %zu are allowed", field, text.len,
-                              max);
-    return status_ok();
-}
-
-static struct status check_numbers(const struct listing_request *r)
-{
-    if (r->page_size < 0)
-        return status_invalid("page_size", "FIELD_NEGATIVE", "page_size is negative: %d",
-                              (int)r->page_size);
-    if (r->limit < 0)
-        return status_invalid("limit", "FIELD_NEGATIVE", "limit is negative: %lld",
-                              (long long)r->limit);
-    return status_ok();
 }
 
 static struct status foreign_token(void)
@@ -67,19 +43,10 @@ static struct status check_token(struct query *q, const struct listing_env *env,
 static struct status check(struct query *q, const struct listing_kind *kind,
                            const struct listing_env *env, const struct listing_request *r)
 {
-    if (r->bad_text != NULL)
-        return status_invalid(r->bad_text, "FIELD_NOT_TEXT",
-                              "%s is not valid text: UTF-8 without NUL", r->bad_text);
-    struct status status = check_numbers(r);
-    if (status.code == STATUS_OK && kind->by_user)
-        status = check_text("user_id", r->user_id, 1, STORE_ID_MAX);
-    if (status.code == STATUS_OK)
-        status = check_text("tag", r->tag, 0, TAG_MAX);
-    if (status.code == STATUS_OK) {
-        q->binding = token_bind(kind->name, r->user_id, r->tag);
-        status = check_token(q, env, r->page_token);
-    }
-    return status;
+    if (r->wrong != NULL)
+        return *r->wrong;
+    q->binding = token_bind(kind->name, r->user_id, r->tag);
+    return check_token(q, env, r->page_token);
 }
 
 static bool copy(struct bytes *to, struct bytes from)

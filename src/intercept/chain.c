@@ -4,6 +4,7 @@
 #include "call_log.h"
 #include "limits.h"
 #include "trace.h"
+#include "validate.h"
 
 /* The counts of a process. */
 static struct limits limits;
@@ -20,7 +21,7 @@ void chain_of_server(struct chain *chain, struct token_check *tokens)
         limits_init(&limits, &limits_options);
         chain_add(chain, &limits_interceptor, &limits);
     }
-    /* Then: with what. */
+    chain_add(chain, &validate, NULL);
 }
 
 void chain_of_client(struct chain *chain)

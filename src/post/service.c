@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include "store/store.h"
 #include "streams/listing.h"
 #include "v1/post/post.pb-c.h"
 
@@ -43,10 +44,35 @@ static const struct listing_kind user_posts = {
     .decode = decode_list_posts_by_user_id,
 };
 
+static const struct field_rule all_fields[] = {
+    { 1, RULE_NOT_NEGATIVE, 0, 0 },         /* page_size */
+    { 3, RULE_NOT_NEGATIVE, 0, 0 },         /* limit */
+    { 4, RULE_LENGTH, 0, LISTING_TAG_MAX }, /* tag */
+};
+
+static const struct field_rule user_fields[] = {
+    { 2, RULE_NOT_NEGATIVE, 0, 0 },         /* page_size */
+    { 4, RULE_NOT_NEGATIVE, 0, 0 },         /* limit */
+    { 1, RULE_LENGTH, 1, STORE_ID_MAX },    /* user_id */
+    { 5, RULE_LENGTH, 0, LISTING_TAG_MAX }, /* tag */
+};
+
+static const struct message_rules all_rules = {
+    &v1__post__list_posts_request__descriptor,
+    all_fields,
+    sizeof all_fields / sizeof *all_fields,
+};
+
+static const struct message_rules user_rules = {
+    &v1__post__list_posts_by_user_id_request__descriptor,
+    user_fields,
+    sizeof user_fields / sizeof *user_fields,
+};
+
 static const struct stream_handler all_handler =
-    LISTING_HANDLER(v1__post__list_posts_request__descriptor);
+    LISTING_HANDLER(v1__post__list_posts_request__descriptor, all_rules);
 static const struct stream_handler user_handler =
-    LISTING_HANDLER(v1__post__list_posts_by_user_id_request__descriptor);
+    LISTING_HANDLER(v1__post__list_posts_by_user_id_request__descriptor, user_rules);
 
 /* --- The table -------------------------------------------------------------------------- */
 

@@ -33,6 +33,7 @@
 struct arena;
 struct identity;
 struct loop;
+struct message_rules;
 struct method;
 struct stream;
 struct trace;
@@ -59,6 +60,9 @@ enum metadata_place {
 struct stream_handler {
     /* What messages that come in are decoded as; NULL: not at all. */
     const ProtobufCMessageDescriptor *message;
+
+    /* A server's: what must hold of requests (rules.h); NULL: anything goes. */
+    const struct message_rules *rules;
 
     /** Server: a call arrived. Set stream->data; call stream_read() when ready
      * for messages. A method that takes one request is not opened before it is

@@ -1,5 +1,6 @@
 /* GetUser: one request, one response. */
 #include "env.h"
+#include "runtime/rules.h"
 #include "runtime/stream.h"
 #include "runtime/wire.h"
 #include "service.h"
@@ -12,21 +13,9 @@ static void on_open(struct stream *s)
     (void)s; /* the request follows */
 }
 
-static bool check_id(struct stream *s, const V1__User__GetUserRequest *m, struct bytes raw)
-{
-    size_t len = strlen(m->user_id);
-    if (wire_bad_text(m->base.descriptor, raw) != NULL)
-        stream_fail_field(s, "user_id", "FIELD_NOT_TEXT",
-                          "user_id is not valid text: UTF-8 without NUL");
-    else if (len == 0)
-        stream_fail_field(s, "user_id", "FIELD_EMPTY", "user_id is empty");
-    else if (len > STORE_ID_MAX)
-        stream_fail_field(s, "user_id", "FIELD_TOO_LONG",
-                          "user_id has %zu bytes, and at most %d are allowed", len, STORE_ID_MAX);
-    else
-        return true;
-    return false;
-}
+static const struct field_rule fields[] = { { 1, RULE_LENGTH, 1, STORE_ID_MAX } }; /* user_id */
+
+static const struct message_rules rules = { &v1__user__get_user_request__descriptor, fields, 1 };
 
 /* The stored value is an encoded UserMessage: the response is a head before it. */
 static struct buf *response_of(struct bytes user)
@@ -55,8 +44,7 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     struct reader *reader = user_env_of(s->loop)->listing.reader;
     char error[STORE_ERROR_MAX];
     struct bytes user;
-    if (!check_id(s, m, bytes))
-        return;
+    (void)bytes;
     if (reader_begin(reader, error) != 0) {
         stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", error);
         return;
@@ -85,6 +73,7 @@ static void on_close(struct stream *s, const struct status *status)
 
 const struct stream_handler get_user_handler = {
     .message = &v1__user__get_user_request__descriptor,
+    .rules = &rules,
     .on_open = on_open,
     .on_message = on_message,
     .on_end = on_end,

@@ -18,8 +18,19 @@ static const struct listing_kind all_users = {
     .decode = decode_list_users,
 };
 
+static const struct field_rule list_fields[] = {
+    { 1, RULE_NOT_NEGATIVE, 0, 0 }, /* page_size */
+    { 3, RULE_NOT_NEGATIVE, 0, 0 }, /* limit */
+};
+
+static const struct message_rules list_rules = {
+    &v1__user__list_users_request__descriptor,
+    list_fields,
+    sizeof list_fields / sizeof *list_fields,
+};
+
 static const struct stream_handler list_handler =
-    LISTING_HANDLER(v1__user__list_users_request__descriptor);
+    LISTING_HANDLER(v1__user__list_users_request__descriptor, list_rules);
 
 static const struct method methods[] = {
     { "/v1.user.User/GetUser", ONE, ONE, &get_user_handler, NULL, SCOPE_READ },

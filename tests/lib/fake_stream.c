@@ -6,6 +6,8 @@
 
 #include "runtime/arena.h"
 #include "runtime/container.h"
+#include "runtime/rules.h"
+#include "runtime/server.h"
 
 #define DECODED_MAX_BYTES (32u << 20) /* as the real streams */
 
@@ -166,6 +168,18 @@ static void step_open(struct fake_stream *f)
     }
 }
 
+/* A real stream passes the interceptors first. */
+static void deliver(struct fake_stream *f, struct bytes bytes)
+{
+    const struct stream *s = &f->s;
+    struct status why;
+    if (s->method != NULL && s->method->requests == ONE && s->on->rules != NULL &&
+        !rules_check(s->on->rules, bytes, &why))
+        fake_finish(&f->s, &why);
+    else
+        stream_deliver(&f->s, bytes);
+}
+
 static bool step_in(struct fake_stream *f)
 {
     if (!f->reading || is_deaf(f))
@@ -173,7 +187,7 @@ static bool step_in(struct fake_stream *f)
     if (f->in.n > 0) {
         struct fake_message *m = queue_take(&f->in);
         f->reading = false;
-        stream_deliver(&f->s, m->bytes);
+        deliver(f, m->bytes);
         message_free(m);
         return true;
     }

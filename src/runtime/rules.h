@@ -1,0 +1,48 @@
+/* What must hold of a request, as a table: checked on its bytes, before it is
+ * decoded. All strings of it are text as well: UTF-8 without NUL.
+ *
+ *     static const struct field_rule fields[] = {
+ *         { 1, RULE_LENGTH, 1, 256 },       a user_id: not empty, at most 256 bytes
+ *         { 2, RULE_NOT_NEGATIVE, 0, 0 },   a page_size
+ *     };
+ *     static const struct message_rules rules = {
+ *         &v1__post__list_posts_request__descriptor, fields, 2,
+ *     };
+ *
+ * A handler names the rules of its requests. Where a method takes one request,
+ * an interceptor checks it (intercept/validate.h); where it takes many, one that
+ * is wrong may be no reason to end the call, and the handler checks each. */
+#ifndef RUNTIME_RULES_H
+#define RUNTIME_RULES_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "status.h"
+
+enum rule_kind {
+    RULE_LENGTH,       /* of a string: from min to max bytes */
+    RULE_NOT_NEGATIVE, /* of an int32 or int64 */
+};
+
+struct field_rule {
+    uint32_t number; /* of the field, which is no repeated one */
+    enum rule_kind kind;
+    size_t min, max;
+};
+
+struct message_rules {
+    const ProtobufCMessageDescriptor *type;
+    const struct field_rule *fields; /* in the order in which they are checked */
+    size_t nfields;
+};
+
+/** Whether @message, the bytes of a rules->type, keeps the rules; if not, *why
+ * names the field and what is wrong. Bytes that are no message pass: decoding
+ * will tell. Any thread. */
+bool rules_check(const struct message_rules *rules, struct bytes message, struct status *why);
+
+#endif
