@@ -7,7 +7,7 @@
 #   postcli: reason INVALID_PAGE_TOKEN, field page_token
 #   postcli: INVALID_ARGUMENT: tag has 257 bytes, and at most 256 are allowed
 #   postcli: reason FIELD_TOO_LONG, field tag
-#   postcli: NOT_FOUND: there is no user nobody
+#   postcli: nobody: NOT_FOUND: there is no user nobody
 set -eu
 postcli=${BUILD:-build}/postcli
 

@@ -11,7 +11,8 @@ set -eu
 build=${BUILD:-build}
 dir=$(mktemp -d)
 mkfifo "$dir/serving"
-"$build/user-server" --listen 127.0.0.1:0 --db "$dir/data" --rate-per-caller 1 >"$dir/serving" &
+"$build/user-server" --listen 127.0.0.1:0 --db "$dir/data" --log-level error \
+    --rate-per-caller 1 >"$dir/serving" &
 trap 'kill $!; wait $!; rm -r "$dir"' EXIT
 read -r line <"$dir/serving" # user-server: serving on 127.0.0.1:PORT (2 loops)
 target=${line#*serving on }
