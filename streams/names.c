@@ -122,7 +122,7 @@ static void name_drop(struct name *n)
     assert(n->holds == 0 && ring_empty(&n->waits));
     ring_remove(&n->link);
     table_remove(n->names, n);
-    n->names->n--;
+    counter_add(&n->names->n, (uint64_t)-1);
     free(n->text);
     free(n);
 }
@@ -146,7 +146,7 @@ static void cache_put(struct name *n)
 {
     struct names *ns = n->names;
     ring_append(&ns->cached, &n->link);
-    ns->ncached++;
+    counter_add(&ns->ncached, 1);
     ns->cached_bytes += cost_of(n);
 }
 
@@ -154,7 +154,7 @@ static void cache_take(struct name *n)
 {
     struct names *ns = n->names;
     ring_remove(&n->link);
-    ns->ncached--;
+    counter_add(&ns->ncached, (uint64_t)-1);
     ns->cached_bytes -= cost_of(n);
 }
 
@@ -164,6 +164,7 @@ void names_trim(struct names *ns)
         struct name *oldest = container_of(ns->cached.next, struct name, link);
         cache_take(oldest);
         name_drop(oldest);
+        counter_add(&ns->evicted, 1);
     }
 }
 
@@ -174,10 +175,10 @@ static struct name *names_add(struct names *ns, struct bytes id, uint64_t hash)
     struct name *n = name_new(ns, id, hash);
     if (n == NULL)
         return NULL;
-    if (ns->n >= ns->nbuckets)
+    if (counter_get(&ns->n) >= ns->nbuckets)
         table_grow(ns);
     table_put(ns, n);
-    ns->n++;
+    counter_add(&ns->n, 1);
     return n;
 }
 
@@ -191,6 +192,7 @@ struct name *names_hold(struct names *ns, struct bytes id)
         cache_take(n);
     if (n == NULL)
         return NULL;
+    counter_add(name_is_known(n->state) ? &ns->hits : &ns->misses, 1);
     if (n->holds++ == 0)
         ns->held++;
     return n;
@@ -283,6 +285,6 @@ void names_close(struct names *ns)
 {
     assert(ns->held == 0);
     names_distrust(ns, true);
-    assert(ns->n == 0);
+    assert(counter_get(&ns->n) == 0);
     free(ns->buckets);
 }

@@ -14,17 +14,22 @@
 #include <stddef.h>
 
 #include "resolver.h"
+#include "runtime/counter.h"
 #include "runtime/ring.h"
 
 struct names {
     struct name **buckets;
     size_t nbuckets; /* a power of two */
     uint64_t seed;   /* of the hash: ids come from strangers */
-    size_t n, held;
+    size_t held;
 
     struct ring wanted;
     struct ring cached;
-    size_t ncached, cached_bytes, max_cached_bytes;
+    size_t cached_bytes, max_cached_bytes;
+
+    /* Names there are, those on `cached`; wishes for a name that was known, for
+     * one that was not; names forgotten for want of room. */
+    struct counter n, ncached, hits, misses, evicted;
 };
 
 struct name {

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "names.h"
+#include "runtime/counter.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/stream.h"
@@ -83,7 +84,9 @@ struct resolver {
     void (*closed)(void *arg);
     void *closed_arg;
 
-    uint64_t dialled, asked, pushed;
+    /* For resolver_stats(): the ids that were asked for on this stream and are
+     * not answered are `pending`. */
+    struct counter connected, dialled, asked, pending, pushed;
 };
 
 static void link_move(struct resolver *r, enum link_state next)
@@ -91,6 +94,7 @@ static void link_move(struct resolver *r, enum link_state next)
     assert(links[r->link].next & BIT(next));
     log_debug("resolver: %s -> %s", links[r->link].name, links[next].name);
     r->link = next;
+    counter_set(&r->connected, next == LINK_CONNECTED);
 }
 
 static bool is_open(const struct resolver *r)
@@ -155,7 +159,8 @@ static void mark_asked(struct resolver *r, struct request *request, size_t n)
     for (size_t i = 0; i < n; i++)
         names_asked(container_of(r->names.wanted.next, struct name, link),
                     (unsigned)(request - r->requests));
-    r->asked += n;
+    counter_add(&r->asked, n);
+    counter_add(&r->pending, n);
 }
 
 /* Sends what is wanted, as far as there is room. On a new stream at least an
@@ -243,16 +248,23 @@ static void note_loss(struct resolver *r, bool worked, const char *reason)
     set_why(r, reason);
     report_loss(r, worked, reason);
     memset(r->requests, 0, sizeof r->requests);
+    counter_set(&r->pending, 0);
     names_distrust(&r->names, true);
     redial_later(r);
     tell_link(r, false);
+}
+
+static void note_answered(struct resolver *r, unsigned request)
+{
+    r->requests[request].unanswered--;
+    counter_add(&r->pending, (uint64_t)-1);
 }
 
 static bool learn(struct resolver *r, const V1__User__ResolvedUser *user)
 {
     struct name *name = names_find(&r->names, bytes_of_text(user->user_id));
     if (name == NULL) { /* a change that nobody here cares for */
-        r->pushed++;
+        counter_add(&r->pushed, 1);
         return true;
     }
     bool was_asked = name->state == NAME_ASKED;
@@ -261,9 +273,9 @@ static bool learn(struct resolver *r, const V1__User__ResolvedUser *user)
         return false;
     waits_ready(&r->waits, name);
     if (was_asked)
-        r->requests[request].unanswered--;
+        note_answered(r, request);
     else
-        r->pushed++;
+        counter_add(&r->pushed, 1);
     return true;
 }
 
@@ -344,7 +356,7 @@ static const struct stream_handler handler = {
 
 static void dial(struct resolver *r)
 {
-    r->dialled++;
+    counter_add(&r->dialled, 1);
     r->greeted = false;
     int rv = r->dial(r->dial_arg, r->loop, &handler, r, &r->stream);
     if (rv != 0) {
@@ -526,11 +538,15 @@ void name_wait_stop(struct name_wait *wait)
 struct resolver_stats resolver_stats(const struct resolver *r)
 {
     return (struct resolver_stats){
-        .connected = r->link == LINK_CONNECTED,
-        .names = r->names.n,
-        .cached = r->names.ncached,
-        .reconnects = r->dialled - 1,
-        .asked = r->asked,
-        .pushed = r->pushed,
+        .connected = counter_get(&r->connected),
+        .names = counter_get(&r->names.n),
+        .cached = counter_get(&r->names.ncached),
+        .hits = counter_get(&r->names.hits),
+        .misses = counter_get(&r->names.misses),
+        .evicted = counter_get(&r->names.evicted),
+        .reconnects = counter_get(&r->dialled) - 1,
+        .asked = counter_get(&r->asked),
+        .pending = counter_get(&r->pending),
+        .pushed = counter_get(&r->pushed),
     };
 }

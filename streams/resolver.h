@@ -109,13 +109,18 @@ void name_wait_stop(struct name_wait *wait);
 /* --- Figures ------------------------------------------------------------------------ */
 
 struct resolver_stats {
-    bool connected;      /* the stream is open and User has answered on it */
-    uint64_t names;      /* in the table */
-    uint64_t cached;     /* of those, held by nobody */
-    uint64_t reconnects; /* streams opened after the first */
-    uint64_t asked;      /* ids sent */
-    uint64_t pushed;     /* changes that came unasked */
+    uint64_t connected;    /* 1: the stream is open and User has answered on it; 0 */
+    uint64_t names;        /* in the table */
+    uint64_t cached;       /* of those, held by nobody */
+    uint64_t hits, misses; /* names wanted and known, and not known */
+    uint64_t evicted;      /* names forgotten for want of room */
+    uint64_t reconnects;   /* streams opened after the first */
+    uint64_t asked;        /* ids sent */
+    uint64_t pending;      /* of those, not answered yet */
+    uint64_t pushed;       /* changes that came unasked */
 };
+
+/** Any thread, as long as the resolver is there. */
 struct resolver_stats resolver_stats(const struct resolver *resolver);
 
 #endif

@@ -71,14 +71,14 @@ static void add_traffic(struct fields *f, const struct stream *s)
 
 /* @first_ns is when the first answer was there; 0: there was none. */
 static void write_line(enum log_level level, const char *name, struct stream *s,
-                       const struct status *status, uint64_t first_ns, uint64_t now_ns)
+                       const struct status *status, uint64_t first_ns)
 {
     struct fields f = { .n = 0 };
     char peer[PEER_MAX];
     stream_peer(s, peer, sizeof peer);
     add_text(&f, "method", s->path);
     add_text(&f, "code", status_name((int)status->code));
-    add_time(&f, "duration_ms", now_ns - s->began_ns);
+    add_time(&f, "duration_ms", s->ended_ns - s->began_ns);
     if (first_ns != 0)
         add_time(&f, "first_message_ms", first_ns - s->began_ns);
     add_traffic(&f, s);
@@ -91,11 +91,11 @@ static void write_line(enum log_level level, const char *name, struct stream *s,
 
 /* --- Which calls ----------------------------------------------------------------------- */
 
-static bool is_slow(const struct call_log_options *o, const struct stream *s, uint64_t now_ns)
+static bool is_slow(const struct call_log_options *o, const struct stream *s)
 {
     if (o->slow_ms == 0 || s->method->requests == MANY)
         return false;
-    const uint64_t answered_ns = s->out.first_ns != 0 ? s->out.first_ns : now_ns;
+    const uint64_t answered_ns = s->out.first_ns != 0 ? s->out.first_ns : s->ended_ns;
     return answered_ns - s->began_ns > o->slow_ms * 1000000;
 }
 
@@ -129,13 +129,12 @@ static void log_call(const struct intercepted *i, const struct status *status)
 {
     const struct call_log_options *o = i->arg;
     struct stream *s = i->stream;
-    const uint64_t now_ns = clock_ns();
     if (status->code != STATUS_OK)
-        write_line(level_of(status->code), "call", s, status, s->out.first_ns, now_ns);
-    else if (o->which >= CALL_LOG_SLOW && is_slow(o, s, now_ns))
-        write_line(LOG_WARN, "slow call", s, status, s->out.first_ns, now_ns);
+        write_line(level_of(status->code), "call", s, status, s->out.first_ns);
+    else if (o->which >= CALL_LOG_SLOW && is_slow(o, s))
+        write_line(LOG_WARN, "slow call", s, status, s->out.first_ns);
     else if (o->which == CALL_LOG_ALL && is_sampled(o))
-        write_line(LOG_INFO, "call", s, status, s->out.first_ns, now_ns);
+        write_line(LOG_INFO, "call", s, status, s->out.first_ns);
 }
 
 const struct interceptor call_log = { .name = "log", .on_close = log_call };
@@ -143,7 +142,7 @@ const struct interceptor call_log = { .name = "log", .on_close = log_call };
 static void log_client_call(const struct intercepted *i, const struct status *status)
 {
     if (log_on(LOG_DEBUG))
-        write_line(LOG_DEBUG, "client call", i->stream, status, i->stream->in.first_ns, clock_ns());
+        write_line(LOG_DEBUG, "client call", i->stream, status, i->stream->in.first_ns);
 }
 
 const struct interceptor client_call_log = { .name = "client log", .on_close = log_client_call };

@@ -10,13 +10,15 @@
 static struct limits limits;
 
 /* From the outside in: what watches a call sees also what the others reject. */
-void chain_of_server(struct chain *chain, struct token_check *tokens)
+void chain_of_server(struct chain *chain, const struct chain_parts *parts)
 {
     if (call_log_options.which != CALL_LOG_OFF)
         chain_add(chain, &call_log, &call_log_options);
+    if (parts->metrics != NULL)
+        chain_add(chain, &call_metrics, parts->metrics);
     chain_add(chain, &call_trace, NULL);
-    if (tokens != NULL)
-        chain_add(chain, &check_token, tokens);
+    if (parts->tokens != NULL)
+        chain_add(chain, &check_token, parts->tokens);
     if (limits_any(&limits_options)) {
         limits_init(&limits, &limits_options);
         chain_add(chain, &limits_interceptor, &limits);
@@ -24,7 +26,9 @@ void chain_of_server(struct chain *chain, struct token_check *tokens)
     chain_add(chain, &validate, NULL);
 }
 
-void chain_of_client(struct chain *chain)
+void chain_of_client(struct chain *chain, struct call_metrics *metrics)
 {
     chain_add(chain, &client_call_log, NULL);
+    if (metrics != NULL)
+        chain_add(chain, &call_metrics, metrics);
 }

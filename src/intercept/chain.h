@@ -2,15 +2,22 @@
 #ifndef INTERCEPT_CHAIN_H
 #define INTERCEPT_CHAIN_H
 
+#include "call_metrics.h"
 #include "runtime/interceptor.h"
 
 struct token_check;
 
+/* What interceptors work with. NULL: that one is not wanted. */
+struct chain_parts {
+    struct call_metrics *metrics;
+    struct token_check *tokens;
+};
+
 /** What the options ask for, of a server: outermost first. After
- * options_parse(). @tokens may be NULL: nobody is asked for one. */
-void chain_of_server(struct chain *chain, struct token_check *tokens);
+ * options_parse(). */
+void chain_of_server(struct chain *chain, const struct chain_parts *parts);
 
 /** The same of a client. */
-void chain_of_client(struct chain *chain);
+void chain_of_client(struct chain *chain, struct call_metrics *metrics);
 
 #endif

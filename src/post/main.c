@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "env.h"
+#include "figures.h"
 #include "intercept/chain.h"
 #include "readiness.h"
 #include "runtime/channel.h"
@@ -13,8 +14,6 @@
 #include "streams/resolver.h"
 #include "user_service.h"
 
-#define RESOLVE_PATH "/v1.user.User/ResolveUsers"
-
 static struct {
     const char *db;
     int64_t max_answer_bytes, answer_memory_bytes;
@@ -22,6 +21,7 @@ static struct {
     struct store *store;
     struct listing_budget budget;
     struct readiness readiness;
+    struct post_figures figures;
     struct chain chain; /* of the channels to User */
 } g = {
     .db = "post-data",
@@ -51,7 +51,7 @@ static int dial_user(void *arg, struct loop *loop, const struct stream_handler *
                      struct stream **ret)
 {
     struct loop_things *t = arg;
-    return channel_open(t->channel, loop, RESOLVE_PATH, handler, data, NULL, ret);
+    return channel_open(t->channel, loop, USER_RESOLVE_PATH, handler, data, NULL, ret);
 }
 
 static void on_link(void *arg, bool up)
@@ -181,18 +181,35 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
 /* --- The program -------------------------------------------------------------------------------
  */
 
+static bool open_user(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
+{
+    g.figures = (struct post_figures){ .loops = loops, .nloops = nloops, .budget = &g.budget };
+    if (post_figures_init(&g.figures) != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
+    chain_of_client(&g.chain, g.figures.user_calls);
+    if (user_service_open(loops[0], &g.chain, error))
+        return true;
+    post_figures_close(&g.figures);
+    return false;
+}
+
+static void close_user(void)
+{
+    user_service_close();
+    post_figures_close(&g.figures);
+}
+
 static bool open_post(struct loop *const *loops, size_t nloops, struct health *health,
                       char error[DAEMON_ERROR_MAX])
 {
-    (void)nloops;
     g.budget.max = (size_t)g.answer_memory_bytes;
-    chain_of_client(&g.chain);
-    if (!user_service_open(loops[0], &g.chain, error))
+    if (!open_user(loops, nloops, error))
         return false;
-    if (store_open(&g.store, g.db, "posts", error) != 0) {
-        user_service_close();
-        return false;
-    }
+    if (store_open(&g.store, g.db, "posts", error) != 0)
+        goto err_after_user;
+    g.figures.store = g.store;
     g.readiness = (struct readiness){
         .health = health,
         .services = post_services,
@@ -204,7 +221,8 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
         return true;
     snprintf(error, DAEMON_ERROR_MAX, "out of memory");
     store_close(g.store);
-    user_service_close();
+err_after_user:
+    close_user();
     return false;
 }
 
@@ -212,7 +230,7 @@ static void close_post(void)
 {
     readiness_close(&g.readiness);
     store_close(g.store);
-    user_service_close();
+    close_user();
 }
 
 static const char *check_options(void)
@@ -236,6 +254,8 @@ int main(int argc, char **argv)
         .open = open_post,
         .start_loop = start_loop,
         .ready = wait_for_user,
+        .print_metrics = post_figures_print,
+        .print_arg = &g.figures,
         .stop_loop = stop_loop,
         .free_loop = free_loop,
         .close = close_post,

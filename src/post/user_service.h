@@ -11,6 +11,8 @@
 #include "runtime/options.h"
 #include "runtime/tls.h"
 
+#define USER_RESOLVE_PATH "/v1.user.User/ResolveUsers"
+
 struct user_service {
     const char *target;
     uint64_t timeout_ms; /* a listing waits so long for a name */

@@ -481,6 +481,7 @@ void call_close(struct call *c, const struct status *status)
     call_move(c, CALL_OVER);
     call_drop_queue(c);
     c->stream.on->on_close(&c->stream, status);
+    c->stream.ended_ns = clock_ns();
     interception_close(&c->interception, &c->stream, status);
 }
 

@@ -18,6 +18,7 @@
 #include "intercept/limits.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics/http.h"
 #include "notify.h"
 #include "reflection/reflection.h"
 #include "standard_fds.h"
@@ -27,7 +28,7 @@
 #define MAX_SERVICES 16
 #define OVERDUE_MS   1000 /* after --drain-timeout */
 #define MAX_LINE     1024
-#define MAX_GROUPS   8
+#define MAX_GROUPS   16
 
 struct config {
     struct option_list listen;
@@ -49,6 +50,9 @@ struct daemon {
     const struct service *services[MAX_SERVICES]; /* the program's, and those of every program */
     size_t nservices;
     struct chain chain;
+    struct metrics metrics;
+    struct call_metrics *calls; /* NULL, as the next: nobody wants metrics */
+    struct metrics_http *scrapes;
     struct server *server;
     struct token_check token_check;
     uv_signal_t sigterm, sigint;
@@ -105,6 +109,7 @@ static enum option_result read_options(struct daemon *d, int argc, char **argv)
         call_log_group,
         auth_group,
         limits_group,
+        metrics_group,
     };
     const size_t nshared = sizeof shared / sizeof shared[0];
     struct option_group groups[MAX_GROUPS];
@@ -147,6 +152,8 @@ static void on_drained(struct server *server, void *arg)
     struct daemon *d = arg;
     (void)server;
     timer_stop(&d->overdue);
+    metrics_http_stop(d->scrapes);
+    d->scrapes = NULL;
     notify_watchdog_stop(d->watchdog);
     verifier_stop(d->token_check.verifier);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
@@ -219,6 +226,7 @@ static bool make_loops(struct daemon *d, char *error)
             snprintf(error, DAEMON_ERROR_MAX, "cannot make a loop: %s", strerror(rv));
             return false;
         }
+        loop_set_index(d->loops[d->nloops], (unsigned)d->nloops);
         d->nloops++;
     }
     return true;
@@ -267,6 +275,30 @@ static bool start_loops(struct daemon *d, char *error)
     while (d->nstarted < d->nloops && start_loop(d, d->loops[d->nstarted], error))
         d->nstarted++;
     return d->nstarted == d->nloops;
+}
+
+static bool make_metrics(struct daemon *d, char *error)
+{
+    const struct daemon_program *p = d->program;
+    if (!metrics_wanted())
+        return true;
+    if (call_metrics_new(&d->calls, CALL_METRICS_SERVER, d->services, d->nservices, d->nloops) !=
+        0) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
+    metrics_add(&d->metrics, call_metrics_print, d->calls);
+    if (p->print_metrics != NULL)
+        metrics_add(&d->metrics, p->print_metrics, p->print_arg);
+    metrics_add(&d->metrics, metrics_of_core, NULL);
+    metrics_add(&d->metrics, metrics_of_process, NULL);
+    return true;
+}
+
+static bool listen_metrics(struct daemon *d, char *error)
+{
+    return !metrics_wanted() ||
+           metrics_http_start(&d->scrapes, &d->metrics, metrics_options.listen, error) == 0;
 }
 
 /* Port 0 becomes the port that it is. */
@@ -348,6 +380,8 @@ static bool serve(struct daemon *d, const char *line, char *error)
     }
     printf("%s: serving on %s (%zu %s)\n", d->program->name, line, d->nloops,
            d->nloops == 1 ? "loop" : "loops");
+    if (d->scrapes != NULL)
+        printf("%s: metrics on %s\n", d->program->name, metrics_http_url(d->scrapes));
     fflush(stdout);
     notify_send("READY=1");
     loop_run(d->loops[0]);
@@ -363,7 +397,11 @@ static bool make_chain(struct daemon *d, char *error)
     d->token_check.open_reflection = auth_options.open_reflection;
     if (ask && !verifier_new(&d->token_check.verifier, &auth_options, d->loops, d->nloops, error))
         return false;
-    chain_of_server(&d->chain, ask ? &d->token_check : NULL);
+    const struct chain_parts parts = {
+        .metrics = d->calls,
+        .tokens = ask ? &d->token_check : NULL,
+    };
+    chain_of_server(&d->chain, &parts);
     return true;
 }
 
@@ -387,6 +425,7 @@ static bool make_server(struct daemon *d, char *error)
  * for the time that takes. */
 static void stop_unserved(struct daemon *d)
 {
+    metrics_http_stop(d->scrapes);
     for (size_t i = 0; i < d->nstarted; i++)
         if (loop_post(d->loops[i], on_stop_loop, d) == 0)
             loop_run(d->loops[i]);
@@ -395,12 +434,14 @@ static void stop_unserved(struct daemon *d)
 static bool run_opened(struct daemon *d, char *error)
 {
     char line[MAX_LINE] = "";
-    const bool served = start_loops(d, error) && make_chain(d, error) && make_server(d, error) &&
-                        listen_all(d, line, error) && serve(d, line, error);
+    const bool served = start_loops(d, error) && make_metrics(d, error) && make_chain(d, error) &&
+                        make_server(d, error) && listen_all(d, line, error) &&
+                        listen_metrics(d, error) && serve(d, line, error);
     if (!served)
         stop_unserved(d);
     server_free(d->server);
     verifier_free(d->token_check.verifier);
+    call_metrics_free(d->calls);
     for (size_t i = 0; i < d->nstarted && d->program->free_loop != NULL; i++)
         d->program->free_loop(d->loops[i]);
     return served;

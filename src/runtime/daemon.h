@@ -19,6 +19,7 @@
 #define DAEMON_ERROR_MAX 512
 
 struct health;
+struct exposition;
 struct loop;
 
 struct daemon_program {
@@ -48,6 +49,10 @@ struct daemon_program {
     bool (*start_loop)(struct loop *loop, char error[DAEMON_ERROR_MAX]);
     /* The last thing before serving; @first may be run. */
     bool (*ready)(struct loop *first, char error[DAEMON_ERROR_MAX]);
+    /* Its figures, beside those of every program, with print_arg. While the
+     * loops run, on a thread of its own (metrics.h). May be NULL. */
+    void (*print_metrics)(struct exposition *e, void *arg);
+    void *print_arg;
     /* Ends what start_loop began and calls stopped(loop) then, at once or
      * later. On the loop's thread; no call is open any more. */
     void (*stop_loop)(struct loop *loop, void (*stopped)(struct loop *loop));

@@ -31,6 +31,7 @@ struct loop {
     size_t in_flight; /* ops whose done is still to come, and holds */
     bool stopping, breaking;
     uint64_t now_ms;
+    unsigned index;
     void *env;
 
     struct task tasks; /* deferred, in order; the head of a ring */
@@ -439,6 +440,16 @@ void loop_free(struct loop *l)
 struct uv_loop_s *loop_uv(struct loop *l)
 {
     return &l->uv;
+}
+
+void loop_set_index(struct loop *l, unsigned index)
+{
+    l->index = index;
+}
+
+unsigned loop_index(const struct loop *l)
+{
+    return l->index;
 }
 
 void loop_set_env(struct loop *l, void *env)

@@ -116,6 +116,11 @@ static inline bool timer_running(const struct timer *timer)
  * it. As ever in libuv, handles that are unref'd do not keep it turning. */
 struct uv_loop_s *loop_uv(struct loop *loop);
 
+/** A number below the count of a program's loops, for what is kept once a loop;
+ * 0 until set, before the loop runs. */
+void loop_set_index(struct loop *loop, unsigned index);
+unsigned loop_index(const struct loop *loop);
+
 /** The program's own per-loop things; NULL until set. */
 void loop_set_env(struct loop *loop, void *env);
 void *loop_env(const struct loop *loop);

@@ -119,7 +119,7 @@ struct stream {
                                         stream's own; NULL: nobody has asked */
     void *data;                      /* the handler's own */
     struct arena *arena;             /* what messages are decoded into */
-    uint64_t began_ns;               /* clock_ns() */
+    uint64_t began_ns, ended_ns;     /* clock_ns(); for interceptors */
     struct traffic in, out;
     const struct trace *trace; /* server: request id (intercept/trace.h); may be NULL */
     bool compressed;           /* how the message in on_message came */

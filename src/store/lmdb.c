@@ -294,6 +294,39 @@ err:
 
 /* --- Life ------------------------------------------------------------------------------ */
 
+static uint64_t disk_bytes(struct store *s)
+{
+    struct stat file;
+    int fd;
+    return mdb_env_get_fd(s->env, &fd) == 0 && fstat(fd, &file) == 0
+               ? (uint64_t)file.st_blocks * 512
+               : 0;
+}
+
+int store_stats(struct store *s, struct store_stats *ret)
+{
+    MDB_txn *txn;
+    MDB_stat records, groups;
+    MDB_envinfo info;
+    if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) != 0)
+        return -1;
+    int rc = mdb_stat(txn, s->records, &records);
+    if (rc == 0)
+        rc = mdb_stat(txn, s->groups, &groups);
+    mdb_txn_abort(txn);
+    if (rc != 0)
+        return -1;
+    mdb_env_info(s->env, &info);
+    *ret = (struct store_stats){
+        .records = records.ms_entries,
+        .groups = groups.ms_entries,
+        .used_bytes = (info.me_last_pgno + 1) * (uint64_t)records.ms_psize,
+        .file_bytes = disk_bytes(s),
+        .map_bytes = info.me_mapsize,
+    };
+    return 0;
+}
+
 static void free_store(struct store *s)
 {
     if (s->env != NULL)

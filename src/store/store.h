@@ -40,6 +40,17 @@ void store_close(struct store *store);
 /** A random number drawn when the store was made: tokens hold it. Any thread. */
 uint64_t store_id(const struct store *store);
 
+/* As of the last commit. */
+struct store_stats {
+    uint64_t records, groups;
+    uint64_t used_bytes; /* pages, with those that are free to be used again */
+    uint64_t file_bytes; /* of the disk */
+    uint64_t map_bytes;  /* how large it may become */
+};
+
+/** Returns 0, or -1: the store cannot be read. Any thread. */
+int store_stats(struct store *store, struct store_stats *ret);
+
 /* --- Importing ---------------------------------------------------------------- */
 
 enum import_result {

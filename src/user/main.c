@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "env.h"
+#include "metrics/service_metrics.h"
 #include "runtime/daemon.h"
 #include "runtime/loop.h"
 #include "service.h"
@@ -56,6 +57,13 @@ static void free_loop(struct loop *loop)
     user_env_free(user_env_of(loop));
 }
 
+static void print_metrics(struct exposition *e, void *arg)
+{
+    (void)arg;
+    metrics_of_answers(e, &g_budget);
+    metrics_of_store(e, g_service.store);
+}
+
 int main(int argc, char **argv)
 {
     const struct daemon_program program = {
@@ -68,6 +76,7 @@ int main(int argc, char **argv)
         .nservices = USER_NSERVICES,
         .open = open_store,
         .start_loop = start_loop,
+        .print_metrics = print_metrics,
         .stop_loop = stop_loop,
         .free_loop = free_loop,
         .close = close_store,

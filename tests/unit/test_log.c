@@ -128,10 +128,8 @@ Test(log, lines_of_threads_do_not_mix)
 }
 
 static const struct log_field fields[] = {
-    { "method", LOG_STRING, 0, "/a.B/C" },
-    { "error", LOG_STRING, 0, "no \"user\" 9\n" },
-    { "empty", LOG_STRING, 0, "" },
-    { "took_ms", LOG_MILLISECONDS, 1234567, NULL },
+    { "method", LOG_STRING, 0, "/a.B/C" }, { "error", LOG_STRING, 0, "no \"user\" 9\n" },
+    { "empty", LOG_STRING, 0, "" },        { "took_ms", LOG_MILLISECONDS, 1234567, NULL },
     { "posts", LOG_COUNT, 12, NULL },
 };
 

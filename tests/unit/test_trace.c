@@ -9,7 +9,7 @@
 Test(trace, request_ids)
 {
     static const char *const good[] = { "a", "9f-3_x.y:z/1+2=3@host", "0123456789abcdef" };
-    static const char *const bad[] = { "",      "a b",  "a\"b",      "a\\b", "a\nb",
+    static const char *const bad[] = { "",     "a b", "a\"b",     "a\\b", "a\nb",
                                        "{id}", "a,b", "\xc3\xa9", "a;b",  "a\x1b[31m" };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         cr_assert(request_id_valid(bytes_of_text(good[i])), "%s", good[i]);

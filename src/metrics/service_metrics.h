@@ -1,0 +1,20 @@
+/* Figures of what our services are made of: the store, the memory of answers,
+ * the names of users. */
+#ifndef METRICS_SERVICE_METRICS_H
+#define METRICS_SERVICE_METRICS_H
+
+#include <stddef.h>
+
+#include "exposition.h"
+
+struct listing_budget;
+struct resolver;
+struct store;
+
+void metrics_of_store(struct exposition *e, struct store *store);
+void metrics_of_answers(struct exposition *e, const struct listing_budget *budget);
+
+/** Of all of them together. None of them is closed meanwhile. */
+void metrics_of_resolvers(struct exposition *e, const struct resolver *const *resolvers, size_t n);
+
+#endif
