@@ -1,6 +1,8 @@
 #include "connection.h"
 
+#include "intercept/chain.h"
 #include "runtime/core_log.h"
+#include "runtime/log.h"
 
 struct connection connection = {
     .target = "localhost:9001",
@@ -34,6 +36,10 @@ static const struct option_row rows[] = {
       .arg = "TOKEN",
       .help = "send this one: others see it in the list of processes, so rather by the "
               "environment" },
+    { .name = "verbose",
+      .kind = OPTION_FLAG,
+      .value = &connection.verbose,
+      .help = "a line on standard error for every call: how it ended, its request id" },
 };
 
 const struct option_group connection_calls_group = {
@@ -56,12 +62,16 @@ const char *connection_check(void)
 
 static void make_chain(enum service_kind service, const char *target)
 {
+    if (connection.verbose)
+        chain_of_client(&chains[service], LOG_INFO, NULL);
     token_sender_join(&sender, &connection.token, target, tls != NULL, &uses[service],
                       &chains[service]);
 }
 
 bool connection_open(char error[CONNECTION_ERROR_MAX])
 {
+    if (connection.verbose)
+        log_init("postcli", LOG_INFO, LOG_TEXT);
     core_log_init(NULL); /* a failed connection is told by the status of its call */
     if (!tls_client_new(&tls, &connection.tls, error))
         return false;

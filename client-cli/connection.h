@@ -17,6 +17,7 @@ struct connection {
     int compression; /* 0: none, 1: gzip */
     struct tls_client_options tls;
     struct token_client_options token;
+    bool verbose; /* log every call */
 };
 
 enum service_kind { SERVICE_POST, SERVICE_USER, SERVICE_NR };

@@ -1,5 +1,8 @@
 #include "call_log.h"
 
+#include <stdio.h>
+
+#include "runtime/identity.h"
 #include "runtime/log.h"
 #include "runtime/server.h"
 #include "trace.h"
@@ -8,6 +11,7 @@ struct call_log_options call_log_options = {
     .which = CALL_LOG_SLOW,
     .sample = 1,
     .slow_ms = 1000,
+    .request_ids = true,
 };
 
 static const struct option_row rows[] = {
@@ -18,6 +22,9 @@ static const struct option_row rows[] = {
       "a call is slow if its first message takes longer; 0: none is", 0, 0, NULL },
     { "log-sample", OPTION_INT, &call_log_options.sample, "N",
       "with --log-calls all: of the others only one of N", 1, INT32_MAX, NULL },
+    { "request-ids", OPTION_FLAG, &call_log_options.request_ids, NULL,
+      "every call has one: the client's x-request-id or a new one; logged and returned", 0, 0,
+      NULL },
 };
 
 const struct option_group call_log_group = { "Log of calls", rows, sizeof rows / sizeof rows[0] };
@@ -52,7 +59,8 @@ static void add_trace(struct fields *f, const struct trace *t)
 {
     if (t == NULL)
         return;
-    add_text(f, "request_id", t->request_id);
+    if (t->request_id[0] != '\0')
+        add_text(f, "request_id", t->request_id);
     if (t->traceparent[0] != '\0')
         add_text(f, "traceparent", t->traceparent);
 }
@@ -69,23 +77,32 @@ static void add_traffic(struct fields *f, const struct stream *s)
         add_count(f, "records_out", s->out.records);
 }
 
-/* @first_ns is when the first answer was there; 0: there was none. */
-static void write_line(enum log_level level, const char *name, struct stream *s,
-                       const struct status *status, uint64_t first_ns)
+/* A call that has ended. */
+struct ended {
+    struct stream *stream;
+    const struct status *status;
+    uint64_t first_ns;         /* when the first answer was there; 0: there was none */
+    const struct trace *trace; /* may be NULL */
+};
+
+static void write_line(enum log_level level, const char *name, const struct ended *e)
 {
+    struct stream *s = e->stream;
     struct fields f = { .n = 0 };
     char peer[PEER_MAX];
     stream_peer(s, peer, sizeof peer);
     add_text(&f, "method", s->path);
-    add_text(&f, "code", status_name((int)status->code));
+    add_text(&f, "code", status_name((int)e->status->code));
     add_time(&f, "duration_ms", s->ended_ns - s->began_ns);
-    if (first_ns != 0)
-        add_time(&f, "first_message_ms", first_ns - s->began_ns);
+    if (e->first_ns != 0)
+        add_time(&f, "first_message_ms", e->first_ns - s->began_ns);
     add_traffic(&f, s);
     add_text(&f, "peer", peer);
-    add_trace(&f, s->trace);
-    if (status->code != STATUS_OK)
-        add_text(&f, "error", status->message);
+    if (s->identity != NULL)
+        add_text(&f, "caller", s->identity->name);
+    add_trace(&f, e->trace);
+    if (e->status->code != STATUS_OK)
+        add_text(&f, "error", e->status->message);
     log_event(level, name, f.item, f.n);
 }
 
@@ -128,21 +145,38 @@ static enum log_level level_of(enum status_code code)
 static void log_call(const struct intercepted *i, const struct status *status)
 {
     const struct call_log_options *o = i->arg;
-    struct stream *s = i->stream;
+    const struct stream *s = i->stream;
+    const struct ended e = { i->stream, status, s->out.first_ns, s->trace };
     if (status->code != STATUS_OK)
-        write_line(level_of(status->code), "call", s, status, s->out.first_ns);
+        write_line(level_of(status->code), "call", &e);
     else if (o->which >= CALL_LOG_SLOW && is_slow(o, s))
-        write_line(LOG_WARN, "slow call", s, status, s->out.first_ns);
+        write_line(LOG_WARN, "slow call", &e);
     else if (o->which == CALL_LOG_ALL && is_sampled(o))
-        write_line(LOG_INFO, "call", s, status, s->out.first_ns);
+        write_line(LOG_INFO, "call", &e);
 }
 
 const struct interceptor call_log = { .name = "log", .on_close = log_call };
 
+/* The server's request id, from where it returned that. */
+static void take_request_id(struct stream *s, struct trace *ret)
+{
+    struct bytes id = stream_get(s, METADATA_HEADERS, "x-request-id");
+    if (id.data == NULL)
+        id = stream_get(s, METADATA_TRAILERS, "x-request-id");
+    if (request_id_valid(id))
+        snprintf(ret->request_id, sizeof ret->request_id, "%.*s", (int)id.len,
+                 (const char *)id.data);
+}
+
 static void log_client_call(const struct intercepted *i, const struct status *status)
 {
-    if (log_on(LOG_DEBUG))
-        write_line(LOG_DEBUG, "client call", i->stream, status, i->stream->in.first_ns);
+    const enum log_level *level = i->arg;
+    struct trace trace = { 0 };
+    const struct ended e = { i->stream, status, i->stream->in.first_ns, &trace };
+    if (!log_on(*level))
+        return;
+    take_request_id(i->stream, &trace);
+    write_line(*level, "client call", &e);
 }
 
 const struct interceptor client_call_log = { .name = "client log", .on_close = log_client_call };

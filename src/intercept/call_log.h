@@ -6,6 +6,7 @@
 #ifndef INTERCEPT_CALL_LOG_H
 #define INTERCEPT_CALL_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/interceptor.h"
@@ -20,6 +21,8 @@ struct call_log_options {
     /* A call is slow when its first message took longer than this; 0: none is.
      * Calls whose requests are a stream never are: their client sets the pace. */
     uint64_t slow_ms;
+
+    bool request_ids; /* trace.h; they are of use without a log, too */
 };
 
 /** What the group sets; its defaults until options_parse(). */
@@ -27,7 +30,7 @@ extern struct call_log_options call_log_options;
 extern const struct option_group call_log_group;
 
 /** Outermost in a chain. A server's with struct call_log_options as arg; a
- * client's logs every call at level debug, and takes no arg. */
+ * client's logs every call, at the enum log_level that its arg points to. */
 extern const struct interceptor call_log;
 extern const struct interceptor client_call_log;
 

@@ -16,7 +16,8 @@ void chain_of_server(struct chain *chain, const struct chain_parts *parts)
         chain_add(chain, &call_log, &call_log_options);
     if (parts->metrics != NULL)
         chain_add(chain, &call_metrics, parts->metrics);
-    chain_add(chain, &call_trace, NULL);
+    if (call_log_options.request_ids)
+        chain_add(chain, &call_trace, NULL);
     if (parts->tokens != NULL)
         chain_add(chain, &check_token, parts->tokens);
     if (limits_any(&limits_options)) {
@@ -26,9 +27,10 @@ void chain_of_server(struct chain *chain, const struct chain_parts *parts)
     chain_add(chain, &validate, NULL);
 }
 
-void chain_of_client(struct chain *chain, struct call_metrics *metrics)
+void chain_of_client(struct chain *chain, enum log_level level, struct call_metrics *metrics)
 {
-    chain_add(chain, &client_call_log, NULL);
+    static enum log_level levels[] = { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+    chain_add(chain, &client_call_log, &levels[level]);
     if (metrics != NULL)
         chain_add(chain, &call_metrics, metrics);
 }

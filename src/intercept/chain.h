@@ -4,6 +4,7 @@
 
 #include "call_metrics.h"
 #include "runtime/interceptor.h"
+#include "runtime/log.h"
 
 struct token_check;
 
@@ -17,7 +18,7 @@ struct chain_parts {
  * options_parse(). */
 void chain_of_server(struct chain *chain, const struct chain_parts *parts);
 
-/** The same of a client. */
-void chain_of_client(struct chain *chain, struct call_metrics *metrics);
+/** Of a client, whose calls are logged at this level. */
+void chain_of_client(struct chain *chain, enum log_level level, struct call_metrics *metrics);
 
 #endif

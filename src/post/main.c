@@ -188,7 +188,7 @@ static bool open_user(struct loop *const *loops, size_t nloops, char error[DAEMO
         snprintf(error, DAEMON_ERROR_MAX, "out of memory");
         return false;
     }
-    chain_of_client(&g.chain, g.figures.user_calls);
+    chain_of_client(&g.chain, LOG_DEBUG, g.figures.user_calls);
     if (user_service_open(loops[0], &g.chain, error))
         return true;
     post_figures_close(&g.figures);

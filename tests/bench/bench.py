@@ -15,6 +15,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import cases
+import chain
 import cli
 import data
 import first_post
@@ -40,8 +41,8 @@ QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=
 
 # In this order; each gets the pair with the main store.
 TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
-          "slow": slow_readers.run, "cli": cli.run, "loops": loops.run, "growth": growth.run,
-          "import": imports.run}
+          "slow": slow_readers.run, "cli": cli.run, "loops": loops.run, "chain": chain.run,
+          "growth": growth.run, "import": imports.run}
 
 
 def arguments():

@@ -118,8 +118,8 @@ class Pair:
 
     The user server may be another pair's."""
 
-    def __init__(self, folder, loops=2, user=None):
-        self.folder, self.loops = folder, loops
+    def __init__(self, folder, loops=2, user=None, post_args=()):
+        self.folder, self.loops, self.post_args = folder, loops, post_args
         folder.mkdir(parents=True, exist_ok=True)
         self.owns_user = user is None
         self.user = user or user_server(folder / "users")
@@ -136,7 +136,8 @@ class Pair:
                 self.user.stop()
 
     def start_post(self):
-        self.post = post_server(self.folder / "posts", self.user, "--loops", self.loops)
+        self.post = post_server(self.folder / "posts", self.user, "--loops", self.loops,
+                                *self.post_args)
 
     def restart_post(self):
         try:

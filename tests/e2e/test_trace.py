@@ -79,3 +79,21 @@ def test_the_stream_to_user_carries_neither(start_pair):
     pair.post.stop()
     pair.user.stop()
     assert "mine" not in pair.user.stderr() and PARENT[3:35] not in pair.user.stderr()
+
+
+def test_postcli_tells_the_id(start_pair):
+    """Of a call that succeeds in the headers, of one that fails in the trailers."""
+    pair = start_pair(post_args=LOGGED)
+    good = pair.postcli("list", "--verbose")
+    bad = pair.postcli("list", "--verbose", "--page-token", "x")
+    ids = [re.search(" client call method=/v1.post.Post/ListPosts code=(OK|INVALID_ARGUMENT) "
+                     ".* request_id=([0-9a-f]{16})", done.stderr)[2] for done in (good, bad)]
+    assert "client call" not in pair.postcli("list").stderr
+    assert [line["request_id"] for line in logged(pair)[:2]] == ids
+
+
+def test_without(start_pair):
+    pair = start_pair(post_args=[*LOGGED, "--no-request-ids"])
+    assert not headers(pair, ("x-request-id", "mine"), ("traceparent", PARENT))
+    line, = logged(pair)
+    assert "request_id" not in line and "traceparent" not in line

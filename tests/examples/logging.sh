@@ -1,0 +1,27 @@
+#!/bin/sh
+# The log of calls: a line for each, with the request id that its client gave or
+# got. Starts a post-server of its own; needs a User server ("make run").
+#
+# expect:
+#   ... info  postcli: client call method=/v1.post.Post/ListPosts code=OK ... request_id=...
+#   postcli: INVALID_ARGUMENT: page_token is damaged
+#   {"time":"...","level":"info","program":"post-server","message":"call","method":"/v1.post.Post/ListPosts","code":"OK","duration_ms":...,"messages_in":1,...,"peer":"unix:...","request_id":"..."}
+#   {"time":...,"method":"/v1.post.Post/ListPosts","code":"INVALID_ARGUMENT",...,"error":"page_token is damaged"}
+set -eu
+build=${BUILD:-build}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+: >"$folder/serving"
+"$build/post-server" --listen "unix:$folder/socket" --db "$folder/posts" \
+    --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" \
+    --log-calls all --log-format json >"$folder/serving" 2>"$folder/log" &
+until grep -q "serving on" "$folder/serving"; do sleep 0.05; done
+
+export POSTCLI_TARGET="unix:$folder/socket"
+"$build/postcli" list --verbose --format none
+"$build/postcli" list --page-token x || true
+
+kill $!
+wait $!
+grep '"message":"call"' "$folder/log"
