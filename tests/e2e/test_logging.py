@@ -75,15 +75,16 @@ def test_off(start_pair):
 def test_a_slow_call(start_pair):
     """User is frozen: a name takes until it goes on. A stream of requests may take its time."""
     pair = filled(start_pair, "--slow-call", "1ms", "--user-timeout", "1m")
-    pair.post.restart()  # forgets the names
     pair.user.signal(signal.SIGSTOP)
-    unary = pair.posts.multicallable(LIST).future(post.ListPostsRequest(), timeout=60)
-    with pair.posts.open(COLLECT) as many:
+    try:
+        unary = pair.posts.multicallable(LIST).future(post.ListPostsRequest(), timeout=60)
+        many = pair.posts.open(COLLECT)
         many.send(post.ListPostsByUserIdRequest(user_id="1"))
         many.done()
         assert not unary.done()
+    finally:
         pair.user.signal(signal.SIGCONT)
-        assert len(unary.result().post_messages) == len(many.receive().post_messages) == 8
+    assert len(unary.result().post_messages) == len(many.receive().post_messages) == 8
     pair.post.stop()
     slow, = call_lines(pair.post, "slow call")
     assert slow["method"] == LIST and slow["code"] == "OK" and slow["level"] == "warn"
