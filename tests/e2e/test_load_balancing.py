@@ -74,9 +74,9 @@ def test_pick_first_stays_with_one(start_posts, args):
 
 
 def test_round_robin_heeds_health(start_posts):
-    posts = start_posts(3, {0: SERVING, 1: NOT_SERVING, 2: NOT_SERVING})
+    posts = start_posts(3, {0: NOT_SERVING, 1: SERVING, 2: NOT_SERVING})
     list_pages(posts, "--lb", "round_robin")
-    assert posts.calls == {0: 20}
+    assert posts.calls == {1: 20}
 
 
 def test_pick_first_takes_the_next_if_one_is_not_there(start_posts):
