@@ -220,7 +220,8 @@ Test(jwt, refuses_changed_parts)
 Test(jwt, refuses_signatures_of_a_wrong_length)
 {
     char *token = tokens_sign(ec, "ES256", "e", "{" GOOD UNTIL "}"), *longer;
-    cr_assert_gt(asprintf(&longer, "%sAA", token), 0);
+    /* A byte more: cjose by itself would take the two halves of 64 of 65 bytes. */
+    cr_assert_gt(asprintf(&longer, "%sA", token), 0);
     expect(JWT_BAD, "signature", longer);
     token[strlen(token) - 4] = '\0';
     expect(JWT_BAD, "signature", token);
