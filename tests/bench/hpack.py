@@ -68,7 +68,9 @@ def integer(block, at, bits):
 
 
 def text(block, at):
-    if block[at] & 0x80:
-        raise ValueError("a Huffman code, which gRPC servers do not send")
+    """A Huffman code, which gRPC's core uses for the values of "-bin" headers only, stays as it
+    is, in bytes: nobody here looks into those."""
+    coded = block[at] & 0x80
     length, at = integer(block, at, 7)
-    return block[at:at + length].decode(), at + length
+    raw = block[at:at + length]
+    return raw if coded else raw.decode(), at + length

@@ -5,6 +5,7 @@
 # expect:
 #   ... info  postcli: client call method=/v1.post.Post/ListPosts code=OK ... request_id=...
 #   postcli: INVALID_ARGUMENT: page_token is damaged
+#   postcli: reason INVALID_PAGE_TOKEN, field page_token
 #   {"time":"...","level":"info","program":"post-server","message":"call","method":"/v1.post.Post/ListPosts","code":"OK","duration_ms":...,"messages_in":1,...,"peer":"unix:...","request_id":"..."}
 #   {"time":...,"method":"/v1.post.Post/ListPosts","code":"INVALID_ARGUMENT",...,"error":"page_token is damaged"}
 set -eu
@@ -12,11 +13,11 @@ build=${BUILD:-build}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-: >"$folder/serving"
+mkfifo "$folder/serving"
 "$build/post-server" --listen "unix:$folder/socket" --db "$folder/posts" \
     --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" \
     --log-calls all --log-format json >"$folder/serving" 2>"$folder/log" &
-until grep -q "serving on" "$folder/serving"; do sleep 0.05; done
+read -r _ <"$folder/serving" # until it serves
 
 export POSTCLI_TARGET="unix:$folder/socket"
 "$build/postcli" list --verbose --format none
