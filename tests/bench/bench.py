@@ -15,9 +15,9 @@ from collections import namedtuple
 from pathlib import Path
 
 import cases
-import chain
 import cli
 import data
+import features
 import first_post
 import growth
 import imports
@@ -41,7 +41,7 @@ QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=
 
 # In this order; each gets the pair with the main store.
 TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
-          "slow": slow_readers.run, "cli": cli.run, "loops": loops.run, "chain": chain.run,
+          "slow": slow_readers.run, "cli": cli.run, "loops": loops.run, "features": features.run,
           "growth": growth.run, "import": imports.run}
 
 

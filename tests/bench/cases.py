@@ -53,7 +53,8 @@ class Contender:
     def run(self, case):
         with self.usage.of(self.server) as look:
             run = h2load.load(self.server.port, self.path, self.data_bytes, self.body,
-                              case.calls, case.connections, case.streams, look)
+                              case.calls, case.connections, case.streams, look,
+                              self.server.scheme, self.server.headers)
         self.samples.add(run.elapsed_s)
 
 

@@ -39,7 +39,8 @@ class Run:
             raise Failure(f"{self.data_bytes} bytes of DATA in {calls} answers")
 
 
-def load(port, path, data_bytes, body=None, calls=1, connections=1, streams=1, meanwhile=None):
+def load(port, path, data_bytes, body=None, calls=1, connections=1, streams=1, meanwhile=None,
+         scheme="http", headers=()):
     """Sends calls, checks the answers, returns the Run.
 
     body: a file of gRPC frames; without one it is a GET. data_bytes: of each
@@ -48,9 +49,10 @@ def load(port, path, data_bytes, body=None, calls=1, connections=1, streams=1, m
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder) / "log"
         grpc = ["-d", str(body), "-H", "content-type: application/grpc", "-H", "te: trailers"]
+        more = [word for header in headers for word in ("-H", header)]
         command = ["h2load", "-n", calls, "-c", connections, "-m", streams, "-w", WINDOW_BITS,
-                   "-W", WINDOW_BITS, f"--log-file={log}", *(grpc if body else []),
-                   f"http://127.0.0.1:{port}{path}"]
+                   "-W", WINDOW_BITS, f"--log-file={log}", *(grpc if body else []), *more,
+                   f"{scheme}://127.0.0.1:{port}{path}"]
         with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as h2load:
             output = wait(h2load, meanwhile)
         run = Run(output, log.read_text())

@@ -29,6 +29,7 @@ class Server:
     """A process that prints one line with its address when it serves."""
 
     EXIT_STATUS = 0  # on SIGTERM
+    scheme, headers = "http", ()  # what calls need
 
     def __init__(self, *command):
         self.name = pathlib.Path(command[0]).name
