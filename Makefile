@@ -152,7 +152,7 @@ ctest: tests
 # are there to be read.
 PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(if $(SANITIZE),5,1) $(PYTHON) -B -m pytest -q \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
-e2e: $(INTEROP)
+e2e: $(INTEROP) $(BUILD)/fault-proxy
 	@$(PYTEST) || { rc=$$?; \
 	    if [ $$rc -eq 5 ] && [ -n "$(T)" ]; then exit 0; fi; \
 	    [ $$rc -eq 1 ] || exit $$rc; \

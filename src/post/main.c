@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/daemon.h"
 #include "env.h"
 #include "figures.h"
 #include "intercept/chain.h"
 #include "readiness.h"
 #include "runtime/channel.h"
 #include "runtime/container.h"
-#include "runtime/daemon.h"
 #include "runtime/loop.h"
 #include "service.h"
 #include "streams/resolver.h"

@@ -57,8 +57,14 @@ static bool is_message(struct bytes bytes)
 
 bool rules_check(const struct message_rules *rules, struct bytes message, struct status *why)
 {
-    if (!is_message(message))
-        return true;
+    if (!is_message(message)) {
+        /* Not left to protobuf-c, which decodes some that are none: see
+         * wire_bad_text(). */
+        *why =
+            status_of(STATUS_INVALID_ARGUMENT, "the bytes are not a valid %s", rules->type->name);
+        status_because(why, "INVALID_MESSAGE");
+        return false;
+    }
     const char *bad = wire_bad_text(rules->type, message);
     if (bad != NULL) {
         *why =

@@ -41,8 +41,8 @@ struct message_rules {
 };
 
 /** Whether @message, the bytes of a rules->type, keeps the rules; if not, *why
- * names the field and what is wrong. Bytes that are no message pass: decoding
- * will tell. Any thread. */
+ * names the field and what is wrong. Bytes that are no message are refused
+ * too. Any thread. */
 bool rules_check(const struct message_rules *rules, struct bytes message, struct status *why);
 
 #endif

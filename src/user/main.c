@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/daemon.h"
 #include "env.h"
 #include "metrics/service_metrics.h"
-#include "runtime/daemon.h"
 #include "runtime/loop.h"
 #include "service.h"
 

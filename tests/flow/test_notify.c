@@ -9,10 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/notify.h"
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
 #include "lib/tmpdir.h"
-#include "runtime/notify.h"
 
 static char *g_dir;
 static int g_socket;

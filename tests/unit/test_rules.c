@@ -89,7 +89,15 @@ Test(rules, are_about_what_is_decoded)
     cr_assert_not(check_bytes("\x0a\x01u\x10\xff\xff\xff\xff\x0f", 9));
     /* the same of limit is 4294967295 */
     cr_assert(check_bytes("\x0a\x01u\x20\xff\xff\xff\xff\x0f", 9));
-    /* what is no message is not for us */
-    cr_assert(check_bytes("\x0a\x01u\xff", 4));
-    cr_assert(check_bytes("\xff", 1));
+}
+
+/* The last one is decoded by protobuf-c: a field number 0, and behind it a user
+ * that is not UTF-8. */
+Test(rules, what_is_no_message_is_refused)
+{
+    cr_assert_not(check_bytes("\x0a\x01u\xff", 4));
+    cr_assert_not(check_bytes("\xff", 1));
+    cr_assert_not(check_bytes("\x80\x00\x00\x0a\x02\xc3\x28", 7));
+    cr_assert_eq(g_why.code, STATUS_INVALID_ARGUMENT);
+    cr_assert_str_eq(g_why.reason, "INVALID_MESSAGE");
 }

@@ -10,9 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "container.h"
-#include "log.h"
-#include "loop.h"
+#include "runtime/container.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
 
 /* The address in $NOTIFY_SOCKET: a path, or with '@' a name in the abstract
  * namespace. Its length, or 0: there is none. */

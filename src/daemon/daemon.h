@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "options.h"
-#include "server.h"
+#include "runtime/options.h"
+#include "runtime/server.h"
 
 #define DAEMON_ERROR_MAX 512
 

@@ -1,4 +1,4 @@
-#include "daemon.h"
+#include "internal.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -9,40 +9,30 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "address.h"
 #include "auth/check_token.h"
-#include "core_log.h"
 #include "health/health.h"
 #include "intercept/call_log.h"
 #include "intercept/chain.h"
 #include "intercept/limits.h"
-#include "log.h"
-#include "loop.h"
 #include "metrics/http.h"
 #include "notify.h"
 #include "reflection/reflection.h"
-#include "standard_fds.h"
-#include "tls.h"
+#include "runtime/address.h"
+#include "runtime/core_log.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/standard_fds.h"
+#include "runtime/tls.h"
 
-#define MAX_LOOPS    64
 #define MAX_SERVICES 16
 #define OVERDUE_MS   1000 /* after --drain-timeout */
 #define MAX_LINE     1024
-#define MAX_GROUPS   16
-
-struct config {
-    struct option_list listen;
-    int64_t loops;
-    int compression, log_level, log_format;
-    bool reflection;
-    uint64_t drain_timeout_ms, write_timeout_ms, max_call_ms;
-};
 
 struct daemon {
     const struct daemon_program *program;
-    struct config config;
-    struct loop *loops[MAX_LOOPS];
-    pthread_t threads[MAX_LOOPS]; /* the first loop runs on the main thread */
+    struct daemon_config config;
+    struct loop *loops[DAEMON_LOOPS_MAX];
+    pthread_t threads[DAEMON_LOOPS_MAX]; /* the first loop runs on the main thread */
     size_t nloops, nstarted, nthreads;
     struct tls_server *tls; /* NULL: plaintext */
     struct health *health;
@@ -60,81 +50,6 @@ struct daemon {
     struct timer overdue;
     bool stopping;
 };
-
-/* --- Options ------------------------------------------------------------------------ */
-
-static enum option_result check_options(const struct daemon_program *p)
-{
-    char error[AUTH_ERROR];
-    const char *wrong = tls_server_check(&tls_server_options);
-    if (wrong == NULL && p->check_options != NULL)
-        wrong = p->check_options();
-    if (wrong == NULL && !auth_options_good(&auth_options, error))
-        wrong = error;
-    if (wrong == NULL)
-        return OPTIONS_OK;
-    fprintf(stderr, "%s: %s\n", p->name, wrong);
-    return OPTIONS_BAD;
-}
-
-static enum option_result read_options(struct daemon *d, int argc, char **argv)
-{
-    struct config *c = &d->config;
-    const struct daemon_program *p = d->program;
-    const struct option_row common[] = {
-        { "listen", OPTION_LIST, &c->listen, "ADDR:PORT",
-          "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated", 0, 0, NULL },
-        { "loops", OPTION_INT, &c->loops, "N", "threads that serve", 1, MAX_LOOPS, NULL },
-        { "drain-timeout", OPTION_DURATION, &c->drain_timeout_ms, "DURATION",
-          "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
-        { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
-          "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
-        { "max-call-time", OPTION_DURATION, &c->max_call_ms, "DURATION",
-          "a unary call without a deadline ends after this; streams may be as long as they need; "
-          "0: no limit",
-          0, 0, NULL },
-        { "reflection", OPTION_FLAG, &c->reflection, NULL,
-          "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
-        { "compression", OPTION_CHOICE, &c->compression, "none|gzip",
-          "of answers, for clients that take it", 0, 0, "none|gzip" },
-        { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
-          "least important lines to log", 0, 0, "debug|info|warn|error" },
-        { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
-          "text|json" },
-    };
-    const struct option_group shared[] = {
-        { "Serving", common, sizeof common / sizeof common[0] },
-        connection_group,
-        tls_server_group,
-        call_log_group,
-        auth_group,
-        limits_group,
-        metrics_group,
-    };
-    const size_t nshared = sizeof shared / sizeof shared[0];
-    struct option_group groups[MAX_GROUPS];
-    assert(p->ngroups + nshared <= MAX_GROUPS);
-    for (size_t i = 0; i < p->ngroups + nshared; i++)
-        groups[i] = i < p->ngroups ? p->groups[i] : shared[i - p->ngroups];
-    const struct option_program options = {
-        .name = p->name,
-        .usage = "[OPTION]...",
-        .summary = p->summary,
-        .rows = p->rows,
-        .nrows = p->nrows,
-        .groups = groups,
-        .ngroups = p->ngroups + nshared,
-    };
-    int first;
-    const enum option_result result = options_parse(&options, argc, argv, &first);
-    if (result != OPTIONS_OK)
-        return result;
-    if (first < argc) {
-        fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
-        return OPTIONS_BAD;
-    }
-    return check_options(p);
-}
 
 /* --- Stopping ------------------------------------------------------------------------ */
 
@@ -473,21 +388,9 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
 {
     static struct daemon d;
     char error[DAEMON_ERROR_MAX] = "";
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     standard_fds_occupy();
     d.program = program;
-    d.config = (struct config){
-        .listen = { { program->listen }, 1 },
-        .loops = cores < 1           ? 1
-                 : cores > MAX_LOOPS ? MAX_LOOPS
-                                     : cores,
-        .log_level = LOG_INFO,
-        .reflection = true,
-        .drain_timeout_ms = 10000,
-        .write_timeout_ms = 300000,
-        .max_call_ms = 60000,
-    };
-    switch (read_options(&d, argc, argv)) {
+    switch (daemon_read_options(program, &d.config, argc, argv)) {
     case OPTIONS_HELP:
         return 0;
     case OPTIONS_BAD:

@@ -1,0 +1,27 @@
+/* What the files of the daemon share; for nobody else.
+ *
+ *   daemon.c          life: starting, serving, stopping
+ *   daemon_options.c  the options that every program has
+ *   notify.c          the service manager */
+#ifndef DAEMON_INTERNAL_H
+#define DAEMON_INTERNAL_H
+
+#include "daemon.h"
+
+#define DAEMON_LOOPS_MAX 64
+
+/* The group "Serving"; the other groups keep theirs themselves. */
+struct daemon_config {
+    struct option_list listen;
+    int64_t loops;
+    int compression, log_level, log_format;
+    bool reflection;
+    uint64_t drain_timeout_ms, write_timeout_ms, max_call_ms;
+};
+
+/** Reads the options of the program and of everything that every program has,
+ * and looks whether they go together; as options_parse(). */
+enum option_result daemon_read_options(const struct daemon_program *program,
+                                       struct daemon_config *config, int argc, char **argv);
+
+#endif
