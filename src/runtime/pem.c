@@ -20,6 +20,7 @@ struct pem_files {
     struct pem names;
     pthread_mutex_t lock;      /* connections are made on any thread */
     struct stat tried[PEM_NR]; /* as the files were when they were last read */
+    char said[PEM_ERROR_MAX];  /* what was logged last of files that are no good */
     struct pem good;
     unsigned generation; /* of what is good */
 };
@@ -30,8 +31,8 @@ static bool read_all(int fd, char *text, size_t size)
 {
     size_t n = 0;
     ssize_t got;
-    while (n < size && (got = read(fd, text + n, size - n)) > 0)
-        n += (size_t)got;
+    while (n < size && ((got = read(fd, text + n, size - n)) > 0 || (got < 0 && errno == EINTR)))
+        n += got > 0 ? (size_t)got : 0;
     text[n] = '\0';
     return n == size;
 }
@@ -201,9 +202,9 @@ static bool same_files(const struct stat a[PEM_NR], const struct stat b[PEM_NR])
 static bool take(struct pem_files *f, const struct stat now[PEM_NR], char *error)
 {
     struct pem pem;
-    memcpy(f->tried, now, sizeof f->tried);
     if (!read_files(&f->names, &pem, error))
-        return false;
+        return false; /* for want of a descriptor, perhaps: they are tried again */
+    memcpy(f->tried, now, sizeof f->tried);
     if (!check(&f->names, &pem, error)) {
         pem_close(&pem);
         return false;
@@ -221,10 +222,13 @@ static void refresh(struct pem_files *f)
     look(f, now);
     if (same_files(now, f->tried))
         return;
-    if (take(f, now, error))
+    if (take(f, now, error)) {
         log_info("TLS: new files are used for new connections");
-    else
+        f->said[0] = '\0';
+    } else if (strcmp(f->said, error) != 0) { /* not at each handshake */
         log_warn("TLS: %s; going on with the files as they were", error);
+        strcpy(f->said, error);
+    }
 }
 
 static bool copy(const struct pem *pem, struct pem *ret)

@@ -334,6 +334,17 @@ static void server_admit(struct call *c)
     deliver_payload(sc);
 }
 
+/* A call that comes while the server drains may find the loops gone that its
+ * interceptors would ask. */
+static void begin(struct server_call *sc)
+{
+    const struct status stopping = status_stopping();
+    if (sc->lane->draining)
+        server_refuse(&sc->call, &stopping);
+    else
+        call_enter(&sc->call);
+}
+
 static void on_accept(struct op *op, bool ok)
 {
     struct server_call *sc = container_of(op, struct server_call, accept);
@@ -350,7 +361,7 @@ static void on_accept(struct op *op, bool ok)
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
     call_move(c, CALL_ENTERING);
     link_open(sc);
-    call_enter(c);
+    begin(sc);
     watch_end(sc); /* nothing has come back yet: the call is still there */
 }
 

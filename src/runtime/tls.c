@@ -27,6 +27,13 @@ static const char *given(const char *text)
     return text != NULL && *text != '\0' ? text : NULL;
 }
 
+/* A variable of a script that was not set, most likely; taken for "not given"
+ * it would switch off what it was to switch on. */
+static bool empty(const char *text)
+{
+    return text != NULL && *text == '\0';
+}
+
 static bool one_alone(const char *a, const char *b)
 {
     return (given(a) == NULL) != (given(b) == NULL);
@@ -34,6 +41,8 @@ static bool one_alone(const char *a, const char *b)
 
 const char *tls_server_check(const struct tls_server_options *o)
 {
+    if (empty(o->cert) || empty(o->key) || empty(o->client_ca))
+        return "--tls-cert, --tls-key or --tls-client-ca is empty: it must name a file";
     if (one_alone(o->cert, o->key))
         return "--tls-cert and --tls-key go together";
     if (given(o->client_ca) != NULL && given(o->cert) == NULL)
@@ -43,6 +52,8 @@ const char *tls_server_check(const struct tls_server_options *o)
 
 const char *tls_client_check(const struct tls_client_options *o)
 {
+    if (empty(o->ca) || empty(o->cert) || empty(o->key) || empty(o->server_name))
+        return "an option of TLS is empty: it must name something";
     return one_alone(o->cert, o->key) ? "a client's certificate and its key go together" : NULL;
 }
 
