@@ -7,6 +7,7 @@
 struct connection connection = {
     .target = "localhost:9001",
     .user_target = "localhost:9000",
+    .token = { .allow_option = "--allow-insecure-token" },
 };
 
 /* Both targets for every command, so that a script can give the same options to

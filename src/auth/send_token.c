@@ -111,8 +111,8 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
     if (!use->allowed) {
         *why = status_of(STATUS_UNAUTHENTICATED,
                          "no token is sent to %.200s in plaintext: encrypt the connection, or "
-                         "allow it with --allow-insecure-token",
-                         use->target);
+                         "allow it with %s",
+                         use->target, use->allow_option);
         return INTERCEPT_REJECT;
     }
     if (t->file == NULL) {
@@ -136,7 +136,7 @@ void token_sender_join(const struct token_sender *t, const struct token_client_o
                        struct chain *chain)
 {
     const bool allowed = encrypted || o->allow_plaintext || address_is_unix(target);
-    *use = (struct token_use){ t, target, allowed };
+    *use = (struct token_use){ t, target, allowed, o->allow_option };
     if (t->token != NULL || t->file != NULL)
         chain_add(chain, &send_token, use);
 }

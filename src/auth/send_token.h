@@ -21,10 +21,12 @@ struct token_client_options {
     const char *token; /* or the file; both NULL: no token is sent */
     const char *file;
     bool allow_plaintext;
+    const char *allow_option; /* its name, for the refusal */
 };
 
 /* The options as rows, each with @prefix: TOKEN_CLIENT_ROWS("user-", g.token)
- * gives --user-token-file and --user-allow-insecure-token. */
+ * gives --user-token-file and --user-allow-insecure-token, the name of which
+ * g.token must have as its allow_option. */
 #define TOKEN_CLIENT_ROWS(prefix, o)                                                               \
     { .name = prefix "token-file",                                                                 \
       .kind = OPTION_TEXT,                                                                         \
@@ -60,6 +62,7 @@ struct token_use {
     const struct token_sender *sender;
     const char *target;
     bool allowed;
+    const char *allow_option;
 };
 
 /* For chain_add(), with a struct token_use. */

@@ -13,6 +13,7 @@ struct user_service user_service = {
     .lb = LB_PICK_FIRST,
     .keepalive_time_ms = 10000,
     .keepalive_timeout_ms = 5000,
+    .token = { .allow_option = "--user-allow-insecure-token" },
 };
 
 static const struct option_row rows[] = {

@@ -12,10 +12,12 @@ from client import Client, failure
 from issuer import AUDIENCE, CONFIGURATION, KEYS, Issuer, hash_line, new_key
 from pair import BUILD, Pair, Server, clean_environment
 from protos import current, original, post, user
+from test_reflection import editions
 from test_start_stop import refused
 
 REFUSED, FORBIDDEN = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+LET_IN = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND  # what a method itself says
 READER, WRITER, BOTH, EXPIRED = "reader-token", "writer-token", "both-token", "expired-token"
 OURS = [path for path in current.methods if path.startswith("/v1.")]
 IMPORTS = [path for path in OURS if "/Import" in path]
@@ -58,7 +60,7 @@ def serving(folder, *args):
 
 
 def ask(server, token, path=GET_USER):
-    """"" if it was let in, else code and text."""
+    """"" if it was let in; code and text of any error that is not the method's own."""
     method = current.methods[path]
     with Client(server.target, token=token) as client:
         try:
@@ -66,7 +68,7 @@ def ask(server, token, path=GET_USER):
             if method.many_responses:
                 list(result)
         except grpc.RpcError as e:
-            if e.code() in (REFUSED, FORBIDDEN, UNAVAILABLE):
+            if e.code() not in LET_IN:
                 return e.code(), e.details()
     return ""
 
@@ -111,6 +113,32 @@ def test_health_is_open(server):
         assert ask(server, token, "/grpc.health.v1.Health/Check") == ""
 
 
+def services(server, edition, token=None):
+    """What reflection tells."""
+    request = current.packages[f"grpc.reflection.{edition}"].ServerReflectionRequest
+    with Client(server.target, token=token) as client:
+        path = f"/grpc.reflection.{edition}.ServerReflection/ServerReflectionInfo"
+        answer, = client.call(path, [request(list_services="")])
+    return [service.name for service in answer.list_services_response.service]
+
+
+@editions
+def test_reflection_needs_a_token(server, edition):
+    assert failure(lambda: services(server, edition))[0] == REFUSED
+    assert failure(lambda: services(server, edition, WRITER))[0] == FORBIDDEN
+    assert "v1.user.User" in services(server, edition, READER)
+
+
+@editions
+def test_reflection_may_be_open(tmp_path, edition):
+    """And only that."""
+    (tmp_path / "tokens").write_text(hash_line(READER))
+    with serving(tmp_path, "--token-file", str(tmp_path / "tokens"), "--open-reflection") as server:
+        for token in (None, "bad", READER):
+            assert "v1.user.User" in services(server, edition, token)
+        assert ask(server, None)[0] == REFUSED
+
+
 def test_an_open_stream_outlives_its_token(tmp_path):
     """Checked when it begins, and new calls against the file as it is."""
     tokens = tmp_path / "tokens"
@@ -121,7 +149,8 @@ def test_an_open_stream_outlives_its_token(tmp_path):
         stream.send(user.ResolveUsersRequest(user_ids=["a"]))
         assert not stream.receive().users[0].found
         tokens.write_text(hash_line("another"))
-        timing.wait_until(lambda: ask(server, READER) != "", "the new file counts")
+        timing.wait_until(lambda: ask(server, READER) == (REFUSED, "the token is not known"),
+                          "the new file counts")
         stream.send(user.ResolveUsersRequest(user_ids=["b"]))
         assert not stream.receive().users[0].found
 
@@ -292,6 +321,7 @@ def test_post_keeps_its_token_off_plaintext(tmp_path):
         code, text = failure(lambda: pair.posts.call("/v1.post.Post/ListPosts",
                                                      post.ListPostsRequest()))
     assert code == UNAVAILABLE and "plaintext" in text
+    assert "allow it with --user-allow-insecure-token" in text
 
 
 def postcli(pair, *args, **variables):
@@ -311,7 +341,8 @@ def test_postcli_sends_a_token(closed_pair):
     code, _, stderr = postcli(closed_pair)
     assert code == 1 and "UNAUTHENTICATED" in stderr
     code, _, stderr = postcli(closed_pair, *file)
-    assert code == 1 and "in plaintext" in stderr and allow in stderr and READER not in stderr
+    assert code == 1 and "in plaintext" in stderr and READER not in stderr
+    assert f"allow it with {allow}" in stderr
     assert postcli(closed_pair, *file, "--token", READER)[0] == 2
     assert postcli(closed_pair, "--token-file", "/no/such/file")[0] == 1
     code, _, stderr = postcli(closed_pair, "--token", "two words")

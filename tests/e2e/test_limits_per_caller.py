@@ -5,6 +5,8 @@ import pytest
 
 import protos
 import timing
+from client import Client
+from issuer import hash_line
 from test_details import details_of
 
 LIST = "/v1.post.Post/ListPosts"
@@ -52,6 +54,19 @@ def test_calls_at_once(start_pair, flag, reason):
         pair.posts.call("/grpc.health.v1.Health/Check", check)  # health is never limited
         second.rest()
         timing.wait_until(lambda: succeeds(pair.posts), "a free place")
+
+
+def test_a_caller_is_who_has_the_token(start_pair, tmp_path):
+    """Two at one address have a count each; one has one, whatever address it comes from."""
+    tokens, socket = tmp_path / "tokens", f"unix:{tmp_path}/socket"
+    tokens.write_text(hash_line("token-of-ann", "ann") + hash_line("token-of-bob", "bob"))
+    pair = start_pair(post_args=["--listen", socket, "--token-file", str(tokens), "--loops", "2",
+                                 "--max-calls-per-caller", "1"])
+    ann, ann_too, bob = (pair.client(pair.post, token=f"token-of-{name}")
+                         for name in ("ann", "ann", "bob"))
+    with Client(socket, token="token-of-ann") as elsewhere, open_stream(ann), open_stream(bob):
+        for client in (ann_too, elsewhere, bob):
+            assert too_much(client, "TOO_MANY_CALLS_OF_CALLER") == 1000
 
 
 def succeeds(client):

@@ -9,6 +9,7 @@ import pytest
 import timing
 from certs import Certs, handshake
 from client import Client, failure
+from issuer import hash_line
 from library import LISTINGS, SHAPES, collect, posts_of, small_library
 from pair import BUILD, SANITIZER, Server, clean_environment
 from protos import post, user
@@ -18,6 +19,8 @@ BOTH = ["user-server", "post-server"]
 USERS = "/v1.user.User/ListUsers"
 POSTS = "/v1.post.Post/ListPosts"
 BIDI = "/v1.post.Post/ListPostsByUserIdBidiStream"
+COMMANDS = [["list"], ["stream-list"], ["collect-list", "--all"], ["bidi-list", "--all"]]
+TOKEN = "token-over-tls"
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +35,30 @@ def certs(made, tmp_path):
     return Certs(tmp_path / "certs", names=())
 
 
+def start_tls_pair(start_pair, certs, user_args=(), post_args=()):
+    return start_pair(
+        user_args=[*certs.serve(client_ca="ca.pem"), *user_args],
+        post_args=[*certs.serve(), *certs.call("--user-tls", client="client"), *post_args],
+        credentials=certs.credentials(client="client"),
+        environment={"POSTCLI_TLS_CA": certs.path("ca.pem")})
+
+
 @pytest.fixture
 def tls_pair(start_pair, certs):
     """User asks for certificates, Post does not."""
-    return start_pair(
-        user_args=certs.serve(client_ca="ca.pem"),
-        post_args=[*certs.serve(), *certs.call("--user-tls", client="client")],
-        credentials=certs.credentials(client="client"),
-        environment={"POSTCLI_TLS_CA": certs.path("ca.pem")})
+    return start_tls_pair(start_pair, certs)
+
+
+@pytest.fixture
+def closed_pair(start_pair, certs, tmp_path):
+    """Both ask for a token too; nobody allows one in plaintext."""
+    (tmp_path / "tokens").write_text(hash_line(TOKEN, scopes="read write"))
+    (tmp_path / "token").write_text(TOKEN)
+    ask_for_it = ["--token-file", str(tmp_path / "tokens")]
+    pair = start_tls_pair(start_pair, certs, ask_for_it,
+                          [*ask_for_it, "--user-token-file", str(tmp_path / "token")])
+    pair.users, pair.posts = (pair.client(s, token=TOKEN) for s in (pair.user, pair.post))
+    return pair
 
 
 @pytest.fixture
@@ -84,21 +103,38 @@ def users_cli(target, *args):
 # --- Listings ---------------------------------------------------------------------------
 
 
-def test_all_shapes(tls_pair, certs):
-    """From Post to a foreign client and to postcli, and from User to Post."""
+def list_all_shapes(pair, *options):
+    """From Post to a foreign client and to postcli with these options, and from User to Post."""
     library = small_library()
-    library.load(tls_pair)
+    library.load(pair)
     for listing in LISTINGS:
         for shape in SHAPES:
             who = {"user_id": "u7"} if "User" in listing else {}
-            messages = collect(tls_pair.posts, listing, shape, page_size=100, **who)
+            messages = collect(pair.posts, listing, shape, page_size=100, **who)
             assert posts_of(messages) == library.expected(*who.values())
-    for command in (["list"], ["stream-list"], ["collect-list", "--all"], ["bidi-list", "--all"]):
-        done = tls_pair.postcli(*command, "--format", "ndjson")
+    for command in COMMANDS:
+        done = pair.postcli(*command, *options, "--format", "ndjson")
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("\n") == len(library.posts)
+
+
+def test_all_shapes(tls_pair, certs):
+    list_all_shapes(tls_pair)
     assert "with TLS" in tls_pair.post.said
     assert handshake(tls_pair.post.target, certs)[1] == "h2"
+
+
+def test_all_shapes_with_a_token(closed_pair, tmp_path):
+    list_all_shapes(closed_pair, "--token-file", tmp_path / "token")
+    for token in (None, "another"):
+        stranger = closed_pair.client(closed_pair.post, token=token)
+        for listing in LISTINGS:
+            for shape in SHAPES:
+                code, _ = failure(lambda: collect(stranger, listing, shape))
+                assert code == grpc.StatusCode.UNAUTHENTICATED
+    for command in COMMANDS:
+        done = closed_pair.postcli(*command)
+        assert done.returncode == 1 and "UNAUTHENTICATED" in done.stderr
 
 
 def test_unix_sockets_stay_plaintext(server, certs, tmp_path):
@@ -166,6 +202,22 @@ def test_post_without_a_certificate(start_pair, certs):
     pair.import_posts([{"post_id": "1", "user_id": "1"}])
     code, text = failure(lambda: pair.posts.call(POSTS, post.ListPostsRequest()))
     assert code == grpc.StatusCode.UNAVAILABLE and "may want a certificate" in text
+
+
+def test_user_has_another_name(start_pair, certs):
+    """Than the host that Post asks for it."""
+    certs.make("named", SAN="DNS:users.test")
+    pair = start_pair(user_args=certs.serve("named"),
+                      post_args=[*certs.call("--user-tls"), "--user-timeout", "300ms"])
+    done = pair.postcli("import", "users", "-", *certs.call(), "--tls-server-name", "users.test",
+                        stdin='{"user_id":"1","name":"Henry"}\n')
+    assert done.returncode == 0, done.stderr
+    pair.import_posts([{"post_id": "1", "user_id": "1"}])
+    code, text = failure(lambda: pair.posts.call(POSTS, post.ListPostsRequest()))
+    assert code == grpc.StatusCode.UNAVAILABLE and "certificate is for another name" in text
+    pair.post.restart("--user-tls-server-name", "users.test", "--user-timeout", "5s")
+    answer = pair.client(pair.post).call(POSTS, post.ListPostsRequest())
+    assert [p.author for p in answer.post_messages] == ["Henry"]
 
 
 # --- Files that are replaced -----------------------------------------------------------------
