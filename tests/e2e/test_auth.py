@@ -393,7 +393,8 @@ def test_no_token_in_any_log(server, issuer):
     (["--jwks", "f", "--oidc-issuer", "https://i", "--jwt-audience", "a"], "not both"),
     (["--oidc-issuer", "http://example.org", "--jwt-audience", "a"], "https"),
     (["--jwks", "http://localhost@example.org/", "--jwt-issuer", "i", "--jwt-audience", "a"],
-     "https"),
+     "password"),
+    (["--jwks", "https://i:secret@i/", "--jwt-issuer", "i", "--jwt-audience", "a"], "password"),
     (["--oidc-issuer", "ftp://localhost", "--jwt-audience", "a"], "https"),
 ])
 def test_options_that_do_not_go_together(args, said):
