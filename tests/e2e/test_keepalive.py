@@ -1,5 +1,6 @@
 """Connections: who is gone is noticed, who is old or idle is let go, who pings too
 often is turned away, and long listings survive all of it."""
+import os
 import resource
 import signal
 import socket
@@ -75,6 +76,32 @@ def test_postcli_notices_a_frozen_server(start_pair):
             assert "UNAVAILABLE: keepalive" in command.stderr
         finally:
             pair.post.signal(signal.SIGCONT)
+
+
+def sockets(process):
+    folder = f"/proc/{process.pid}/fd"
+    return [fd for fd in os.listdir(folder)
+            if os.readlink(f"{folder}/{fd}").startswith("socket:")]
+
+
+def test_postcli_notices_between_calls(start_pair):
+    """Its reader takes a break: two pages of 300 kB wait, and no call is open. After a break in
+    which the server was gone the listing goes on, by a new connection."""
+    pair = start_pair(post_args=["--keepalive-min-time", "50ms", "--log-calls", "all"])
+    pair.import_users([{"user_id": "1", "name": "Henry"}])
+    pair.import_posts([{"post_id": str(i), "user_id": "1", "title": "x" * 1000}
+                       for i in range(1200)])
+    with Postcli(pair, "list", "--page-size", "300", "--keepalive-time", "100ms",
+                 "--keepalive-timeout", "100ms", "--keepalive-without-stream") as command:
+        wait_until(lambda: pair.post.stderr().count("/ListPosts code=OK") == 2, "two pages")
+        assert len(sockets(command.process)) == 1
+        pair.post.signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: not sockets(command.process), "it hangs up")
+        finally:
+            pair.post.signal(signal.SIGCONT)
+        assert command.rest().count(b"\n") == 1200
+        assert command.end() == 0
 
 
 def test_a_silent_client_is_pinged(start_server):
