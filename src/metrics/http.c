@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/address.h"
 #include "runtime/log.h"
 
 struct metrics_options metrics_options = { .listen = "" };
@@ -149,6 +150,14 @@ static struct MHD_Daemon *listen_on(struct metrics_http *http, const struct addr
                             MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_END);
 }
 
+static void warn_if_open(const char *address)
+{
+    if (!address_is_local(address))
+        log_warn("whoever reaches %s may read the metrics: no token is asked for; see "
+                 "--metrics-listen",
+                 address);
+}
+
 int metrics_http_start(struct metrics_http **ret, const struct metrics *metrics,
                        const char *address, char error[METRICS_ERROR_MAX])
 {
@@ -169,6 +178,7 @@ int metrics_http_start(struct metrics_http **ret, const struct metrics *metrics,
     const union MHD_DaemonInfo *port = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
     snprintf(http->url, sizeof http->url, "http://%.*s:%u/metrics",
              (int)(strrchr(address, ':') - address), address, (unsigned)port->port);
+    warn_if_open(address);
     *ret = http;
     return 0;
 

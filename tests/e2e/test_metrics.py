@@ -4,6 +4,7 @@ import subprocess
 import threading
 import time
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import timing
@@ -207,6 +208,16 @@ def test_on_ipv6_and_after_a_restart(start_pair):
     pair.post.stop()
     pair.post.start("--metrics-listen", metrics.address)
     assert Metrics(pair.post).address == metrics.address
+
+
+@pytest.mark.parametrize("address, warnings", [("127.0.0.1:0", 0), ("localhost:0", 0),
+                                               ("0.0.0.0:0", 1)])
+def test_others_that_may_read_them_are_told_of(start_pair, address, warnings):
+    pair = start_pair(post_args=["--metrics-listen", address])
+    assert Metrics(pair.post).get("store_records") == 0
+    told = f" warn  post-server: whoever reaches {address} may read the metrics: "
+    assert pair.post.stderr().count("may read the metrics") == \
+        pair.post.stderr().count(told) == warnings
 
 
 def test_an_address_that_cannot_be_had(start_pair, tmp_path):
