@@ -4,6 +4,7 @@ import gzip
 import struct
 import sys
 import zlib
+from concurrent import futures
 
 import grpc
 import pytest
@@ -116,7 +117,44 @@ def test_a_bomb_costs_its_limit(pair, packing):
     assert pair.post.memory_peak_bytes() - before < 32 << 20
 
 
-def test_postcli_compresses(pair):
+def test_postcli_shows_the_same(pair):
     plain = cli.run(pair, "stream-list", "--format", "ndjson")
     assert cli.run(pair, "stream-list", "--format", "ndjson", "--compression", "gzip") == plain
     assert plain.count(b"\n") > 3
+
+
+class RawPost(grpc.GenericRpcHandler):
+    """Notes the bytes of a request as they came, and has no posts."""
+
+    def __init__(self):
+        self.seen = []
+
+    def service(self, details):
+        def answer(requests, _):
+            self.seen += requests
+            yield post.ListPostsResponse(last=True).SerializeToString()
+
+        return grpc.stream_stream_rpc_method_handler(answer)
+
+
+@pytest.fixture
+def raw():
+    """A RawPost and its address."""
+    handler = RawPost()
+    server = grpc.server(futures.ThreadPoolExecutor(1), handlers=[handler], options=RAW)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield handler, f"127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+def test_postcli_compresses(pair, raw):
+    """A long request: the core does not compress what would grow."""
+    handler, target = raw
+    want = post.ListPostsRequest(page_token="a" * 200).SerializeToString()
+    for compression in ("none", "gzip"):
+        cli.run(pair, "stream-list", "--target", target, "--page-token", "a" * 200,
+                "--compression", compression)
+    plain, packed = handler.seen
+    assert plain == want
+    assert packed[:2] == b"\x1f\x8b" and gzip.decompress(packed) == want
