@@ -44,6 +44,18 @@ def follow(states, wanted):
     raise AssertionError(f"ended after {seen}")
 
 
+def rest(states):
+    """The states until the server ends it."""
+    seen = []
+    try:
+        for message in states:
+            seen.append(message.status)
+    except grpc.RpcError as e:
+        assert e.code() == grpc.StatusCode.UNAVAILABLE, e
+        return seen
+    raise AssertionError(f"ended well after {seen}")
+
+
 def test_both_serve(pair):
     for client, services in ((pair.users, ["", *USER]), (pair.posts, [""])):
         assert [check(client, service) for service in services] == [SERVING] * len(services)
@@ -115,7 +127,10 @@ def test_a_short_absence_is_not_told(start_pair):
     pair.user.stop()
     pair.user.start()
     assert check(pair.posts, POST[0]) == SERVING
-    states.cancel()
+    pair.post.signal(signal.SIGTERM)
+    assert rest(states) == [NOT_SERVING]
+    pair.posts.close()
+    assert pair.post.wait() == 0
 
 
 @pytest.mark.parametrize("which", ["user", "post"])
