@@ -6,6 +6,7 @@ import grpc
 
 from client import failure
 from protos import post, user
+from test_metrics import METRICS, Metrics
 
 USERS = [{"user_id": "1", "name": "Henry"}, {"user_id": "2", "name": "Michael"}]
 POSTS = [{"post_id": str(i), "user_id": "1", "title": f"post {i}"} for i in range(1, 9)]
@@ -74,13 +75,16 @@ def test_off(start_pair):
 
 def test_a_slow_call(start_pair):
     """User is frozen: a name takes until it goes on. A stream of requests may take its time."""
-    pair = filled(start_pair, "--slow-call", "1ms", "--user-timeout", "1m")
+    pair = filled(start_pair, "--slow-call", "1ms", "--user-timeout", "1m", *METRICS)
+    metrics = Metrics(pair.post)
     pair.user.signal(signal.SIGSTOP)
     try:
         unary = pair.posts.multicallable(LIST).future(post.ListPostsRequest(), timeout=60)
+        metrics.until(1, "grpc_server_open_calls", LIST)
         many = pair.posts.open(COLLECT)
         many.send(post.ListPostsByUserIdRequest(user_id="1"))
         many.done()
+        metrics.until(1, "grpc_server_msg_received_total", COLLECT)
         assert not unary.done()
     finally:
         pair.user.signal(signal.SIGCONT)
