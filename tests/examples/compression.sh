@@ -11,11 +11,13 @@ BUILD=${BUILD:-build}
 dir=$(mktemp -d)
 trap 'kill $(jobs -p); wait; rm -r "$dir"' EXIT
 
+mkfifo "$dir/serving"
 export GRPC_TRACE=compression GRPC_VERBOSITY=INFO
 "$BUILD/post-server" --listen 127.0.0.1:0 --db "$dir/db" --compression gzip --log-level debug \
-    --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" >"$dir/line" 2>"$dir/log" &
-until grep -q serving "$dir/line"; do sleep 0.05; done
-export POSTCLI_TARGET=$(sed 's/.* on \([^ ]*\) .*/\1/' "$dir/line")
+    --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" >"$dir/serving" 2>"$dir/log" &
+read -r line <"$dir/serving"
+target=${line#*serving on }
+export POSTCLI_TARGET=${target%% *}
 
 "$BUILD/postcli" generate posts --count 300 --users 5 |
     "$BUILD/postcli" import posts - --compression gzip --no-progress

@@ -6,20 +6,19 @@ BUILD=${BUILD:-build}
 dir=$(mktemp -d)
 trap 'kill -KILL $(jobs -p); rm -r "$dir"' EXIT
 
+mkfifo "$dir/serving" "$dir/ids"
 "$BUILD/post-server" --listen 127.0.0.1:0 --db "$dir/db" --keepalive-min-time 100ms \
-    --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" >"$dir/line" 2>/dev/null &
+    --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" >"$dir/serving" 2>/dev/null &
 server=$!
-until grep -q serving "$dir/line"; do sleep 0.05; done
-export POSTCLI_TARGET=$(sed 's/.* on \([^ ]*\) .*/\1/' "$dir/line")
+read -r line <"$dir/serving"
+target=${line#*serving on }
+export POSTCLI_TARGET=${target%% *}
 echo '{"post_id":"1","user_id":"1","title":"Are you there?"}' |
     "$BUILD/postcli" import posts - >/dev/null 2>&1
 
-ids() { # one at once, and no end
-    echo 1
-    sleep 10
-}
-"$BUILD/postcli" bidi-list --keepalive-time 300ms --keepalive-timeout 200ms \
-    < <(ids 2>/dev/null) 2>&1 | {
+exec 3<>"$dir/ids" # open on both ends, so that the ids never end
+echo 1 >&3
+"$BUILD/postcli" bidi-list --keepalive-time 300ms --keepalive-timeout 200ms <&3 2>&1 | {
     read -r post
     echo "$post"
     kill -STOP "$server"

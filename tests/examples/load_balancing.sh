@@ -5,13 +5,15 @@
 set -eu
 BUILD=${BUILD:-build}
 dir=$(mktemp -d)
-trap 'kill $(jobs -p); rm -r "$dir"' EXIT
+trap 'kill $(jobs -p) || true; wait; rm -r "$dir"' EXIT
+mkfifo "$dir/serving"
 
 serve() { # NAME: $address is where it serves, $! the process
     "$BUILD/post-server" --listen 127.0.0.1:0 --db "$dir/$1" --log-calls all \
-        --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" >"$dir/line" 2>>"$dir/$1.log" &
-    until grep -q serving "$dir/line"; do sleep 0.05; done
-    address=$(sed 's/.* on \([^ ]*\) .*/\1/' "$dir/line")
+        --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" >"$dir/serving" 2>>"$dir/$1.log" &
+    read -r line <"$dir/serving"
+    address=${line#*serving on }
+    address=${address%% *}
 }
 calls() { # NAME: how many pages it was asked for
     grep -c 'method=/v1.post.Post/ListPosts ' "$dir/$1.log" || true

@@ -11,18 +11,21 @@
 set -eu
 build=${BUILD:-build}
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+trap 'kill "$server"; wait "$server"; rm -r "$folder"' EXIT
 
 mkfifo "$folder/serving"
 "$build/post-server" --listen "unix:$folder/socket" --db "$folder/posts" \
     --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" \
     --log-calls all --log-format json >"$folder/serving" 2>"$folder/log" &
+server=$!
 read -r _ <"$folder/serving" # until it serves
 
 export POSTCLI_TARGET="unix:$folder/socket"
 "$build/postcli" list --verbose --format none
 "$build/postcli" list --page-token x || true
 
-kill $!
-wait $!
+# Stopped, it has written all lines.
+kill "$server"
+wait "$server"
+trap 'rm -r "$folder"' EXIT
 grep '"message":"call"' "$folder/log"

@@ -11,20 +11,18 @@
 set -eu
 build=${BUILD:-build}
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+trap 'kill "$server"; wait "$server"; rm -r "$folder"' EXIT
 
-: >"$folder/serving"
+mkfifo "$folder/serving"
 "$build/post-server" --listen "unix:$folder/socket" --db "$folder/posts" --loops 1 \
     --user-target "${POSTCLI_USER_TARGET:-localhost:9000}" \
     --log-level warn --metrics-listen 127.0.0.1:0 >"$folder/serving" &
-until grep "metrics on" "$folder/serving"; do sleep 0.05; done
+server=$!
+{ read -r _; read -r line; } <"$folder/serving"
+echo "$line"
 
 for _ in 1 2; do
     "$build/postcli" list --target "unix:$folder/socket" --format none
 done
 
-url=$(sed -n 's/.* metrics on //p' "$folder/serving")
-curl -s "$url" | grep -E '^(grpc_server_(started|handled)_total.*"v1.post.Post".*"ListPosts"|grpc_client_open.*"ResolveUsers"|store_records )'
-
-kill $!
-wait $!
+curl -s "${line#*metrics on }" | grep -E '^(grpc_server_(started|handled)_total.*"v1.post.Post".*"ListPosts"|grpc_client_open.*"ResolveUsers"|store_records )'
