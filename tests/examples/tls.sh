@@ -38,11 +38,11 @@ echo '{"user_id":"1","name":"Henry"}' | postcli import users -
 postcli users list
 
 echo "== plaintext"
-postcli users list --tls-ca "" --tls-cert "" --tls-key ""
+(unset POSTCLI_TLS_CA POSTCLI_TLS_CERT POSTCLI_TLS_KEY && postcli users list)
 echo "== a CA that did not sign the server's certificate"
 postcli users list --tls-ca "$certs/other-ca.pem"
 echo "== no certificate of its own"
-postcli users list --tls-cert "" --tls-key ""
+(unset POSTCLI_TLS_CERT POSTCLI_TLS_KEY && postcli users list)
 
 echo "== another certificate, without a restart"
 tests/certs.sh "$certs" server
