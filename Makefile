@@ -139,21 +139,24 @@ test: setup-test
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check
 
-# The C tests mostly wait, and so do the others: side by side they take less.
+# The C tests mostly wait, and so do the others: side by side they take less. What
+# fails is run once more before it counts, and both runs are there to be read.
 check:
 	@$(MAKE) --no-print-directory -j2 -Otarget ctest e2e
 
 ctest: tests
 	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
-	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60; done
+	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60 || \
+	    { echo "== $$t, once more"; timeout -k 5 120 $$t --jobs 1 --timeout 60; }; done
 
-# Its 5: no test has that name, but a C one may. These tests play with time and
-# signals, so what fails is run once more, alone, before it counts; both runs
-# are there to be read.
+# Its 5: no test has that name, but a C one may. Most of these tests wait for
+# something most of the time, so two files run at once. They play with time and
+# signals, so what fails is run once more, alone, before it counts; both runs are
+# there to be read.
 PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(if $(SANITIZE),5,1) $(PYTHON) -B -m pytest -q \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
 e2e: $(INTEROP) $(BUILD)/fault-proxy
-	@$(PYTEST) || { rc=$$?; \
+	@$(PYTEST) $(if $(T),,-n 2 --dist loadfile) || { rc=$$?; \
 	    if [ $$rc -eq 5 ] && [ -n "$(T)" ]; then exit 0; fi; \
 	    [ $$rc -eq 1 ] || exit $$rc; \
 	    echo "== what failed, once more"; $(PYTEST) --last-failed; }
