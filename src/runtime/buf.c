@@ -42,6 +42,11 @@ void buf_unref(struct buf *b)
     free(b);
 }
 
+void buf_unref_any(void *b)
+{
+    buf_unref(b);
+}
+
 static bool grow(struct buf *b, size_t n)
 {
     if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1 || n > BUF_MAX_BYTES - b->len)

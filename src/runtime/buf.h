@@ -34,6 +34,9 @@ struct buf *buf_ref(struct buf *b);
 /** One reference less; the last one frees. NULL is fine. Any thread. */
 void buf_unref(struct buf *b);
 
+/** The same for those who call back with a void *, as gRPC does for a slice. */
+void buf_unref_any(void *b);
+
 /** Makes room for @n more bytes and returns where they go; count them in
  * b->len afterwards. NULL: out of memory, or the buffer is shared and would
  * have to grow; nothing changed. */

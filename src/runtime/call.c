@@ -291,12 +291,12 @@ void call_deliver(struct call *c, grpc_byte_buffer *received)
     struct status why;
     c->stream.compressed = received_is_compressed(received);
     c->has_incoming = received_take(received, c->message_max_bytes, &c->incoming, &why);
-    if (c->has_incoming)
-        count(&c->stream.in, GRPC_SLICE_LENGTH(c->incoming));
-    if (c->has_incoming)
-        pass_in(c);
-    else
+    if (!c->has_incoming) {
         stream_finish(&c->stream, &why);
+        return;
+    }
+    count(&c->stream.in, GRPC_SLICE_LENGTH(c->incoming));
+    pass_in(c);
 }
 
 /* A call that was cancelled or broke ends its reads as one whose peer is done
@@ -341,11 +341,6 @@ int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned
     return 0;
 }
 
-static void drop_buf(void *b)
-{
-    buf_unref(b);
-}
-
 static void pop_message(struct call *c)
 {
     c->queue[0] = c->queue[1];
@@ -364,7 +359,7 @@ void call_drop_queue(struct call *c)
 static grpc_byte_buffer *message_slices(const struct message *m)
 {
     grpc_slice slice =
-        grpc_slice_new_with_user_data(m->buf->data + m->from, m->len, drop_buf, m->buf);
+        grpc_slice_new_with_user_data(m->buf->data + m->from, m->len, buf_unref_any, m->buf);
     grpc_byte_buffer *bytes = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_slice_unref(slice);
     return bytes;

@@ -33,11 +33,6 @@ static bool flatten(grpc_byte_buffer *received, grpc_slice *ret)
     return true;
 }
 
-static void drop_buf(void *b)
-{
-    buf_unref(b);
-}
-
 /* *slice becomes what was packed in it, or is gone. */
 static bool unpack(grpc_slice *slice, size_t max_bytes, struct status *why)
 {
@@ -47,7 +42,7 @@ static bool unpack(grpc_slice *slice, size_t max_bytes, struct status *why)
     grpc_slice_unref(*slice);
     switch (result) {
     case INFLATE_OK:
-        *slice = grpc_slice_new_with_user_data(plain->data, plain->len, drop_buf, plain);
+        *slice = grpc_slice_new_with_user_data(plain->data, plain->len, buf_unref_any, plain);
         return true;
     case INFLATE_DAMAGED:
         *why = status_of(STATUS_INTERNAL, "a compressed message is damaged");
@@ -57,7 +52,7 @@ static bool unpack(grpc_slice *slice, size_t max_bytes, struct status *why)
                          "a compressed message has more than %zu bytes when unpacked", max_bytes);
         return false;
     default:
-        *why = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        *why = status_no_memory();
         return false;
     }
 }

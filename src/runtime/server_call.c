@@ -338,11 +338,12 @@ static void server_admit(struct call *c)
  * interceptors would ask. */
 static void begin(struct server_call *sc)
 {
-    const struct status stopping = status_stopping();
-    if (sc->lane->draining)
-        server_refuse(&sc->call, &stopping);
-    else
+    if (!sc->lane->draining) {
         call_enter(&sc->call);
+        return;
+    }
+    const struct status stopping = status_stopping();
+    server_refuse(&sc->call, &stopping);
 }
 
 static void on_accept(struct op *op, bool ok)
