@@ -193,7 +193,8 @@ def test_slow_streams_are_cut_at_the_end(pair):
                     "--duration", "100ms", "--streams", 3)
     totals = figures["totals"]
     assert (totals["calls"], totals["cut"]) == (0, 3) and figures["ok"]
-    assert 30 < totals["messages"] <= 3 * 60 and totals["cut_oldest_ms"] >= 1100
+    assert 30 < totals["messages"] <= 3 * 60
+    assert totals["cut_oldest_ms"] >= 1100 - 2, "timers count whole milliseconds, two of them here"
 
 
 def test_ctrl_c_still_reports(pair, tmp_path):

@@ -92,7 +92,7 @@ def test_answers_are_compressed_only_if_both_want_it(pair):
     (gzip.compress(REQUEST), "gzip"),
     (zlib.compress(REQUEST), "deflate"),
     (gzip.compress(REQUEST[:1]) + gzip.compress(REQUEST[1:]), "gzip"),
-])
+], ids=["gzip", "deflate", "two-gzip-members"])
 def test_both_encodings_are_understood(pair, body, encoding):
     headers, _, answer = call(pair, body, 1, ("grpc-encoding", encoding))
     assert headers["grpc-status"] == "0"
