@@ -228,7 +228,7 @@ def authors(client, listing="ListPosts", shape="", **fields):
 
 
 def test_a_rename_shows_in_every_loop(start_pair):
-    """With the caches of all loops warm, in every shape, within a second."""
+    """With the caches of all loops warm, in every shape."""
     library = small_library()
     pair = start_pair(user_args=["--loops", "3"], post_args=["--loops", "3"])
     library.load(pair)
@@ -240,7 +240,7 @@ def test_a_rename_shows_in_every_loop(start_pair):
     assert all_say(library.users["u5"])
     for name in "Renamed", "다시", "", "Last":
         pair.import_users([{"user_id": "u5", "name": name}])
-        timing.wait_until(lambda name=name: all_say(name), f"u5 is {name!r}", timing.limit(1))
+        timing.wait_until(lambda name=name: all_say(name), f"u5 is {name!r}")
     library.users["u5"] = "Last"
     for client in clients:
         for listing in LISTINGS:
@@ -262,7 +262,7 @@ def test_a_new_user_gets_a_name_at_once(start_pair):
         assert code == grpc.StatusCode.NOT_FOUND
     pair.import_users([{"user_id": GHOST, "name": "Here now"}])
     timing.wait_until(lambda: all(authors(client)[GHOST] == "Here now" for client in clients),
-                      "the ghost has a name", timing.limit(1))
+                      "the ghost has a name")
     for client in clients:
         assert authors(client, "ListPostsByUserId", user_id=GHOST) == {GHOST: "Here now"}
 
@@ -280,4 +280,4 @@ def test_a_rename_during_an_open_stream(pair):
 
         assert author() == library.users["u5"]
         pair.import_users([{"user_id": "u5", "name": "Renamed"}])
-        timing.wait_until(lambda: author() == "Renamed", "the new name", timing.limit(1))
+        timing.wait_until(lambda: author() == "Renamed", "the new name")

@@ -14,9 +14,9 @@ from client import failure
 from frames import Peer
 from library import MANY_REQUESTS, SHAPES, path_of, request_of
 from protos import post
+from timing import MARGIN
 
 DEADLINE = 0.3
-MARGIN = timing.limit(0.7)
 PATIENT = ["--user-timeout", "60s"]
 
 

@@ -199,7 +199,7 @@ def test_post_does_not_drain_for_ever(store):
     with stream_list(store.pair, "--no-resume") as command:
         reader = Reader(command).until(COUNT // 10)
         store.pair.post.signal(signal.SIGTERM)
-        assert store.pair.post.wait(timing.limit(2)) == 0
+        assert store.pair.post.wait(timing.MARGIN) == 0
         part = reader.to_the_end()
         assert command.end() == 1
     error, hint = command.stderr.splitlines()

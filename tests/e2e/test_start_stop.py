@@ -268,7 +268,7 @@ def test_a_silent_connection_does_not_keep_it(name, server):
         call(first.listen, name)
         start = time.monotonic()
         first.stop()
-        assert time.monotonic() - start < timing.limit(5)
+        assert time.monotonic() - start < timing.MARGIN
 
 
 @both
@@ -282,7 +282,7 @@ def test_an_idle_client_does_not_keep_it(name, server):
         assert peer.recv(9)[3] == 4  # the server's settings: it knows the connection
         start = time.monotonic()
         first.stop()
-        assert time.monotonic() - start < timing.limit(2)
+        assert time.monotonic() - start < timing.MARGIN
 
 
 @pytest.fixture
@@ -304,7 +304,7 @@ def test_a_second_signal_ends_at_once(posts):
     wait_until(lambda: "stopping, at most 3600000 ms" in posts.post.stderr(), "it is stopping")
     assert posts.post.process.poll() is None
     posts.post.signal(signal.SIGTERM)
-    assert posts.post.wait(timing.limit(1)) == 1
+    assert posts.post.wait(timing.MARGIN) == 1
     assert "not waiting for calls" in posts.post.stderr()
     stuck.cancel()
 
@@ -331,8 +331,8 @@ def test_a_frozen_client_does_not_keep_it(posts):
         command.signal(signal.SIGSTOP)
         start = time.monotonic()
         posts.post.signal(signal.SIGTERM)
-        assert posts.post.wait(timing.limit(5)) == 0
-        assert time.monotonic() - start < timing.limit(2)
+        assert posts.post.wait() == 0
+        assert time.monotonic() - start < timing.MARGIN
         command.signal(signal.SIGCONT)
         command.rest()
         assert command.end() == 1

@@ -17,6 +17,7 @@ CALL = limit(20)  # one RPC, to its end
 START = limit(10)  # until a server serves
 STOP = limit(15)  # from SIGTERM until it is gone
 CONDITION = limit(10)  # wait_until
+MARGIN = limit(4)  # "at once", and "in time", where other things run too
 
 
 def wait_until(condition, what, seconds=CONDITION, every=0.01):
