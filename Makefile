@@ -3,6 +3,7 @@
 # make asan | ubsan | tsan                    the tests under a sanitizer
 # make interop gRPC's own test cases, with ours and others' programs
 # make clang   build with clang               make clean
+# make coverage                               what the tests ran of our code, by folder
 # make oidc    tokens of a real OpenID provider, which it installs: for containers
 # make certs   to try TLS, in CERTS=build/certs
 # make test T=token                           only tests whose file name has "token"
@@ -46,7 +47,7 @@ T       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
-.PHONY: all setup setup-test setup-bench tests test oidc check ctest e2e demo run certs asan ubsan tsan \
+.PHONY: all setup setup-test setup-bench tests test oidc check ctest e2e demo run certs asan ubsan tsan coverage \
         clang bench bench-quick bench-programs interop man install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -153,7 +154,8 @@ ctest: tests
 # something most of the time, so two files run at once. They play with time and
 # signals, so what fails is run once more, alone, before it counts; both runs are
 # there to be read.
-PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(if $(SANITIZE),5,1) $(PYTHON) -B -m pytest -q \
+STRETCH ?= $(if $(SANITIZE),5,1)
+PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
 e2e: $(INTEROP) $(BUILD)/fault-proxy
 	@$(PYTEST) $(if $(T),,-n 2 --dist loadfile) || { rc=$$?; \
@@ -176,6 +178,14 @@ oidc: setup-test
 	@.ci/setup oidc
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory e2e T=test_oidc
+# The counts of earlier runs go first; those of failed tests count too.
+COVERAGE := BUILD=build/coverage STRETCH=3 CFLAGS="--coverage -fprofile-update=atomic -O0 -g"
+coverage: setup-test
+	@.ci/setup coverage
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory -j2 $(COVERAGE) tests
+	@rc=0; $(MAKE) --no-print-directory $(COVERAGE) check || rc=$$?; \
+	    $(PYTHON) -B tests/coverage.py build/coverage; exit $$rc
 clang:
 	@$(MAKE) tests BUILD=build/clang CC=clang
 
