@@ -104,6 +104,18 @@ static void on_signal(uv_signal_t *handle, int number)
     timer_start(d->loops[0], &d->overdue, d->config.drain_timeout_ms + OVERDUE_MS);
 }
 
+/* Before there are other threads. Those that poll for libuv take the signals
+ * (loop.h); where gRPC waits they may be left lying: ThreadSanitizer cannot see
+ * into its waits, and keeps a handler from running there. */
+static void leave_signals(void)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+}
+
 static void watch_signals(struct daemon *d)
 {
     uv_loop_t *uv = loop_uv(d->loops[0]);
@@ -402,6 +414,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
              (enum log_format)d.config.log_format);
     core_log_init(on_core_log);
     signal(SIGPIPE, SIG_IGN);
+    leave_signals();
     connections_raise_limit();
     const bool served = run(&d, error);
     if (!served)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -66,6 +67,9 @@ static void wake(struct loop *l, struct op *op)
 static void *watch(void *arg)
 {
     struct loop *l = arg;
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
     struct pollfd fds[2] = {
         { .fd = uv_backend_fd(&l->uv), .events = POLLIN },
         { .fd = l->watcher_stop_fd, .events = POLLIN },

@@ -15,6 +15,9 @@
  *     sleep in the queue until the next timer, ours or libuv's
  *     take at most 64 events that are ready, the first of them awaited
  *
+ * The watcher takes every signal: a program that blocks them before its first
+ * loop has no other thread interrupted by one.
+ *
  * The bound of 64 keeps a busy queue from starving timers and libuv.
  *
  * A loop stops when it was told to and nothing is in flight: every batch
