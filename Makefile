@@ -43,6 +43,7 @@ TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 INTEROP := $(BUILD)/interop-server $(BUILD)/interop-client
 T       ?=
 
+comma   := ,
 # One short line a file; V=1 shows the commands.
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
@@ -123,10 +124,12 @@ $(BUILD)/obj/tests/%.o: tests/%.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests -c -o $@ $<
+# What our objects have from the heap goes through tests/lib/heap.c.
+HEAP    := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free strdup strndup asprintf vasprintf)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS) -lcriterion
 
 tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(BUILD)/fault-proxy
 
@@ -252,7 +255,7 @@ $(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Itests/fuzz
 $(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS)
 fuzz-targets: $(addprefix $(BUILD)/targets/,$(FUZZ))
 fuzz: setup-fuzz
 	@$(MAKE) --no-print-directory -j2 $(FUZZ_FLAGS) fuzz-targets

@@ -1,0 +1,187 @@
+#include "lib/heap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS ((size_t)1 << 16) /* more than any test has blocks */
+
+/* Blocks that live, in a table with open addresses. */
+static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
+static void *g_block[SLOTS];
+static size_t g_live;
+static bool g_watching, g_failed;
+static unsigned g_nth;
+
+static size_t slot_of(const void *p)
+{
+    return ((uintptr_t)p >> 4) * 0x9e3779b97f4a7c15u >> 48;
+}
+
+static size_t find(const void *p)
+{
+    size_t i = slot_of(p);
+    while (g_block[i] != NULL && g_block[i] != p)
+        i = (i + 1) % SLOTS;
+    return i;
+}
+
+/* What comes behind in the same run may have wanted this slot. */
+static void take_out(size_t hole)
+{
+    g_block[hole] = NULL;
+    for (size_t i = (hole + 1) % SLOTS; g_block[i] != NULL; i = (i + 1) % SLOTS) {
+        void *p = g_block[i];
+        g_block[i] = NULL;
+        g_block[find(p)] = p;
+    }
+}
+
+static void *note(void *p)
+{
+    pthread_mutex_lock(&g_lock);
+    if (p != NULL && g_watching && g_live < SLOTS / 2) {
+        g_block[find(p)] = p;
+        g_live++;
+    }
+    pthread_mutex_unlock(&g_lock);
+    return p;
+}
+
+static bool forget(void *p)
+{
+    pthread_mutex_lock(&g_lock);
+    const size_t i = p != NULL ? find(p) : 0;
+    const bool known = p != NULL && g_block[i] != NULL;
+    if (known) {
+        take_out(i);
+        g_live--;
+    }
+    pthread_mutex_unlock(&g_lock);
+    return known;
+}
+
+/* Whether it is this allocation's turn to fail. */
+static bool fails(void)
+{
+    pthread_mutex_lock(&g_lock);
+    const bool now = g_nth > 0 && --g_nth == 0;
+    g_failed |= now;
+    pthread_mutex_unlock(&g_lock);
+    if (now)
+        errno = ENOMEM;
+    return now;
+}
+
+void heap_watch(void)
+{
+    pthread_mutex_lock(&g_lock);
+    memset(g_block, 0, sizeof g_block);
+    g_live = 0;
+    g_watching = true;
+    pthread_mutex_unlock(&g_lock);
+}
+
+size_t heap_live(void)
+{
+    pthread_mutex_lock(&g_lock);
+    const size_t n = g_live;
+    pthread_mutex_unlock(&g_lock);
+    return n;
+}
+
+void heap_fail_at(unsigned nth)
+{
+    pthread_mutex_lock(&g_lock);
+    g_nth = nth;
+    g_failed = false;
+    pthread_mutex_unlock(&g_lock);
+}
+
+bool heap_failed(void)
+{
+    pthread_mutex_lock(&g_lock);
+    const bool failed = g_failed;
+    pthread_mutex_unlock(&g_lock);
+    return failed;
+}
+
+/* --- What our objects call ------------------------------------------------------- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void __real_free(void *p);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+char *__wrap_strdup(const char *s);
+char *__wrap_strndup(const char *s, size_t n);
+int __wrap_asprintf(char **ret, const char *format, ...);
+int __wrap_vasprintf(char **ret, const char *format, va_list args);
+void __wrap_free(void *p);
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : note(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : note(__real_calloc(n, size));
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+    if (fails())
+        return NULL;
+    const bool known = forget(p);
+    void *moved = __real_realloc(p, size);
+    return known || p == NULL ? note(moved) : moved;
+}
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+    const size_t len = strnlen(s, n);
+    char *copy = __wrap_malloc(len + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, s, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *__wrap_strdup(const char *s)
+{
+    return __wrap_strndup(s, strlen(s));
+}
+
+int __wrap_vasprintf(char **ret, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    const int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    *ret = __wrap_malloc((size_t)len + 1);
+    return *ret != NULL ? vsnprintf(*ret, (size_t)len + 1, format, args) : -1;
+}
+
+int __wrap_asprintf(char **ret, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int len = __wrap_vasprintf(ret, format, args);
+    va_end(args);
+    return len;
+}
+
+void __wrap_free(void *p)
+{
+    forget(p);
+    __real_free(p);
+}
