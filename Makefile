@@ -222,7 +222,7 @@ interop: setup-test
 	    -o cache_dir=$(abspath $(BUILD))/pytest tests/e2e/test_interop.py
 # --- bad days -----------------------------------------------------------------------------
 
-.PHONY: faults fuzz fuzz-targets setup-fuzz foreign
+.PHONY: faults hostile fuzz fuzz-targets setup-fuzz foreign
 
 # F="--seed 7 --runs 20" is for faults.py.
 F ?=
@@ -232,6 +232,12 @@ $(BUILD)/fault-proxy: $(BUILD)/obj/tests/faults/proxy.o
 faults: setup-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/faults.py $(F)
+
+# H="--only flood" is for hostile.py.
+H ?=
+hostile: setup-test
+	@$(MAKE) --no-print-directory -j2 all
+	@BUILD=$(BUILD) $(PYTHON) -B tests/hostile/hostile.py $(H)
 
 # Clients that others wrote, from npm: grpc-js, its health checking, buf.
 foreign: setup-test

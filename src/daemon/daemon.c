@@ -23,6 +23,7 @@
 #include "runtime/loop.h"
 #include "runtime/standard_fds.h"
 #include "runtime/tls.h"
+#include "trim.h"
 
 #define MAX_SERVICES 16
 #define OVERDUE_MS   1000 /* after --drain-timeout */
@@ -47,6 +48,7 @@ struct daemon {
     struct token_check token_check;
     uv_signal_t sigterm, sigint;
     struct notify_watchdog *watchdog;
+    struct trim *trim;
     struct timer overdue;
     bool stopping;
 };
@@ -70,6 +72,7 @@ static void on_drained(struct server *server, void *arg)
     metrics_http_stop(d->scrapes);
     d->scrapes = NULL;
     notify_watchdog_stop(d->watchdog);
+    trim_stop(d->trim);
     verifier_stop(d->token_check.verifier);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
@@ -293,6 +296,8 @@ static bool serve(struct daemon *d, const char *line, char *error)
     watch_signals(d);
     if (notify_watchdog_start(&d->watchdog, d->loops, d->nloops) != 0)
         log_error("out of memory: the service manager's watchdog is not fed");
+    if (trim_start(&d->trim, d->loops[0]) != 0)
+        log_error("out of memory: what is unused is not given back");
     warn_if_open(d);
     verifier_start(d->token_check.verifier);
     g_serving = true;

@@ -2,7 +2,8 @@
  *
  *   daemon.c          life: starting, serving, stopping
  *   daemon_options.c  the options that every program has
- *   notify.c          the service manager */
+ *   notify.c          the service manager
+ *   trim.c            memory that is unused */
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H
 

@@ -13,7 +13,6 @@
 #include "arena.h"
 #include "identity.h"
 #include "log.h"
-#include "received.h"
 
 /* What one message may take decoded; see stream_deliver(). */
 #define DECODED_MAX_BYTES ((size_t)32 << 20)
@@ -93,22 +92,17 @@ void call_enter(struct call *c)
 static void drop_incoming(struct call *c)
 {
     if (c->has_incoming)
-        grpc_slice_unref(c->incoming);
+        received_drop(&c->incoming);
     c->has_incoming = false;
-}
-
-static struct bytes incoming_bytes(const struct call *c)
-{
-    return bytes_of(GRPC_SLICE_START_PTR(c->incoming), GRPC_SLICE_LENGTH(c->incoming));
 }
 
 /* The handler may ask for the next one meanwhile. */
 static void deliver_incoming(struct call *c)
 {
-    const grpc_slice message = c->incoming;
+    struct received message = c->incoming;
     c->has_incoming = false;
-    stream_deliver(&c->stream, bytes_of(GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message)));
-    grpc_slice_unref(message);
+    stream_deliver(&c->stream, received_bytes(&message));
+    received_drop(&message);
 }
 
 static void reject(struct call *c, const struct status *why)
@@ -120,7 +114,8 @@ static void reject(struct call *c, const struct status *why)
 static void pass_in(struct call *c)
 {
     struct status why;
-    switch (interception_run(&c->interception, &c->stream, INTERCEPT_IN, incoming_bytes(c), &why)) {
+    switch (interception_run(&c->interception, &c->stream, INTERCEPT_IN,
+                             received_bytes(&c->incoming), &why)) {
     case INTERCEPT_PASS:
         deliver_incoming(c);
         break;
@@ -295,7 +290,7 @@ void call_deliver(struct call *c, grpc_byte_buffer *received)
         stream_finish(&c->stream, &why);
         return;
     }
-    count(&c->stream.in, GRPC_SLICE_LENGTH(c->incoming));
+    count(&c->stream.in, received_bytes(&c->incoming).len);
     pass_in(c);
 }
 

@@ -28,6 +28,7 @@
 #include "grpc_op.h"
 #include "interceptor.h"
 #include "metadata.h"
+#include "received.h"
 #include "stream.h"
 
 enum call_state {
@@ -84,7 +85,7 @@ struct call {
     struct op read;
     grpc_byte_buffer *received;
     bool reading;
-    grpc_slice incoming; /* what was received, on its way to the handler */
+    struct received incoming; /* what was received, on its way to the handler */
     bool has_incoming;
 
     struct op write;

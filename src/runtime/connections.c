@@ -15,6 +15,7 @@ struct connection_options connection_options = {
     .max_age_grace_ms = 5 * 60 * 1000,
     .handshake_timeout_ms = 10 * 1000,
     .max_streams = 100,
+    .memory_bytes = 256 << 20,
 };
 
 static const struct option_row rows[] = {
@@ -37,6 +38,10 @@ static const struct option_row rows[] = {
     { "max-streams", OPTION_INT, &connection_options.max_streams, "N",
       "calls at once on one connection; clients wait with the others; 0: any number", 0, INT32_MAX,
       NULL },
+    { "connection-memory", OPTION_INT, &connection_options.memory_bytes, "N",
+      "most bytes that calls and what comes in on them may take together; beyond it calls are "
+      "reset, whosever they are; 0: no limit",
+      0, INT64_MAX, NULL },
 };
 
 const struct option_group connection_group = { "Connections", rows, sizeof rows / sizeof rows[0] };

@@ -38,6 +38,11 @@ struct connection_options {
     /* Calls at once on a connection; 0: any number. Clients wait with the
      * others: the core closes the connection of one that does not. */
     int64_t max_streams;
+
+    /* What calls and the messages that come in may take inside the core, all
+     * together; 0: any amount. Beyond it the core resets calls, whosever they
+     * are, and lets idle connections go. */
+    int64_t memory_bytes;
 };
 
 /** What the group sets; its defaults until options_parse(). */

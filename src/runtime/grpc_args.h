@@ -38,6 +38,16 @@ static inline void grpc_args_put_text(struct grpc_args *args, const char *key, c
     grpc_args_put(args, arg);
 }
 
+/* gRPC takes a reference of its own. */
+static inline void grpc_args_put_pointer(struct grpc_args *args, const char *key, void *value,
+                                         const grpc_arg_pointer_vtable *vtable)
+{
+    const grpc_arg arg = { .type = GRPC_ARG_POINTER,
+                           .key = (char *)(uintptr_t)key,
+                           .value.pointer = { value, vtable } };
+    grpc_args_put(args, arg);
+}
+
 static inline grpc_channel_args grpc_args_all(struct grpc_args *args)
 {
     return (grpc_channel_args){ args->n, args->arg };

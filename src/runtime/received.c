@@ -12,37 +12,41 @@ bool received_is_compressed(const grpc_byte_buffer *received)
 }
 
 /* One slice of all its bytes: a copy only where there are several, as large
- * ones have. */
-static bool flatten(grpc_byte_buffer *received, grpc_slice *ret)
+ * ones have, and then the buffer goes. */
+static bool flatten(grpc_byte_buffer *buffer, struct received *ret)
 {
     grpc_byte_buffer_reader reader;
     grpc_slice *first;
-    if (!grpc_byte_buffer_reader_init(&reader, received))
+    if (!grpc_byte_buffer_reader_init(&reader, buffer))
         return false;
-    const size_t len = grpc_byte_buffer_length(received);
+    ret->buffer = buffer;
+    const size_t len = grpc_byte_buffer_length(buffer);
     if (len == 0) {
-        *ret = grpc_empty_slice();
+        ret->slice = grpc_empty_slice();
     } else if (grpc_byte_buffer_reader_peek(&reader, &first) && GRPC_SLICE_LENGTH(*first) == len) {
-        *ret = grpc_slice_ref(*first);
+        ret->slice = grpc_slice_ref(*first);
     } else {
         grpc_byte_buffer_reader_destroy(&reader);
-        grpc_byte_buffer_reader_init(&reader, received);
-        *ret = grpc_byte_buffer_reader_readall(&reader);
+        grpc_byte_buffer_reader_init(&reader, buffer);
+        ret->slice = grpc_byte_buffer_reader_readall(&reader);
+        ret->buffer = NULL;
     }
     grpc_byte_buffer_reader_destroy(&reader);
+    if (ret->buffer == NULL)
+        grpc_byte_buffer_destroy(buffer);
     return true;
 }
 
-/* *slice becomes what was packed in it, or is gone. */
-static bool unpack(grpc_slice *slice, size_t max_bytes, struct status *why)
+/* *received becomes what was packed in it, or is gone. */
+static bool unpack(struct received *received, size_t max_bytes, struct status *why)
 {
-    const struct bytes packed = bytes_of(GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice));
     struct buf *plain;
-    const enum inflate_result result = inflate_message(packed, max_bytes, &plain);
-    grpc_slice_unref(*slice);
+    const enum inflate_result result = inflate_message(received_bytes(received), max_bytes, &plain);
+    received_drop(received);
     switch (result) {
     case INFLATE_OK:
-        *slice = grpc_slice_new_with_user_data(plain->data, plain->len, buf_unref_any, plain);
+        received->slice =
+            grpc_slice_new_with_user_data(plain->data, plain->len, buf_unref_any, plain);
         return true;
     case INFLATE_DAMAGED:
         *why = status_of(STATUS_INTERNAL, "a compressed message is damaged");
@@ -57,15 +61,24 @@ static bool unpack(grpc_slice *slice, size_t max_bytes, struct status *why)
     }
 }
 
-bool received_take(grpc_byte_buffer *received, size_t max_bytes, grpc_slice *ret,
+bool received_take(grpc_byte_buffer *buffer, size_t max_bytes, struct received *ret,
                    struct status *why)
 {
-    const bool compressed = received_is_compressed(received);
-    const bool flat = flatten(received, ret);
-    grpc_byte_buffer_destroy(received);
-    if (!flat) {
+    const bool compressed = received_is_compressed(buffer);
+    if (!flatten(buffer, ret)) {
+        grpc_byte_buffer_destroy(buffer);
         *why = status_of(STATUS_INTERNAL, "a message cannot be read");
         return false;
     }
     return !compressed || unpack(ret, max_bytes, why);
+}
+
+/* The buffer goes last: where the core's memory is short, what frees it does
+ * more than that, and needs what grpc_byte_buffer_destroy() sets up first and
+ * grpc_slice_unref() does not. The process would crash. */
+void received_drop(struct received *received)
+{
+    grpc_slice_unref(received->slice);
+    grpc_byte_buffer_destroy(received->buffer);
+    received->buffer = NULL;
 }

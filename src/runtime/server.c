@@ -25,6 +25,15 @@
 
 #define DEFAULT_MAX_REQUEST_BYTES (4 << 20)
 
+static grpc_resource_quota *make_quota(const struct connection_options *o)
+{
+    if (o->memory_bytes == 0)
+        return NULL;
+    grpc_resource_quota *quota = grpc_resource_quota_create("server");
+    grpc_resource_quota_resize(quota, (size_t)o->memory_bytes);
+    return quota;
+}
+
 static grpc_server *create_grpc_server(const struct server_options *o)
 {
     struct grpc_args args = { .n = 0 };
@@ -40,8 +49,15 @@ static grpc_server *create_grpc_server(const struct server_options *o)
     grpc_args_put_int(&args, GRPC_ARG_HTTP2_BDP_PROBE, 0);
     grpc_args_put_int(&args, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RECEIVE_WINDOW_BYTES);
     connections_put(&o->connections, &args);
+    grpc_resource_quota *quota = make_quota(&o->connections);
+    if (quota != NULL)
+        grpc_args_put_pointer(&args, GRPC_ARG_RESOURCE_QUOTA, quota,
+                              grpc_resource_quota_arg_vtable());
     const grpc_channel_args all = grpc_args_all(&args);
-    return grpc_server_create(&all, NULL);
+    grpc_server *server = grpc_server_create(&all, NULL);
+    if (quota != NULL)
+        grpc_resource_quota_unref(quota);
+    return server;
 }
 
 const struct method *services_find(const struct service *const *services, size_t n,

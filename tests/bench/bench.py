@@ -14,19 +14,21 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
-import cases
-import cli
-import data
-import features
-import first_post
-import growth
-import imports
-import loops
-import names
-import report as reports
-import slow_readers
-from h2 import Failure
-from servers import BUILD, Pair
+sys.path.append(str(Path(__file__).resolve().parents[1] / "http2"))
+
+import cases  # noqa: E402
+import cli  # noqa: E402
+import data  # noqa: E402
+import features  # noqa: E402
+import first_post  # noqa: E402
+import growth  # noqa: E402
+import imports  # noqa: E402
+import loops  # noqa: E402
+import names  # noqa: E402
+import report as reports  # noqa: E402
+import slow_readers  # noqa: E402
+from h2 import Failure  # noqa: E402
+from servers import BUILD, Pair  # noqa: E402
 
 START = time.monotonic()
 

@@ -1,10 +1,10 @@
-"""A client that sees HTTP/2 frames, and may misbehave: the one of the benchmark."""
+"""A client that sees HTTP/2 frames, and may misbehave."""
 import sys
 
 import timing
 from protos import ROOT
 
-sys.path.append(str(ROOT / "tests" / "bench"))  # last: modules of ours come first
+sys.path.append(str(ROOT / "tests" / "http2"))
 
 import h2  # noqa: E402
 from h2 import GOAWAY, PING, SETTINGS  # noqa: E402,F401

@@ -81,6 +81,10 @@ class Server:
         """The most it ever had, pages of files included."""
         return self.memory("VmHWM")
 
+    def reset_peak(self):
+        with open(f"/proc/{self.pid}/clear_refs", "w", encoding="ascii") as refs:
+            refs.write("5")
+
     def memory(self, name):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             for line in status:

@@ -1,0 +1,102 @@
+#include "trim.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "runtime/container.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+
+#define LOOK_EVERY_MS 5000
+#define WORTH_BYTES   (16 << 20)
+
+struct trim {
+    struct loop *loop;
+    struct timer timer;
+    uv_work_t work;
+    bool working, stopped;
+    size_t kept_bytes; /* unused, and could not be given back the last time */
+};
+
+/* The process's own memory, without mapped files; 0: not known. */
+static size_t own_bytes(void)
+{
+    size_t all, resident, shared, pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm == NULL)
+        return 0;
+    if (fscanf(statm, "%zu %zu %zu", &all, &resident, &shared) == 3 && resident > shared)
+        pages = resident - shared;
+    fclose(statm);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t unused_bytes(void)
+{
+    const struct mallinfo2 m = mallinfo2();
+    const size_t own = own_bytes(), used = m.uordblks + m.hblkhd;
+    return own > used ? own - used : 0;
+}
+
+static void on_work(uv_work_t *work)
+{
+    struct trim *trim = container_of(work, struct trim, work);
+    const size_t unused = unused_bytes();
+    if (unused < trim->kept_bytes)
+        trim->kept_bytes = unused;
+    if (unused < trim->kept_bytes + WORTH_BYTES)
+        return;
+    malloc_trim(0);
+    trim->kept_bytes = unused_bytes();
+    log_debug("unused memory given back: %zu bytes, then %zu", unused, trim->kept_bytes);
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct trim *trim = container_of(work, struct trim, work);
+    (void)status; /* never cancelled */
+    loop_release(trim->loop);
+    trim->working = false;
+    if (trim->stopped)
+        free(trim);
+    else
+        timer_start(trim->loop, &trim->timer, LOOK_EVERY_MS);
+}
+
+static void on_due(struct timer *timer)
+{
+    struct trim *trim = container_of(timer, struct trim, timer);
+    trim->working = true;
+    loop_hold(trim->loop);
+    uv_queue_work(loop_uv(trim->loop), &trim->work, on_work, on_worked);
+}
+
+int trim_start(struct trim **ret, struct loop *loop)
+{
+    struct trim *trim = calloc(1, sizeof *trim);
+    if (trim == NULL)
+        return ENOMEM;
+    trim->loop = loop;
+    trim->timer.fired = on_due;
+    if (timer_start(loop, &trim->timer, LOOK_EVERY_MS) != 0) {
+        free(trim);
+        return ENOMEM;
+    }
+    *ret = trim;
+    return 0;
+}
+
+void trim_stop(struct trim *trim)
+{
+    if (trim == NULL)
+        return;
+    timer_stop(&trim->timer);
+    trim->stopped = true;
+    if (!trim->working)
+        free(trim);
+}

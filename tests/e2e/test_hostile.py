@@ -1,0 +1,89 @@
+"""Hostile peers in small numbers: what is done about each, and that others are served as before.
+make hostile has the large numbers."""
+import sys
+import threading
+
+import pytest
+
+import timing
+from certs import Certs
+from pair import Pair
+from protos import ROOT, post
+from timing import wait_until
+
+sys.path.append(str(ROOT / "tests" / "hostile"))
+import peers  # noqa: E402
+from hostile import QUIET, fill, given_back, port_of  # noqa: E402
+from peer import Target  # noqa: E402
+
+LIST = "/v1.post.Post/ListPosts"
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def certs(tmp_path_factory):
+    return Certs(tmp_path_factory.mktemp("certs"), names=("ca", "server"))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    args = [*QUIET, "--loops", "1", "--handshake-timeout", "500ms"]
+    with Pair(tmp_path_factory.mktemp("hostile"), post_args=args) as pair:
+        fill(pair, posts=5000)
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def tls_pair(tmp_path_factory, certs):
+    args = [*QUIET, "--loops", "1", "--handshake-timeout", "500ms", *certs.serve()]
+    with Pair(tmp_path_factory.mktemp("tls"), post_args=args,
+              credentials=certs.credentials()) as pair:
+        yield pair
+
+
+def ends_by_itself(hostile):
+    return hostile.expected == {"closed"}
+
+
+@pytest.mark.parametrize("hostile", peers.ALL, ids=[h.name.replace(" ", "-") for h in peers.ALL])
+def test_hostile_peer(request, hostile):
+    pair = request.getfixturevalue("tls_pair" if hostile.tls else "pair")
+    pid, over = pair.post.pid, threading.Event()
+    if not ends_by_itself(hostile):
+        over.set()
+    seen = hostile.run(Target(port_of(pair.post)), hostile.few, over)
+    assert seen.keys() & hostile.expected, seen
+    pair.posts.call(LIST, post.ListPostsRequest(limit=10))
+    assert pair.post.pid == pid and pair.post.process.poll() is None
+
+
+def test_what_comes_in_is_bounded(start_pair):
+    """80 MB of unfinished messages, where 16 MiB may wait: calls are reset, and others go on."""
+    pair = start_pair(post_args=[*QUIET, "--loops", "1", "--connection-memory", str(16 * MIB)])
+    over, seen = threading.Event(), []
+    attack = threading.Thread(target=lambda: seen.append(
+        peers.half_a_message(Target(port_of(pair.post)), 20, over)))
+    before = pair.post.rss_anon_bytes()
+    attack.start()
+    try:
+        wait_until(lambda: pair.post.rss_anon_bytes() > before + 8 * MIB, "they arrive")
+    finally:
+        over.set()
+        attack.join()
+    assert seen[0]["RST_STREAM ENHANCE_YOUR_CALM"] > 0, seen
+    if timing.STRETCH == 1:  # a sanitizer's memory is its own
+        assert pair.post.memory_peak_bytes() - before < 64 * MIB
+    pair.posts.call(LIST, post.ListPostsRequest())
+
+
+def test_unused_memory_is_given_back(pair):
+    """1,000 calls leave 80 MiB that malloc would keep."""
+    if timing.STRETCH != 1:
+        pytest.skip("a sanitizer's memory is its own")
+    before, over = pair.post.rss_anon_bytes(), threading.Event()
+    over.set()
+    pair.post.reset_peak()
+    seen = peers.no_window(Target(port_of(pair.post)), 1000, over)
+    assert seen["kept"] == 1000
+    assert pair.post.memory_peak_bytes() > before + 40 * MIB
+    assert given_back(pair.post, before) < before + 20 * MIB

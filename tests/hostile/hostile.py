@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""make hostile: peers that keep to no rule, against a running post-server.
+
+    hostile.py [--only WORDS]
+
+Each peer gets a server of its own. Printed as a table: what it does and what is done about it,
+the most memory that the server had and what it has when the peer is gone, and another client's
+p99 with and without it.
+
+Exit status 1: something else was done about a peer than has to be."""
+import argparse
+import contextlib
+import json
+import resource
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, namedtuple
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+import cli  # noqa: E402
+import peers  # noqa: E402
+from certs import Certs  # noqa: E402
+from pair import Pair  # noqa: E402
+from peer import Target  # noqa: E402
+
+POSTS, USERS = 20_000, 200
+CALLS_A_SECOND, WITHOUT_S = 200, 2
+SETTLED_S, LONGEST_S = 0.5, 15  # memory that does not change for so long will not
+QUIET = ["--log-calls", "off"]
+MIB = 1 << 20
+SLACK = 20 * MIB  # less is not worth to be given back
+
+Row = namedtuple("Row", "hostile seen before_mib peak_mib after_mib p99_ms with_p99_ms failed")
+
+
+def settled(server):
+    """Its own memory, when nothing moves any more."""
+    before, since, end = None, time.monotonic(), time.monotonic() + LONGEST_S
+    while time.monotonic() < min(since + SETTLED_S, end):
+        now = server.rss_anon_bytes()
+        if before is None or abs(now - before) > MIB // 4:
+            before, since = now, time.monotonic()
+        time.sleep(0.05)
+    return before
+
+
+def given_back(server, before):
+    """Its own memory, when it is about what it was, or when that does not come."""
+    end = time.monotonic() + LONGEST_S
+    while server.rss_anon_bytes() > before + SLACK and time.monotonic() < end:
+        time.sleep(0.05)
+    return server.rss_anon_bytes()
+
+
+def other_caller(pair, seconds):
+    """(p99 in ms, calls that failed) of a client that behaves."""
+    done = subprocess.run([cli.POSTCLI, "bench", "unary", "--users", "u1..u50", "--limit", "10",
+                           "--rate", str(CALLS_A_SECOND), "--duration", f"{round(1000 * seconds)}ms",
+                           "--deadline", "10s", "--format", "json"],
+                          env=pair.postcli_environment(), capture_output=True, check=False)
+    figures = json.loads(done.stdout)
+    failed = figures["totals"]["failed"] + figures["totals"]["cut"]
+    return figures["latency_ms"].get("p99", float("nan")), failed
+
+
+def attack(hostile, target, over, seen):
+    while True:
+        seen.update(hostile.run(target, hostile.many, over))
+        if over.is_set():
+            return
+
+
+def measure(hostile, pair, target):
+    pair.post.restart()
+    other_caller(pair, 1)
+    p99_ms, _ = other_caller(pair, WITHOUT_S)
+    before = settled(pair.post)
+    pair.post.reset_peak()
+    over, seen = threading.Event(), Counter()
+    thread = threading.Thread(target=attack, args=(hostile, target, over, seen))
+    thread.start()
+    with_p99_ms, failed = other_caller(pair, hostile.seconds)
+    over.set()
+    thread.join()
+    peak = pair.post.memory_peak_bytes()
+    after = given_back(pair.post, before)
+    _, failed_after = other_caller(pair, 0.2)
+    return Row(hostile, seen, before / MIB, peak / MIB, after / MIB, p99_ms, with_p99_ms,
+               failed + failed_after)
+
+
+def text_of(row):
+    seen = ", ".join(f"{what} {count:,}" for what, count in row.seen.most_common()) or "nothing"
+    return (f"| {row.hostile.name}: {row.hostile.many:,} {row.hostile.what} | {seen} | "
+            f"{row.peak_mib:.0f} | {row.after_mib:.0f} | {row.p99_ms:.1f} | "
+            f"{row.with_p99_ms:.1f} | {row.failed} |")
+
+
+HEADING = """\
+| Peer | What it sees | peak MiB | after | p99 ms without | with | others' failed calls |
+|---|---|---|---|---|---|---|"""
+
+
+def raise_limit():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def fill(pair, posts=POSTS):
+    cli.pipeline(pair, f"$POSTCLI generate users --count {USERS} | $POSTCLI import users -\n"
+                 f"$POSTCLI generate posts --count {posts} --users {USERS} | "
+                 "$POSTCLI import posts -", 60)
+
+
+def port_of(server):
+    return int(server.listen.rpartition(":")[2])
+
+
+@contextlib.contextmanager
+def encrypted(folder):
+    """A pair whose Post has TLS, and how to reach it."""
+    certs = Certs(folder, names=("ca", "server"))
+    with Pair(folder, post_args=[*QUIET, *certs.serve()], credentials=certs.credentials(),
+              environment=[("POSTCLI_TLS_CA", certs.path("ca.pem"))]) as pair:
+        context = ssl.create_default_context(cafile=certs.path("ca.pem"))
+        context.set_alpn_protocols(["h2"])
+        yield pair, context
+
+
+@contextlib.contextmanager
+def plain(folder):
+    with Pair(folder, post_args=QUIET) as pair:
+        yield pair, None
+
+
+def run(hostiles, start, failed):
+    if not hostiles:
+        return
+    with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as (pair, context):
+        fill(pair)
+        for hostile in hostiles:
+            row = measure(hostile, pair, Target(port_of(pair.post), context))
+            print(text_of(row), flush=True)
+            if not row.seen.keys() & hostile.expected:
+                failed.append(hostile.name)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="peers with these words in their name")
+    args = parser.parse_args()
+    raise_limit()
+    chosen, failed = [h for h in peers.ALL if args.only in h.name], []
+    print(HEADING, flush=True)
+    run([h for h in chosen if not h.tls], plain, failed)
+    run([h for h in chosen if h.tls], encrypted, failed)
+    if failed:
+        sys.exit("not as expected: " + ", ".join(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,380 @@
+"""The hostile peers, a function each.
+
+One is given the Target, how much it may do, and an event: a peer that occupies something keeps
+it until the event is set. Returns what it saw, a Counter; "kept" are calls or connections that
+the server left open. Where nothing is kept it is run again and again."""
+import contextlib
+import gzip
+import os
+import ssl
+import struct
+from collections import Counter, namedtuple
+
+from peer import (DATA, END_HEADERS, END_STREAM, HEADERS, LARGEST_WINDOW, PING, PREFACE,
+                  RST_STREAM, SETTINGS, Peer, frame, message, settings, update)
+
+UNARY = "/v1.post.Post/ListPosts"
+STREAM = UNARY + "ServerStream"
+BIDI = UNARY + "BidiStream"
+IMPORT = "/v1.post.Post/ImportPosts"
+CONTINUATION, PRIORITY, UNKNOWN_FRAME = 9, 2, 0xfa
+STREAMS = 100  # calls at once that a connection may have
+CANCEL = struct.pack(">I", 8)
+
+# expected: what is seen must be of this, and something of it be seen.
+Hostile = namedtuple("Hostile", "name what run few many expected seconds tls")
+ALL = []
+
+
+def hostile(what, few, many, expected, seconds=3, tls=False):
+    def add(run):
+        ALL.append(Hostile(run.__name__.replace("_", " "), what, run, few, many, set(expected),
+                           seconds, tls))
+        return run
+    return add
+
+
+@contextlib.contextmanager
+def crowd(target, count, **more):
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Peer(target, **more)) for _ in range(count)]
+
+
+def keep(peers, over, calls, sync=True):
+    """Holds them; what is seen is theirs. calls: how many each has open."""
+    for peer in peers:
+        if sync and peer.reads:
+            peer.sync()
+    over.wait()
+    seen = Counter()
+    for peer in peers:
+        if peer.reads:
+            peer.take()
+        seen += peer.seen
+        seen["kept"] += 0 if peer.over else calls - len(peer.ended)
+    return +seen
+
+
+def connections_for(calls):
+    return -(-calls // STREAMS)
+
+
+# --- Calls ------------------------------------------------------------------------------------
+
+
+@hostile("calls of a method that is not there", 50, 2000, ["UNIMPLEMENTED"])
+def unknown_method(target, calls, _):
+    with Peer(target) as peer:
+        for done in range(0, calls, 50):
+            peer.send(b"".join(peer.request("/v1.post.Post/Nothing") for _ in range(50)))
+            peer.await_ends(done + 50)
+        return peer.seen
+
+
+@hostile("calls without a message, then silence", 200, 10_000, ["kept"])
+def headers_only(target, calls, over):
+    with crowd(target, connections_for(calls)) as peers:
+        for peer in peers:
+            peer.send(b"".join(peer.headers(UNARY) for _ in range(STREAMS)))
+        return keep(peers, over, STREAMS)
+
+
+@hostile("calls with the most of a 4 MB message, then silence", 20, 500, ["kept"])
+def half_a_message(target, calls, over):
+    each = min(calls, STREAMS)
+    with crowd(target, calls // each) as peers:
+        for peer in peers:
+            peer.send(b"".join(peer.headers(UNARY) for _ in range(each)))
+            peer.pour(range(1, 2 * each, 2), message(bytes(4 << 20))[:-1])
+        return keep(peers, over, each)
+
+
+@hostile("calls beyond the limit, by a client that never acknowledges SETTINGS", 300, 10_000,
+         ["kept"])
+def no_settings_ack(target, calls, over):
+    with crowd(target, 1, acks=False) as peers:
+        for _ in range(calls // 50):
+            peers[0].send(b"".join(peers[0].headers(BIDI) for _ in range(50)))
+        return keep(peers, over, calls)
+
+
+@hostile("calls beyond the limit, by one that does", 300, 10_000, ["closed"])
+def too_many_calls(target, calls, _):
+    with Peer(target) as peer:
+        peer.sync()
+        peer.send(b"".join(peer.headers(BIDI) for _ in range(calls)))
+        peer.until(lambda: peer.over)
+        return peer.seen
+
+
+def reset(peer, path, whole):
+    call = peer.request(path) if whole else peer.headers(path)
+    return call + frame(RST_STREAM, 0, peer.last, CANCEL)
+
+
+@hostile("calls that are reset at once", 1000, 20_000, ["survived"])
+def rapid_reset(target, calls, _):
+    with Peer(target) as peer:
+        peer.send(b"".join(reset(peer, STREAM, whole=False) for _ in range(calls)), 60)
+        return survived(peer)
+
+
+@hostile("whole requests that are reset at once", 1000, 20_000, ["survived"])
+def rapid_reset_of_requests(target, calls, _):
+    with Peer(target) as peer:
+        peer.send(b"".join(reset(peer, STREAM, whole=True) for _ in range(calls)), 60)
+        return survived(peer)
+
+
+def survived(peer):
+    """The peer did all it wanted, and the connection still works."""
+    if not peer.over and peer.sync():
+        peer.seen["survived"] += 1
+    return peer.seen
+
+
+# --- Floods -----------------------------------------------------------------------------------
+
+
+@hostile("pings", 1000, 200_000, ["GOAWAY ENHANCE_YOUR_CALM", "closed"])
+def ping_flood(target, frames, _):
+    with Peer(target) as peer:
+        peer.send(frame(PING, 0, 0, bytes(8)) * frames)
+        peer.until(lambda: peer.over)
+        return peer.seen
+
+
+@hostile("SETTINGS, each to be acknowledged, by one that reads", 1000, 100_000, ["survived"])
+def settings_flood(target, frames, _):
+    with Peer(target) as peer:
+        peer.send(frame(SETTINGS, 0, 0) * frames, 20)
+        return survived(peer)
+
+
+@hostile("SETTINGS, by one that does not read", 1_000_000, 2_000_000, ["stopped reading"])
+def settings_flood_unread(target, frames, _):
+    with Peer(target, reads=False) as peer:
+        peer.send(frame(SETTINGS, 0, 0) * frames, 0.5)
+        return peer.seen
+
+
+@hostile("empty DATA frames on one call", 1000, 200_000, ["survived"])
+def empty_data(target, frames, _):
+    with Peer(target) as peer:
+        peer.send(peer.headers(BIDI))
+        peer.send(frame(DATA, 0, peer.last) * frames, 20)
+        return survived(peer)
+
+
+@hostile("frames of an unknown type, and priorities", 1000, 200_000, ["survived"])
+def useless_frames(target, frames, _):
+    with Peer(target) as peer:
+        peer.send((frame(UNKNOWN_FRAME, 0, 0) + frame(PRIORITY, 0, 1, bytes(5))) * (frames // 2),
+                  20)
+        return survived(peer)
+
+
+# --- Windows ----------------------------------------------------------------------------------
+
+
+@hostile("listings with a window of 0", 100, 1000, ["kept"])
+def no_window(target, calls, over):
+    with crowd(target, connections_for(calls), hello=settings(initial_window_size=0)) as peers:
+        for peer in peers:
+            peer.send(b"".join(peer.request(STREAM) for _ in range(STREAMS)))
+        return keep(peers, over, STREAMS)
+
+
+@hostile("listings, read byte by byte: WINDOW_UPDATE 1", 200, 20_000, ["survived"])
+def tiny_windows(target, updates, _):
+    with Peer(target, hello=settings(initial_window_size=1)) as peer:
+        peer.send(b"".join(peer.request(STREAM) for _ in range(10)))
+        peer.send(b"".join(update(stream, 1) for stream in range(1, 20, 2)) * (updates // 10), 20)
+        return survived(peer)
+
+
+@hostile("a connection's window beyond 2^31", 1, 1, ["survived"])
+def window_overflow(target, _, __):
+    with Peer(target) as peer:
+        peer.send(update(0, LARGEST_WINDOW) * 2)
+        return survived(peer)
+
+
+@hostile("an initial window beyond 2^31", 1, 1, ["GOAWAY FLOW_CONTROL_ERROR", "closed"])
+def bad_initial_window(target, _, __):
+    with Peer(target, hello=settings(initial_window_size=LARGEST_WINDOW + 1)) as peer:
+        peer.until(lambda: peer.over)
+        return peer.seen
+
+
+@hostile("100 listings whose windows are opened and shut by SETTINGS", 20, 2000, ["survived"])
+def window_games(target, changes, _):
+    with Peer(target, hello=settings(initial_window_size=0)) as peer:
+        peer.send(b"".join(peer.request(STREAM) for _ in range(STREAMS)))
+        peer.send((settings(initial_window_size=1) + settings(initial_window_size=0)) *
+                  (changes // 2), 20)
+        return survived(peer)
+
+
+@hostile("an upload that ignores the window", 2, 64, ["GOAWAY FLOW_CONTROL_ERROR", "closed"])
+def window_ignored(target, megabytes, _):
+    with Peer(target) as peer:
+        peer.send(peer.headers(IMPORT))
+        peer.send(frame(DATA, 0, peer.last, bytes(1 << 14)) * (megabytes * 64))
+        peer.until(lambda: peer.over)
+        return peer.seen
+
+
+@hostile("listings that nobody reads", 100, 1000, ["kept"])
+def stopped_readers(target, calls, over):
+    with crowd(target, calls // 50, reads=False) as peers:
+        for peer in peers:
+            peer.send(update(0, LARGEST_WINDOW - (1 << 16)))
+            peer.send(b"".join(peer.request(STREAM) for _ in range(50)))
+        return keep(peers, over, 50)
+
+
+# --- Messages and headers ---------------------------------------------------------------------
+
+
+@hostile("a request of many megabytes", 8, 64, ["RESOURCE_EXHAUSTED", "RST_STREAM NO_ERROR"])
+def huge_request(target, megabytes, _):
+    with Peer(target) as peer:
+        peer.send(peer.headers(IMPORT))
+        peer.pour([peer.last], message(bytes(megabytes << 20)))
+        peer.await_ends(1)
+        return peer.seen
+
+
+@hostile("a message that unpacks to 1,000 times its size", 8, 100, ["RESOURCE_EXHAUSTED"])
+def gzip_bomb(target, megabytes, _):
+    body = message(gzip.compress(bytes(megabytes << 20)), flag=1)
+    with Peer(target) as peer:
+        peer.send(peer.headers(IMPORT, ("grpc-encoding", "gzip")))
+        peer.pour([peer.last], body)
+        peer.await_ends(1)
+        return peer.seen
+
+
+@hostile("9 KB of headers", 1, 1, ["RESOURCE_EXHAUSTED"])
+def large_headers(target, _, __):
+    with Peer(target) as peer:
+        peer.send(peer.request(UNARY, b"", *[(f"x{i}", "v" * 100) for i in range(90)]))
+        peer.await_ends(1)
+        return peer.seen
+
+
+def endless_header(peer, kilobytes):
+    """One header, never finished, in CONTINUATION frames."""
+    length = b"\x7f" + bytes([0xff, 0xff, 0xff, 0x3f])  # 7-bit prefix; 128 MB
+    start = peer.headers(UNARY)[9:] + b"\0\1x" + length
+    return (frame(HEADERS, 0, peer.last, start) +
+            frame(CONTINUATION, 0, peer.last, b"v" * (1 << 14)) * (kilobytes // 16))
+
+
+@hostile("one header of many frames, without an end", 64, 4096, ["survived", "closed"])
+def continuation_flood(target, kilobytes, over):
+    with Peer(target) as peer:
+        peer.send(endless_header(peer, kilobytes), 60)
+        peer.seen["survived"] += not peer.over
+        return +peer.seen
+
+
+@hostile("CONTINUATION frames with nothing in them", 1000, 200_000, ["survived", "closed"])
+def empty_continuations(target, frames, _):
+    with Peer(target) as peer:
+        start = peer.headers(UNARY)[9:]
+        peer.send(frame(HEADERS, 0, peer.last, start) + frame(CONTINUATION, 0, peer.last) * frames,
+                  20)
+        peer.seen["survived"] += not peer.over
+        return +peer.seen
+
+
+@hostile("a 4 KB header, 16,000 times by its number in the table", 1, 20,
+         ["RESOURCE_EXHAUSTED", "closed"])
+def hpack_bomb(target, _, __):
+    kept = b"\x40\1x\x7f" + bytes([0xa1, 0x1e]) + b"v" * 4000  # 127 + 0x21 + 0x1e * 128
+    with Peer(target) as peer:
+        block = peer.headers(UNARY)[9:] + kept + b"\xbe" * 10_000
+        peer.send(frame(HEADERS, END_HEADERS, peer.last, block[:1 << 14]))
+        peer.await_ends(1)
+        return peer.seen
+
+
+# --- Connections ------------------------------------------------------------------------------
+
+
+@hostile("connections that do nothing", 100, 10_000, ["kept"])
+def idle_connections(target, count, over):
+    with crowd(target, count) as peers:
+        return keep(peers, over, 1)
+
+
+@hostile("connections that say nothing", 100, 5000, ["closed"], seconds=14)
+def silent_connections(target, count, over):
+    with crowd(target, count, hello=None) as peers:
+        return wait_for_ends(peers, over)
+
+
+@hostile("TLS handshakes, left half done", 50, 2000, ["closed"], seconds=14, tls=True)
+def half_open_tls(target, count, over):
+    hello = client_hello()
+    with crowd(target._replace(context=None), count, hello=None) as peers:
+        for peer in peers:
+            peer.send(hello)
+        return wait_for_ends(peers, over)
+
+
+@hostile("connections that begin byte by byte", 50, 500, ["closed"], seconds=14)
+def slowloris(target, count, over):
+    with crowd(target, count, hello=None) as peers:
+        for byte in PREFACE + frame(SETTINGS, 0, 0, bytes(1200)):
+            for peer in peers:
+                peer.send(bytes([byte]))
+            if all(peer.over for peer in peers) or over.wait(0.05):
+                break
+        return wait_for_ends(peers, over)
+
+
+@hostile("calls whose headers come byte by byte", 50, 500, ["kept"])
+def slow_headers(target, count, over):
+    with crowd(target, count) as peers:
+        calls = [peer.headers(UNARY) for peer in peers]
+        for at in range(len(calls[0])):
+            for peer, call in zip(peers, calls):
+                peer.send(call[at:at + 1])
+            if over.wait(0.02):
+                break
+        return keep(peers, over, 1, sync=False)
+
+
+@hostile("HTTP/1.1, and random bytes", 10, 1000, ["closed", "GOAWAY PROTOCOL_ERROR"])
+def garbage(target, connections, _):
+    seen = Counter()
+    for i in range(connections):
+        with Peer(target, hello=None) as peer:
+            peer.send(os.urandom(1000) if i % 2 else b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            peer.until(lambda peer=peer: peer.over)
+            seen += peer.seen
+    return seen
+
+
+def client_hello():
+    """The first bytes of a TLS client."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+def wait_for_ends(peers, over):
+    """Those that the server is expected to end, within its handshake timeout."""
+    seen = Counter()
+    for peer in peers:
+        while not peer.over and not over.is_set():
+            peer.until(lambda peer=peer: peer.over, 0.1)
+        peer.take()
+        seen += peer.seen
+        seen["kept"] += not peer.over
+    return +seen
