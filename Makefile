@@ -131,7 +131,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS) -lcriterion
 
-tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(BUILD)/fault-proxy
+tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(BUILD)/fault-proxy $(BUILD)/seeds
 
 export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
@@ -152,6 +152,7 @@ ctest: tests
 	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
 	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60 || \
 	    { echo "== $$t, once more"; timeout -k 5 120 $$t --jobs 1 --timeout 60; }; done
+	@echo "== $(BUILD)/seeds"; timeout -k 5 120 $(BUILD)/seeds $(SEEDS)
 
 # Its 5: no test has that name, but a C one may. Most of these tests wait for
 # something most of the time, so two files run at once. They play with time and
@@ -253,6 +254,7 @@ FUZZ_SECONDS ?= 60
 FUZZ         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_FLAGS   := BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g"
 FUZZ_LIB     := $(patsubst tests/lib/%.c,$(BUILD)/obj/fuzz-lib/%.o,$(wildcard tests/lib/*.c))
+SEEDS        := $(wildcard tests/fuzz/seeds/*$(T)*)
 
 $(BUILD)/obj/fuzz-lib/%.o: tests/lib/%.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
@@ -262,6 +264,18 @@ $(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS)
+
+# The seeds alone, in one program: a part of the C tests.
+$(BUILD)/obj/once/%.o: tests/fuzz/%.c | $(GEN_OBJ:.o=.stamp)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests/fuzz -Itests \
+	    -DLLVMFuzzerTestOneInput=LLVMFuzzerTestOneInput_$* -c -o $@ $<
+$(BUILD)/obj/tests/fuzz/once/main.o: CPPFLAGS += -DTARGETS="$(patsubst %,X(%),$(FUZZ))"
+$(BUILD)/seeds: $(FUZZ:%=$(BUILD)/obj/once/%.o) $(BUILD)/obj/tests/fuzz/once/main.o $(FUZZ_LIB) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS)
+
 fuzz-targets: $(addprefix $(BUILD)/targets/,$(FUZZ))
 fuzz: setup-fuzz
 	@$(MAKE) --no-print-directory -j2 $(FUZZ_FLAGS) fuzz-targets

@@ -58,6 +58,19 @@ static bool says_verify(json_t *operations)
     return false;
 }
 
+/* Before padding there are no characters to spare: some versions of cjose end
+ * the process over one. */
+static bool are_whole_bytes(json_t *json)
+{
+    static const char *const members[] = { "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi" };
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const char *text = text_of(json, members[i]);
+        if (text != NULL && strcspn(text, "=") % 4 == 1)
+            return false;
+    }
+    return true;
+}
+
 /* Returns why a key is of no use to us, or NULL. */
 static const char *useless(json_t *json)
 {
@@ -69,6 +82,8 @@ static const char *useless(json_t *json)
         return "is not for signatures";
     if (operations != NULL && !says_verify(operations))
         return "is not for checking signatures";
+    if (!are_whole_bytes(json))
+        return "is damaged: it has bytes that are no base64url";
     return NULL;
 }
 

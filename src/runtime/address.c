@@ -66,5 +66,7 @@ bool address_is_local(const char *address)
     char host[MAX_HOST];
     if (address_is_unix(address))
         return true;
+    if (strchr(address, ',') != NULL) /* a list, of which one may be elsewhere */
+        return false;
     return host_of(authority_of(address), host) && host_is_local(host);
 }

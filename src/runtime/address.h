@@ -8,7 +8,7 @@
 bool address_is_unix(const char *address);
 
 /** Whether only this machine can reach it: a unix: socket, localhost, 127.x.x.x
- * or ::1. Other names are not looked up: no. */
+ * or ::1. Other names are not looked up, nor are the parts of a list: no. */
 bool address_is_local(const char *address);
 
 #endif

@@ -88,6 +88,9 @@ Test(jwks, skips_keys_that_are_weak_secret_or_unknown)
     expect_bad("neither RSA nor EC", "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\"}]}");
     expect_bad("damaged", "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"\",\"e\":\"AQAB\"}]}");
     expect_bad("damaged", "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\"}]}");
+    expect_bad("damaged",
+               "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"A=AA\",\"y\":\"AA\"}]}");
+    expect_bad("damaged", "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQABA===\"}]}");
     expect_bad("neither", "{\"keys\":[7]}");
     free(text);
     cjose_jwk_release(small);
