@@ -18,11 +18,13 @@
 #include "notify.h"
 #include "reflection/reflection.h"
 #include "runtime/address.h"
+#include "runtime/container.h"
 #include "runtime/core_log.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/standard_fds.h"
 #include "runtime/tls.h"
+#include "self_probe.h"
 #include "trim.h"
 
 #define MAX_SERVICES 16
@@ -49,8 +51,10 @@ struct daemon {
     uv_signal_t sigterm, sigint;
     struct notify_watchdog *watchdog;
     struct trim *trim;
+    struct self_probe *probe; /* NULL: none is wanted */
     struct timer overdue;
     bool stopping;
+    int status; /* to exit with, once stopped */
 };
 
 /* --- Stopping ------------------------------------------------------------------------ */
@@ -85,9 +89,21 @@ static void on_drained(struct server *server, void *arg)
  * calls have ended, and what was committed is on disk. */
 static void on_overdue(struct timer *timer)
 {
-    (void)timer;
+    const struct daemon *d = container_of(timer, struct daemon, overdue);
     log_warn("a client does not let go of its connection: not waiting for it");
-    _exit(0);
+    _exit(d->status);
+}
+
+static void stop(struct daemon *d)
+{
+    d->stopping = true;
+    notify_send("STOPPING=1");
+    self_probe_free(d->probe);
+    d->probe = NULL;
+    health_stop(d->health);
+    server_drain(d->server, d->config.drain_timeout_ms, on_drained, d);
+    d->overdue.fired = on_overdue;
+    timer_start(d->loops[0], &d->overdue, d->config.drain_timeout_ms + OVERDUE_MS);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -97,14 +113,19 @@ static void on_signal(uv_signal_t *handle, int number)
         log_warn("%s again: not waiting for calls", strsignal(number));
         _exit(1);
     }
-    d->stopping = true;
-    notify_send("STOPPING=1");
     log_info("%s: stopping, at most %llu ms for answers in progress", strsignal(number),
              (unsigned long long)d->config.drain_timeout_ms);
-    health_stop(d->health);
-    server_drain(d->server, d->config.drain_timeout_ms, on_drained, d);
-    d->overdue.fired = on_overdue;
-    timer_start(d->loops[0], &d->overdue, d->config.drain_timeout_ms + OVERDUE_MS);
+    stop(d);
+}
+
+/* Nothing but a new process makes the core accept again. Calls in progress end
+ * as they do at any stop. */
+static void on_listener_dead(const char *address, void *arg)
+{
+    struct daemon *d = arg;
+    log_error("%s accepts no connections any more: stopping, to be started anew", address);
+    d->status = 1;
+    stop(d);
 }
 
 /* Before there are other threads. Those that poll for libuv take the signals
@@ -244,6 +265,15 @@ static void put_address(char *line, const char *address, int port, bool tls)
                  port, tls ? " with TLS" : "");
 }
 
+static bool make_probe(struct daemon *d, char *error)
+{
+    if (d->config.self_probe_ms == 0 ||
+        self_probe_new(&d->probe, d->loops[0], d->config.self_probe_ms, on_listener_dead, d) == 0)
+        return true;
+    snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+    return false;
+}
+
 static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
 {
     for (size_t i = 0; i < d->config.listen.n; i++) {
@@ -257,6 +287,8 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
             return false;
         }
         put_address(line, address, port, d->tls != NULL);
+        if (d->probe != NULL)
+            self_probe_add(d->probe, address, port);
     }
     return true;
 }
@@ -302,6 +334,7 @@ static bool serve(struct daemon *d, const char *line, char *error)
     verifier_start(d->token_check.verifier);
     g_serving = true;
     server_start(d->server);
+    self_probe_start(d->probe);
     while (++d->nthreads < d->nloops) {
         struct loop *loop = d->loops[d->nthreads];
         const int rv = pthread_create(&d->threads[d->nthreads], NULL, run_loop, loop);
@@ -358,6 +391,7 @@ static bool make_server(struct daemon *d, char *error)
 static void stop_unserved(struct daemon *d)
 {
     metrics_http_stop(d->scrapes);
+    self_probe_free(d->probe);
     for (size_t i = 0; i < d->nstarted; i++)
         if (loop_post(d->loops[i], on_stop_loop, d) == 0)
             loop_run(d->loops[i]);
@@ -367,8 +401,9 @@ static bool run_opened(struct daemon *d, char *error)
 {
     char line[MAX_LINE] = "";
     const bool served = start_loops(d, error) && make_metrics(d, error) && make_chain(d, error) &&
-                        make_server(d, error) && listen_all(d, line, error) &&
-                        listen_metrics(d, error) && serve(d, line, error);
+                        make_server(d, error) && make_probe(d, error) &&
+                        listen_all(d, line, error) && listen_metrics(d, error) &&
+                        serve(d, line, error);
     if (!served)
         stop_unserved(d);
     server_free(d->server);
@@ -424,5 +459,5 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     const bool served = run(&d, error);
     if (!served)
         fprintf(stderr, "%s: %s\n", program->name, error);
-    return served ? 0 : 1;
+    return served ? d.status : 1;
 }

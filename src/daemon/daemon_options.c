@@ -41,6 +41,7 @@ static void set_defaults(const struct daemon_program *p, struct daemon_config *c
         .drain_timeout_ms = 10000,
         .write_timeout_ms = 300000,
         .max_call_ms = 60000,
+        .self_probe_ms = 10000,
     };
 }
 
@@ -83,6 +84,11 @@ enum option_result daemon_read_options(const struct daemon_program *p, struct da
         { "max-call-time", OPTION_DURATION, &c->max_call_ms, "DURATION",
           "a unary call without a deadline ends after this; streams may be as long as they need; "
           "0: no limit",
+          0, 0, NULL },
+        { "self-probe-interval", OPTION_DURATION, &c->self_probe_ms, "DURATION",
+          "connect to its own listeners this often; one that does not accept, three times in a "
+          "row, "
+          "ends the process with 1, to be started anew; 0: never",
           0, 0, NULL },
         { "reflection", OPTION_FLAG, &c->reflection, NULL,
           "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },

@@ -3,6 +3,7 @@
  *   daemon.c          life: starting, serving, stopping
  *   daemon_options.c  the options that every program has
  *   notify.c          the service manager
+ *   self_probe.c      whether the listeners still accept
  *   trim.c            memory that is unused */
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H
@@ -17,7 +18,7 @@ struct daemon_config {
     int64_t loops;
     int compression, log_level, log_format;
     bool reflection;
-    uint64_t drain_timeout_ms, write_timeout_ms, max_call_ms;
+    uint64_t drain_timeout_ms, write_timeout_ms, max_call_ms, self_probe_ms;
 };
 
 /** Reads the options of the program and of everything that every program has,

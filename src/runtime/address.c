@@ -1,10 +1,13 @@
 #include "address.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #define MAX_HOST 256
 
@@ -69,4 +72,41 @@ bool address_is_local(const char *address)
     if (strchr(address, ',') != NULL) /* a list, of which one may be elsewhere */
         return false;
     return host_of(authority_of(address), host) && host_is_local(host);
+}
+
+static socklen_t resolve_unix(const char *address, struct sockaddr_storage *ret)
+{
+    const char *path = after(address, "unix:"), *name = after(address, "unix-abstract:");
+    const char *text = path != NULL ? path : name;
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    if (path != NULL && strncmp(path, "//", 2) == 0) /* unix:///an/absolute/path */
+        text += 2;
+    const size_t len = strlen(text), zero = path == NULL; /* an abstract name has a NUL before it */
+    if (len + 1 > sizeof a.sun_path)
+        return 0;
+    memcpy(a.sun_path + zero, text, len);
+    memcpy(ret, &a, sizeof a);
+    return (socklen_t)(path != NULL ? sizeof a : offsetof(struct sockaddr_un, sun_path) + 1 + len);
+}
+
+static socklen_t resolve_host(const char *host, int port, struct sockaddr_storage *ret)
+{
+    char service[16];
+    struct addrinfo *found;
+    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+    snprintf(service, sizeof service, "%d", port);
+    if (getaddrinfo(host[0] != '\0' ? host : NULL, service, &hints, &found) != 0)
+        return 0;
+    const socklen_t len = found->ai_addrlen;
+    memcpy(ret, found->ai_addr, len);
+    freeaddrinfo(found);
+    return len;
+}
+
+socklen_t address_resolve(const char *address, int port, struct sockaddr_storage *ret)
+{
+    char host[MAX_HOST];
+    if (address_is_unix(address))
+        return resolve_unix(address, ret);
+    return host_of(authority_of(address), host) ? resolve_host(host, port, ret) : 0;
 }

@@ -3,6 +3,7 @@
 #define RUNTIME_ADDRESS_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 /** "unix:path", "unix:///path", "unix-abstract:name". */
 bool address_is_unix(const char *address);
@@ -10,5 +11,10 @@ bool address_is_unix(const char *address);
 /** Whether only this machine can reach it: a unix: socket, localhost, 127.x.x.x
  * or ::1. Other names are not looked up, nor are the parts of a list: no. */
 bool address_is_local(const char *address);
+
+/** Where to connect to reach what listens on @address: a unix: socket, or its
+ * first address with this @port. Returns the length of *ret; 0: there is none.
+ * Names are looked up, which takes its time. */
+socklen_t address_resolve(const char *address, int port, struct sockaddr_storage *ret);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -134,20 +133,14 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
  * server would go on and never be reached again. So ask whether one does. */
 static bool unix_path_served(const char *address)
 {
-    const char prefix[] = "unix:";
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
-    if (strncmp(address, prefix, strlen(prefix)) != 0)
-        return false;
-    const char *path = address + strlen(prefix);
-    if (strncmp(path, "//", 2) == 0) /* unix:///an/absolute/path */
-        path += 2;
-    if (strlen(path) >= sizeof a.sun_path)
-        return false; /* gRPC refuses it */
-    memcpy(a.sun_path, path, strlen(path));
+    struct sockaddr_storage a;
+    const socklen_t len = address_is_unix(address) ? address_resolve(address, 0, &a) : 0;
+    if (len == 0)
+        return false; /* or gRPC refuses it */
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
-    const bool served = connect(fd, (const struct sockaddr *)&a, sizeof a) == 0 || errno == EAGAIN;
+    const bool served = connect(fd, (const struct sockaddr *)&a, len) == 0 || errno == EAGAIN;
     close(fd);
     return served;
 }

@@ -127,7 +127,8 @@ def port_of(server):
 def encrypted(folder):
     """A pair whose Post has TLS, and how to reach it."""
     certs = Certs(folder, names=("ca", "server"))
-    with Pair(folder, post_args=[*QUIET, *certs.serve()], credentials=certs.credentials(),
+    with Pair(folder, certs.serve(), [*QUIET, *certs.serve(), *certs.call("--user-tls")],
+              credentials=certs.credentials(),
               environment=[("POSTCLI_TLS_CA", certs.path("ca.pem"))]) as pair:
         context = ssl.create_default_context(cafile=certs.path("ca.pem"))
         context.set_alpn_protocols(["h2"])

@@ -221,10 +221,10 @@ class Peer:
                 if not left[stream] or stream in self.ended:
                     del left[stream]
 
-    def sync(self):
+    def sync(self, seconds=LONGEST_S):
         """Until all that was sent was looked at."""
-        self.send(frame(PING, 0, 0, bytes(8)))
-        return self.until(lambda: self.pongs > 0)
+        self.send(frame(PING, 0, 0, bytes(8)), seconds)
+        return self.until(lambda: self.pongs > 0, seconds)
 
     def await_ends(self, count):
         return self.until(lambda: len(self.ended) >= count)
