@@ -100,6 +100,8 @@ static void key_done(struct key *key)
     free(key->alg);
 }
 
+static const char no_memory[] = "out of memory";
+
 /* Returns why the key cannot be used, or NULL and *ret. */
 static const char *read_key(struct key *ret, json_t *json)
 {
@@ -114,7 +116,7 @@ static const char *read_key(struct key *ret, json_t *json)
         why = "has less than 2048 bits";
     else if (!copy_text(&key.kid, text_of(json, "kid")) ||
              !copy_text(&key.alg, text_of(json, "alg")))
-        why = "does not fit into memory";
+        why = no_memory;
     if (why == NULL)
         *ret = key;
     else
@@ -136,6 +138,8 @@ static int read_keys(struct jwks *keys, json_t *array, char error[JWKS_ERROR])
     json_array_foreach(array, i, json)
     {
         const char *why = read_key(&keys->keys[keys->n], json);
+        if (why == no_memory) /* a set without it would refuse good tokens */
+            return ENOMEM;
         if (why == NULL)
             keys->n++;
         else if (first_why == NULL)

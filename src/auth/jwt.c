@@ -16,6 +16,7 @@ struct jwt {
     const struct jws_algorithm *algorithm;
     const char *kid;
     const char *why;
+    bool no_memory; /* on the way */
 };
 
 static bool bad(struct jwt *t, const char *why)
@@ -57,12 +58,20 @@ bool jwt_looks_like(struct bytes token)
     return token.len > 0 && split(token, parts);
 }
 
-static json_t *read_json(struct bytes part)
+static void note_error(struct jwt *t, const cjose_err *err)
+{
+    t->no_memory |= err->code == CJOSE_ERR_NO_MEMORY;
+}
+
+static json_t *read_json(struct jwt *t, struct bytes part)
 {
     uint8_t *text = NULL;
     size_t len = 0;
-    if (!cjose_base64url_decode((const char *)part.data, part.len, &text, &len, NULL))
+    cjose_err err = { 0 };
+    if (!cjose_base64url_decode((const char *)part.data, part.len, &text, &len, &err)) {
+        note_error(t, &err);
         return NULL;
+    }
     json_t *json = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     return json;
@@ -81,7 +90,7 @@ static bool read_header(struct jwt *t)
         return bad(t, "the token is too long");
     if (t->text.len == 0 || !split(t->text, t->parts))
         return bad(t, "the token is not a signed JWT");
-    t->header = read_json(t->parts[0]);
+    t->header = read_json(t, t->parts[0]);
     const char *name = text_of(t->header, "alg");
     if (name == NULL)
         return bad(t, "the token's header names no algorithm");
@@ -103,13 +112,16 @@ static bool signature_fits(const struct jwt *t)
     return t->algorithm->signature_bytes == 0 || t->algorithm->signature_bytes == bytes;
 }
 
-static bool signed_with(const struct jwt *t, cjose_jws_t *jws, const struct jwks *keys)
+static bool signed_with(struct jwt *t, cjose_jws_t *jws, const struct jwks *keys)
 {
     size_t place = 0;
     const cjose_jwk_t *key;
-    while ((key = jwks_next(keys, t->algorithm, t->kid, &place)) != NULL)
-        if (cjose_jws_verify(jws, key, NULL))
+    while ((key = jwks_next(keys, t->algorithm, t->kid, &place)) != NULL) {
+        cjose_err err = { 0 };
+        if (cjose_jws_verify(jws, key, &err))
             return true;
+        note_error(t, &err);
+    }
     return false;
 }
 
@@ -122,8 +134,11 @@ static bool names_a_key(const struct jwt *t, const struct jwks *keys)
 static enum jwt_result check_signature(struct jwt *t, const struct jwks *keys)
 {
     cjose_jws_t *jws = NULL;
+    cjose_err err = { 0 };
     if (signature_fits(t))
-        jws = cjose_jws_import((const char *)t->text.data, t->text.len, NULL);
+        jws = cjose_jws_import((const char *)t->text.data, t->text.len, &err);
+    if (jws == NULL)
+        note_error(t, &err);
     const bool good = jws != NULL && signed_with(t, jws, keys);
     const bool damaged = jws == NULL;
     cjose_jws_release(jws);
@@ -171,7 +186,7 @@ static bool check_times(struct jwt *t, double now_s)
 
 static bool check_claims(struct jwt *t, const struct jwt_rules *rules, int64_t now_s)
 {
-    t->claims = read_json(t->parts[1]);
+    t->claims = read_json(t, t->parts[1]);
     if (!json_is_object(t->claims))
         return bad(t, "the token's claims are no JSON object");
     if (!is_text(json_object_get(t->claims, "iss"), rules->issuer))
@@ -242,10 +257,7 @@ static enum jwt_result check(struct jwt *t, const struct jwks *keys, const struc
     if (!check_claims(t, rules, now_s))
         return JWT_BAD;
     *ret = identity_of(t->claims);
-    if (*ret == NULL) {
-        t->why = "out of memory";
-        return JWT_BAD;
-    }
+    t->no_memory |= *ret == NULL;
     return JWT_GOOD;
 }
 
@@ -254,7 +266,11 @@ enum jwt_result jwt_check(struct bytes token, const struct jwks *keys,
                           const char **ret_why)
 {
     struct jwt t = { .text = token };
-    const enum jwt_result result = check(&t, keys, rules, now_s, ret);
+    enum jwt_result result = check(&t, keys, rules, now_s, ret);
+    if (t.no_memory && (result != JWT_GOOD || *ret == NULL)) {
+        t.why = "the token cannot be checked: out of memory";
+        result = JWT_NO_MEMORY;
+    }
     json_decref(t.header);
     json_decref(t.claims);
     *ret_why = t.why;

@@ -17,6 +17,7 @@ struct jwt_rules {
 enum jwt_result {
     JWT_GOOD,
     JWT_BAD,
+    JWT_NO_MEMORY,   /* nobody knows */
     JWT_UNKNOWN_KEY, /* maybe it is signed with a newer key than we have */
 };
 

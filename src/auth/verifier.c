@@ -58,40 +58,45 @@ static bool keys_good(struct bytes text, char error[LOAD_ERROR])
 }
 
 /* What is published was found good: only memory can be missing. Then the old
- * list stays, and the next question tries again. */
-static void refresh_tokens(struct lane *lane)
+ * list stays, and the next question tries again. Returns whether it is the
+ * newest. */
+static bool refresh_tokens(struct lane *lane)
 {
     struct document *d = lane->verifier->tokens;
     char error[TOKEN_LIST_ERROR];
     unsigned edition;
     if (d == NULL || document_edition(d) == lane->tokens_edition)
-        return;
+        return true;
     struct buf *text = document_text(d, &edition);
     struct token_list *list;
-    if (token_list_parse(&list, buf_bytes(text), error) == 0) {
+    const bool parsed = token_list_parse(&list, buf_bytes(text), error) == 0;
+    if (parsed) {
         token_list_free(lane->tokens);
         lane->tokens = list;
         lane->tokens_edition = edition;
     }
     buf_unref(text);
+    return parsed;
 }
 
-static void refresh_keys(struct lane *lane)
+static bool refresh_keys(struct lane *lane)
 {
     struct document *d = lane->verifier->keys;
     char error[JWKS_ERROR];
     unsigned edition;
     if (d == NULL || document_edition(d) == lane->keys_edition)
-        return;
+        return true;
     struct buf *text = document_text(d, &edition);
     struct jwks *keys;
-    if (jwks_parse(&keys, buf_bytes(text), error) == 0) {
+    const bool parsed = jwks_parse(&keys, buf_bytes(text), error) == 0;
+    if (parsed) {
         jwks_free(lane->keys);
         lane->keys = keys;
         lane->keys_edition = edition;
         token_cache_clear(&lane->cache);
     }
     buf_unref(text);
+    return parsed;
 }
 
 /* --- One question ------------------------------------------------------------------------ */
@@ -122,36 +127,31 @@ static bool check_jwt(struct lane *lane, struct question *q, int64_t now_s)
     const enum jwt_result result =
         jwt_check(q->token, lane->keys, &lane->verifier->rules, now_s, &id, &why);
     if (result != JWT_GOOD) {
-        refuse(q, STATUS_UNAUTHENTICATED, why);
-        return result == JWT_BAD;
+        refuse(q, result == JWT_NO_MEMORY ? STATUS_UNAVAILABLE : STATUS_UNAUTHENTICATED, why);
+        return result != JWT_UNKNOWN_KEY;
     }
     token_cache_put(&lane->cache, q->hash, id);
     q->identity = id;
     return true;
 }
 
-static bool recall(struct lane *lane, struct question *q, int64_t now_s)
+static bool look_up(struct lane *lane, struct question *q)
 {
+    const int64_t now_s = time(NULL);
     struct identity *id = NULL;
-    refresh_tokens(lane);
-    refresh_keys(lane);
+    const bool current = refresh_tokens(lane) & refresh_keys(lane);
     if (lane->tokens != NULL)
         id = token_list_find(lane->tokens, q->hash);
     if (id == NULL)
         id = token_cache_find(&lane->cache, q->hash, now_s);
     if (id != NULL)
         admit(q, id, now_s);
-    return id != NULL;
-}
-
-static bool look_up(struct lane *lane, struct question *q)
-{
-    const int64_t now_s = time(NULL);
-    if (recall(lane, q, now_s))
-        return true;
-    if (lane->verifier->keys != NULL && jwt_looks_like(q->token))
+    else if (!current)
+        refuse(q, STATUS_UNAVAILABLE, "the token cannot be checked: out of memory");
+    else if (lane->verifier->keys != NULL && jwt_looks_like(q->token))
         return check_jwt(lane, q, now_s);
-    refuse(q, STATUS_UNAUTHENTICATED, "the token is not known");
+    else
+        refuse(q, STATUS_UNAUTHENTICATED, "the token is not known");
     return true;
 }
 
@@ -176,22 +176,13 @@ static void keep(struct lane *lane, struct question *q)
     lane->open = q;
 }
 
-/* With the newest keys that can be had. If those are old ones, or were not
- * asked for again, a token that they do not fit may be good all the same. */
+/* With the newest keys that can be had. If those are old ones, a token that
+ * they do not fit may be good all the same. */
 static void answer_last(struct lane *lane, struct question *q)
 {
-    if (look_up(lane, q)) {
-        q->answered(q);
-        return;
-    }
-    if (document_failing(lane->verifier->keys))
+    if (!look_up(lane, q) && document_failing(lane->verifier->keys))
         refuse(q, STATUS_UNAVAILABLE,
                "the token cannot be checked: its issuer's keys cannot be had now");
-    else if (lane->wait.retry_ms > 0)
-        refuse(q, STATUS_UNAVAILABLE,
-               "the token cannot be checked: its key is not known, and the issuer was asked for "
-               "keys just now");
-    q->retry_ms = lane->wait.retry_ms;
     q->answered(q);
 }
 
@@ -225,18 +216,13 @@ static bool hash_token(struct lane *lane, struct question *q)
            EVP_DigestFinal_ex(lane->sha256, q->hash, NULL) == 1;
 }
 
-bool verifier_recall(struct verifier *v, struct loop *loop, struct question *q)
-{
-    struct lane *lane = lane_of(v, loop);
-    if (hash_token(lane, q))
-        return recall(lane, q, time(NULL));
-    refuse(q, STATUS_UNAVAILABLE, "the token cannot be checked: out of memory");
-    return true;
-}
-
 bool verifier_ask(struct verifier *v, struct loop *loop, struct question *q)
 {
     struct lane *lane = lane_of(v, loop);
+    if (!hash_token(lane, q)) {
+        refuse(q, STATUS_UNAVAILABLE, "the token cannot be checked: out of memory");
+        return true;
+    }
     if (look_up(lane, q))
         return true;
     keep(lane, q);

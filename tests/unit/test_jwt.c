@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "auth/jwt.h"
+#include "lib/heap.h"
 #include "lib/leaks.h"
 #include "lib/tokens.h"
 
@@ -306,4 +307,19 @@ Test(jwt, survives_every_cut_and_noise)
         free(cut);
     }
     free(token);
+}
+
+/* Its owner is not to blame, and may try again. */
+Test(jwt, without_memory_it_is_not_bad)
+{
+    struct identity *id = NULL;
+    const char *why;
+    char *token = tokens_sign(ec, "ES256", "e", "{" GOOD UNTIL "}");
+    heap_fail_at(1);
+    cr_assert_eq(check(token, &id, &why), JWT_NO_MEMORY);
+    cr_assert(heap_failed());
+    cr_assert_not_null(strstr(why, "out of memory"));
+    cr_assert_null(id);
+    heap_fail_at(0);
+    identity_unref(expect_good(token));
 }
