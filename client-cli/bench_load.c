@@ -216,10 +216,10 @@ static void end_call(struct slot *slot, bool pause)
 {
     struct load *load = slot->load;
     load->open--;
-    if (pause && load->state == LOAD_STARTING &&
-        timer_start(load->loop, &slot->timer, PAUSE_MS) == 0)
-        return;
-    become_idle(slot);
+    if (pause && load->state == LOAD_STARTING)
+        timer_start(load->loop, &slot->timer, PAUSE_MS);
+    else
+        become_idle(slot);
 }
 
 static void on_close(struct stream *stream, const struct status *status)

@@ -69,8 +69,10 @@ static bool try_again(struct stream_list *l, const struct status *status)
     if (status->code != STATUS_UNAVAILABLE || !resume || l->session->stopping ||
         session_deadline_passed(l->session))
         return false;
-    return backoff_next(&l->backoff, &wait_ms) &&
-           timer_start(l->session->loop, &l->wait, wait_ms) == 0;
+    if (!backoff_next(&l->backoff, &wait_ms))
+        return false;
+    timer_start(l->session->loop, &l->wait, wait_ms);
+    return true;
 }
 
 static void on_close(struct stream *stream, const struct status *status)

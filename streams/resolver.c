@@ -24,6 +24,7 @@
 #define DEFAULT_CACHE_BYTES    (2u << 20)
 #define DEFAULT_MIN_BACKOFF_MS 50
 #define DEFAULT_MAX_BACKOFF_MS 1000
+#define NO_MEMORY_MS           20 /* until it is tried again */
 
 /* A request that waits for so many timeouts will not be answered any more: the
  * stream is replaced. A User that is only slow gets the time to catch up. */
@@ -71,8 +72,8 @@ struct resolver {
     struct request requests[REQUESTS_IN_FLIGHT];
     struct task ask; /* at the end of a turn: ids that were wanted in it */
 
-    /* Always running, so that starting it cannot fail when it matters: due at
-     * the first deadline of a wait, or after a timeout without any. */
+    /* Always running: due at the first deadline of a wait, or after a timeout
+     * without any; or earlier, if there was no memory to ask. */
     struct timer tick;
     struct timer redial;
     uint64_t backoff_ms;
@@ -146,8 +147,11 @@ static bool send_ids(struct resolver *r, char **ids, size_t n)
     V1__User__ResolveUsersRequest m = V1__USER__RESOLVE_USERS_REQUEST__INIT;
     m.user_ids = ids;
     m.n_user_ids = n;
-    if (stream_send_message(r->stream, &m.base, 0) != 0)
-        return false; /* no room: on_sent comes. No memory: the next tick tries again */
+    const int rv = stream_send_message(r->stream, &m.base, 0);
+    if (rv == ENOMEM)
+        timer_start(r->loop, &r->tick, NO_MEMORY_MS);
+    if (rv != 0) /* no room: on_sent comes */
+        return false;
     r->greeted = true;
     return true;
 }
@@ -227,7 +231,7 @@ static void redial_later(struct resolver *r)
     r->backoff_ms *= 2;
     if (r->backoff_ms > r->max_backoff_ms)
         r->backoff_ms = r->max_backoff_ms;
-    timer_start(r->loop, &r->redial, after_ms); /* without memory: the next tick dials */
+    timer_start(r->loop, &r->redial, after_ms);
 }
 
 /* A stream that has worked ends for good reasons too: User closes connections
@@ -397,9 +401,7 @@ static bool is_stalled(const struct resolver *r)
 
 static void look_after_stream(struct resolver *r)
 {
-    if (r->link == LINK_DOWN && !timer_running(&r->redial))
-        dial(r);
-    else if (is_open(r) && is_stalled(r))
+    if (is_open(r) && is_stalled(r))
         stream_fail(r->stream, STATUS_UNAVAILABLE, "a request was not answered for %llu ms",
                     (unsigned long long)(TIMEOUTS_UNTIL_STALLED * r->timeout_ms));
     else
@@ -409,12 +411,11 @@ static void look_after_stream(struct resolver *r)
 static void on_tick(struct timer *timer)
 {
     struct resolver *r = container_of(timer, struct resolver, tick);
-    /* Before any callback, while its place among the timers is free. */
-    timer_start(r->loop, timer, r->timeout_ms);
-    look_after_stream(r);
     waits_expire(&r->waits, loop_now_ms(r->loop), &r->why);
-    if (r->link != LINK_CLOSING)
-        set_tick(r);
+    if (r->link == LINK_CLOSING)
+        return;
+    set_tick(r);
+    look_after_stream(r);
 }
 
 /* --- Life --------------------------------------------------------------------------------- */
@@ -456,21 +457,15 @@ int resolver_new(struct resolver **ret, struct loop *loop, resolver_dial dial_fn
     waits_init(&r->waits);
     int rv = names_init(&r->names, or_default(options->cache_bytes, DEFAULT_CACHE_BYTES),
                         random_seed(r));
-    if (rv != 0)
-        goto err;
-    rv = timer_start(loop, &r->tick, r->timeout_ms);
-    if (rv != 0)
-        goto err_after_names;
+    if (rv != 0) {
+        free(r);
+        return rv;
+    }
+    timer_start(loop, &r->tick, r->timeout_ms);
     expect_answers(r);
     dial(r);
     *ret = r;
     return 0;
-
-err_after_names:
-    names_close(&r->names);
-err:
-    free(r);
-    return rv;
 }
 
 void resolver_close(struct resolver *r, void (*closed)(void *arg), void *arg)

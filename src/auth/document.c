@@ -101,8 +101,7 @@ static void on_answer(struct loop *loop, void *arg)
 
 static void answer(struct document_wait *wait)
 {
-    if (loop_post(wait->loop, on_answer, wait) != 0)
-        abort(); /* out of memory for a few bytes, and calls would wait for ever */
+    loop_post_with(wait->loop, &wait->post, on_answer, wait);
 }
 
 static void answer_all(struct document *d)
@@ -163,14 +162,15 @@ static void on_due(struct timer *timer)
 
 /* --- Renewal ------------------------------------------------------------------------------- */
 
-/* 0: now. */
-static uint32_t pause_left_ms(const struct document *d)
+static bool may_renew(struct document *d)
 {
-    const uint64_t age_ms = loop_now_ms(d->loop) - d->renewed_ms;
-    const uint32_t pause_ms = document_failing(d) ? RENEW_FAILED_MS : RENEW_MS;
-    if (atomic_load(&d->load.stop))
-        return pause_ms;
-    return d->was_renewed && age_ms < pause_ms ? pause_ms - (uint32_t)age_ms : 0;
+    const uint64_t now_ms = loop_now_ms(d->loop);
+    const uint64_t pause_ms = document_failing(d) ? RENEW_FAILED_MS : RENEW_MS;
+    if (atomic_load(&d->load.stop) || (d->was_renewed && now_ms - d->renewed_ms < pause_ms))
+        return false;
+    d->was_renewed = true;
+    d->renewed_ms = now_ms;
+    return true;
 }
 
 static void on_renew(struct loop *loop, void *arg)
@@ -178,14 +178,9 @@ static void on_renew(struct loop *loop, void *arg)
     struct document_wait *wait = arg;
     struct document *d = wait->document;
     (void)loop;
-    wait->retry_ms = d->loading ? 0 : pause_left_ms(d);
-    if (wait->retry_ms > 0) {
+    if (!d->loading && !may_renew(d)) {
         answer(wait);
         return;
-    }
-    if (!d->loading) {
-        d->was_renewed = true;
-        d->renewed_ms = loop_now_ms(d->loop);
     }
     wait->next = d->waits;
     d->waits = wait;
@@ -196,8 +191,7 @@ void document_renew(struct document *d, struct document_wait *wait)
 {
     wait->document = d;
     loop_hold(wait->loop);
-    if (loop_post(d->loop, on_renew, wait) != 0)
-        abort(); /* as in answer() */
+    loop_post_with(d->loop, &wait->post, on_renew, wait);
 }
 
 /* --- Life ---------------------------------------------------------------------------------- */

@@ -55,6 +55,7 @@ struct daemon {
     struct timer overdue;
     bool stopping;
     int status; /* to exit with, once stopped */
+    struct posting to_stop[DAEMON_LOOPS_MAX];
 };
 
 /* --- Stopping ------------------------------------------------------------------------ */
@@ -81,8 +82,7 @@ static void on_drained(struct server *server, void *arg)
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
     for (size_t i = 0; i < d->nloops; i++)
-        if (loop_post(d->loops[i], on_stop_loop, d) != 0)
-            abort(); /* out of memory for a few bytes, and no way to stop */
+        loop_post_with(d->loops[i], &d->to_stop[i], on_stop_loop, d);
 }
 
 /* gRPC closes no connection while a write to it is stuck, for up to 20 s. All
@@ -325,6 +325,10 @@ static bool serve(struct daemon *d, const char *line, char *error)
 {
     if (d->program->ready != NULL && !d->program->ready(d->loops[0], error))
         return false;
+    if (server_start(d->server) != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
     watch_signals(d);
     if (notify_watchdog_start(&d->watchdog, d->loops, d->nloops) != 0)
         log_error("out of memory: the service manager's watchdog is not fed");
@@ -333,7 +337,6 @@ static bool serve(struct daemon *d, const char *line, char *error)
     warn_if_open(d);
     verifier_start(d->token_check.verifier);
     g_serving = true;
-    server_start(d->server);
     self_probe_start(d->probe);
     while (++d->nthreads < d->nloops) {
         struct loop *loop = d->loops[d->nthreads];
@@ -352,7 +355,6 @@ static bool serve(struct daemon *d, const char *line, char *error)
     loop_run(d->loops[0]);
     for (size_t i = 1; i < d->nloops; i++)
         pthread_join(d->threads[i], NULL);
-    notify_watchdog_free(d->watchdog);
     return true;
 }
 
@@ -392,9 +394,10 @@ static void stop_unserved(struct daemon *d)
 {
     metrics_http_stop(d->scrapes);
     self_probe_free(d->probe);
-    for (size_t i = 0; i < d->nstarted; i++)
-        if (loop_post(d->loops[i], on_stop_loop, d) == 0)
-            loop_run(d->loops[i]);
+    for (size_t i = 0; i < d->nstarted; i++) {
+        loop_post_with(d->loops[i], &d->to_stop[i], on_stop_loop, d);
+        loop_run(d->loops[i]);
+    }
 }
 
 static bool run_opened(struct daemon *d, char *error)
@@ -429,9 +432,10 @@ static bool run(struct daemon *d, char *error)
             d->program->close();
     }
     reflection_free(d->reflection);
-    health_free(d->health);
     for (size_t i = 0; i < d->nloops; i++)
         loop_free(d->loops[i]);
+    health_free(d->health); /* the loops may still have had their posts */
+    notify_watchdog_free(d->watchdog);
     tls_server_free(d->tls);
     return served;
 }

@@ -49,6 +49,7 @@ void notify_send(const char *line)
 
 struct sign {
     atomic_uint given; /* the last round it was given in; written on its loop */
+    struct posting question;
 };
 
 struct notify_watchdog {
@@ -79,8 +80,7 @@ static void ask_all(struct notify_watchdog *w)
 {
     w->round++;
     for (size_t i = 0; i < w->n; i++)
-        if (loop_post(w->loops[i], on_asked, &w->signs[i]) != 0)
-            log_error("out of memory: the watchdog will take a loop for dead");
+        loop_post_with(w->loops[i], &w->signs[i].question, on_asked, &w->signs[i]);
 }
 
 /* A loop that has not answered is not asked again: its posts would pile up. */
@@ -116,10 +116,7 @@ int notify_watchdog_start(struct notify_watchdog **ret, struct loop *const *loop
     w->n = n;
     w->period_ms = usec / 3000 > 0 ? usec / 3000 : 1;
     w->timer.fired = on_period;
-    if (timer_start(loops[0], &w->timer, 0) != 0) {
-        free(w);
-        return ENOMEM;
-    }
+    timer_start(loops[0], &w->timer, 0);
     *ret = w;
     return 0;
 }

@@ -26,7 +26,7 @@ int notify_watchdog_start(struct notify_watchdog **ret, struct loop *const *loop
 /** Asks no more. The first loop's thread. NULL is fine. */
 void notify_watchdog_stop(struct notify_watchdog *w);
 
-/** Frees it, once no loop runs any more. NULL is fine. */
+/** Frees it, after the loops. NULL is fine. */
 void notify_watchdog_free(struct notify_watchdog *w);
 
 #endif

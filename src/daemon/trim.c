@@ -83,10 +83,7 @@ int trim_start(struct trim **ret, struct loop *loop)
         return ENOMEM;
     trim->loop = loop;
     trim->timer.fired = on_due;
-    if (timer_start(loop, &trim->timer, LOOK_EVERY_MS) != 0) {
-        free(trim);
-        return ENOMEM;
-    }
+    timer_start(loop, &trim->timer, LOOK_EVERY_MS);
     *ret = trim;
     return 0;
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "internal.h"
-#include "runtime/log.h"
 #include "runtime/loop.h"
 
 struct health_entry *health_find(const struct health *health, const char *name)
@@ -23,17 +22,21 @@ enum health_state health_state(const struct health *health, const struct health_
 
 /* --- Setting -------------------------------------------------------------------------- */
 
-static void on_change(struct loop *loop, void *arg)
+static void on_news(struct loop *loop, void *arg)
 {
+    struct health_ward *ward = arg;
     (void)loop;
-    health_tell(arg);
+    atomic_store(&ward->has_news, false); /* what changes from now on is told again */
+    health_tell(ward);
 }
 
 static void tell_loops(struct health *health)
 {
-    for (size_t i = 0; i < health->nwards; i++)
-        if (loop_post(health->wards[i].loop, on_change, &health->wards[i]) != 0)
-            log_error("out of memory: a change of health is told with the next one");
+    for (size_t i = 0; i < health->nwards; i++) {
+        struct health_ward *ward = &health->wards[i];
+        if (!atomic_exchange(&ward->has_news, true))
+            loop_post_with(ward->loop, &ward->news, on_news, ward);
+    }
 }
 
 void health_set(struct health *health, const char *name, enum health_state state)

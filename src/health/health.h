@@ -19,8 +19,8 @@ enum health_state { HEALTH_UNKNOWN, HEALTH_SERVING, HEALTH_NOT_SERVING, HEALTH_S
 #define HEALTH_PROCESS "" /* the name of the process as a whole */
 
 /** Makes the states of the process and of @services, all SERVING: whoever
- * knows better says so before the server starts. The names must stay, and so
- * must @loops, until health_free(). Returns 0 or ENOMEM. */
+ * knows better says so before the server starts. The names must stay until
+ * health_free(). Returns 0 or ENOMEM. */
 int health_new(struct health **ret, struct loop *const *loops, size_t nloops,
                const struct service *const *services, size_t nservices);
 
@@ -35,7 +35,7 @@ void health_set(struct health *health, const char *name, enum health_state state
  * whatever is set. Before server_drain(), which ends the watches. Any thread. */
 void health_stop(struct health *health);
 
-/** No loop runs any more. NULL is fine. */
+/** After the loops were freed, which may still have its posts. NULL is fine. */
 void health_free(struct health *health);
 
 #endif

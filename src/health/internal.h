@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "health.h"
+#include "runtime/loop.h"
 #include "runtime/ring.h"
 #include "runtime/server.h"
 
@@ -20,6 +21,8 @@ struct health_entry {
 struct health_ward {
     struct loop *loop;
     struct ring watches;
+    struct posting news;
+    atomic_bool has_news; /* posted, and not yet looked at */
 };
 
 struct health {

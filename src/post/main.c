@@ -165,10 +165,11 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
     if (user_service.wait_ms == 0)
         return true;
     w.name = resolver_want(t->env.listing.resolver, bytes_of_text("?"));
-    if (w.name == NULL || timer_start(loop, &w.timer, user_service.wait_ms) != 0) {
+    if (w.name == NULL) {
         snprintf(error, DAEMON_ERROR_MAX, "out of memory");
         return false;
     }
+    timer_start(loop, &w.timer, user_service.wait_ms);
     name_wait_start(w.name, &w.wait);
     loop_run(loop);
     name_release(w.name);
@@ -207,8 +208,10 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
     g.budget.max = (size_t)g.answer_memory_bytes;
     if (!open_user(loops, nloops, error))
         return false;
-    if (store_open(&g.store, g.db, "posts", error) != 0)
-        goto err_after_user;
+    if (store_open(&g.store, g.db, "posts", error) != 0) {
+        close_user();
+        return false;
+    }
     g.figures.store = g.store;
     g.readiness = (struct readiness){
         .health = health,
@@ -217,13 +220,8 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
         .first = loops[0],
         .user_timeout_ms = user_service.timeout_ms,
     };
-    if (readiness_init(&g.readiness) == 0)
-        return true;
-    snprintf(error, DAEMON_ERROR_MAX, "out of memory");
-    store_close(g.store);
-err_after_user:
-    close_user();
-    return false;
+    readiness_init(&g.readiness);
+    return true;
 }
 
 static void close_post(void)

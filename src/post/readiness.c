@@ -31,8 +31,8 @@ static void on_up(struct loop *first, void *arg)
 
 static void on_lost(struct readiness *r)
 {
-    if (--r->nup == 0 && timer_start(r->first, &r->patience, r->user_timeout_ms) != 0)
-        say(r, HEALTH_NOT_SERVING);
+    if (--r->nup == 0)
+        timer_start(r->first, &r->patience, r->user_timeout_ms);
 }
 
 static void on_down(struct loop *first, void *arg)
@@ -54,11 +54,11 @@ void readiness_link(struct user_link *link, bool up)
         log_error("out of memory: the health of Post may be told wrongly");
 }
 
-int readiness_init(struct readiness *r)
+void readiness_init(struct readiness *r)
 {
     r->patience.fired = on_patience;
     say(r, HEALTH_UNKNOWN);
-    return timer_start(r->first, &r->patience, r->user_timeout_ms);
+    timer_start(r->first, &r->patience, r->user_timeout_ms);
 }
 
 void readiness_close(struct readiness *r)

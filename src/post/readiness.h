@@ -38,8 +38,8 @@ struct readiness {
 };
 
 /** Sets every service UNKNOWN. What @r has up to user_timeout_ms is set.
- * Before the loops run. Returns 0 or ENOMEM. */
-int readiness_init(struct readiness *r);
+ * Before the loops run. */
+void readiness_init(struct readiness *r);
 
 /** No loop runs any more. */
 void readiness_close(struct readiness *r);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "arena.h"
 #include "identity.h"
@@ -441,9 +442,19 @@ static size_t padded(size_t size)
     return (size + align - 1) / align * align;
 }
 
+static size_t all_bytes(size_t size, const struct chain *chain)
+{
+    return padded(size) + (chain != NULL ? chain->state_bytes : 0);
+}
+
 void *call_alloc(size_t size, const struct chain *chain)
 {
-    return calloc(1, padded(size) + (chain != NULL ? chain->state_bytes : 0));
+    return calloc(1, all_bytes(size, chain));
+}
+
+void call_reset(void *call, size_t size, const struct chain *chain)
+{
+    memset(call, 0, all_bytes(size, chain));
 }
 
 void call_init(struct call *c, struct loop *loop, const struct call_side *side,

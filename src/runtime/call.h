@@ -109,6 +109,9 @@ struct call {
  * the interceptors of @chain (may be NULL) keep of it. NULL: out of memory. */
 void *call_alloc(size_t size, const struct chain *chain);
 
+/** Zeroes it, for another call of the same kind. */
+void call_reset(void *call, size_t size, const struct chain *chain);
+
 /** For a call of call_alloc() with the same @size and @chain. */
 void call_init(struct call *c, struct loop *loop, const struct call_side *side,
                const struct stream_ops *ops, size_t size, const struct chain *chain);

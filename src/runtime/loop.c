@@ -21,12 +21,6 @@
 /* Events taken from the queue before timers and libuv get their turn. */
 #define MAX_READY 64
 
-struct post {
-    loop_fn fn;
-    void *arg;
-    struct post *next;
-};
-
 struct loop {
     grpc_completion_queue *queue;
     size_t in_flight; /* ops whose done is still to come, and holds */
@@ -38,8 +32,8 @@ struct loop {
     struct task tasks; /* deferred, in order; the head of a ring */
     struct timers timers;
 
-    _Atomic(struct post *) posts; /* newest first */
-    atomic_uint posting;          /* threads inside loop_post() */
+    _Atomic(struct posting *) posts; /* newest first */
+    atomic_uint posting;             /* threads inside loop_post() */
 
     /* Waking the queue: see the header. */
     grpc_channel *lame;
@@ -112,17 +106,12 @@ static void turn_uv(struct loop *l)
 
 /* --- Posts and tasks ------------------------------------------------------------- */
 
-int loop_post(struct loop *l, loop_fn fn, void *arg)
+static void push_post(struct loop *l, struct posting *p)
 {
-    struct post *p = malloc(sizeof *p);
-    if (p == NULL)
-        return ENOMEM;
-    p->fn = fn;
-    p->arg = arg;
     /* From the exchange on fn may run, and fn may be what the loop waited for
      * to stop and be freed: loop_free() waits until we have woken it. */
     atomic_fetch_add_explicit(&l->posting, 1, memory_order_relaxed);
-    struct post *before = atomic_load_explicit(&l->posts, memory_order_relaxed);
+    struct posting *before = atomic_load_explicit(&l->posts, memory_order_relaxed);
     do
         p->next = before;
     while (!atomic_compare_exchange_weak_explicit(&l->posts, &before, p, memory_order_acq_rel,
@@ -130,15 +119,30 @@ int loop_post(struct loop *l, loop_fn fn, void *arg)
     if (before == NULL) /* else whoever posted `before` has woken the loop already */
         wake(l, &l->woken);
     atomic_fetch_sub_explicit(&l->posting, 1, memory_order_release);
+}
+
+int loop_post(struct loop *l, loop_fn fn, void *arg)
+{
+    struct posting *p = malloc(sizeof *p);
+    if (p == NULL)
+        return ENOMEM;
+    *p = (struct posting){ .fn = fn, .arg = arg, .owned = true };
+    push_post(l, p);
     return 0;
 }
 
-static struct post *take_posts(struct loop *l)
+void loop_post_with(struct loop *l, struct posting *p, loop_fn fn, void *arg)
 {
-    struct post *newest = atomic_exchange_explicit(&l->posts, NULL, memory_order_acquire);
-    struct post *oldest = NULL;
+    *p = (struct posting){ .fn = fn, .arg = arg };
+    push_post(l, p);
+}
+
+static struct posting *take_posts(struct loop *l)
+{
+    struct posting *newest = atomic_exchange_explicit(&l->posts, NULL, memory_order_acquire);
+    struct posting *oldest = NULL;
     while (newest != NULL) {
-        struct post *next = newest->next;
+        struct posting *next = newest->next;
         newest->next = oldest;
         oldest = newest;
         newest = next;
@@ -148,12 +152,13 @@ static struct post *take_posts(struct loop *l)
 
 static void run_posts(struct loop *l)
 {
-    struct post *p = take_posts(l);
+    struct posting *p = take_posts(l);
     while (p != NULL) {
-        struct post *next = p->next;
+        struct posting *next = p->next;
         loop_fn fn = p->fn;
         void *arg = p->arg;
-        free(p);
+        if (p->owned)
+            free(p);
         fn(l, arg);
         p = next;
     }
@@ -214,12 +219,12 @@ uint64_t loop_now_ms(const struct loop *l)
     return l->now_ms;
 }
 
-int timer_start(struct loop *l, struct timer *t, uint64_t after_ms)
+void timer_start(struct loop *l, struct timer *t, uint64_t after_ms)
 {
     timer_stop(t);
     t->loop = l;
     t->due_ms = after_ms < UINT64_MAX - l->now_ms ? l->now_ms + after_ms : UINT64_MAX;
-    return timers_add(&l->timers, t) ? 0 : ENOMEM;
+    timers_add(&l->timers, t);
 }
 
 void timer_stop(struct timer *t)
@@ -233,10 +238,10 @@ static void run_timers(struct loop *l)
 {
     size_t due = l->timers.n;
     while (due-- > 0) {
-        struct timer *t = timers_first(&l->timers);
+        struct timer *t = l->timers.first;
         if (t == NULL || t->due_ms > l->now_ms)
             return;
-        timers_remove(&l->timers, t);
+        timer_stop(t);
         t->fired(t);
     }
 }
@@ -258,7 +263,7 @@ static gpr_timespec sleep_until(struct loop *l)
 {
     if (tasks_wait(l) || atomic_load_explicit(&l->posts, memory_order_relaxed) != NULL)
         return gpr_time_0(GPR_CLOCK_MONOTONIC);
-    const struct timer *t = timers_first(&l->timers);
+    const struct timer *t = l->timers.first;
     uint64_t due_ms = uv_due_ms(l);
     if (t != NULL && t->due_ms < due_ms)
         due_ms = t->due_ms;
@@ -419,9 +424,10 @@ static void drop_posts(struct loop *l)
 {
     while (atomic_load_explicit(&l->posting, memory_order_acquire) > 0)
         sched_yield(); /* between its exchange and its wake */
-    for (struct post *p = take_posts(l), *next; p != NULL; p = next) {
+    for (struct posting *p = take_posts(l), *next; p != NULL; p = next) {
         next = p->next;
-        free(p);
+        if (p->owned)
+            free(p);
     }
 }
 
@@ -437,7 +443,6 @@ void loop_free(struct loop *l)
     (void)rv;
     drop_posts(l);
     close_queue(l);
-    timers_close(&l->timers);
     free(l);
 }
 

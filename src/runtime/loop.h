@@ -26,6 +26,7 @@
 #define RUNTIME_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct loop;
@@ -71,6 +72,19 @@ void loop_free(struct loop *loop);
  * holds the loop (loop_hold) until it ran. Returns 0 or ENOMEM. */
 int loop_post(struct loop *loop, loop_fn fn, void *arg);
 
+/* Room for one post; lives in its owner. */
+struct posting {
+    loop_fn fn; /* private, as all below */
+    void *arg;
+    struct posting *next;
+    bool owned; /* by the loop: of loop_post() */
+};
+
+/** The same without memory of its own: for what must not fail, such as the end
+ * of something. @post may be used again, or go, once fn was called; or go after
+ * loop_free(). */
+void loop_post_with(struct loop *loop, struct posting *post, loop_fn fn, void *arg);
+
 /* Something to do on the next round; lives in its owner. */
 struct task {
     void (*run)(struct task *task);
@@ -94,22 +108,22 @@ uint64_t loop_now_ms(const struct loop *loop);
  * are our own). Zero it before first use, and set fired. */
 struct timer {
     void (*fired)(struct timer *timer);
-    uint64_t due_ms;   /* read-only */
-    struct loop *loop; /* private */
-    uint32_t place;    /* private: place in the loop's heap + 1; 0: not running */
+    uint64_t due_ms;                   /* read-only */
+    struct loop *loop;                 /* private, as all below */
+    struct timer *child, *next, *prev; /* in the loop's heap; prev is NULL: not running */
 };
 
 /** Calls timer->fired(timer) once, @after_ms from loop_now_ms() (0: on the
  * next round). A running timer is moved. Timers that are due fire in the order
- * of their times; at the same millisecond, in any order. Returns 0 or ENOMEM. Loop thread only. */
-int timer_start(struct loop *loop, struct timer *timer, uint64_t after_ms);
+ * of their times; at the same millisecond, in any order. Loop thread only. */
+void timer_start(struct loop *loop, struct timer *timer, uint64_t after_ms);
 
 /** fired will not be called; fine if the timer does not run. */
 void timer_stop(struct timer *timer);
 
 static inline bool timer_running(const struct timer *timer)
 {
-    return timer->place != 0;
+    return timer->prev != NULL;
 }
 
 /* --- The rest ------------------------------------------------------------------- */

@@ -159,13 +159,34 @@ int server_listen(struct server *server, const char *address)
     return port;
 }
 
-void server_start(struct server *server)
+/* All calls to be offered, in a list. false: out of memory for the rest. */
+static bool make_calls(struct server *server, struct server_call **list)
 {
-    grpc_server_start(server->grpc);
     for (size_t i = 0; i < server->nlanes; i++)
         for (size_t m = 0; m <= server->nrows; m++)
-            for (int k = 0; k < ARMED_PER_METHOD; k++)
-                server_arm(&server->lanes[i], m);
+            for (int k = 0; k < ARMED_PER_METHOD; k++) {
+                struct server_call *sc = server_call_new(&server->lanes[i], m);
+                if (sc == NULL)
+                    return false;
+                sc->next = *list;
+                *list = sc;
+            }
+    return true;
+}
+
+int server_start(struct server *server)
+{
+    struct server_call *list = NULL;
+    const bool made = make_calls(server, &list);
+    if (made)
+        grpc_server_start(server->grpc);
+    while (list != NULL) {
+        struct server_call *sc = list;
+        list = sc->next;
+        sc->next = NULL;
+        (made ? server_offer : server_call_drop)(sc);
+    }
+    return made ? 0 : ENOMEM;
 }
 
 static void on_unserved_shut_down(struct op *op, bool ok)

@@ -64,8 +64,8 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
  * Before server_start(). */
 int server_listen(struct server *server, const char *address);
 
-/** Starts to accept calls. Once. */
-void server_start(struct server *server);
+/** Starts to accept calls. Once. Returns 0; or ENOMEM, and it has not started. */
+int server_start(struct server *server);
 
 /** Stops: no new calls; every handler's on_drain; whatever is still open after
  * @timeout_ms ends with UNAVAILABLE. Then @done(server, arg), on the first
@@ -73,9 +73,10 @@ void server_start(struct server *server);
 void server_drain(struct server *server, uint64_t timeout_ms,
                   void (*done)(struct server *server, void *arg), void *arg);
 
-/** Frees a server that has drained; or that never started, and then the first
- * loop is run for a moment, with whatever else it has to do. From no callback
- * but server_drain()'s done. NULL is fine. */
+/** Frees a server that has drained: in server_drain()'s done or later, whether
+ * the other loops still run or not. Or one that never started, and then the
+ * first loop is run for a moment, with whatever else it has to do; from no
+ * callback. NULL is fine. */
 void server_free(struct server *server);
 
 #endif

@@ -188,12 +188,16 @@ static void unlink_open(struct server_call *sc)
     *sc->link = sc->next;
     if (sc->next != NULL)
         sc->next->link = sc->link;
-    server_note_drained(sc->lane);
+    server_note_end(sc->lane);
 }
+
+static void prepare(struct server_call *sc, struct lane *lane, size_t row);
 
 static void server_call_free(struct call *c)
 {
     struct server_call *sc = server_of(c);
+    struct lane *lane = sc->lane; /* once it has drained it may be gone */
+    const bool again = sc->again && !lane->draining;
     timer_stop(&sc->write_timer);
     timer_stop(&sc->limit_timer);
     unlink_open(sc);
@@ -203,7 +207,20 @@ static void server_call_free(struct call *c)
     grpc_slice_unref(sc->message);
     gpr_free(sc->path);
     call_done(c);
-    free(sc);
+    if (!again) {
+        free(sc);
+        return;
+    }
+    const size_t row = sc->row;
+    call_reset(sc, sizeof *sc, lane->server->options.chain);
+    prepare(sc, lane, row);
+    server_offer(sc);
+}
+
+void server_call_drop(struct server_call *sc)
+{
+    call_move(&sc->call, CALL_DEAD);
+    server_call_free(&sc->call);
 }
 
 static void server_reject(struct call *c, const struct status *why)
@@ -346,17 +363,31 @@ static void begin(struct server_call *sc)
     server_refuse(&sc->call, &stopping);
 }
 
+/* In the place of one that was accepted. */
+static void offer_another(struct server_call *sc)
+{
+    struct server_call *another = server_call_new(sc->lane, sc->row);
+    if (another != NULL) {
+        server_offer(another);
+        return;
+    }
+    log_error("out of memory: one call less is accepted until this one has ended");
+    sc->again = true;
+}
+
 static void on_accept(struct op *op, bool ok)
 {
     struct server_call *sc = container_of(op, struct server_call, accept);
     struct call *c = &sc->call;
+    struct lane *lane = sc->lane;
     call_landed(c);
+    lane->offered--;
     if (!ok) { /* the server shuts down */
-        call_move(c, CALL_DEAD);
-        server_call_free(c);
+        server_call_drop(sc);
+        server_note_end(lane);
         return;
     }
-    server_arm(sc->lane, sc->row);
+    offer_another(sc);
     if (c->stream.method == &unknown_method)
         sc->path = grpc_slice_to_c_string(sc->details.method);
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
@@ -381,17 +412,24 @@ static bool request_call(struct server_call *sc)
                                                queue, queue, &sc->accept) == GRPC_CALL_OK;
 }
 
-void server_arm(struct lane *lane, size_t row)
+void server_offer(struct server_call *sc)
 {
-    const struct server *server = lane->server;
-    const struct chain *chain = server->options.chain;
-    struct server_call *sc = call_alloc(sizeof *sc, chain);
-    if (sc == NULL) {
-        log_error("out of memory: one call less can be accepted");
+    struct call *c = &sc->call;
+    if (!request_call(sc)) { /* shut down meanwhile */
+        server_call_drop(sc);
         return;
     }
+    c->in_flight++;
+    sc->lane->offered++;
+    loop_hold(c->stream.loop);
+}
+
+/* What was zeroed becomes a call of the method in this row. */
+static void prepare(struct server_call *sc, struct lane *lane, size_t row)
+{
+    const struct server *server = lane->server;
     struct call *c = &sc->call;
-    call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, chain);
+    call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, server->options.chain);
     c->message_max_bytes = (size_t)server->options.max_request_bytes;
     c->interception.server = true;
     c->stream.method = row == server->nrows ? &unknown_method : server->rows[row].method;
@@ -405,11 +443,12 @@ void server_arm(struct lane *lane, size_t row)
     sc->limit_timer.fired = on_limit_timer;
     grpc_metadata_array_init(&sc->metadata);
     grpc_call_details_init(&sc->details);
-    if (!request_call(sc)) { /* shut down meanwhile */
-        call_move(c, CALL_DEAD);
-        server_call_free(c);
-        return;
-    }
-    c->in_flight++;
-    loop_hold(lane->loop);
+}
+
+struct server_call *server_call_new(struct lane *lane, size_t row)
+{
+    struct server_call *sc = call_alloc(sizeof *sc, lane->server->options.chain);
+    if (sc != NULL)
+        prepare(sc, lane, row);
+    return sc;
 }

@@ -5,13 +5,13 @@
  * that began while answers are on their way, the ping would be answered before
  * their end has arrived, and closing would lose that. So:
  *
- *   drain every lane -no call left-> shut down -all have hung up-> done
+ *   drain every lane -no call left-> shut down -all have hung up, and every lane
+ *   has back what it offered-> done
  *   drain timeout: calls are cancelled, and what is left is cut after GOODBYE_MS
  *
  * A client that is frozen, or looks at its connection only now and then, would
  * keep the server for 20 s; where there were no calls, and nothing can be lost,
  * it is cut after GOODBYE_MS as well. */
-#include "log.h"
 #include "server_internal.h"
 
 /* At a stop, for clients to close their connections by themselves, where no
@@ -46,24 +46,41 @@ static void on_lane_drained(struct loop *loop, void *arg)
     struct server *server = lane->server;
     (void)loop;
     server->had_calls |= lane->had_calls;
-    if (--server->lanes_to_drain > 0)
+    if (--server->lanes_to_drain > 0 || server->shutting_down)
         return;
-    if (server->stopped) {
-        server->done(server, server->done_arg);
-        return;
-    }
     shut_down(server);
     if (!server->had_calls)
         say_goodbye(server);
 }
 
-void server_note_drained(struct lane *lane)
+/* Nothing of the server is left on any loop: it may be freed. */
+static void finish_if_gone(struct server *server)
 {
-    if (!lane->draining || lane->drained || lane->open != NULL)
+    if (server->stopped && server->lanes_to_go == 0 && server->lanes_to_cancel == 0)
+        server->done(server, server->done_arg);
+}
+
+static void on_lane_gone(struct loop *loop, void *arg)
+{
+    struct lane *lane = arg;
+    (void)loop;
+    lane->server->lanes_to_go--;
+    finish_if_gone(lane->server);
+}
+
+void server_note_end(struct lane *lane)
+{
+    struct loop *first = lane->server->lanes[0].loop;
+    if (!lane->draining || lane->open != NULL)
         return;
-    lane->drained = true;
-    if (loop_post(lane->server->lanes[0].loop, on_lane_drained, lane) != 0)
-        log_error("out of memory while stopping");
+    if (!lane->drained) {
+        lane->drained = true;
+        loop_post_with(first, &lane->has_drained, on_lane_drained, lane);
+    }
+    if (lane->offered == 0 && !lane->gone) {
+        lane->gone = true;
+        loop_post_with(first, &lane->is_gone, on_lane_gone, lane);
+    }
 }
 
 static void drain_lane(struct loop *loop, void *arg)
@@ -77,7 +94,15 @@ static void drain_lane(struct loop *loop, void *arg)
         if (sc->call.state == CALL_OPEN && s->on->on_drain != NULL)
             s->on->on_drain(s);
     }
-    server_note_drained(lane);
+    server_note_end(lane);
+}
+
+static void on_lane_cancelled(struct loop *loop, void *arg)
+{
+    struct lane *lane = arg;
+    (void)loop;
+    lane->server->lanes_to_cancel--;
+    finish_if_gone(lane->server);
 }
 
 static void cancel_lane(struct loop *loop, void *arg)
@@ -88,19 +113,17 @@ static void cancel_lane(struct loop *loop, void *arg)
         if (call_is_live(&sc->call) || sc->call.state == CALL_FINISHING)
             grpc_call_cancel_with_status(sc->call.grpc, GRPC_STATUS_UNAVAILABLE,
                                          "the server is stopping", NULL);
-}
-
-static void post_lanes(struct server *server, loop_fn fn)
-{
-    for (size_t i = 0; i < server->nlanes; i++)
-        if (loop_post(server->lanes[i].loop, fn, &server->lanes[i]) != 0)
-            log_error("out of memory while stopping");
+    loop_post_with(lane->server->lanes[0].loop, &lane->to_cancel, on_lane_cancelled, lane);
 }
 
 static void on_drain_timer(struct timer *timer)
 {
     struct server *server = container_of(timer, struct server, drain_timer);
-    post_lanes(server, cancel_lane);
+    server->lanes_to_cancel = server->nlanes;
+    for (size_t i = 0; i < server->nlanes; i++) {
+        struct lane *lane = &server->lanes[i];
+        loop_post_with(lane->loop, &lane->to_cancel, cancel_lane, lane);
+    }
     shut_down(server);
     say_goodbye(server);
 }
@@ -112,9 +135,7 @@ static void on_shut_down(struct op *op, bool ok)
     server->stopped = true;
     timer_stop(&server->drain_timer);
     timer_stop(&server->goodbye_timer);
-    /* Events of its last calls may still lie in the queues of other loops. */
-    if (server->lanes_to_drain == 0)
-        server->done(server, server->done_arg);
+    finish_if_gone(server); /* events may still lie in the queues of other loops */
 }
 
 void server_drain(struct server *server, uint64_t timeout_ms,
@@ -126,7 +147,10 @@ void server_drain(struct server *server, uint64_t timeout_ms,
     server->shut_down.done = on_shut_down;
     server->drain_timer.fired = on_drain_timer;
     server->goodbye_timer.fired = on_goodbye_timer;
-    server->lanes_to_drain = server->nlanes;
-    post_lanes(server, drain_lane);
+    server->lanes_to_drain = server->lanes_to_go = server->nlanes;
+    for (size_t i = 0; i < server->nlanes; i++) {
+        struct lane *lane = &server->lanes[i];
+        loop_post_with(lane->loop, &lane->to_drain, drain_lane, lane);
+    }
     timer_start(first, &server->drain_timer, timeout_ms);
 }

@@ -16,7 +16,10 @@ struct lane {
     struct server_call *open; /* calls with a handler, newest first */
     bool draining;
     bool had_calls; /* when that began */
-    bool drained;   /* and no call is open: the first loop was told */
+    size_t offered; /* calls that gRPC has, and will give back */
+    bool drained;   /* it drains and no call is open: the first loop was told */
+    bool gone;      /* and none is offered: it was told that too */
+    struct posting to_drain, to_cancel, has_drained, is_gone;
 };
 
 /* A method of one of the services, and gRPC's handle of it. */
@@ -38,7 +41,7 @@ struct server {
     /* Draining; first loop only. */
     struct timer drain_timer;
     struct timer goodbye_timer;
-    size_t lanes_to_drain;
+    size_t lanes_to_drain, lanes_to_cancel, lanes_to_go;
     bool had_calls;     /* at the stop, in the lanes that have drained */
     bool shutting_down; /* gRPC was told */
     void (*done)(struct server *server, void *arg);
@@ -51,6 +54,7 @@ struct server_call {
     struct lane *lane;
     size_t row;                       /* of server->rows; nrows: unknown methods */
     struct server_call *next, **link; /* on lane->open */
+    bool again; /* there was no memory for one in its place: it is offered again */
     struct op accept;
     grpc_metadata_array metadata;
     grpc_call_details details; /* unknown methods only */
@@ -67,12 +71,17 @@ struct server_call {
 
 /* --- server_call.c --------------------------------------------------------------- */
 
-/** Offers gRPC a call of the method in this row on the lane's loop. */
-void server_arm(struct lane *lane, size_t row);
+/** Room for a call of the method in this row on the lane's loop. NULL: out of
+ * memory. server_offer() or server_call_drop() it. */
+struct server_call *server_call_new(struct lane *lane, size_t row);
+void server_call_drop(struct server_call *sc);
+
+/** Offers it to gRPC, for the next call of its method that comes. */
+void server_offer(struct server_call *sc);
 
 /* --- server_drain.c -------------------------------------------------------------- */
 
-/** A call of the lane is gone from lane->open. */
-void server_note_drained(struct lane *lane);
+/** A call of the lane is no longer open, or offered. Then the lane may be gone. */
+void server_note_end(struct lane *lane);
 
 #endif

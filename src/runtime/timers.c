@@ -1,70 +1,86 @@
 #include "timers.h"
 
-#include <stdlib.h>
+/* A timer is due no later than its children: `child` is the first of them, their
+ * `next` are the others, `prev` leads back to the one before or the parent; the
+ * first one's is itself. */
 
-static void put(struct timers *ts, size_t i, struct timer *t)
+/* Of two timers without siblings the later becomes a child of the other. */
+static struct timer *meld(struct timer *a, struct timer *b)
 {
-    ts->heap[i] = t;
-    t->place = (uint32_t)i + 1;
+    if (b->due_ms < a->due_ms) {
+        struct timer *later = a;
+        a = b;
+        b = later;
+    }
+    b->prev = a;
+    b->next = a->child;
+    if (b->next != NULL)
+        b->next->prev = b;
+    a->child = b;
+    return a;
 }
 
-static void sift_up(struct timers *ts, size_t i, struct timer *t)
+static struct timer *take(struct timer **list)
 {
-    while (i > 0) {
-        size_t parent = (i - 1) / 2;
-        if (ts->heap[parent]->due_ms <= t->due_ms)
-            break;
-        put(ts, i, ts->heap[parent]);
-        i = parent;
+    struct timer *t = *list;
+    if (t != NULL) {
+        *list = t->next;
+        t->next = t->prev = NULL;
     }
-    put(ts, i, t);
+    return t;
 }
 
-static void sift_down(struct timers *ts, size_t i, struct timer *t)
+/* Siblings become one heap: two and two, and then these from last to first. That
+ * order is what keeps the heap flat. */
+static struct timer *meld_all(struct timer *siblings)
 {
-    for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= ts->n)
-            break;
-        if (child + 1 < ts->n && ts->heap[child + 1]->due_ms < ts->heap[child]->due_ms)
-            child++;
-        if (t->due_ms <= ts->heap[child]->due_ms)
-            break;
-        put(ts, i, ts->heap[child]);
-        i = child;
+    struct timer *pairs = NULL, *all = NULL, *t;
+    while ((t = take(&siblings)) != NULL) {
+        struct timer *other = take(&siblings);
+        if (other != NULL)
+            t = meld(t, other);
+        t->next = pairs;
+        pairs = t;
     }
-    put(ts, i, t);
+    while ((t = take(&pairs)) != NULL)
+        all = all != NULL ? meld(all, t) : t;
+    return all;
 }
 
-bool timers_add(struct timers *ts, struct timer *t)
+static void unlink_timer(struct timer *t)
 {
-    if (ts->n == ts->cap) {
-        size_t cap = ts->cap == 0 ? 64 : ts->cap * 2;
-        struct timer **heap = realloc(ts->heap, cap * sizeof *heap);
-        if (heap == NULL)
-            return false;
-        ts->heap = heap;
-        ts->cap = cap;
-    }
-    sift_up(ts, ts->n++, t);
-    return true;
+    if (t->prev->child == t)
+        t->prev->child = t->next;
+    else
+        t->prev->next = t->next;
+    if (t->next != NULL)
+        t->next->prev = t->prev;
+}
+
+static void set_first(struct timers *ts, struct timer *t)
+{
+    ts->first = t;
+    if (t != NULL)
+        t->prev = t;
+}
+
+void timers_add(struct timers *ts, struct timer *t)
+{
+    t->child = t->next = NULL;
+    set_first(ts, ts->first != NULL ? meld(ts->first, t) : t);
+    ts->n++;
 }
 
 void timers_remove(struct timers *ts, struct timer *t)
 {
-    size_t hole = t->place - 1;
-    struct timer *last = ts->heap[--ts->n];
-    t->place = 0;
-    if (last == t)
-        return;
-    if (hole > 0 && ts->heap[(hole - 1) / 2]->due_ms > last->due_ms)
-        sift_up(ts, hole, last);
-    else
-        sift_down(ts, hole, last);
-}
-
-void timers_close(struct timers *ts)
-{
-    free(ts->heap);
-    *ts = (struct timers){ 0 };
+    struct timer *children = meld_all(t->child);
+    if (ts->first == t) {
+        set_first(ts, children);
+    } else {
+        unlink_timer(t);
+        if (children != NULL)
+            set_first(ts, meld(ts->first, children));
+    }
+    ts->n--;
+    t->prev = NULL;
 }

@@ -1,25 +1,21 @@
-/* The timers of one loop: a binary heap, soonest first. */
+/* The timers of one loop: a pairing heap, soonest first. Its links lie in the
+ * timers, so that nothing here needs memory. */
 #ifndef RUNTIME_TIMERS_H
 #define RUNTIME_TIMERS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "loop.h"
 
 struct timers {
-    struct timer **heap;
-    size_t n, cap;
+    struct timer *first; /* NULL: there is none */
+    size_t n;
 };
 
-/** false: out of memory, nothing changed. */
-bool timers_add(struct timers *ts, struct timer *t);
-void timers_remove(struct timers *ts, struct timer *t);
-void timers_close(struct timers *ts);
+/** @t must not run. */
+void timers_add(struct timers *ts, struct timer *t);
 
-static inline struct timer *timers_first(const struct timers *ts)
-{
-    return ts->n == 0 ? NULL : ts->heap[0];
-}
+/** @t is one of them; then it does not run. */
+void timers_remove(struct timers *ts, struct timer *t);
 
 #endif

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "runtime/bytes.h"
+#include "runtime/loop.h"
 
 struct loop;
 struct reader;
@@ -74,7 +75,8 @@ struct import_batch {
     void (*done)(struct import_batch *batch);
     char error[STORE_ERROR_MAX]; /* "": committed and durable; else nothing of it was done */
     bool full;                   /* with an error: there was no room, on the disk or in the map */
-    struct import_batch *next;   /* private */
+    struct import_batch *next;   /* private, as the next */
+    struct posting answer;
 };
 
 /** Hands the batch to the writer. Batches are applied in the order they come;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "internal.h"
 #include "runtime/loop.h"
@@ -174,9 +173,7 @@ static void answer(const struct store *store, struct import_batch *b, int rc)
     b->full = is_full(rc);
     if (rc != 0)
         store_fail(b->error, "cannot write to the store in %s: %s", store->dir, mdb_strerror(rc));
-    /* Out of memory passes, and nothing tells when. The answer must come. */
-    while (loop_post(b->loop, on_done, b) != 0)
-        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    loop_post_with(b->loop, &b->answer, on_done, b);
 }
 
 static void commit(struct store *store, struct import_batch *first)

@@ -148,7 +148,7 @@ static void set_up(void)
     cr_assert_eq(server_of(&g_server, &g_loop, 1, methods, 2, NULL), 0);
     int port = server_listen(g_server, "127.0.0.1:0");
     cr_assert_gt(port, 0);
-    server_start(g_server);
+    cr_assert_eq(server_start(g_server), 0);
     snprintf(g_target, sizeof g_target, "127.0.0.1:%d", port);
 }
 

@@ -178,7 +178,7 @@ Test(call_loops, more_calls_at_once_than_are_armed)
         cr_assert_eq(loop_new(&g_loops[i]), 0);
     cr_assert_eq(server_of(&server, g_loops, SERVER_LOOPS, methods, 1, NULL), 0);
     snprintf(target, sizeof target, "127.0.0.1:%d", server_listen(server, "127.0.0.1:0"));
-    server_start(server);
+    cr_assert_eq(server_start(server), 0);
     for (int i = 0; i < SERVER_LOOPS; i++)
         pthread_create(&threads[i], NULL, run_loop, g_loops[i]);
 

@@ -333,7 +333,7 @@ static void drain_then_let_in(struct probe *p)
     call_world_drain(&g_world, 1000); /* it is posted: let it begin */
     g_probe = p;
     g_later = (struct timer){ .fired = let_in };
-    cr_assert_eq(timer_start(g_world.loop, &g_later, 5), 0);
+    timer_start(g_world.loop, &g_later, 5);
 }
 
 Test(interceptors, a_call_let_in_after_the_server_began_to_stop)
@@ -433,7 +433,7 @@ static void let_out_soon(struct stream *s, struct status *status)
 {
     (void)status;
     g_later = (struct timer){ .fired = let_out };
-    cr_assert_eq(timer_start(s->loop, &g_later, 0), 0);
+    timer_start(s->loop, &g_later, 0);
 }
 
 /* The call is rejected for a message in while one out is held: the first

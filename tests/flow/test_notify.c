@@ -74,8 +74,8 @@ Test(notify, no_watchdog_unless_asked_for)
     cr_assert_eq(notify_watchdog_start(&w, &loop, 1), 0);
     cr_assert_null(w);
     notify_watchdog_stop(w);
-    notify_watchdog_free(w);
     loop_free(loop);
+    notify_watchdog_free(w);
 }
 
 static void *run(void *loop)
@@ -116,8 +116,8 @@ Test(notify, the_watchdog_is_fed_only_while_every_loop_lives)
     notify_watchdog_stop(w);
     loop_post(loops[1], on_stop, NULL);
     pthread_join(thread, NULL);
-    notify_watchdog_free(w);
     loop_free(loops[1]);
     loop_free(loops[0]);
+    notify_watchdog_free(w);
     assert_no_leaks();
 }

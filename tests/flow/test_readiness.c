@@ -21,7 +21,7 @@ static void init(void)
         .user_timeout_ms = TIMEOUT_MS,
     };
     links[0].readiness = links[1].readiness = &r;
-    cr_assert_eq(readiness_init(&r), 0);
+    readiness_init(&r);
 }
 
 static void fini(void)

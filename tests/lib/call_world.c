@@ -9,12 +9,22 @@ struct echo_seen g_echo;
 int say(struct stream *s, const char *text, unsigned flags)
 {
     struct buf *b = buf_copy(bytes_of_text(text));
+    if (b == NULL)
+        return ENOMEM;
     const int rv = stream_send(s, b, 0, b->len, flags);
     buf_unref(b);
     return rv;
 }
 
 /* --- The service ----------------------------------------------------------------- */
+
+static void check_sent(struct stream *s, int rv)
+{
+    if (rv == ENOMEM)
+        stream_fail_memory(s);
+    else
+        cr_assert_eq(rv, 0);
+}
 
 static void echo_open(struct stream *s)
 {
@@ -34,7 +44,7 @@ static void echo_message(struct stream *s, const ProtobufCMessage *m, struct byt
     }
     struct buf *b = buf_copy(bytes);
     const bool last = s->method->responses == ONE;
-    cr_assert_eq(stream_send(s, b, 0, b->len, last ? STREAM_LAST : 0), 0);
+    check_sent(s, b != NULL ? stream_send(s, b, 0, b->len, last ? STREAM_LAST : 0) : ENOMEM);
     buf_unref(b);
 }
 
@@ -43,13 +53,13 @@ static void echo_sent(struct stream *s)
     if (s->method->requests == MANY)
         stream_read(s);
     else
-        cr_assert_eq(say(s, "end", STREAM_LAST), 0);
+        check_sent(s, say(s, "end", STREAM_LAST));
 }
 
 static void echo_end(struct stream *s)
 {
     g_echo.ends++;
-    cr_assert_eq(say(s, "end", STREAM_LAST), 0);
+    check_sent(s, say(s, "end", STREAM_LAST));
 }
 
 static void echo_close(struct stream *s, const struct status *status)
@@ -81,8 +91,10 @@ static void say_next(struct talk *t)
 {
     for (; *t->say != NULL; t->say++) {
         const int rv = say(t->s, *t->say, 0);
+        if (rv == ENOMEM)
+            stream_fail_memory(t->s);
         if (rv != 0) {
-            cr_assert(rv == EAGAIN || rv == EPIPE);
+            cr_assert(rv == EAGAIN || rv == EPIPE || rv == ENOMEM);
             return;
         }
     }
@@ -124,7 +136,8 @@ static void talk_close(struct stream *s, const struct status *status)
     t->closes++;
     t->s = NULL;
     t->status = *status;
-    call_world_drain(t->world, 1000);
+    if (!t->leave)
+        call_world_drain(t->world, 1000);
 }
 
 static const struct stream_handler talker = {
@@ -134,14 +147,23 @@ static const struct stream_handler talker = {
     .on_close = talk_close,
 };
 
-void talk_open(struct talk *t, struct call_world *w, const char *path,
-               const struct call_options *options)
+int talk_try(struct talk *t, struct call_world *w, const char *path,
+             const struct call_options *options)
 {
     t->world = w;
-    cr_assert_eq(channel_open(w->channel, w->loop, path, &talker, t, options, &t->s), 0);
+    const int rv = channel_open(w->channel, w->loop, path, &talker, t, options, &t->s);
+    if (rv != 0)
+        return rv;
     say_next(t);
     if (!t->deaf)
         stream_read(t->s);
+    return 0;
+}
+
+void talk_open(struct talk *t, struct call_world *w, const char *path,
+               const struct call_options *options)
+{
+    cr_assert_eq(talk_try(t, w, path, options), 0);
 }
 
 /* --- The world ----------------------------------------------------------------------- */
@@ -165,7 +187,7 @@ void call_world_open_both(struct call_world *w, const struct method *methods, si
     cr_assert_eq(server_of(&w->server, &w->loop, 1, methods, n, server), 0);
     const int port = server_listen(w->server, "127.0.0.1:0");
     cr_assert_gt(port, 0);
-    server_start(w->server);
+    cr_assert_eq(server_start(w->server), 0);
     snprintf(w->target, sizeof w->target, "127.0.0.1:%d", port);
     cr_assert_eq(channel_new(&w->channel, w->target, &own), 0);
 }

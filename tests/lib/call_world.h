@@ -56,6 +56,7 @@ struct talk {
     const char *const *say; /* NULL-terminated */
     bool stay;              /* no half-close */
     bool deaf;              /* reads nothing */
+    bool leave;             /* the server as it is, when it is over */
     void (*on_heard)(struct talk *t);
 
     struct call_world *world;
@@ -65,7 +66,12 @@ struct talk {
     struct status status;
 };
 
-/** Starts to talk. When it is over, the server is drained. */
+/** Starts to talk. When it is over, the server is drained. Returns what
+ * channel_open() does. */
+int talk_try(struct talk *t, struct call_world *w, const char *path,
+             const struct call_options *options);
+
+/** The same, where that must be 0. */
 void talk_open(struct talk *t, struct call_world *w, const char *path,
                const struct call_options *options);
 
@@ -75,7 +81,7 @@ void talk_open(struct talk *t, struct call_world *w, const char *path,
         __VA_ARGS__ __VA_OPT__(, ) NULL                                                            \
     }
 
-/** Sends @text; returns what stream_send() did. */
+/** Sends @text; returns what stream_send() did, or ENOMEM. */
 int say(struct stream *s, const char *text, unsigned flags);
 
 #endif

@@ -17,9 +17,8 @@ void health_world_open(struct health_world *w)
 
 void health_world_close(struct health_world *w)
 {
-    loop_turns(w->loop, 3); /* what was posted meanwhile */
-    health_free(w->health);
     loop_free(w->loop);
+    health_free(w->health);
 }
 
 struct fake_stream *health_call(struct health_world *w, const char *method, const char *service)

@@ -46,7 +46,7 @@ bool loop_until_turn(struct loop *loop, struct loop_until *until)
         loop_turns(loop, 1);
     } else {
         struct pause p = { .timer.fired = on_paused, .loop = loop };
-        cr_assert_eq(timer_start(loop, &p.timer, 1), 0);
+        timer_start(loop, &p.timer, 1);
         loop_run(loop);
     }
     if (until->deadline_ms == 0)
