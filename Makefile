@@ -43,7 +43,6 @@ TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 INTEROP := $(BUILD)/interop-server $(BUILD)/interop-client
 T       ?=
 
-comma   := ,
 # One short line a file; V=1 shows the commands.
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
@@ -124,12 +123,14 @@ $(BUILD)/obj/tests/%.o: tests/%.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests -c -o $@ $<
-# What our objects have from the heap goes through tests/lib/heap.c.
-HEAP    := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free strdup strndup asprintf vasprintf)
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB)
+# Our library, with what it has from the heap taken through tests/lib/heap.c.
+LIB_HEAP := $(BUILD)/libpair-heap.a
+$(LIB_HEAP): $(LIB) tests/lib/heap.syms
+	$(Q)objcopy --redefine-syms=tests/lib/heap.syms $< $@
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB_HEAP)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
 tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(BUILD)/fault-proxy $(BUILD)/seeds
 
@@ -171,10 +172,11 @@ asan:
 	@$(MAKE) test BUILD=build/asan SANITIZE=address CFLAGS="-O1 -g"
 ubsan:
 	@$(MAKE) test BUILD=build/ubsan SANITIZE=undefined CFLAGS="-O1 -g"
-# Criterion does not start under ThreadSanitizer: the programs have a main of
-# their own, and the end-to-end tests drive them.
+# Criterion does not start under ThreadSanitizer: the programs and the stress test have a main of
+# their own, and the end-to-end tests drive the programs.
 tsan: setup-test
 	@$(MAKE) --no-print-directory all BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g"
+	@$(MAKE) --no-print-directory stress BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" R=8
 	@$(MAKE) --no-print-directory e2e BUILD=build/tsan SANITIZE=thread
 # Not in "test": the package of the provider starts a service of its own, with a
 # password that everybody knows.
@@ -223,7 +225,15 @@ interop: setup-test
 	    -o cache_dir=$(abspath $(BUILD))/pytest tests/e2e/test_interop.py
 # --- bad days -----------------------------------------------------------------------------
 
-.PHONY: faults hostile fuzz fuzz-targets setup-fuzz foreign
+# Calls over several loops, and the server stopped and started. R="ROUNDS SEED".
+R ?= 40
+$(BUILD)/stress-loops: $(BUILD)/obj/tests/stress/loops.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+stress: $(BUILD)/stress-loops
+	@timeout 300 $(BUILD)/stress-loops $(R)
+
+.PHONY: stress faults hostile fuzz fuzz-targets setup-fuzz foreign
 
 # F="--seed 7 --runs 20" is for faults.py.
 F ?=
@@ -260,10 +270,10 @@ $(BUILD)/obj/fuzz-lib/%.o: tests/lib/%.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests/fuzz -Itests -c -o $@ $<
 $(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Itests/fuzz
-$(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_LIB) $(LIB)
+$(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_LIB) $(LIB_HEAP)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The seeds alone, in one program: a part of the C tests.
 $(BUILD)/obj/once/%.o: tests/fuzz/%.c | $(GEN_OBJ:.o=.stamp)
@@ -272,9 +282,9 @@ $(BUILD)/obj/once/%.o: tests/fuzz/%.c | $(GEN_OBJ:.o=.stamp)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests/fuzz -Itests \
 	    -DLLVMFuzzerTestOneInput=LLVMFuzzerTestOneInput_$* -c -o $@ $<
 $(BUILD)/obj/tests/fuzz/once/main.o: CPPFLAGS += -DTARGETS="$(patsubst %,X(%),$(FUZZ))"
-$(BUILD)/seeds: $(FUZZ:%=$(BUILD)/obj/once/%.o) $(BUILD)/obj/tests/fuzz/once/main.o $(FUZZ_LIB) $(LIB)
+$(BUILD)/seeds: $(FUZZ:%=$(BUILD)/obj/once/%.o) $(BUILD)/obj/tests/fuzz/once/main.o $(FUZZ_LIB) $(LIB_HEAP)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) $(HEAP) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 fuzz-targets: $(addprefix $(BUILD)/targets/,$(FUZZ))
 fuzz: setup-fuzz

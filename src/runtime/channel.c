@@ -353,13 +353,14 @@ static void renew_link(struct channel *channel)
     if (channel->link != NULL &&
         grpc_channel_check_connectivity_state(channel->link->grpc, 0) == GRPC_CHANNEL_READY)
         return;
-    grpc_channel_credentials *credentials =
-        tls_client_newer(channel->options.tls, &channel->tls_seen);
+    unsigned seen = channel->tls_seen;
+    grpc_channel_credentials *credentials = tls_client_newer(channel->options.tls, &seen);
     struct link *link = credentials != NULL ? link_new(channel, credentials) : NULL;
     if (link == NULL)
         return;
     link_put(channel->link);
     channel->link = link;
+    channel->tls_seen = seen;
 }
 
 /* For one call. */

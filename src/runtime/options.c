@@ -20,6 +20,7 @@ struct parser {
     size_t nrows;
     struct option *longs;
     bool *given; /* row i was on the command line */
+    char **argv; /* a copy: to look for --help reorders it */
 };
 
 /* --- errors ------------------------------------------------------------------- */
@@ -212,15 +213,18 @@ static void put_rows(struct parser *p, const struct option_row *rows, size_t n)
         p->rows[p->nrows++] = &rows[i];
 }
 
-static bool parser_init(struct parser *p, const struct option_program *program)
+static bool parser_init(struct parser *p, const struct option_program *program, int argc,
+                        char **argv)
 {
     size_t n = count_rows(program);
     *p = (struct parser){ .program = program };
     p->rows = calloc(n + 1, sizeof(*p->rows));
     p->given = calloc(n + 1, sizeof(*p->given));
     p->longs = calloc(2 * n + 2, sizeof(*p->longs)); /* --x and --no-x, --help, the end */
-    if (p->rows == NULL || p->given == NULL || p->longs == NULL)
+    p->argv = calloc((size_t)argc + 1, sizeof(*p->argv));
+    if (p->rows == NULL || p->given == NULL || p->longs == NULL || p->argv == NULL)
         return false;
+    memcpy(p->argv, argv, (size_t)argc * sizeof(*argv));
     put_rows(p, program->rows, program->nrows);
     for (size_t g = 0; g < program->ngroups; g++)
         put_rows(p, program->groups[g].rows, program->groups[g].nrows);
@@ -248,6 +252,7 @@ static void parser_close(struct parser *p)
         if (o->val >= VALUE_ROWS && (o->val - VALUE_ROWS) % 2 == 1)
             free((char *)o->name);
     }
+    free(p->argv);
     free(p->longs);
     free(p->given);
     free(p->rows);
@@ -384,19 +389,14 @@ static bool parse_environment(struct parser *p)
 /* --- all of it ------------------------------------------------------------------------ */
 
 /* --help shows the defaults, so it must win before a value is stored. */
-static bool asks_for_help(const struct parser *p, int argc, char **argv, const char **ret_form)
+static bool asks_for_help(const struct parser *p, int argc, const char **ret_form)
 {
     bool help = false;
-    char **copy = calloc((size_t)argc + 1, sizeof(*copy)); /* getopt_long() reorders */
-    if (copy == NULL)
-        return false;
-    memcpy(copy, argv, (size_t)argc * sizeof(*copy));
     opterr = 0;
     optind = 0;
-    for (int value; !help && (value = getopt_long(argc, copy, ":h", p->longs, NULL)) != -1;)
+    for (int value; !help && (value = getopt_long(argc, p->argv, ":h", p->longs, NULL)) != -1;)
         help = value == VALUE_HELP;
     *ret_form = help ? optarg : NULL;
-    free(copy);
     return help;
 }
 
@@ -406,9 +406,9 @@ enum option_result options_parse(const struct option_program *program, int argc,
     struct parser p;
     const char *form;
     enum option_result result = OPTIONS_BAD;
-    if (!parser_init(&p, program)) {
+    if (!parser_init(&p, program, argc, argv)) {
         complain(program, "out of memory");
-    } else if (asks_for_help(&p, argc, argv, &form)) {
+    } else if (asks_for_help(&p, argc, &form)) {
         result = OPTIONS_HELP;
         if (!options_print_help(program, form)) {
             complain(program, "--help: \"%.100s\" is not text, man or words", form);

@@ -16,6 +16,7 @@ static void *g_block[SLOTS];
 static size_t g_live;
 static bool g_watching, g_failed;
 static unsigned g_nth;
+static size_t g_size;
 
 static size_t slot_of(const void *p)
 {
@@ -66,10 +67,10 @@ static bool forget(void *p)
 }
 
 /* Whether it is this allocation's turn to fail. */
-static bool fails(void)
+static bool fails(size_t size)
 {
     pthread_mutex_lock(&g_lock);
-    const bool now = g_nth > 0 && --g_nth == 0;
+    const bool now = (g_nth > 0 && --g_nth == 0) || (g_size > 0 && size == g_size);
     g_failed |= now;
     pthread_mutex_unlock(&g_lock);
     if (now)
@@ -102,6 +103,13 @@ void heap_fail_at(unsigned nth)
     pthread_mutex_unlock(&g_lock);
 }
 
+void heap_fail_size(size_t size)
+{
+    pthread_mutex_lock(&g_lock);
+    g_size = size;
+    pthread_mutex_unlock(&g_lock);
+}
+
 bool heap_failed(void)
 {
     pthread_mutex_lock(&g_lock);
@@ -112,43 +120,38 @@ bool heap_failed(void)
 
 /* --- What our objects call ------------------------------------------------------- */
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void __real_free(void *p);
+void *heap_malloc(size_t size);
+void *heap_calloc(size_t n, size_t size);
+void *heap_realloc(void *p, size_t size);
+char *heap_strdup(const char *s);
+char *heap_strndup(const char *s, size_t n);
+int heap_asprintf(char **ret, const char *format, ...);
+int heap_vasprintf(char **ret, const char *format, va_list args);
+void heap_free(void *p);
 
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-char *__wrap_strdup(const char *s);
-char *__wrap_strndup(const char *s, size_t n);
-int __wrap_asprintf(char **ret, const char *format, ...);
-int __wrap_vasprintf(char **ret, const char *format, va_list args);
-void __wrap_free(void *p);
-
-void *__wrap_malloc(size_t size)
+void *heap_malloc(size_t size)
 {
-    return fails() ? NULL : note(__real_malloc(size));
+    return fails(size) ? NULL : note(malloc(size));
 }
 
-void *__wrap_calloc(size_t n, size_t size)
+void *heap_calloc(size_t n, size_t size)
 {
-    return fails() ? NULL : note(__real_calloc(n, size));
+    return fails(n * size) ? NULL : note(calloc(n, size));
 }
 
-void *__wrap_realloc(void *p, size_t size)
+void *heap_realloc(void *p, size_t size)
 {
-    if (fails())
+    if (fails(size))
         return NULL;
     const bool known = forget(p);
-    void *moved = __real_realloc(p, size);
+    void *moved = realloc(p, size);
     return known || p == NULL ? note(moved) : moved;
 }
 
-char *__wrap_strndup(const char *s, size_t n)
+char *heap_strndup(const char *s, size_t n)
 {
     const size_t len = strnlen(s, n);
-    char *copy = __wrap_malloc(len + 1);
+    char *copy = heap_malloc(len + 1);
     if (copy == NULL)
         return NULL;
     memcpy(copy, s, len);
@@ -156,32 +159,32 @@ char *__wrap_strndup(const char *s, size_t n)
     return copy;
 }
 
-char *__wrap_strdup(const char *s)
+char *heap_strdup(const char *s)
 {
-    return __wrap_strndup(s, strlen(s));
+    return heap_strndup(s, strlen(s));
 }
 
-int __wrap_vasprintf(char **ret, const char *format, va_list args)
+int heap_vasprintf(char **ret, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
     const int len = vsnprintf(NULL, 0, format, again);
     va_end(again);
-    *ret = __wrap_malloc((size_t)len + 1);
+    *ret = heap_malloc((size_t)len + 1);
     return *ret != NULL ? vsnprintf(*ret, (size_t)len + 1, format, args) : -1;
 }
 
-int __wrap_asprintf(char **ret, const char *format, ...)
+int heap_asprintf(char **ret, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    const int len = __wrap_vasprintf(ret, format, args);
+    const int len = heap_vasprintf(ret, format, args);
     va_end(args);
     return len;
 }
 
-void __wrap_free(void *p)
+void heap_free(void *p)
 {
     forget(p);
-    __real_free(p);
+    free(p);
 }

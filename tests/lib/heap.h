@@ -1,8 +1,8 @@
 /* What our own code has from the heap: counted, and made to fail.
  *
- * The tests are linked with --wrap for malloc() and its like, which redirects
- * what our objects call and nothing else: gRPC, libuv and LMDB get their
- * memory as ever. Any thread. */
+ * The tests are linked with a copy of our library whose calls of malloc() and
+ * its like (heap.syms) come here. gRPC, libuv and LMDB get their memory as
+ * ever, and so do the tests. Any thread. */
 #ifndef TESTS_HEAP_H
 #define TESTS_HEAP_H
 
@@ -18,7 +18,10 @@ size_t heap_live(void);
 /** Has the @nth allocation from now on fail, once; 0: none. */
 void heap_fail_at(unsigned nth);
 
-/** Whether it has. */
+/** Has every allocation of just this size fail; 0: none. */
+void heap_fail_size(size_t size);
+
+/** Whether one has failed since heap_fail_at(). */
 bool heap_failed(void);
 
 #endif

@@ -1,0 +1,111 @@
+/* Calls with too little memory: each allocation of our code fails in turn, at
+ * both ends, until a call needs no more. Nothing may be left behind or hang, and
+ * the next call must be answered. */
+#include <criterion/criterion.h>
+#include <stdalign.h>
+#include <stddef.h>
+
+#include "intercept/chain.h"
+#include "lib/call_world.h"
+#include "lib/heap.h"
+#include "lib/leaks.h"
+#include "lib/loop_until.h"
+#include "runtime/server_internal.h"
+
+/* Long enough to be worth compressing. */
+#define WORD "so much of the same, so much of the same, so much of the same, so much of the same"
+
+static struct call_world g_world;
+
+/* Every failure is logged. */
+static void init(void)
+{
+    log_init("test", LOG_ERROR, LOG_TEXT);
+}
+
+TestSuite(memory_calls, .init = init);
+
+static bool is_clean(const struct status *status)
+{
+    return status->code == STATUS_OK || status->code == STATUS_RESOURCE_EXHAUSTED ||
+           status->code == STATUS_UNAVAILABLE;
+}
+
+/* A whole call. Returns what it ended with. */
+static struct status call(const char *path, const char *const *words, unsigned fail_at)
+{
+    struct talk t = { .say = words, .leave = true };
+    heap_fail_at(fail_at);
+    if (talk_try(&t, &g_world, path, NULL) != 0)
+        return status_no_memory();
+    LOOP_UNTIL(g_world.loop, t.s == NULL && g_echo.opened == g_echo.closed);
+    cr_assert_eq(t.closes, 1);
+    return t.status;
+}
+
+/* Returns whether that many allocations were needed. */
+static bool call_with_failure(const struct method *m, const struct server_options *server,
+                              const struct channel_options *client, unsigned at)
+{
+    const char *const *words = m->requests == ONE ? SAY(WORD) : SAY(WORD, WORD, WORD);
+    heap_watch();
+    call_world_open_both(&g_world, echo_methods, 4, server, client);
+    const struct status status = call(m->path, words, at);
+    const bool failed = heap_failed();
+    cr_assert(is_clean(&status), "%s, allocation %u: %d %s", m->path, at, status.code,
+              status.message);
+    const struct status next = call(m->path, words, 0);
+    cr_assert_eq(next.code, STATUS_OK, "%s, after allocation %u: %s", m->path, at, next.message);
+    call_world_close(&g_world);
+    cr_assert_eq(heap_live(), 0, "%s, allocation %u: %zu blocks", m->path, at, heap_live());
+    return failed;
+}
+
+static void every_allocation(const struct server_options *server,
+                             const struct channel_options *client)
+{
+    for (size_t i = 0; i < 4; i++) {
+        unsigned at = 1;
+        while (call_with_failure(&echo_methods[i], server, client, at))
+            at++;
+        cr_assert_gt(at, 5, "only %u allocations", at);
+        cr_log_info("%s: %u allocations", echo_methods[i].path, at - 1);
+    }
+    assert_no_leaks();
+}
+
+Test(memory_calls, fail_one_allocation)
+{
+    every_allocation(NULL, NULL);
+}
+
+/* With what our programs have: interceptors, compressed messages, time limits. */
+Test(memory_calls, fail_one_allocation_in_a_full_chain)
+{
+    struct chain servers = { 0 }, clients = { 0 };
+    const struct chain_parts parts = { 0 };
+    chain_of_server(&servers, &parts);
+    chain_of_client(&clients, LOG_DEBUG, NULL);
+    every_allocation(
+        &(struct server_options){
+            .chain = &servers, .compress = true, .write_timeout_ms = 1000, .max_call_ms = 1000 },
+        &(struct channel_options){ .chain = &clients, .compress = true });
+}
+
+/* What was offered to gRPC is used up if no accepted call is replaced by
+ * another: then the next one would wait for ever. */
+Test(memory_calls, without_room_for_new_ones_the_old_ones_are_offered_again)
+{
+    const size_t align = alignof(max_align_t);
+    call_world_open(&g_world, echo_methods, 4, NULL);
+    heap_fail_size((sizeof(struct server_call) + align - 1) / align * align);
+    for (int i = 0; i < 30; i++) {
+        for (size_t m = 0; m < 4; m++)
+            cr_assert_eq(call(echo_methods[m].path, SAY("a"), 0).code, STATUS_OK);
+        cr_assert_eq(call("/test.Echo/None", SAY("a"), 0).code, STATUS_UNIMPLEMENTED);
+        cr_assert(heap_failed());
+    }
+    heap_fail_size(0);
+    call_world_close(&g_world);
+    assert_no_leaks();
+}

@@ -1,0 +1,237 @@
+/* Starting with too little memory: each allocation of our code fails in turn.
+ * What cannot be made says so, and leaves nothing behind. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <grpc/grpc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "auth/verifier.h"
+#include "health/health.h"
+#include "intercept/call_metrics.h"
+#include "lib/call_world.h"
+#include "lib/heap.h"
+#include "lib/leaks.h"
+#include "lib/tmpdir.h"
+#include "reflection/reflection.h"
+#include "runtime/log.h"
+#include "runtime/options.h"
+#include "runtime/tls.h"
+#include "store/store.h"
+
+/* Nothing of what the tests start may say more than they want to read; and each
+ * first loop would start gRPC anew. */
+static void init(void)
+{
+    log_init("test", LOG_ERROR, LOG_TEXT);
+    grpc_init();
+}
+
+TestSuite(memory_start, .init = init);
+
+/* Until @make needs no more. It returns whether it has made what it should, and
+ * has freed it by then. */
+static void every_allocation(bool (*make)(void))
+{
+    unsigned at = 1;
+    for (;; at++) {
+        heap_watch();
+        heap_fail_at(at);
+        const bool made = make();
+        const bool failed = heap_failed();
+        heap_fail_at(0);
+        cr_assert_eq(heap_live(), 0, "allocation %u: %zu blocks", at, heap_live());
+        if (!failed) {
+            cr_assert(made, "undisturbed");
+            break;
+        }
+        cr_assert(!made, "allocation %u failed, and nothing was said", at);
+    }
+    cr_assert_gt(at, 1);
+    cr_log_info("%u allocations", at - 1);
+    assert_no_leaks();
+}
+
+/* --- A server ------------------------------------------------------------------------ */
+
+struct made {
+    struct loop *loop;
+    struct health *health;
+    struct reflection *reflection;
+    struct call_metrics *metrics;
+    struct server *server;
+    struct chain chain;
+    bool started;
+};
+
+static bool make_parts(struct made *m, const struct service *const *services, size_t n)
+{
+    return loop_new(&m->loop) == 0 && health_new(&m->health, &m->loop, 1, services, n) == 0 &&
+           reflection_new(&m->reflection, services, n) == 0 &&
+           call_metrics_new(&m->metrics, CALL_METRICS_SERVER, services, n, 1) == 0;
+}
+
+static bool start(struct made *m, const struct service *const *services, size_t n)
+{
+    const struct server_options options = { .chain = &m->chain };
+    chain_add(&m->chain, &call_metrics, m->metrics);
+    if (server_new(&m->server, &m->loop, 1, services, n, &options) != 0 ||
+        server_listen(m->server, "127.0.0.1:0") == 0)
+        return false;
+    m->started = server_start(m->server) == 0;
+    return m->started;
+}
+
+static void on_drained(struct server *server, void *arg)
+{
+    (void)server;
+    loop_stop(arg);
+}
+
+static void finish(struct made *m)
+{
+    if (m->started) {
+        server_drain(m->server, 1000, on_drained, m->loop);
+        loop_run(m->loop);
+    }
+    server_free(m->server);
+    call_metrics_free(m->metrics);
+    reflection_free(m->reflection);
+    loop_free(m->loop);
+    health_free(m->health);
+}
+
+static bool make_server(void)
+{
+    const struct service echo = { "test.Echo", echo_methods, 4 };
+    const struct service *const services[] = { &echo };
+    struct made m = { 0 };
+    const bool made = make_parts(&m, services, 1) && start(&m, services, 1);
+    finish(&m);
+    return made;
+}
+
+Test(memory_start, server)
+{
+    every_allocation(make_server);
+}
+
+/* --- A channel ------------------------------------------------------------------------- */
+
+static bool make_channel(void)
+{
+    struct channel *channel;
+    const struct channel_options options = { .service_config = "{}" };
+    if (channel_new(&channel, "127.0.0.1:1,127.0.0.1:2", &options) != 0)
+        return false;
+    channel_free(channel);
+    return true;
+}
+
+Test(memory_start, channel)
+{
+    every_allocation(make_channel);
+}
+
+/* --- A store ----------------------------------------------------------------------------- */
+
+static char *g_dir;
+
+static bool make_store(void)
+{
+    char error[STORE_ERROR_MAX] = "";
+    struct store *store;
+    struct reader *reader;
+    if (store_open(&store, g_dir, "posts", error) != 0) {
+        cr_assert_not_null(strstr(error, "memory"), "%s", error);
+        return false;
+    }
+    const bool made = reader_new(&reader, store, error) == 0;
+    if (made)
+        reader_free(reader);
+    else
+        cr_assert_not_null(strstr(error, "memory"), "%s", error);
+    store_close(store);
+    return made;
+}
+
+Test(memory_start, store)
+{
+    g_dir = tmpdir_make();
+    every_allocation(make_store);
+    tmpdir_remove(g_dir);
+}
+
+/* --- Tokens ------------------------------------------------------------------------------- */
+
+static struct auth_options g_auth;
+
+static bool make_verifier(void)
+{
+    char error[AUTH_ERROR] = "";
+    struct loop *loop;
+    struct verifier *verifier = NULL;
+    if (loop_new(&loop) != 0)
+        return false;
+    const bool made = verifier_new(&verifier, &g_auth, &loop, 1, error);
+    if (!made)
+        cr_assert_not_null(strstr(error, "memory"), "\"%s\"", error);
+    loop_free(loop);
+    verifier_free(verifier);
+    return made;
+}
+
+Test(memory_start, verifier)
+{
+    char *dir = tmpdir_make(), *path = tmpdir_path(dir, "tokens");
+    FILE *file = fopen(path, "w");
+    fputs("b9f195c5cc7ef6afadbfbc42892ad47d3b24c6bc94bb510c4564a90a14e8b799 ann never read\n",
+          file);
+    fclose(file);
+    g_auth = (struct auth_options){ .token_file = path };
+    every_allocation(make_verifier);
+    free(path);
+    tmpdir_remove(dir);
+}
+
+/* --- Options -------------------------------------------------------------------------------- */
+
+static struct option_list g_list;
+static const char *g_text;
+static bool g_flag;
+
+static enum option_result parse(void)
+{
+    static const struct option_row rows[] = {
+        { "text", OPTION_TEXT, &g_text, "TEXT", "a text", 0, 0, NULL },
+        { "list", OPTION_LIST, &g_list, "WORD", "words", 0, 0, NULL },
+        { "flag", OPTION_FLAG, &g_flag, NULL, "yes or no", 0, 0, NULL },
+    };
+    const struct option_program program = {
+        .name = "test-program", .usage = "", .summary = "", .rows = rows, .nrows = 3
+    };
+    char *argv[] = { "test-program", "--text", "x", NULL };
+    int first;
+    return options_parse(&program, 3, argv, &first);
+}
+
+/* The list's copy is never freed, as options.h says. */
+Test(memory_start, options)
+{
+    setenv("TEST_PROGRAM_LIST", "a,b", 1);
+    unsigned at = 1;
+    for (;; at++) {
+        heap_watch();
+        heap_fail_at(at);
+        const enum option_result result = parse();
+        const bool failed = heap_failed();
+        heap_fail_at(0);
+        cr_assert_eq(result, failed ? OPTIONS_BAD : OPTIONS_OK, "allocation %u", at);
+        cr_assert_leq(heap_live(), 1, "allocation %u: %zu blocks", at, heap_live());
+        if (!failed)
+            break;
+    }
+    cr_assert_gt(at, 5);
+    cr_assert_eq(g_list.n, 2);
+}
