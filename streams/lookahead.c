@@ -24,6 +24,13 @@ static void release_before(struct lookahead *la, uint32_t group)
         la->first++;
         la->n--;
     }
+}
+
+/* A listing goes back to a group that got a record after it was left: then
+ * nothing that is held helps. */
+static void release_others(struct lookahead *la, uint32_t group)
+{
+    release_before(la, group < la->first ? UINT32_MAX : group);
     if (la->n == 0)
         la->first = group;
 }
@@ -38,7 +45,7 @@ int lookahead_fill(struct lookahead *la, struct resolver *resolver, struct reade
     }
     if (ahead > LOOKAHEAD_MAX)
         ahead = LOOKAHEAD_MAX;
-    release_before(la, group);
+    release_others(la, group);
     if (la->n > ahead / 2)
         return 0;
     while (la->n < ahead) {

@@ -26,7 +26,8 @@ struct lookahead {
 int lookahead_one(struct lookahead *la, struct resolver *resolver, struct bytes user_id);
 
 /** Releases the names of groups before @group and, when at most half of
- * @ahead (at most LOOKAHEAD_MAX) are left, asks for more. Inside a step of
+ * @ahead (at most LOOKAHEAD_MAX) are left, asks for more. @group may be one
+ * before those that are held. Inside a step of
  * @reader. 0, ENOMEM, or EIO (see reader_error()). */
 int lookahead_fill(struct lookahead *la, struct resolver *resolver, struct reader *reader,
                    uint32_t group, uint32_t ahead);

@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include "intercept/caller.h"
+#include "runtime/clock.h"
 #include "runtime/container.h"
 #include "runtime/server.h"
 #include "runtime/stream.h"
@@ -12,6 +14,7 @@
 struct state {
     struct question question;
     struct stream *stream;
+    struct limits *bad;
 };
 
 struct bytes bearer_token(struct bytes header)
@@ -29,6 +32,27 @@ static bool is_open(const struct token_check *check, const struct stream *s)
            (check->open_reflection && strncmp(s->path, reflection, strlen(reflection)) == 0);
 }
 
+static void note_bad(const struct state *state)
+{
+    char address[CALLER_MAX];
+    if (state->bad != NULL)
+        limits_spend(state->bad, caller_address(state->stream, address), clock_ns());
+}
+
+static bool too_many_bad(const struct state *state, struct status *why)
+{
+    char address[CALLER_MAX];
+    uint32_t wait_ms;
+    if (state->bad == NULL ||
+        !limits_spent(state->bad, caller_address(state->stream, address), clock_ns(), &wait_ms))
+        return false;
+    *why = status_of(STATUS_RESOURCE_EXHAUSTED,
+                     "too many bad tokens from %s: this one is not looked at", address);
+    why->retry_after_ms = wait_ms;
+    status_because(why, "BAD_TOKEN_RATE");
+    return true;
+}
+
 /* The answer is there: whether the call may begin. */
 static enum intercept judge(struct state *state, struct status *why)
 {
@@ -37,6 +61,8 @@ static enum intercept judge(struct state *state, struct status *why)
     state->question.identity = NULL;
     if (s->identity == NULL) {
         *why = status_of(state->question.code, "%s", state->question.why);
+        why->retry_after_ms = state->question.retry_ms;
+        note_bad(state);
         return INTERCEPT_REJECT;
     }
     if (identity_may(s->identity, s->method->scope))
@@ -62,6 +88,7 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
     if (is_open(check, s))
         return INTERCEPT_PASS;
     state->stream = s;
+    state->bad = check->bad;
     state->question.answered = on_answered;
     state->question.token = bearer_token(stream_get(s, METADATA_HEADERS, "authorization"));
     if (state->question.token.data == NULL) {
@@ -70,6 +97,10 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
                       "%s needs a token: send the header \"authorization: Bearer TOKEN\"", s->path);
         return INTERCEPT_REJECT;
     }
+    if (verifier_recall(check->verifier, s->loop, &state->question))
+        return judge(state, why);
+    if (too_many_bad(state, why))
+        return INTERCEPT_REJECT;
     if (!verifier_ask(check->verifier, s->loop, &state->question))
         return INTERCEPT_LATER;
     return judge(state, why);

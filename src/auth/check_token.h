@@ -3,6 +3,11 @@
  *   no token, or no good one       UNAUTHENTICATED
  *   it lacks the method's scope    PERMISSION_DENIED
  *   it cannot be checked now       UNAVAILABLE
+ *   too many bad ones lately, all
+ *   from this address              RESOURCE_EXHAUSTED, and it is not checked
+ *
+ * Tokens that are known to be good are never too many: of those behind one
+ * proxy, one that guesses does not shut the others out.
  *
  * A good one makes stream->identity. Methods without a scope (health) pass. A
  * call is checked when it begins, not while it lasts. No message has anything
@@ -10,11 +15,13 @@
 #ifndef AUTH_CHECK_TOKEN_H
 #define AUTH_CHECK_TOKEN_H
 
+#include "intercept/limits.h"
 #include "runtime/interceptor.h"
 #include "verifier.h"
 
 struct token_check {
     struct verifier *verifier;
+    struct limits *bad; /* tokens, by address; NULL: any number */
     bool open_reflection;
 };
 

@@ -162,15 +162,14 @@ static void on_due(struct timer *timer)
 
 /* --- Renewal ------------------------------------------------------------------------------- */
 
-static bool may_renew(struct document *d)
+/* 0: now. */
+static uint32_t pause_left_ms(const struct document *d)
 {
-    const uint64_t now_ms = loop_now_ms(d->loop);
-    const uint64_t pause_ms = document_failing(d) ? RENEW_FAILED_MS : RENEW_MS;
-    if (atomic_load(&d->load.stop) || (d->was_renewed && now_ms - d->renewed_ms < pause_ms))
-        return false;
-    d->was_renewed = true;
-    d->renewed_ms = now_ms;
-    return true;
+    const uint64_t age_ms = loop_now_ms(d->loop) - d->renewed_ms;
+    const uint32_t pause_ms = document_failing(d) ? RENEW_FAILED_MS : RENEW_MS;
+    if (atomic_load(&d->load.stop))
+        return pause_ms;
+    return d->was_renewed && age_ms < pause_ms ? pause_ms - (uint32_t)age_ms : 0;
 }
 
 static void on_renew(struct loop *loop, void *arg)
@@ -178,9 +177,14 @@ static void on_renew(struct loop *loop, void *arg)
     struct document_wait *wait = arg;
     struct document *d = wait->document;
     (void)loop;
-    if (!d->loading && !may_renew(d)) {
+    wait->retry_ms = d->loading ? 0 : pause_left_ms(d);
+    if (wait->retry_ms > 0) {
         answer(wait);
         return;
+    }
+    if (!d->loading) {
+        d->was_renewed = true;
+        d->renewed_ms = loop_now_ms(d->loop);
     }
     wait->next = d->waits;
     d->waits = wait;

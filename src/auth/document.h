@@ -59,6 +59,7 @@ bool document_failing(const struct document *d);
 struct document_wait {
     void (*done)(struct document_wait *wait); /* on the loop, which is held until then */
     struct loop *loop;
+    uint32_t retry_ms; /* at done: 0, or it was not loaded again, and will be after this time */
     struct document *document; /* private, like the rest */
     struct document_wait *next;
     struct posting post;

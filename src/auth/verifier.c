@@ -135,9 +135,8 @@ static bool check_jwt(struct lane *lane, struct question *q, int64_t now_s)
     return true;
 }
 
-static bool look_up(struct lane *lane, struct question *q)
+static bool recall(struct lane *lane, struct question *q, int64_t now_s)
 {
-    const int64_t now_s = time(NULL);
     struct identity *id = NULL;
     const bool current = refresh_tokens(lane) & refresh_keys(lane);
     if (lane->tokens != NULL)
@@ -148,10 +147,17 @@ static bool look_up(struct lane *lane, struct question *q)
         admit(q, id, now_s);
     else if (!current)
         refuse(q, STATUS_UNAVAILABLE, "the token cannot be checked: out of memory");
-    else if (lane->verifier->keys != NULL && jwt_looks_like(q->token))
+    return id != NULL || !current;
+}
+
+static bool look_up(struct lane *lane, struct question *q)
+{
+    const int64_t now_s = time(NULL);
+    if (recall(lane, q, now_s))
+        return true;
+    if (lane->verifier->keys != NULL && jwt_looks_like(q->token))
         return check_jwt(lane, q, now_s);
-    else
-        refuse(q, STATUS_UNAUTHENTICATED, "the token is not known");
+    refuse(q, STATUS_UNAUTHENTICATED, "the token is not known");
     return true;
 }
 
@@ -176,13 +182,22 @@ static void keep(struct lane *lane, struct question *q)
     lane->open = q;
 }
 
-/* With the newest keys that can be had. If those are old ones, a token that
- * they do not fit may be good all the same. */
+/* With the newest keys that can be had. If those are old ones, or were not
+ * asked for again, a token that they do not fit may be good all the same. */
 static void answer_last(struct lane *lane, struct question *q)
 {
-    if (!look_up(lane, q) && document_failing(lane->verifier->keys))
+    if (look_up(lane, q)) {
+        q->answered(q);
+        return;
+    }
+    if (document_failing(lane->verifier->keys))
         refuse(q, STATUS_UNAVAILABLE,
                "the token cannot be checked: its issuer's keys cannot be had now");
+    else if (lane->wait.retry_ms > 0)
+        refuse(q, STATUS_UNAVAILABLE,
+               "the token cannot be checked: its key is not known, and the issuer was asked for "
+               "keys just now");
+    q->retry_ms = lane->wait.retry_ms;
     q->answered(q);
 }
 
@@ -216,13 +231,18 @@ static bool hash_token(struct lane *lane, struct question *q)
            EVP_DigestFinal_ex(lane->sha256, q->hash, NULL) == 1;
 }
 
+bool verifier_recall(struct verifier *v, struct loop *loop, struct question *q)
+{
+    struct lane *lane = lane_of(v, loop);
+    if (hash_token(lane, q))
+        return recall(lane, q, time(NULL));
+    refuse(q, STATUS_UNAVAILABLE, "the token cannot be checked: out of memory");
+    return true;
+}
+
 bool verifier_ask(struct verifier *v, struct loop *loop, struct question *q)
 {
     struct lane *lane = lane_of(v, loop);
-    if (!hash_token(lane, q)) {
-        refuse(q, STATUS_UNAVAILABLE, "the token cannot be checked: out of memory");
-        return true;
-    }
     if (look_up(lane, q))
         return true;
     keep(lane, q);

@@ -46,12 +46,18 @@ struct question {
     struct identity *identity;
     enum status_code code;
     const char *why;
+    uint32_t retry_ms; /* UNAVAILABLE: ask again after this time; 0: not said */
 
     uint8_t hash[TOKEN_HASH_BYTES]; /* private, like the rest */
     struct question *next, **link;
 };
 
-/** Asks, on @loop. true: here is the answer; false: answered(q) comes. */
+/** Whether it is known without a check: a token of the list, or a JWT that was
+ * checked before. true: here is the answer; false: nothing is said, ask. On
+ * @loop. */
+bool verifier_recall(struct verifier *v, struct loop *loop, struct question *q);
+
+/** Asks what was not recalled, on @loop. true: here is the answer; false: answered(q) comes. */
 bool verifier_ask(struct verifier *v, struct loop *loop, struct question *q);
 
 /** No answer is wanted any more; fine if it came. */

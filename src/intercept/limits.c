@@ -5,11 +5,12 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "caller.h"
 #include "runtime/clock.h"
 #include "runtime/identity.h"
 #include "runtime/stream.h"
 
-struct limits_options limits_options;
+struct limits_options limits_options = { .bad_token_rate = 20 };
 
 static const struct option_row rows[] = {
     { "max-calls", OPTION_INT, &limits_options.max_calls, "N",
@@ -19,6 +20,10 @@ static const struct option_row rows[] = {
       NULL },
     { "rate-per-caller", OPTION_INT, &limits_options.rate_per_caller, "N",
       "most calls that a caller may begin a second; 0: no limit", 0, 1000000, NULL },
+    { "bad-token-rate", OPTION_INT, &limits_options.bad_token_rate, "N",
+      "most calls with a bad token that may come from one address a second; beyond it only tokens "
+      "that are known to be good pass; 0: no limit",
+      0, 1000000, NULL },
 };
 
 const struct option_group limits_group = { "Limits", rows, sizeof rows / sizeof rows[0] };
@@ -134,6 +139,11 @@ static uint64_t pay(struct limits_place *p, uint64_t now_ns, int64_t rate)
 
 /* --- Both --------------------------------------------------------------------------- */
 
+static uint32_t to_ms(uint64_t ns)
+{
+    return (uint32_t)((ns + 999999) / 1000000);
+}
+
 static struct status too_much(const char *reason, uint64_t retry_after_ns, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -143,15 +153,20 @@ static struct status too_much(const char *reason, uint64_t retry_after_ns, const
     va_start(args, format);
     struct status s = status_with(STATUS_RESOURCE_EXHAUSTED, format, args);
     va_end(args);
-    s.retry_after_ms = (uint32_t)((retry_after_ns + 999999) / 1000000);
+    s.retry_after_ms = to_ms(retry_after_ns);
     return *status_because(&s, reason);
+}
+
+static uint64_t hash_of(const struct limits *l, struct bytes caller)
+{
+    return XXH3_64bits_withSeed(caller.data, caller.len, l->seed) & ~COUNT_MASK;
 }
 
 static bool enter_place(struct limits *l, struct bytes caller, uint64_t now_ns, uint32_t *ret_place,
                         struct status *why)
 {
     struct limits_place *p;
-    const uint64_t hash = XXH3_64bits_withSeed(caller.data, caller.len, l->seed) & ~COUNT_MASK;
+    const uint64_t hash = hash_of(l, caller);
     if (take_place(l, hash, now_ns, &p) == FULL) {
         *why = too_much("TOO_MANY_CALLS_OF_CALLER", SECOND_NS,
                         "too many calls at once of %.*s: one caller may have %" PRId64,
@@ -203,37 +218,51 @@ void limits_leave(struct limits *l, uint32_t place)
         atomic_fetch_sub_explicit(&l->places[place].owner, 1, memory_order_release);
 }
 
+/* --- A rate of what turns out later ------------------------------------------------- */
+
+bool limits_spent(struct limits *l, struct bytes caller, uint64_t now_ns, uint32_t *ret_wait_ms)
+{
+    const uint64_t hash = hash_of(l, caller), price = SECOND_NS / (uint64_t)l->max.rate_per_caller;
+    const struct limits_place *p = find(l, hash, now_ns);
+    if (p == NULL || (atomic_load_explicit(&p->owner, memory_order_relaxed) & ~COUNT_MASK) != hash)
+        return false;
+    const uint64_t next = atomic_load_explicit(&p->paid, memory_order_relaxed) + price;
+    if (next <= now_ns + SECOND_NS)
+        return false;
+    *ret_wait_ms = to_ms(next - SECOND_NS - now_ns);
+    return true;
+}
+
+void limits_spend(struct limits *l, struct bytes caller, uint64_t now_ns)
+{
+    uint32_t place;
+    struct status why;
+    if (limits_enter(l, caller, now_ns, &place, &why))
+        limits_leave(l, place);
+}
+
 /* --- The interceptor ------------------------------------------------------------------ */
 
-#define HEALTH     "/grpc.health."
-#define CALLER_MAX 128
+#define HEALTH "/grpc.health."
 
 struct entered {
     bool counted;
     uint32_t place;
 };
 
-/* Without a token "ipv4:127.0.0.1:5000" without the port; all of a unix: socket
- * are one. */
-static struct bytes caller_of(struct stream *s, char peer[CALLER_MAX])
+static struct bytes caller_of(struct stream *s, char address[CALLER_MAX])
 {
-    if (s->identity != NULL)
-        return bytes_of_text(s->identity->name);
-    stream_peer(s, peer, CALLER_MAX);
-    char *port = strrchr(peer, ':');
-    if (port != NULL && strncmp(peer, "ip", 2) == 0)
-        *port = '\0';
-    return bytes_of_text(peer);
+    return s->identity != NULL ? bytes_of_text(s->identity->name) : caller_address(s, address);
 }
 
 static enum intercept on_call(const struct intercepted *i, struct status *why)
 {
     struct limits *l = i->arg;
     struct entered *e = i->state;
-    char peer[CALLER_MAX];
+    char address[CALLER_MAX];
     if (strncmp(i->stream->path, HEALTH, sizeof HEALTH - 1) == 0)
         return INTERCEPT_PASS;
-    e->counted = limits_enter(l, caller_of(i->stream, peer), clock_ns(), &e->place, why);
+    e->counted = limits_enter(l, caller_of(i->stream, address), clock_ns(), &e->place, why);
     return e->counted ? INTERCEPT_PASS : INTERCEPT_REJECT;
 }
 

@@ -3,8 +3,8 @@
  * after which to try again. Health is never limited: who asks how we are must
  * not hear that we are busy.
  *
- * A caller is its identity, or without a token the address that it comes from,
- * without the port: one process cannot take the share of others by opening more
+ * A caller is its identity, or without a token the address that it comes from
+ * (caller.h): one process cannot take the share of others by opening more
  * connections. All that comes through one proxy is one caller.
  *
  * The counts are shared by all loops, without a lock: a caller has a place in a
@@ -26,6 +26,7 @@ struct limits_options { /* 0: no limit */
     int64_t max_calls;
     int64_t max_calls_per_caller;
     int64_t rate_per_caller; /* calls a second; so many at once after a pause */
+    int64_t bad_token_rate;  /* the same of calls whose token is not good, of an address */
 };
 
 /** What the group sets. */
@@ -57,6 +58,12 @@ bool limits_any(const struct limits_options *options);
 bool limits_enter(struct limits *l, struct bytes caller, uint64_t now_ns, uint32_t *ret_place,
                   struct status *why);
 void limits_leave(struct limits *l, uint32_t place);
+
+/** For a rate of what shows only later, of which there is rate_per_caller:
+ * whether @caller has spent it, and then for how long; and one more of it. Any
+ * thread. */
+bool limits_spent(struct limits *l, struct bytes caller, uint64_t now_ns, uint32_t *ret_wait_ms);
+void limits_spend(struct limits *l, struct bytes caller, uint64_t now_ns);
 
 /** A server's, with struct limits as arg; inside of what finds out who calls. */
 extern const struct interceptor limits_interceptor;

@@ -1,11 +1,13 @@
 """--max-calls, --max-calls-per-caller, --rate-per-caller: who asks too much is
 told when to try again, and nobody else hears of it."""
+import time
+
 import grpc
 import pytest
 
 import protos
 import timing
-from client import Client
+from client import Client, failure
 from issuer import hash_line
 from test_details import details_of
 
@@ -107,3 +109,24 @@ def test_postcli_says_when(start_pair):
     assert done.stderr.splitlines()[:2] == [
         "postcli: RESOURCE_EXHAUSTED: too many calls at once: the server takes 1",
         "postcli: reason TOO_MANY_CALLS; try again in 1 s"]
+
+
+def test_bad_tokens(start_pair, tmp_path):
+    """Who tries one after the other is not listened to for a while; a token that is good passes
+    from the same address."""
+    (tmp_path / "tokens").write_text(hash_line("good", scopes="read"))
+    pair = start_pair(post_args=["--token-file", str(tmp_path / "tokens"), "--bad-token-rate", "4"])
+    codes, end = [], time.monotonic() + timing.CALL
+    while not codes or codes[-1] != grpc.StatusCode.RESOURCE_EXHAUSTED:
+        with Client(pair.post.target, token=f"guess {len(codes)}") as guesser:
+            error, details = details_of(lambda guesser=guesser: list_once(guesser))
+        codes.append(error.code())
+        assert time.monotonic() < end, codes
+    assert set(codes[:-1]) == {grpc.StatusCode.UNAUTHENTICATED} and len(codes) > 4
+    assert details["ErrorInfo"].reason == "BAD_TOKEN_RATE"
+    assert 0 < details["RetryInfo"].retry_delay.nanos <= 250_000_000
+    with Client(pair.post.target, token="good") as client:
+        list_once(client)
+    with Client(pair.post.target, token="guess") as guesser:
+        timing.wait_until(lambda: failure(lambda: list_once(guesser))[0] ==
+                          grpc.StatusCode.UNAUTHENTICATED, "it is looked at again")

@@ -7,8 +7,12 @@ Each run lists all posts in one of the four shapes, or imports them, and has one
 fault at a random moment: in the connection between client and Post or between
 Post and User (tests/faults/proxy.c), or in a server: frozen for a while, or
 killed and started again. It must end with the exact set and exit status 0, or
-with 1, a right status code and nothing but a part of the exact set. Never with
-a short or wrong answer that claims success.
+with 1, a right status code and nothing but a part of the exact set; and where
+that part is gone on from, as postcli says how, the rest is exact as well. Never
+with a short or wrong answer that claims success. stream-list goes on by itself:
+a fault that passes is no reason for it to give up.
+
+Half of the listings ping (keepalive): who does hears of a peer that is gone.
 
 The seed is printed; --seed S --only N repeats run N of it. Exit status 1: a
 promise was broken."""
@@ -37,10 +41,12 @@ COMMANDS = {
     "client-stream": ["collect-list", "--all"],
     "bidi": ["bidi-list", "--all"],
 }
+# The last two are what gRPC's core says of a connection that broke in the midst of a message.
 RIGHT_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL", "UNKNOWN"}
-# What gRPC's core says of a connection that broke in the midst of a message: not our words.
-CORE_ONLY = {"INTERNAL", "UNKNOWN"}
 USER_TIMEOUT = "3s"
+MAY_PING = ("--keepalive-min-time", "50ms")
+PINGS = ("--keepalive-time", "300ms", "--keepalive-timeout", "500ms")
+POST_PINGS = ("--user-keepalive-time", "300ms", "--user-keepalive-timeout", "500ms")
 
 Outcome = collections.namedtuple("Outcome", "kind what")
 
@@ -54,13 +60,15 @@ class World:
 
     def __init__(self, folder, posts, users, deadline):
         self.folder, self.out, self.deadline = folder, folder / "out", deadline
-        self.pair = Pair(folder, post_args=["--user-timeout", USER_TIMEOUT])
+        self.pair = Pair(folder, user_args=MAY_PING,
+                         post_args=["--user-timeout", USER_TIMEOUT, *MAY_PING])
         self.pair.user.start()
         self.to_user = Proxy(port_of(self.pair.user))
         self.pair.post.args += ("--user-target", self.to_user.target)
         self.pair.post.start()
         self.to_post = Proxy(port_of(self.pair.post))
         self.posts, self.users = posts, users
+        self.aged = False
         self.records = folder / "posts.ndjson"
         self.fill()
         self.right = {name: self.undisturbed(name) for name in COMMANDS}
@@ -74,7 +82,7 @@ class World:
                      300)
 
     def undisturbed(self, name):
-        code, out, err = self.run(name)
+        code, out, err = self.run(name, ())
         if code != 0 or out.count(b"\n") != self.posts:
             raise Broken(f"without a fault: {name} exited {code}, {err}")
         return out
@@ -85,17 +93,17 @@ class World:
             return subprocess.Popen([str(BUILD / "postcli"), *command], stdin=subprocess.DEVNULL,
                                     stdout=out, stderr=subprocess.PIPE, env=environment)
 
-    def run(self, name, during=lambda: None):
+    def run(self, name, options, during=lambda: None):
         """A listing to its end, while something is done to it."""
         process = self.start(*COMMANDS[name], "--format", "ndjson", "--deadline",
-                             f"{self.deadline}s")
+                             f"{self.deadline}s", *options)
         during()
         _, err = process.communicate(timeout=self.deadline + 10)
         return process.returncode, self.out.read_bytes(), err.decode(errors="replace")
 
-    def forget_names(self):
+    def forget_names(self, *args):
         """So that Post has to ask for all of them again."""
-        self.pair.post.restart()
+        self.pair.post.restart(*args)
 
     def fired(self):
         return any(proxy.await_fired(0) for proxy in (self.to_post, self.to_user))
@@ -106,6 +114,9 @@ class World:
         for server in (self.pair.user, self.pair.post):
             if server.process is None:
                 server.start()
+            elif self.aged:
+                server.restart()
+        self.aged = False
 
     def close(self):
         for proxy in (self.to_post, self.to_user):
@@ -126,7 +137,8 @@ def code_named(err):
     return found[1] if found else None
 
 
-def judge(world, name, code, out, err):
+def judge(world, name, code, out, err, passes):
+    """Also goes on with what failed, in a world that is whole again."""
     right = world.right[name]
     if code == 0:
         if out != right:
@@ -136,9 +148,24 @@ def judge(world, name, code, out, err):
     named = code_named(err)
     if code != 1 or named not in RIGHT_CODES:
         raise Broken(f"exit {code}, code {named}: {err!r}")
+    if name == "server-stream" and passes and named == "UNAVAILABLE":
+        raise Broken(f"it gave up: {err!r}")
     if not right.startswith(out[:out.rfind(b"\n") + 1]):
         raise Broken(f"{named}, and rows that are not those of the listing")
+    world.heal()
+    check_rest(world, name, out, err)
     return Outcome("failed", named)
+
+
+def check_rest(world, name, out, err):
+    """Without a hint there is nothing to go on from."""
+    hint = re.search(r"^postcli: resume with (--page-token) (\S+)$", err, re.M)
+    if hint is None and out:
+        raise Broken(f"{out.count(b'%c' % 10)} rows, and no word of how to go on: {err!r}")
+    code, rest, why = world.run(name, hint.groups() if hint else ())
+    if code != 0 or out + rest != world.right[name]:
+        raise Broken(f"gone on after {err!r}: exit {code}, {why!r}, "
+                     f"{(out + rest).count(b'%c' % 10)} rows in both of {world.posts}")
 
 
 # --- Faults -----------------------------------------------------------------------------------
@@ -185,11 +212,11 @@ def killed(world, server, rng):
     return during
 
 
-def aged(world, proxy, rng, size):
-    """GOAWAY: connections of Post may be no older than this."""
-    world.pair.post.restart("--max-connection-age", f"{rng.randrange(50, 300)}ms",
-                            "--max-connection-age-grace", "50ms")
-    proxy.fired.append("fired aged")
+def aged(world, server, rng):
+    """GOAWAY: connections to the server may be no older than this."""
+    world.aged = True
+    server.restart("--max-connection-age", f"{rng.randrange(50, 300)}ms",
+                   "--max-connection-age-grace", "50ms")
     return lambda: None
 
 
@@ -199,7 +226,8 @@ PROXY_FAULTS = {
     "delay": slow("delay", (1, 5)), "rate": slow("rate", (20_000_000, 60_000_000)),
 }
 ONCE = ("cut", "reset", "half-open", "freeze")  # at their byte, if the listing gets there
-SERVER_FAULTS = ("frozen", "killed")
+SERVER_FAULTS = ("frozen", "killed", "aged")
+FOR_EVER = ("half-open", "freeze", "frozen")  # or for longer than a name is waited for
 
 
 def plan(world, rng):
@@ -209,10 +237,10 @@ def plan(world, rng):
     proxy = world.to_post if place == "post" else world.to_user
     size = world.stream_bytes // 2 if place == "post" else world.users * 25
     if place == "user":
-        world.forget_names()
-    name = rng.choice((*PROXY_FAULTS, *SERVER_FAULTS, "aged"))
+        world.forget_names(*rng.choice(((), POST_PINGS)))
+    name = rng.choice((*PROXY_FAULTS, *SERVER_FAULTS))
     if name == "aged":
-        return "post: aged", aged(world, proxy, rng, size)
+        return f"{place}: aged", aged(world, server, rng)
     if name == "frozen":
         return f"{place}: {name}", frozen(world, server, rng, rng.choice((0.1, 1.0, 4.0)))
     if name == "killed":
@@ -221,15 +249,16 @@ def plan(world, rng):
 
 
 def run_listing(world, rng):
-    shape = rng.choice(tuple(COMMANDS))
+    shape, options = rng.choice(tuple(COMMANDS)), rng.choice(((), PINGS))
     fault, during = plan(world, rng)
+    end = world.run(shape, options, during)
+    late = fault.endswith(ONCE) and not world.fired()
     try:
-        outcome = judge(world, shape, *world.run(shape, during))
+        outcome = judge(world, shape, *end, passes=not fault.endswith(FOR_EVER))
     except Broken as why:
         raise Broken(f"{shape}, {fault}: {why}") from None
-    if fault.endswith(ONCE) and not world.fired():
-        fault += " (too late)"
-    return f"{shape:13}  {fault:27}", outcome
+    fault += " (too late)" if late else ""
+    return f"{shape:13}  {'pings' if options else '':5}  {fault:27}", outcome
 
 
 # --- Imports ---------------------------------------------------------------------------------
@@ -253,18 +282,18 @@ def run_import(world, rng):
     world.heal()
     if process.returncode == 0:
         check_whole(world, how)
-        return f"{'import':13}  post: {how:21}", Outcome("exact", "")
-    code, out, listed_err = world.run("server-stream")
+        return f"{'import':13}         post: {how:21}", Outcome("exact", "")
+    code, out, listed_err = world.run("server-stream", ())
     if code != 0:
         raise Broken(f"import, {how}: the listing after it: {listed_err!r}")
     check_part(world, out, how)
     cli.run(world.pair, "import", "posts", world.records, timeout=120)
     check_whole(world, how)
-    return f"{'import':13}  post: {how:21}", Outcome("failed", code_named(err.decode()) or "?")
+    return f"{'import':13}         post: {how:21}", Outcome("failed", code_named(err.decode()) or "?")
 
 
 def check_whole(world, how):
-    code, out, err = world.run("server-stream")
+    code, out, err = world.run("server-stream", ())
     if code != 0 or out != world.right["server-stream"]:
         raise Broken(f"import, {how}: not all is there; {err!r}")
 
@@ -291,8 +320,6 @@ def run_all(world, args, tally):
               f"{time.monotonic() - began:5.1f} s", flush=True)
         tally[what, outcome] += 1
         world.heal()
-        if "aged" in what:
-            world.pair.post.restart()
 
 
 def main():

@@ -114,6 +114,28 @@ Test(listing_flow, waits_for_the_name_of_one_user)
     stop();
 }
 
+/* The post comes into the group before the one whose name the listing waits
+ * for, so the listing goes back to it. */
+Test(listing_flow, goes_back_to_a_post_that_was_imported_meanwhile)
+{
+    static const char *const users[] = { "u1", "u2", "u3" };
+    for (size_t i = 0; i < 3; i++)
+        add_posts(1, users[i], 10);
+    w.silent = true;
+    start();
+    struct fake_stream *f = listing_start(&w, SERVER_STREAM, &all, 1);
+    post_world_turns(&w, 5);
+    post_world_tell(&w, "u1");
+    POST_UNTIL(&w, sent_posts(f) == 1);
+    add_posts(1, "u1", 10);
+    posts_refill(&w, &posts, 3, 4, 'b');
+    post_world_tell(&w, "u2");
+    POST_UNTIL(&w, sent_posts(f) == 3);
+    w.silent = false; /* and u3 must not have been asked for twice */
+    expect_ok(f, NULL);
+    stop();
+}
+
 Test(listing_flow, ends_when_a_name_does_not_come)
 {
     w.options.timeout_ms = 30;

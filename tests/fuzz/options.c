@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         duration_parse(word, &ms);
         argv[argc++] = word;
     }
+    got.text = NULL; /* it was of the input before */
     got.number = 1;
     got.ms = 0;
     got.choice = 0;
