@@ -244,9 +244,10 @@ faults: setup-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/faults.py $(F)
 
-# H="--only flood" is for hostile.py.
+# H="--only flood" is for hostile.py; with "--front" all goes through the proxy of docs/deploy.
 H ?=
 hostile: setup-test
+	@.ci/setup front
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) $(PYTHON) -B tests/hostile/hostile.py $(H)
 

@@ -139,6 +139,7 @@ class Pair:
 
     def __init__(self, folder, user_args=(), post_args=(), credentials=None, environment=()):
         self.credentials, self.environment = credentials, dict(environment)
+        self.front = None  # a proxy before Post, if there is one
         self.user = Server("user-server", folder, *user_args)
         self.post = Server("post-server", folder, *post_args)
         self.clients = []

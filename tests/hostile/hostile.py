@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make hostile: peers that keep to no rule, against a running post-server.
 
-    hostile.py [--only WORDS]
+    hostile.py [--only WORDS] [--front]
 
 Each peer gets a server of its own. Printed as a table: what it does and what is done about it,
 the most memory that the server had and what it has when the peer is gone, and another client's
@@ -27,6 +27,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 import cli  # noqa: E402
 import peers  # noqa: E402
 from certs import Certs  # noqa: E402
+from front import fronted  # noqa: E402
 from pair import Pair  # noqa: E402
 from peer import Target  # noqa: E402
 
@@ -123,6 +124,12 @@ def port_of(server):
     return int(server.listen.rpartition(":")[2])
 
 
+def context_of(certs):
+    context = ssl.create_default_context(cafile=certs.path("ca.pem"))
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
 @contextlib.contextmanager
 def encrypted(folder):
     """A pair whose Post has TLS, and how to reach it."""
@@ -130,9 +137,7 @@ def encrypted(folder):
     with Pair(folder, certs.serve(), [*QUIET, *certs.serve(), *certs.call("--user-tls")],
               credentials=certs.credentials(),
               environment=[("POSTCLI_TLS_CA", certs.path("ca.pem"))]) as pair:
-        context = ssl.create_default_context(cafile=certs.path("ca.pem"))
-        context.set_alpn_protocols(["h2"])
-        yield pair, context
+        yield pair, context_of(certs)
 
 
 @contextlib.contextmanager
@@ -141,15 +146,21 @@ def plain(folder):
         yield pair, None
 
 
+@contextlib.contextmanager
+def behind_front(folder):
+    with fronted(folder, QUIET) as (pair, certs):
+        yield pair, context_of(certs)
+
+
 def run(hostiles, start, failed):
     if not hostiles:
         return
     with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as (pair, context):
         fill(pair)
         for hostile in hostiles:
-            row = measure(hostile, pair, Target(port_of(pair.post), context))
+            row = measure(hostile, pair, Target(port_of(pair.front or pair.post), context))
             print(text_of(row), flush=True)
-            if not row.seen.keys() & hostile.expected:
+            if not pair.front and not row.seen.keys() & hostile.expected:
                 failed.append(hostile.name)
 
 
@@ -157,12 +168,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="peers with these words in their name")
+    parser.add_argument("--front", action="store_true", help="through the proxy of docs/deploy")
     args = parser.parse_args()
     raise_limit()
     chosen, failed = [h for h in peers.ALL if args.only in h.name], []
     print(HEADING, flush=True)
-    run([h for h in chosen if not h.tls], plain, failed)
-    run([h for h in chosen if h.tls], encrypted, failed)
+    if args.front:
+        run(chosen, behind_front, failed)
+    else:
+        run([h for h in chosen if not h.tls], plain, failed)
+        run([h for h in chosen if h.tls], encrypted, failed)
     if failed:
         sys.exit("not as expected: " + ", ".join(failed))
 

@@ -10,8 +10,8 @@ import ssl
 import struct
 from collections import Counter, namedtuple
 
-from peer import (DATA, END_HEADERS, END_STREAM, HEADERS, LARGEST_WINDOW, PING, PREFACE,
-                  RST_STREAM, SETTINGS, Peer, frame, message, settings, update)
+from peer import (DATA, END_HEADERS, END_STREAM, HEADERS, LARGEST_FRAME, LARGEST_WINDOW, PING,
+                  PREFACE, RST_STREAM, SETTINGS, Peer, frame, message, settings, update)
 
 UNARY = "/v1.post.Post/ListPosts"
 STREAM = UNARY + "ServerStream"
@@ -216,11 +216,12 @@ def window_games(target, changes, _):
         return survived(peer)
 
 
-@hostile("an upload that ignores the window", 2, 64, ["GOAWAY FLOW_CONTROL_ERROR", "closed"])
+@hostile("an upload that ignores the window", 2, 64, ["RST_STREAM PROTOCOL_ERROR"])
 def window_ignored(target, megabytes, _):
     with Peer(target) as peer:
         peer.send(peer.headers(IMPORT))
-        peer.send(frame(DATA, 0, peer.last, bytes(1 << 14)) * (megabytes * 64))
+        peer.send(frame(DATA, 0, peer.last, b"\0\x7f\xff\xff\xff") +
+                  frame(DATA, 0, peer.last, bytes(1 << 14)) * (megabytes * 64))
         peer.until(lambda: peer.over)
         return peer.seen
 
@@ -256,10 +257,13 @@ def gzip_bomb(target, megabytes, _):
         return peer.seen
 
 
-@hostile("9 KB of headers", 1, 1, ["RESOURCE_EXHAUSTED"])
+@hostile("40 KB of headers", 1, 1, ["RESOURCE_EXHAUSTED"])
 def large_headers(target, _, __):
     with Peer(target) as peer:
-        peer.send(peer.request(UNARY, b"", *[(f"x{i}", "v" * 100) for i in range(90)]))
+        block = peer.headers(UNARY, *[(f"x{i}", "v" * 100) for i in range(400)])[9:]
+        peer.send(frame(HEADERS, 0, peer.last, block[:LARGEST_FRAME]) +
+                  frame(CONTINUATION, 0, peer.last, block[LARGEST_FRAME:2 * LARGEST_FRAME]) +
+                  frame(CONTINUATION, END_HEADERS, peer.last, block[2 * LARGEST_FRAME:]))
         peer.await_ends(1)
         return peer.seen
 
