@@ -12,10 +12,6 @@
 #include "server_internal.h"
 #include "tls.h"
 
-/* Calls offered to gRPC per method and loop. What arrives while none is armed
- * queues inside gRPC without limit, so each accept arms another one first. */
-#define ARMED_PER_METHOD 16
-
 /* What a client may send on a stream that its handler does not read: this much
  * waits in the core, not more. By default the core measures how fast it
  * receives and announces windows of 4 MiB and up, 64 MiB and more on a busy
@@ -109,16 +105,19 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
         server->options = *options;
     if (server->options.max_request_bytes == 0)
         server->options.max_request_bytes = DEFAULT_MAX_REQUEST_BYTES;
+    const size_t nrows = count_methods(services, nservices) + 1; /* one for unknown methods */
     server->nlanes = nloops;
     server->lanes = calloc(nloops, sizeof *server->lanes);
-    server->rows = calloc(count_methods(services, nservices) + 1, sizeof *server->rows);
-    if (server->lanes == NULL || server->rows == NULL) {
+    server->rows = calloc(nrows, sizeof *server->rows);
+    server->calls = calloc(nloops * nrows, sizeof *server->calls);
+    if (server->lanes == NULL || server->rows == NULL || server->calls == NULL) {
         server_free(server);
         return ENOMEM;
     }
     server->grpc = create_grpc_server(&server->options);
     for (size_t i = 0; i < nloops; i++) {
-        server->lanes[i] = (struct lane){ .server = server, .loop = loops[i] };
+        server->lanes[i] =
+            (struct lane){ .server = server, .loop = loops[i], .calls = &server->calls[i * nrows] };
         grpc_server_register_completion_queue(server->grpc, loop_queue(loops[i]), NULL);
     }
     if (!register_services(server, services, nservices)) {
@@ -164,7 +163,7 @@ static bool make_calls(struct server *server, struct server_call **list)
 {
     for (size_t i = 0; i < server->nlanes; i++)
         for (size_t m = 0; m <= server->nrows; m++)
-            for (int k = 0; k < ARMED_PER_METHOD; k++) {
+            for (int k = 0; k < OFFERED_MIN; k++) {
                 struct server_call *sc = server_call_new(&server->lanes[i], m);
                 if (sc == NULL)
                     return false;
@@ -218,5 +217,6 @@ void server_free(struct server *server)
     }
     free(server->rows);
     free(server->lanes);
+    free(server->calls);
     free(server);
 }

@@ -188,6 +188,7 @@ static void unlink_open(struct server_call *sc)
     *sc->link = sc->next;
     if (sc->next != NULL)
         sc->next->link = sc->link;
+    sc->lane->calls[sc->row].open--;
     server_note_end(sc->lane);
 }
 
@@ -303,6 +304,7 @@ static void link_open(struct server_call *sc)
     if (sc->next != NULL)
         sc->next->link = &sc->next;
     lane->open = sc;
+    lane->calls[sc->row].open++;
 }
 
 static void watch_end(struct server_call *sc)
@@ -363,15 +365,45 @@ static void begin(struct server_call *sc)
     server_refuse(&sc->call, &stopping);
 }
 
-/* In the place of one that was accepted. */
-static void offer_another(struct server_call *sc)
+/* What arrives while none is offered queues inside gRPC without limit, so each
+ * accept offers others first.
+ *
+ * A call comes to its connection's loop if one is offered there, or else to any
+ * loop that offers one. Streams stay for long, and cost more where their
+ * connection is not: as many are offered as are open, for they come in bursts.
+ * Calls of one answer are shared by the loops: what several answer at a time on
+ * one connection leaves in fewer writes (8 answers in one instead of 3, and 11 %
+ * less time for a small call).
+ *
+ * No more than that: a core built without NDEBUG, as Debian's is, looks through
+ * all that its queue waits for whenever a thing is done. */
+#define OFFERED_MAX 32
+
+static unsigned offers_wanted(const struct lane *lane, size_t row)
 {
-    struct server_call *another = server_call_new(sc->lane, sc->row);
-    if (another != NULL) {
+    const struct method *m =
+        row == lane->server->nrows ? &unknown_method : lane->server->rows[row].method;
+    const unsigned open = lane->calls[row].open;
+    if ((m->requests == ONE && m->responses == ONE) || open < OFFERED_MIN)
+        return OFFERED_MIN;
+    return open < OFFERED_MAX ? open : OFFERED_MAX;
+}
+
+/* In the place of one that was accepted; and more, if more are wanted. */
+static void offer_others(struct server_call *sc)
+{
+    const unsigned wanted = offers_wanted(sc->lane, sc->row);
+    unsigned have = sc->lane->calls[sc->row].offered;
+    for (; have < wanted; have++) {
+        struct server_call *another = server_call_new(sc->lane, sc->row);
+        if (another == NULL)
+            break;
         server_offer(another);
-        return;
     }
-    log_error("out of memory: one call less is accepted until this one has ended");
+    if (have > 0)
+        return;
+    log_error("out of memory: no call of %s is accepted until this one has ended",
+              sc->call.stream.method->path);
     sc->again = true;
 }
 
@@ -382,12 +414,13 @@ static void on_accept(struct op *op, bool ok)
     struct lane *lane = sc->lane;
     call_landed(c);
     lane->offered--;
+    lane->calls[sc->row].offered--;
     if (!ok) { /* the server shuts down */
         server_call_drop(sc);
         server_note_end(lane);
         return;
     }
-    offer_another(sc);
+    offer_others(sc);
     if (c->stream.method == &unknown_method)
         sc->path = grpc_slice_to_c_string(sc->details.method);
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
@@ -421,6 +454,7 @@ void server_offer(struct server_call *sc)
     }
     c->in_flight++;
     sc->lane->offered++;
+    sc->lane->calls[sc->row].offered++;
     loop_hold(c->stream.loop);
 }
 

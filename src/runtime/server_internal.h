@@ -9,10 +9,16 @@
 #include "call.h"
 #include "server.h"
 
+/* One method's calls on one loop. */
+struct row_calls {
+    unsigned offered, open;
+};
+
 /* One loop's part of the server. */
 struct lane {
     struct server *server;
     struct loop *loop;
+    struct row_calls *calls;  /* by row */
     struct server_call *open; /* calls with a handler, newest first */
     bool draining;
     bool had_calls; /* when that began */
@@ -34,6 +40,7 @@ struct server {
     size_t nrows;
     struct lane *lanes;
     size_t nlanes;
+    struct row_calls *calls; /* of all lanes */
     struct server_options options;
 
     bool stopped; /* or never began to listen */
@@ -75,6 +82,9 @@ struct server_call {
  * memory. server_offer() or server_call_drop() it. */
 struct server_call *server_call_new(struct lane *lane, size_t row);
 void server_call_drop(struct server_call *sc);
+
+/* Calls of one method that a loop offers at the start. */
+#define OFFERED_MIN 2
 
 /** Offers it to gRPC, for the next call of its method that comes. */
 void server_offer(struct server_call *sc);
