@@ -3,10 +3,29 @@
 #include <assert.h>
 #include <stdalign.h>
 
+static bool has_hook(const struct interceptor *it, enum intercept_stage stage)
+{
+    switch (stage) {
+    case INTERCEPT_CALL:
+        return it->on_call != NULL;
+    case INTERCEPT_IN:
+        return it->on_message_in != NULL;
+    case INTERCEPT_OUT:
+        return it->on_message_out != NULL;
+    default:
+        return it->on_finish != NULL;
+    }
+}
+
 void chain_add(struct chain *chain, const struct interceptor *interceptor, void *arg)
 {
     const size_t align = alignof(max_align_t);
     assert(chain->n < CHAIN_MAX);
+    for (int i = 0; i < INTERCEPT_NR; i++) {
+        struct chain_stage *stage = &chain->stages[i];
+        if (has_hook(interceptor, (enum intercept_stage)i))
+            stage->rows[stage->n++] = (uint8_t)chain->n;
+    }
     chain->rows[chain->n++] = (struct chain_row){ interceptor, arg, chain->state_bytes };
     chain->state_bytes += (interceptor->state_bytes + align - 1) / align * align;
 }
@@ -25,12 +44,6 @@ static bool goes_inwards(const struct interception *i, enum intercept_stage stag
     return i->server ? stage == INTERCEPT_IN : stage == INTERCEPT_OUT;
 }
 
-/* What a stage passes: all rows, but only those that know of the call. */
-static size_t rows_of(const struct interception *i, enum intercept_stage stage)
-{
-    return stage == INTERCEPT_CALL ? i->chain->n : i->entered;
-}
-
 static enum intercept run_row(struct interception *i, struct stream *s, enum intercept_stage stage,
                               size_t row, struct bytes message, struct status *status)
 {
@@ -38,30 +51,29 @@ static enum intercept run_row(struct interception *i, struct stream *s, enum int
     const struct intercepted call = intercepted_of(i, s, row);
     switch (stage) {
     case INTERCEPT_CALL:
-        i->entered++;
-        return it->on_call != NULL ? it->on_call(&call, status) : INTERCEPT_PASS;
+        i->entered = (uint8_t)(row + 1);
+        return it->on_call(&call, status);
     case INTERCEPT_IN:
-        return it->on_message_in != NULL ? it->on_message_in(&call, message, status)
-                                         : INTERCEPT_PASS;
+        return it->on_message_in(&call, message, status);
     case INTERCEPT_OUT:
-        return it->on_message_out != NULL ? it->on_message_out(&call, message, status)
-                                          : INTERCEPT_PASS;
+        return it->on_message_out(&call, message, status);
     default:
-        return it->on_finish != NULL ? it->on_finish(&call, status) : INTERCEPT_PASS;
+        return it->on_finish(&call, status);
     }
 }
 
-enum intercept interception_run(struct interception *i, struct stream *s,
+static enum intercept run_stage(struct interception *i, struct stream *s,
                                 enum intercept_stage stage, struct bytes message,
                                 struct status *status)
 {
-    if (i->chain == NULL)
-        return INTERCEPT_PASS;
-    const size_t n = rows_of(i, stage);
-    while (i->done[stage] < n) {
-        const size_t row = goes_inwards(i, stage) ? i->done[stage] : n - 1 - i->done[stage];
+    const struct chain_stage *hooks = &i->chain->stages[stage];
+    const bool inwards = goes_inwards(i, stage);
+    while (i->done[stage] < hooks->n) {
+        const uint8_t at = i->done[stage]++;
+        const size_t row = hooks->rows[inwards ? at : hooks->n - 1 - at];
+        if (stage != INTERCEPT_CALL && row >= i->entered)
+            continue; /* the call was rejected before it came there */
         const enum intercept verdict = run_row(i, s, stage, row, message, status);
-        i->done[stage]++;
         if (verdict == INTERCEPT_LATER)
             i->held[stage] = true;
         if (verdict != INTERCEPT_PASS &&
@@ -70,6 +82,18 @@ enum intercept interception_run(struct interception *i, struct stream *s,
     }
     i->done[stage] = 0; /* for the next message */
     return INTERCEPT_PASS;
+}
+
+enum intercept interception_run(struct interception *i, struct stream *s,
+                                enum intercept_stage stage, struct bytes message,
+                                struct status *status)
+{
+    if (i->chain == NULL)
+        return INTERCEPT_PASS;
+    const enum intercept verdict = run_stage(i, s, stage, message, status);
+    if (stage == INTERCEPT_CALL && verdict == INTERCEPT_PASS)
+        i->entered = (uint8_t)i->chain->n;
+    return verdict;
 }
 
 void interception_close(struct interception *i, struct stream *s, const struct status *status)

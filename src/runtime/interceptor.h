@@ -87,6 +87,10 @@ struct chain {
     } rows[CHAIN_MAX];
     size_t n;
     size_t state_bytes; /* of all its interceptors, for one call */
+    struct chain_stage {
+        uint8_t rows[CHAIN_MAX]; /* those with a hook for it */
+        uint8_t n;
+    } stages[INTERCEPT_NR];
 };
 
 /** Appends an interceptor: it is inside of those before. Before the chain is
@@ -106,8 +110,8 @@ struct interception {
     const struct chain *chain; /* NULL: none */
     unsigned char *state;
     bool server;
-    uint8_t entered;            /* rows whose on_call came */
-    uint8_t done[INTERCEPT_NR]; /* rows that have passed at this stage */
+    uint8_t entered;            /* rows that know of the call */
+    uint8_t done[INTERCEPT_NR]; /* hooks that have passed at this stage */
     bool held[INTERCEPT_NR];
 };
 

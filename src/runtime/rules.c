@@ -1,24 +1,36 @@
 #include "rules.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "wire.h"
 
-/* As protobuf decodes it: the last one counts, an int32 is cut to its size. */
-static int64_t number_of(struct bytes message, const ProtobufCFieldDescriptor *d)
+/* What the message says of the fields that have rules: as protobuf decodes it,
+ * the last one counts. */
+struct said {
+    struct bytes text;
+    uint64_t number;
+};
+
+static bool fits(const struct field_rule *r, const struct wire_field *f)
 {
-    struct wire_field f;
-    int64_t number = 0;
-    while (wire_next(&message, &f))
-        if (f.number == d->id && f.type == WIRE_VARINT)
-            number = d->type == PROTOBUF_C_TYPE_INT32 ? (int32_t)f.varint : (int64_t)f.varint;
-    return number;
+    return f->number == r->number && f->type == (r->kind == RULE_LENGTH ? WIRE_BYTES : WIRE_VARINT);
 }
 
-static bool check_length(const struct field_rule *r, const char *name, struct bytes message,
+/* false: it is not made of fields to its end. */
+static bool hear(const struct message_rules *rules, struct bytes message, struct said *said)
+{
+    struct wire_field f;
+    while (wire_next(&message, &f))
+        for (size_t i = 0; i < rules->nfields; i++)
+            if (fits(&rules->fields[i], &f))
+                said[i] = (struct said){ f.bytes, f.varint };
+    return message.len == 0;
+}
+
+static bool check_length(const struct field_rule *r, const char *name, struct bytes text,
                          struct status *why)
 {
-    const struct bytes text = wire_find(message, r->number);
     if (text.len < r->min)
         *why = status_invalid(name, "FIELD_EMPTY", "%s is empty", name);
     else if (text.len > r->max)
@@ -28,10 +40,10 @@ static bool check_length(const struct field_rule *r, const char *name, struct by
     return text.len >= r->min && text.len <= r->max;
 }
 
-static bool check_number(const ProtobufCFieldDescriptor *d, struct bytes message,
-                         struct status *why)
+static bool check_number(const ProtobufCFieldDescriptor *d, uint64_t varint, struct status *why)
 {
-    const int64_t number = number_of(message, d);
+    const int64_t number =
+        d->type == PROTOBUF_C_TYPE_INT32 ? (int32_t)varint : (int64_t)varint; /* cut to its size */
     if (number < 0)
         *why =
             status_invalid(d->name, "FIELD_NEGATIVE", "%s is negative: %" PRId64, d->name, number);
@@ -39,25 +51,19 @@ static bool check_number(const ProtobufCFieldDescriptor *d, struct bytes message
 }
 
 static bool check_field(const struct message_rules *rules, const struct field_rule *r,
-                        struct bytes message, struct status *why)
+                        const struct said *said, struct status *why)
 {
     const ProtobufCFieldDescriptor *d =
         protobuf_c_message_descriptor_get_field(rules->type, r->number);
-    return r->kind == RULE_LENGTH ? check_length(r, d->name, message, why)
-                                  : check_number(d, message, why);
-}
-
-static bool is_message(struct bytes bytes)
-{
-    struct wire_field f;
-    while (wire_next(&bytes, &f))
-        ;
-    return bytes.len == 0;
+    return r->kind == RULE_LENGTH ? check_length(r, d->name, said->text, why)
+                                  : check_number(d, said->number, why);
 }
 
 bool rules_check(const struct message_rules *rules, struct bytes message, struct status *why)
 {
-    if (!is_message(message)) {
+    struct said said[RULES_MAX] = { 0 };
+    assert(rules->nfields <= RULES_MAX);
+    if (!hear(rules, message, said)) {
         /* Not left to protobuf-c, which decodes some that are none: see
          * wire_bad_text(). */
         *why =
@@ -72,7 +78,7 @@ bool rules_check(const struct message_rules *rules, struct bytes message, struct
         return false;
     }
     for (size_t i = 0; i < rules->nfields; i++)
-        if (!check_field(rules, &rules->fields[i], message, why))
+        if (!check_field(rules, &rules->fields[i], &said[i], why))
             return false;
     return true;
 }

@@ -34,6 +34,8 @@ struct field_rule {
     size_t min, max;
 };
 
+#define RULES_MAX 8 /* of one message */
+
 struct message_rules {
     const ProtobufCMessageDescriptor *type;
     const struct field_rule *fields; /* in the order in which they are checked */

@@ -15,7 +15,7 @@ static bool skip(struct bytes *rest, uint64_t n)
     return true;
 }
 
-static bool next_varint(struct bytes *rest, uint64_t *ret)
+static bool next_long_varint(struct bytes *rest, uint64_t *ret)
 {
     uint64_t value = 0;
     for (size_t i = 0; i < rest->len && i < VARINT_MAX_BYTES; i++) {
@@ -26,6 +26,17 @@ static bool next_varint(struct bytes *rest, uint64_t *ret)
         }
     }
     return false;
+}
+
+/* Most have one byte. */
+static inline bool next_varint(struct bytes *rest, uint64_t *ret)
+{
+    if (rest->len == 0 || rest->data[0] >= 0x80)
+        return next_long_varint(rest, ret);
+    *ret = rest->data[0];
+    rest->data++;
+    rest->len--;
+    return true;
 }
 
 static bool next_bytes(struct bytes *rest, struct bytes *ret)
