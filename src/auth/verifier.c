@@ -74,6 +74,7 @@ static bool refresh_tokens(struct lane *lane)
         token_list_free(lane->tokens);
         lane->tokens = list;
         lane->tokens_edition = edition;
+        token_cache_clear(&lane->cache);
     }
     buf_unref(text);
     return parsed;
@@ -115,6 +116,17 @@ static void admit(struct question *q, struct identity *id, int64_t now_s)
         q->identity = identity_ref(id);
 }
 
+/* Found once, it is found by its place: to compare it with each takes 24 ns. */
+static struct identity *find_listed(struct lane *lane, const struct question *q)
+{
+    if (lane->tokens == NULL)
+        return NULL;
+    struct identity *id = token_list_find(lane->tokens, q->hash);
+    if (id != NULL)
+        token_cache_put(&lane->cache, q->hash, id);
+    return id;
+}
+
 /* false: it needs newer keys, and q->why says what it is without. */
 static bool check_jwt(struct lane *lane, struct question *q, int64_t now_s)
 {
@@ -139,10 +151,9 @@ static bool recall(struct lane *lane, struct question *q, int64_t now_s)
 {
     struct identity *id = NULL;
     const bool current = refresh_tokens(lane) & refresh_keys(lane);
-    if (lane->tokens != NULL)
-        id = token_list_find(lane->tokens, q->hash);
+    id = token_cache_find(&lane->cache, q->hash, now_s);
     if (id == NULL)
-        id = token_cache_find(&lane->cache, q->hash, now_s);
+        id = find_listed(lane, q);
     if (id != NULL)
         admit(q, id, now_s);
     else if (!current)
