@@ -132,8 +132,8 @@ static int check_length(struct store *s, char error[STORE_ERROR_MAX])
 
 static int open_env(struct store *s, char error[STORE_ERROR_MAX])
 {
-    int rc = ENOMEM;
-    for (size_t map = MAP_BYTES; rc == ENOMEM && map >= MAP_BYTES_MIN; map /= 4)
+    int rc = ENOMEM; /* EINVAL: valgrind's */
+    for (size_t map = MAP_BYTES; (rc == ENOMEM || rc == EINVAL) && map >= MAP_BYTES_MIN; map /= 4)
         rc = open_sized(s, map);
     switch (rc) {
     case 0:
