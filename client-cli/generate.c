@@ -145,7 +145,7 @@ static uint64_t user_of_post(const struct generate_plan *plan, uint64_t i, struc
 {
     unsigned __int128 scaled = (unsigned __int128)i * plan->users;
     uint64_t drawn = chance_next(c);
-    if (plan->posts <= plan->users)
+    if (plan->grouped || plan->posts <= plan->users)
         return (uint64_t)(scaled / plan->posts);
     uint64_t k = (uint64_t)((scaled + plan->posts - 1) / plan->posts);
     if (k < plan->users && (uint64_t)((unsigned __int128)k * plan->posts / plan->users) == i)

@@ -4,6 +4,7 @@
 #ifndef CLIENT_GENERATE_H
 #define CLIENT_GENERATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "v1/post/post.pb-c.h"
@@ -16,6 +17,7 @@ struct generate_plan {
     uint64_t seed;
     uint64_t posts; /* from 0 to GENERATE_MAX */
     uint64_t users; /* from 1 to GENERATE_MAX */
+    bool grouped;   /* one user's posts after the other's */
 };
 
 /* A message with the memory it points into: do not copy, do not free. */
@@ -37,7 +39,8 @@ struct generated_user {
  *
  * Every user has a post if there are as many posts as users, spread over the
  * whole run. The users with small numbers have more: of a million posts by
- * 1,000 users the first has about 32,000, the last 500. */
+ * 1,000 users the first has about 32,000, the last 500. Grouped, all have as
+ * many, but for one. */
 void generate_post(const struct generate_plan *plan, uint64_t i, struct generated_post *ret);
 void generate_user(const struct generate_plan *plan, uint64_t i, struct generated_user *ret);
 

@@ -80,6 +80,7 @@ static void start(struct session *s)
 
 static struct common common = { COMMON_DEFAULTS, .calls_nobody = true };
 static int64_t count = -1, users = 1000, seed = 1;
+static bool grouped;
 
 static const struct option_row rows[] = {
     { .name = "count",
@@ -95,6 +96,10 @@ static const struct option_row rows[] = {
       .help = "posts: by so many users",
       .min = 1,
       .max = (int64_t)GENERATE_MAX },
+    { .name = "grouped",
+      .kind = OPTION_FLAG,
+      .value = &grouped,
+      .help = "posts: one user's after the other's, as many each; such an import is faster" },
     { .name = "seed",
       .kind = OPTION_INT,
       .value = &seed,
@@ -126,6 +131,7 @@ int generate_command(int argc, char **argv)
         return usage_error("generate", "--count is needed", "");
     plan.seed = (uint64_t)seed;
     plan.posts = posts ? (uint64_t)count : 0;
+    plan.grouped = grouped;
     plan.users = posts ? (uint64_t)users : (uint64_t)(count > 0 ? count : 1);
     common.format = FORMAT_NDJSON;
     struct generator g = { .count = (uint64_t)count };

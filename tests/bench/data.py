@@ -44,10 +44,10 @@ def import_lines(pair, what, records):
     pair.postcli("import", what, "-", input=text.encode(), stdout=subprocess.DEVNULL)
 
 
-def fill(pair, posts, users):
+def fill(pair, posts, users, *more):
     """So many made-up posts by so many users."""
     import_generated(pair, "users", users)
-    import_generated(pair, "posts", posts, "--users", str(users))
+    import_generated(pair, "posts", posts, "--users", str(users), *more)
 
 
 def sized_posts():

@@ -23,9 +23,9 @@ static struct buf *all_lines(struct generate_plan plan)
 
 Test(generate, the_seed_decides)
 {
-    struct buf *a = all_lines((struct generate_plan){ 1, 500, 50 });
-    struct buf *b = all_lines((struct generate_plan){ 1, 500, 50 });
-    struct buf *c = all_lines((struct generate_plan){ 2, 500, 50 });
+    struct buf *a = all_lines((struct generate_plan){ 1, 500, 50, false });
+    struct buf *b = all_lines((struct generate_plan){ 1, 500, 50, false });
+    struct buf *c = all_lines((struct generate_plan){ 2, 500, 50, false });
     cr_expect(bytes_equal(buf_bytes(a), buf_bytes(b)));
     cr_expect_not(bytes_equal(buf_bytes(a), buf_bytes(c)));
     buf_unref(a);
@@ -37,7 +37,7 @@ Test(generate, the_seed_decides)
 Test(generate, first_lines_never_change)
 {
     struct buf *b = buf_new(0);
-    struct generate_plan plan = { 1, 1000, 10 };
+    struct generate_plan plan = { 1, 1000, 10, false };
     struct generated_user user;
     struct generated_post post;
     generate_user(&plan, 0, &user);
@@ -97,7 +97,7 @@ Test(generate, everybody_has_a_post)
                   { 100, 99 }, { 1000, 333 }, { 20000, 10000 }, { 5000, 1 } };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         for (uint64_t seed = 0; seed < 3; seed++) {
-            struct generate_plan plan = { seed, table[i].posts, table[i].users };
+            struct generate_plan plan = { seed, table[i].posts, table[i].users, false };
             struct deal d = deal_of(&plan);
             for (uint64_t u = 0; u < plan.users; u++)
                 cr_expect_geq(d.count[u], 1, "%lu posts, %lu users: none by u%lu", plan.posts,
@@ -109,16 +109,28 @@ Test(generate, everybody_has_a_post)
 
 Test(generate, more_users_than_posts)
 {
-    struct generate_plan plan = { 1, 10, 1000 };
+    struct generate_plan plan = { 1, 10, 1000, false };
     struct deal d = deal_of(&plan);
     for (uint64_t u = 0; u < plan.users; u++)
         cr_expect_leq(d.count[u], 1);
     deal_close(&d);
 }
 
+Test(generate, grouped_posts_come_user_by_user)
+{
+    const struct generate_plan plan = { .seed = 1, .posts = 10, .users = 3, .grouped = true };
+    static const char *const expected[] = { "u1", "u1", "u1", "u1", "u2",
+                                            "u2", "u2", "u3", "u3", "u3" };
+    for (uint64_t i = 0; i < plan.posts; i++) {
+        struct generated_post post;
+        generate_post(&plan, i, &post);
+        cr_assert_str_eq(post.user_id, expected[i], "post %llu", (unsigned long long)i);
+    }
+}
+
 Test(generate, some_write_more_and_all_through_the_run)
 {
-    struct generate_plan plan = { 1, 200000, 1000 };
+    struct generate_plan plan = { 1, 200000, 1000, false };
     struct deal d = deal_of(&plan);
     cr_expect(d.count[0] > 5000 && d.count[0] < 8000, "%lu", d.count[0]);
     cr_expect(d.count[999] > 60 && d.count[999] < 150, "%lu", d.count[999]);
@@ -139,7 +151,7 @@ static bool has_wide(const char *text)
 /* The reader takes valid UTF-8 only, and the message must survive the trip. */
 Test(generate, lines_are_valid_and_read_back)
 {
-    struct generate_plan plan = { 3, 20000, 2000 };
+    struct generate_plan plan = { 3, 20000, 2000, false };
     struct arena *a = arena_new(1 << 20);
     struct buf *b = buf_new(0), *again = buf_new(0);
     struct generated_post post;
@@ -169,7 +181,7 @@ Test(generate, lines_are_valid_and_read_back)
 
 Test(generate, about_180_bytes_a_post)
 {
-    struct generate_plan plan = { 1, 20000, 1000 };
+    struct generate_plan plan = { 1, 20000, 1000, false };
     struct generated_post post;
     size_t bytes = 0, with_tags[GENERATE_MAX_TAGS + 1] = { 0 };
     for (uint64_t i = 0; i < plan.posts; i++) {
