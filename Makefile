@@ -233,7 +233,23 @@ $(BUILD)/stress-loops: $(BUILD)/obj/tests/stress/loops.o $(LIB)
 stress: $(BUILD)/stress-loops
 	@timeout 300 $(BUILD)/stress-loops $(R)
 
-.PHONY: stress faults hostile fuzz fuzz-targets setup-fuzz foreign
+# The programs with one allocation failing, each in turn. M="user-server postcli" for some.
+M ?=
+MEMORY := $(patsubst %,$(BUILD)/memory/%,user-server post-server postcli)
+$(BUILD)/memory/user-server: $(BUILD)/obj/src/user/main.o
+$(BUILD)/memory/post-server: $(BUILD)/obj/src/post/main.o
+$(BUILD)/memory/postcli: $(BUILD)/obj/client-cli/main.o
+$(MEMORY): $(LIB_HEAP) $(BUILD)/obj/tests/lib/heap.o $(BUILD)/obj/tests/faults/fail_at.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)objcopy --redefine-syms=tests/lib/heap.syms $(filter %/main.o,$^) $@.main.o
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $@.main.o $(filter-out $(LIB_HEAP) %/main.o,$^) \
+	    $(LIB_HEAP) $(LDLIBS)
+memory: setup-test
+	@$(MAKE) --no-print-directory -j2 $(MEMORY)
+	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/memory.py $(M)
+
+.PHONY: stress memory faults hostile fuzz fuzz-targets setup-fuzz foreign
 
 # F="--seed 7 --runs 20" is for faults.py.
 F ?=

@@ -88,7 +88,7 @@ static void *take_memory(const struct reader *r, size_t size)
 {
     void *p = arena_alloc(r->arena, size);
     if (p == NULL)
-        refuse(r, "the line is too large");
+        refuse(r, arena_no_memory(r->arena) ? "out of memory" : "the line is too large");
     return p;
 }
 

@@ -147,12 +147,14 @@ __attribute__((format(printf, 3, 0))) static void print_line(struct session *s, 
 {
     char *text;
     if (vasprintf(&text, format, args) < 0)
-        return;
+        text = NULL;
     /* Part of it may come from a server or a file: one harmless line, always. */
-    struct buf *line = buf_new(256);
+    struct buf *line = text != NULL ? buf_new(256) : NULL;
     progress_hide(&s->progress);
     if (line != NULL && text_put(line, text, -1) >= 0)
         fprintf(stderr, "%s%.*s\n", prefix, (int)line->len, (const char *)line->data);
+    else
+        fprintf(stderr, "%sout of memory\n", prefix);
     buf_unref(line);
     free(text);
 }

@@ -17,6 +17,7 @@
 #include "runtime/server.h"
 
 #define DAEMON_ERROR_MAX 512
+#define DAEMON_LOOPS_MAX 64 /* of --loops; loop_index() is below */
 
 struct health;
 struct exposition;

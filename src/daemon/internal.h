@@ -10,8 +10,6 @@
 
 #include "daemon.h"
 
-#define DAEMON_LOOPS_MAX 64
-
 /* The group "Serving"; the other groups keep theirs themselves. */
 struct daemon_config {
     struct option_list listen;

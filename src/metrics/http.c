@@ -163,6 +163,8 @@ int metrics_http_start(struct metrics_http **ret, const struct metrics *metrics,
 {
     struct metrics_http *http = calloc(1, sizeof *http);
     struct addrinfo *at = resolve(address, error);
+    if (http == NULL)
+        snprintf(error, METRICS_ERROR_MAX, "out of memory");
     if (http == NULL || at == NULL)
         goto err;
     http->metrics = metrics;

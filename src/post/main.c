@@ -21,6 +21,7 @@ static struct {
     struct store *store;
     struct listing_budget budget;
     struct readiness readiness;
+    struct user_link links[DAEMON_LOOPS_MAX];
     struct post_figures figures;
     struct chain chain; /* of the channels to User */
 } g = {
@@ -43,7 +44,7 @@ struct loop_things {
     struct post_env env; /* first: what loop_env() points to */
     struct loop *loop;
     struct channel *channel; /* each loop has its own connection to User */
-    struct user_link link;
+    struct user_link *link;
     void (*stopped)(struct loop *loop);
 };
 
@@ -57,7 +58,7 @@ static int dial_user(void *arg, struct loop *loop, const struct stream_handler *
 static void on_link(void *arg, bool up)
 {
     struct loop_things *t = arg;
-    readiness_link(&t->link, up);
+    readiness_link(t->link, up);
 }
 
 static bool make_resolver(struct loop_things *t, char error[DAEMON_ERROR_MAX])
@@ -66,12 +67,15 @@ static bool make_resolver(struct loop_things *t, char error[DAEMON_ERROR_MAX])
         .timeout_ms = user_service.timeout_ms,
         .on_link = on_link,
     };
-    char why[CHANNEL_ERROR_MAX] = "out of memory";
-    if (user_service_channel(&t->channel, &g.chain, why) == 0 &&
-        resolver_new(&t->env.listing.resolver, t->loop, dial_user, t, &resolver) == 0)
+    char why[CHANNEL_ERROR_MAX];
+    if (user_service_channel(&t->channel, &g.chain, why) != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "cannot open a channel to User at %.200s: %s",
+                 user_service.target, why);
+        return false;
+    }
+    if (resolver_new(&t->env.listing.resolver, t->loop, dial_user, t, &resolver) == 0)
         return true;
-    snprintf(error, DAEMON_ERROR_MAX, "cannot open a channel to User at %.200s: %s",
-             user_service.target, why);
+    snprintf(error, DAEMON_ERROR_MAX, "out of memory");
     return false;
 }
 
@@ -92,7 +96,8 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
         return false;
     }
     t->loop = loop;
-    t->link.readiness = &g.readiness;
+    t->link = &g.links[loop_index(loop)];
+    t->link->readiness = &g.readiness;
     t->env.store = g.store;
     t->env.listing.store_id = store_id(g.store);
     t->env.listing.answer_max_bytes = (size_t)g.max_answer_bytes;

@@ -2,7 +2,6 @@
 
 #include "health/health.h"
 #include "runtime/container.h"
-#include "runtime/log.h"
 #include "runtime/server.h"
 
 static void say(struct readiness *r, enum health_state state)
@@ -16,11 +15,9 @@ static void on_patience(struct timer *timer)
     say(container_of(timer, struct readiness, patience), HEALTH_NOT_SERVING);
 }
 
-static void on_up(struct loop *first, void *arg)
+static void note_up(struct user_link *link)
 {
-    struct user_link *link = arg;
     struct readiness *r = link->readiness;
-    (void)first;
     if (link->up)
         return;
     link->up = r->was_up = true;
@@ -35,11 +32,9 @@ static void on_lost(struct readiness *r)
         timer_start(r->first, &r->patience, r->user_timeout_ms);
 }
 
-static void on_down(struct loop *first, void *arg)
+static void note_down(struct user_link *link)
 {
-    struct user_link *link = arg;
     struct readiness *r = link->readiness;
-    (void)first;
     if (link->up) {
         link->up = false;
         on_lost(r);
@@ -48,10 +43,22 @@ static void on_down(struct loop *first, void *arg)
     }
 }
 
+static void on_news(struct loop *first, void *arg)
+{
+    struct user_link *link = arg;
+    (void)first;
+    atomic_store(&link->has_news, false); /* what comes from now on is told again */
+    if (atomic_load(&link->says_up))
+        note_up(link);
+    else
+        note_down(link);
+}
+
 void readiness_link(struct user_link *link, bool up)
 {
-    if (loop_post(link->readiness->first, up ? on_up : on_down, link) != 0)
-        log_error("out of memory: the health of Post may be told wrongly");
+    atomic_store(&link->says_up, up);
+    if (!atomic_exchange(&link->has_news, true))
+        loop_post_with(link->readiness->first, &link->news, on_news, link);
 }
 
 void readiness_init(struct readiness *r)

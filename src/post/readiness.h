@@ -10,6 +10,7 @@
 #ifndef POST_READINESS_H
 #define POST_READINESS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,10 +20,12 @@ struct health;
 struct readiness;
 struct service;
 
-/* One loop's stream to User; lives with the things of its loop. */
+/* One loop's stream to User; lives longer than the loops. */
 struct user_link {
     struct readiness *readiness;
-    bool up; /* private: first loop only */
+    atomic_bool says_up, has_news; /* private, as all below; of readiness_link() */
+    struct posting news;
+    bool up; /* first loop only */
 };
 
 /* Lives on the first loop; other loops post to it. */
@@ -44,8 +47,8 @@ void readiness_init(struct readiness *r);
 /** No loop runs any more. */
 void readiness_close(struct readiness *r);
 
-/** The stream of @link has come up, or has not, or is gone. @link must stay
- * until the first loop has stopped. On the thread of the link's loop. */
+/** The stream of @link has come up, or has not, or is gone. On the thread of
+ * the link's loop. */
 void readiness_link(struct user_link *link, bool up);
 
 #endif

@@ -18,7 +18,7 @@ struct arena {
     size_t used;  /* of the newest block */
     size_t given; /* bytes since the last reset */
     size_t limit;
-    bool exhausted;
+    bool exhausted, no_memory;
     ProtobufCAllocator protobuf;
 };
 
@@ -68,8 +68,10 @@ void *arena_alloc(struct arena *a, size_t size)
     size = (size + align - 1) / align * align;
     if (size > a->limit - a->given)
         goto exhausted;
-    if ((a->newest == NULL || a->newest->size - a->used < size) && !add_block(a, size))
-        goto exhausted;
+    if ((a->newest == NULL || a->newest->size - a->used < size) && !add_block(a, size)) {
+        a->no_memory = true;
+        return NULL;
+    }
     void *p = a->newest->data + a->used;
     a->used += size;
     a->given += size;
@@ -90,12 +92,17 @@ void arena_reset(struct arena *a)
     }
     a->used = 0;
     a->given = 0;
-    a->exhausted = false;
+    a->exhausted = a->no_memory = false;
 }
 
 bool arena_exhausted(const struct arena *a)
 {
     return a->exhausted;
+}
+
+bool arena_no_memory(const struct arena *a)
+{
+    return a->no_memory;
 }
 
 ProtobufCAllocator *arena_protobuf(struct arena *a)

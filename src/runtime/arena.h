@@ -20,8 +20,11 @@ void *arena_alloc(struct arena *a, size_t size);
 /** Takes everything back; keeps one block for the next use. */
 void arena_reset(struct arena *a);
 
-/** Whether an allocation since the last reset failed. */
+/** Whether an allocation since the last reset failed at the limit. */
 bool arena_exhausted(const struct arena *a);
+
+/** Whether one failed because there was no memory. */
+bool arena_no_memory(const struct arena *a);
 
 /** For protobuf_c_message_unpack(). What it unpacks lives until the next
  * reset; never call free_unpacked on it. Belongs to the arena. */

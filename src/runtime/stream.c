@@ -82,7 +82,9 @@ void stream_peer(struct stream *s, char *to, size_t room)
 static void fail_decode(struct stream *s)
 {
     const char *name = s->on->message->name;
-    if (arena_exhausted(s->arena))
+    if (arena_no_memory(s->arena))
+        stream_fail_memory(s);
+    else if (arena_exhausted(s->arena))
         stream_fail_because(s, STATUS_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE",
                             "%s is too large when decoded: send less at once", name);
     else if (s->method != NULL)

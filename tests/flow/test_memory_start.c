@@ -13,6 +13,7 @@
 #include "lib/call_world.h"
 #include "lib/heap.h"
 #include "lib/leaks.h"
+#include "lib/loop_until.h"
 #include "lib/tmpdir.h"
 #include "reflection/reflection.h"
 #include "runtime/log.h"
@@ -132,6 +133,66 @@ static bool make_channel(void)
 Test(memory_start, channel)
 {
     every_allocation(make_channel);
+}
+
+static void make_ca(const char *dir)
+{
+    char command[512];
+    snprintf(command, sizeof command, "tests/certs.sh %s ca", dir);
+    cr_assert_eq(system(command), 0, "%s", command);
+}
+
+static void forget_call(struct stream *s, const struct status *status)
+{
+    *(bool *)s->data = true;
+    (void)status;
+}
+
+/* Opens a call, which ends at once. Returns whether an allocation of the size
+ * that a channel of the core has here has failed. */
+static bool open_call_without_link(struct channel *channel, struct loop *loop)
+{
+    static const struct stream_handler handler = { .on_close = forget_call };
+    bool closed = false;
+    struct stream *s;
+    heap_fail_at(0);
+    heap_fail_size(sizeof(struct {
+        void *grpc;
+        unsigned users;
+        bool tls;
+    }));
+    cr_assert_eq(channel_open(channel, loop, "/a", &handler, &closed, NULL, &s), 0);
+    const bool failed = heap_failed();
+    heap_fail_size(0);
+    stream_fail(s, STATUS_CANCELLED, "enough");
+    LOOP_UNTIL(loop, closed);
+    loop_turns(loop, 2);
+    return failed;
+}
+
+/* It goes on with the old ones, and tries again at the next call. */
+Test(memory_start, channel_with_new_tls_files)
+{
+    char error[TLS_ERROR_MAX], *dir = tmpdir_make(), *ca = tmpdir_path(dir, "ca.pem");
+    struct tls_client *tls;
+    struct channel *channel;
+    struct loop *loop;
+    heap_watch();
+    make_ca(dir);
+    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert(tls_client_new(&tls, &(struct tls_client_options){ .ca = ca }, error), "%s", error);
+    const struct channel_options options = { .tls = tls };
+    cr_assert_eq(channel_new(&channel, "127.0.0.1:1", &options), 0);
+    cr_assert_not(open_call_without_link(channel, loop), "nothing is new");
+    make_ca(dir);
+    cr_assert(open_call_without_link(channel, loop));
+    cr_assert(open_call_without_link(channel, loop), "it is tried again");
+    channel_free(channel);
+    tls_client_free(tls);
+    loop_free(loop);
+    free(ca);
+    tmpdir_remove(dir);
+    cr_assert_eq(heap_live(), 0);
 }
 
 /* --- A store ----------------------------------------------------------------------------- */
