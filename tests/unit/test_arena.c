@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/heap.h"
 #include "lib/leaks.h"
 #include "runtime/arena.h"
 
@@ -64,4 +65,17 @@ Test(arena, serves_protobuf)
     arena_free(a);
     arena_free(NULL);
     assert_no_leaks();
+}
+
+/* The two need different answers: to ask for less, or to try again. */
+Test(arena, without_memory_it_is_not_exhausted)
+{
+    struct arena *a = arena_new(LIMIT);
+    heap_fail_at(1);
+    cr_assert_null(arena_alloc(a, 10));
+    cr_assert(arena_no_memory(a) && !arena_exhausted(a));
+    arena_reset(a);
+    cr_assert_not(arena_no_memory(a));
+    cr_assert_not_null(arena_alloc(a, 10));
+    arena_free(a);
 }
