@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make hostile: peers that keep to no rule, against a running post-server.
 
-    hostile.py [--only WORDS] [--front]
+    hostile.py [--only WORDS,...] [--front]
 
 Each peer gets a server of its own. Printed as a table: what it does and what is done about it,
 the most memory that the server had and what it has when the peer is gone, and another client's
@@ -167,11 +167,11 @@ def run(hostiles, start, failed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="peers with these words in their name")
+    parser.add_argument("--only", default="", help="peers with one of these, A,B,..., in their name")
     parser.add_argument("--front", action="store_true", help="through the proxy of docs/deploy")
     args = parser.parse_args()
     raise_limit()
-    chosen, failed = [h for h in peers.ALL if args.only in h.name], []
+    chosen, failed = [h for h in peers.ALL if any(map(h.name.count, args.only.split(",")))], []
     print(HEADING, flush=True)
     if args.front:
         run(chosen, behind_front, failed)
