@@ -456,6 +456,8 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
     }
     log_init(program->name, (enum log_level)d.config.log_level,
              (enum log_format)d.config.log_format);
+    if (d.config.check)
+        return program->check();
     core_log_init(on_core_log);
     signal(SIGPIPE, SIG_IGN);
     leave_signals();

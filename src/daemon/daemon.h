@@ -37,6 +37,10 @@ struct daemon_program {
     /* What is wrong with its own options together, or NULL. May be NULL. */
     const char *(*check_options)(void);
 
+    /* --check: looks at what is stored instead of serving, says what it found,
+     * and returns the exit status. NULL: there is no such option. */
+    int (*check)(void);
+
     /* What the program has once, and on each loop. One that has nothing, and
      * keeps all it knows of a call in stream->data, leaves them out: each may be
      * NULL (stop_loop or free_loop only without start_loop, close without open).

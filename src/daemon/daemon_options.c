@@ -98,8 +98,13 @@ enum option_result daemon_read_options(const struct daemon_program *p, struct da
           "least important lines to log", 0, 0, "debug|info|warn|error" },
         { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
           "text|json" },
+        { "check", OPTION_FLAG, &c->check, NULL,
+          "do not serve: look at everything in --db, say what is there, and exit with 1 if any of "
+          "it is damaged; a server may have it open",
+          0, 0, NULL }, /* the last one: not every program has it */
     };
-    const struct option_group serving = { "Serving", rows, sizeof rows / sizeof rows[0] };
+    const size_t nrows = sizeof rows / sizeof rows[0] - (p->check == NULL);
+    const struct option_group serving = { "Serving", rows, nrows };
     int first;
     set_defaults(p, c);
     const enum option_result result = parse(p, &serving, argc, argv, &first);

@@ -12,7 +12,9 @@
 #include "runtime/loop.h"
 #include "service.h"
 #include "streams/resolver.h"
+#include "streams/store_check.h"
 #include "user_service.h"
+#include "v1/post/post.pb-c.h"
 
 static struct {
     const char *db;
@@ -241,6 +243,14 @@ static const char *check_options(void)
     return user_service_check();
 }
 
+static int check(void)
+{
+    const struct store_check_words words = {
+        .program = "post-server", .dir = g.db, .kind = "posts", .groups = "users"
+    };
+    return store_check_run(&words, &import_posts_row, &v1__post__post_message__descriptor);
+}
+
 int main(int argc, char **argv)
 {
     const struct daemon_program program = {
@@ -254,6 +264,7 @@ int main(int argc, char **argv)
         .services = post_services,
         .nservices = POST_NSERVICES,
         .check_options = check_options,
+        .check = check,
         .open = open_post,
         .start_loop = start_loop,
         .ready = wait_for_user,

@@ -1,5 +1,7 @@
 #include "ahead.h"
 
+#include "pages.h"
+
 /* How many leaves ahead first lines are fetched, all at once. 8 was slower and
  * 32 not faster. */
 #define TOUCH_AHEAD 16
@@ -10,48 +12,18 @@
 
 #define UNKNOWN SIZE_MAX
 
-/* --- LMDB's pages, as of 0.9 ------------------------------------------------------ */
-
-struct branch {
-    uint64_t number; /* of this page */
-    uint16_t pad, flags;
-    uint16_t lower, upper; /* where free space begins and ends */
-    uint16_t at[];         /* where the nodes are, in the order of their keys */
-};
-
-#define IS_BRANCH 1 /* in flags */
-
-struct node {
-    uint16_t child[3]; /* its number, lowest part first */
-    uint16_t key_bytes;
-    uint8_t key[];
-};
-
-/* Of a table, in the unnamed one. */
-struct table {
-    uint32_t pad;
-    uint16_t flags, depth;
-    uint64_t branches, leaves, overflow, entries;
-    uint64_t root; /* a page's number */
-};
-
-static bool layout_is_known(void)
-{
-    int major, minor;
-    mdb_version(&major, &minor, NULL);
-    return major == 0 && minor == 9;
-}
+/* --- Pages ------------------------------------------------------------------------- */
 
 /* Damage must not lead out of the page, or out of the map. */
 
-static unsigned nodes_of(const struct ahead *a, const struct branch *page)
+static unsigned nodes_of(const struct ahead *a, const struct page *page)
 {
     if (page->lower < sizeof *page || page->lower > a->page_bytes)
         return 0;
     return (unsigned)((page->lower - sizeof *page) / sizeof *page->at);
 }
 
-static const struct node *node_at(const struct ahead *a, const struct branch *page, unsigned i)
+static const struct node *node_at(const struct ahead *a, const struct page *page, unsigned i)
 {
     const size_t at = page->at[i];
     const struct node *n = (const void *)((const uint8_t *)page + at);
@@ -66,10 +38,9 @@ static const void *page_at(const struct ahead *a, uint64_t number)
     return number < a->pages ? a->map + number * a->page_bytes : NULL;
 }
 
-static const void *child_at(const struct ahead *a, const struct branch *page, unsigned i)
+static const void *child_at(const struct ahead *a, const struct page *page, unsigned i)
 {
-    const struct node *n = node_at(a, page, i);
-    return page_at(a, n->child[0] | (uint64_t)n->child[1] << 16 | (uint64_t)n->child[2] << 32);
+    return page_at(a, node_child(node_at(a, page, i)));
 }
 
 /* --- The tree ------------------------------------------------------------------------ */
@@ -83,7 +54,7 @@ static bool is_after(MDB_val key, const struct node *n)
 
 /* The last child whose keys do not all come after @key. The first one's key is
  * not kept: it is lower than any. */
-static unsigned find_child(const struct ahead *a, const struct branch *page, MDB_val key)
+static unsigned find_child(const struct ahead *a, const struct page *page, MDB_val key)
 {
     unsigned low = 1, high = nodes_of(a, page);
     while (low < high) {
@@ -99,10 +70,10 @@ static unsigned find_child(const struct ahead *a, const struct branch *page, MDB
 /* Finds the leaf's parent, or leaves it NULL. */
 static void descend(struct ahead *a, MDB_val key)
 {
-    const struct branch *page = page_at(a, a->root);
+    const struct page *page = page_at(a, a->root);
     a->parent = NULL;
     for (unsigned level = a->depth; page != NULL && level > 1; level--) {
-        if (!(page->flags & IS_BRANCH))
+        if (!(page->flags & PAGE_BRANCH))
             return;
         a->index = a->touched = find_child(a, page, key);
         if (level == 2)
@@ -123,7 +94,7 @@ static bool find_tree(struct ahead *a, MDB_txn *txn)
         return false;
     memcpy(&records, value.mv_data, sizeof records);
     mdb_env_info(a->store->env, &info);
-    const struct branch *leaf = (const void *)a->leaf;
+    const struct page *leaf = (const void *)a->leaf;
     a->map = (const uint8_t *)leaf - leaf->number * a->page_bytes;
     a->pages = info.me_last_pgno + 1;
     a->root = records.root;
@@ -164,7 +135,7 @@ void ahead_init(struct ahead *a, struct store *store)
 {
     MDB_stat stat;
     *a = (struct ahead){ .store = store, .page_bytes = UNKNOWN };
-    if (layout_is_known() && mdb_env_stat(store->env, &stat) == 0)
+    if (pages_known() && mdb_env_stat(store->env, &stat) == 0)
         a->page_bytes = stat.ms_psize;
 }
 

@@ -27,7 +27,7 @@
 
 #define LINE_BYTES 64
 
-struct branch;
+struct page;
 
 struct ahead {
     struct store *store;
@@ -39,12 +39,12 @@ struct ahead {
     uint64_t pages, root; /* pages 0: not known yet */
     unsigned depth;
 
-    uintptr_t leaf;              /* the page that the scan is in */
-    unsigned leaves;             /* it came to so far */
-    const struct branch *parent; /* of it; NULL: not known */
-    unsigned index;              /* in its parent */
-    unsigned touched;            /* up to this one first lines were fetched */
-    const char *line, *end;      /* of the next leaf: to be fetched */
+    uintptr_t leaf;            /* the page that the scan is in */
+    unsigned leaves;           /* it came to so far */
+    const struct page *parent; /* of it; NULL: not known */
+    unsigned index;            /* in its parent */
+    unsigned touched;          /* up to this one first lines were fetched */
+    const char *line, *end;    /* of the next leaf: to be fetched */
     unsigned lines_a_record;
 };
 

@@ -2,13 +2,16 @@
  *
  *   groups   '=' ‖ group id               -> ordinal BE32
  *   order    ordinal BE32                 -> group id
- *   records  ordinal BE32 ‖ sequence BE64 -> value
- *   ids      record id                    -> key of the record
+ *   records  ordinal BE32 ‖ sequence BE64 -> check sum ‖ value
+ *   ids      record id                    -> key of the record ‖ check sum
  *   meta     "version", "kind", "store_id", "next_sequence"
  *
  * Big-endian keys sort as their numbers do, so a walk through `records` is the
  * listing. The group id has a byte before it because LMDB has no empty keys,
- * and the group of all users is "". */
+ * and the group of all users is "".
+ *
+ * LMDB keeps no check sums, so we do: of a value and its key, and of an id and
+ * the key it leads to. Groups are kept both ways, and looked up both ways. */
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H
 
@@ -18,12 +21,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <xxhash.h>
 
+#include "guard.h"
 #include "store.h"
 
 #define RECORDS_TABLE "records"
 
-#define STORE_FORMAT 1 /* of the tables; a program reads this one and no newer one */
+#define STORE_FORMAT 2 /* of the tables; a program reads this one and no newer one */
 
 /* The thread that writes. `lock` guards what the loops hand over. */
 struct writer {
@@ -39,6 +44,8 @@ struct store {
     MDB_dbi unnamed, groups, order, records, ids, meta;
     uint64_t id;
     char *dir;
+    const uint8_t *map; /* where the file is mapped; NULL: not known */
+    size_t page_bytes;
     int lock_fd;
     struct writer writer;
 };
@@ -53,10 +60,28 @@ void writer_stop(struct store *store);
 __attribute__((format(printf, 2, 3))) int store_fail(char error[STORE_ERROR_MAX],
                                                      const char *format, ...);
 
+/* The steps of opening, for those who look at a store without opening it. @flags
+ * are LMDB's. Each returns 0, or -1 with a line in @error. */
+int open_env(struct store *store, unsigned flags, char error[STORE_ERROR_MAX]);
+int check_format(struct store *store, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX]);
+int find_map(struct store *store, MDB_txn *txn, char error[STORE_ERROR_MAX]);
+
+/** Frees what there is of it. */
+void free_store(struct store *store);
+
 /* The number that the meta table holds under @name. Returns 0 or LMDB's error;
  * MDB_CORRUPTED if what is there is no number. */
 int meta_get(struct store *store, MDB_txn *txn, const char *name, uint64_t *ret);
 int meta_put(struct store *store, MDB_txn *txn, const char *name, uint64_t number);
+
+/* mdb_get(), under guard. */
+static inline int table_get(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *ret)
+{
+    guard_enter();
+    int rc = mdb_get(txn, table, key, ret);
+    guard_leave();
+    return rc;
+}
 
 /* --- Keys ---------------------------------------------------------------------- */
 
@@ -120,17 +145,91 @@ static inline MDB_val group_key(uint8_t room[GROUP_KEY_BYTES], struct bytes id)
     return val_of(room, 1 + id.len);
 }
 
-/* The ordinal of a group: 0, MDB_NOTFOUND, MDB_CORRUPTED, ... */
-static inline int group_find(struct store *store, MDB_txn *txn, struct bytes id, uint32_t *ret)
+/* The id of an ordinal, and the ordinal of a group, looked up one way only: 0,
+ * MDB_NOTFOUND, MDB_CORRUPTED, ... */
+static inline int group_name(struct store *store, MDB_txn *txn, uint32_t ordinal, struct bytes *ret)
+{
+    uint8_t room[sizeof ordinal];
+    be32_write(room, ordinal);
+    MDB_val key = val_of(room, sizeof room), value;
+    int rc = table_get(txn, store->order, &key, &value);
+    if (rc == 0 && value.mv_size > STORE_ID_MAX)
+        rc = MDB_CORRUPTED;
+    if (rc == 0)
+        *ret = val_bytes(value);
+    return rc;
+}
+
+static inline int group_number(struct store *store, MDB_txn *txn, struct bytes id, uint32_t *ret)
 {
     uint8_t room[GROUP_KEY_BYTES];
     MDB_val key = group_key(room, id), value;
-    int rc = mdb_get(txn, store->groups, &key, &value);
+    int rc = table_get(txn, store->groups, &key, &value);
     if (rc == 0 && value.mv_size != sizeof(uint32_t))
         rc = MDB_CORRUPTED;
     if (rc == 0)
         *ret = be32_read(value.mv_data);
     return rc;
+}
+
+/* The same, and back again. */
+static inline int group_find(struct store *store, MDB_txn *txn, struct bytes id, uint32_t *ret)
+{
+    struct bytes back;
+    int rc = group_number(store, txn, id, ret);
+    if (rc != 0)
+        return rc;
+    rc = group_name(store, txn, *ret, &back);
+    return rc == 0 && bytes_equal(back, id) ? 0
+           : rc == 0 || rc == MDB_NOTFOUND  ? MDB_CORRUPTED
+                                            : rc;
+}
+
+static inline int group_find_id(struct store *store, MDB_txn *txn, uint32_t ordinal,
+                                struct bytes *ret)
+{
+    uint32_t back;
+    int rc = group_name(store, txn, ordinal, ret);
+    if (rc != 0)
+        return rc;
+    rc = group_number(store, txn, *ret, &back);
+    return rc == 0 && back == ordinal ? 0 : rc == 0 || rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+}
+
+/* --- Check sums ------------------------------------------------------------------ */
+
+#define CHECK_BYTES sizeof(uint32_t)
+#define PLACE_BYTES (RECORD_KEY_BYTES + CHECK_BYTES) /* in `ids` */
+
+/* Of a value, or an id, with the place it belongs to. */
+static inline uint32_t check_sum(struct position at, struct bytes b)
+{
+    return (uint32_t)XXH3_64bits_withSeed(b.data, b.len, at.sequence ^ (uint64_t)at.group << 32);
+}
+
+/* 0, or MDB_CORRUPTED. */
+static inline int record_value(struct position at, MDB_val stored, struct bytes *ret)
+{
+    if (stored.mv_size < CHECK_BYTES)
+        return MDB_CORRUPTED;
+    const uint8_t *data = stored.mv_data;
+    *ret = bytes_of(data + CHECK_BYTES, stored.mv_size - CHECK_BYTES);
+    return be32_read(data) == check_sum(at, *ret) ? 0 : MDB_CORRUPTED;
+}
+
+/* Where the record with this id is: 0, MDB_NOTFOUND, MDB_CORRUPTED, ... */
+static inline int place_find(struct store *store, MDB_txn *txn, struct bytes id,
+                             struct position *ret)
+{
+    MDB_val key = val_of(id.data, id.len), place;
+    int rc = table_get(txn, store->ids, &key, &place);
+    if (rc != 0)
+        return rc;
+    if (place.mv_size != PLACE_BYTES)
+        return MDB_CORRUPTED;
+    const uint8_t *data = place.mv_data;
+    *ret = record_key_read(data);
+    return be32_read(data + RECORD_KEY_BYTES) == check_sum(*ret, id) ? 0 : MDB_CORRUPTED;
 }
 
 #endif

@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "internal.h"
+#include "pages.h"
 
 /* The map is address space, not memory or disk: large, so that it need never
  * grow. Where the system refuses so much, a smaller one has to do. */
@@ -85,7 +87,7 @@ static int lock_folder(struct store *s, char error[STORE_ERROR_MAX])
 
 /* --- The LMDB environment -------------------------------------------------------- */
 
-static int open_sized(struct store *s, size_t map_bytes)
+static int open_sized(struct store *s, size_t map_bytes, unsigned flags)
 {
     int rc = mdb_env_create(&s->env);
     if (rc != 0)
@@ -96,7 +98,7 @@ static int open_sized(struct store *s, size_t map_bytes)
     if (rc == 0)
         rc = mdb_env_set_maxreaders(s->env, MAX_READERS);
     if (rc == 0)
-        rc = mdb_env_open(s->env, s->dir, MDB_NOTLS, 0600);
+        rc = mdb_env_open(s->env, s->dir, flags | MDB_NOTLS, 0600);
     if (rc != 0) {
         mdb_env_close(s->env);
         s->env = NULL;
@@ -105,7 +107,7 @@ static int open_sized(struct store *s, size_t map_bytes)
 }
 
 /* Reading a page that the file does not have would be a SIGBUS. */
-static int check_length(struct store *s, char error[STORE_ERROR_MAX])
+static int check_length(struct store *s, unsigned flags, char error[STORE_ERROR_MAX])
 {
     MDB_envinfo info;
     MDB_stat stat_;
@@ -125,20 +127,21 @@ static int check_length(struct store *s, char error[STORE_ERROR_MAX])
                           "%s/data.mdb is damaged: it has %" PRIu64 " bytes of %" PRIu64
                           "; restore it from a backup",
                           s->dir, have, want);
-    if (ftruncate(fd, (off_t)want) != 0)
+    if (!(flags & MDB_RDONLY) && ftruncate(fd, (off_t)want) != 0)
         return store_fail(error, "cannot write to %s/data.mdb: %s", s->dir, strerror(errno));
     return 0;
 }
 
-static int open_env(struct store *s, char error[STORE_ERROR_MAX])
+int open_env(struct store *s, unsigned flags, char error[STORE_ERROR_MAX])
 {
     int rc = ENOMEM; /* EINVAL: valgrind's */
     for (size_t map = MAP_BYTES; (rc == ENOMEM || rc == EINVAL) && map >= MAP_BYTES_MIN; map /= 4)
-        rc = open_sized(s, map);
+        rc = open_sized(s, map, flags);
     switch (rc) {
     case 0:
         mdb_reader_check(s->env, NULL); /* frees the slots of processes that died */
-        return check_length(s, error);
+        mdb_env_set_assert(s->env, guard_on_assert);
+        return check_length(s, flags, error);
     case MDB_INVALID:
         return store_fail(error,
                           "%s/data.mdb is not a store, or damaged: use another folder, or restore "
@@ -221,12 +224,13 @@ static int fail_foreign(struct store *s, char error[STORE_ERROR_MAX])
 }
 
 /* The version comes first: what follows it is for this version to know. */
-static int check_format(struct store *s, MDB_txn *txn, const char *kind,
-                        char error[STORE_ERROR_MAX])
+int check_format(struct store *s, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX])
 {
     uint64_t version;
     MDB_val key = val_of("kind", 4), value;
-    int rc = mdb_dbi_open(txn, "meta", 0, &s->meta);
+    int rc = mdb_dbi_open(txn, NULL, 0, &s->unnamed);
+    if (rc == 0)
+        rc = mdb_dbi_open(txn, "meta", 0, &s->meta);
     if (rc == 0)
         rc = meta_get(s, txn, "version", &version);
     if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
@@ -292,6 +296,46 @@ err:
     return store_fail(error, "cannot open the store in %s: %s", s->dir, mdb_strerror(rc));
 }
 
+/* --- Damage ----------------------------------------------------------------------------- */
+
+/* Where the file is mapped, from a page of it, which knows its own number. */
+int find_map(struct store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
+{
+    MDB_stat stat;
+    MDB_envinfo info;
+    MDB_val key = val_of(RECORDS_TABLE, strlen(RECORDS_TABLE)), value;
+    if (!pages_known())
+        return 0;
+    mdb_env_stat(s->env, &stat);
+    mdb_env_info(s->env, &info);
+    int rc = mdb_get(txn, s->unnamed, &key, &value);
+    if (rc != 0)
+        return store_fail(error, "cannot open the store in %s: %s", s->dir, mdb_strerror(rc));
+    s->page_bytes = stat.ms_psize;
+    const uintptr_t at = (uintptr_t)value.mv_data & ~(uintptr_t)(s->page_bytes - 1);
+    s->map = (const uint8_t *)(at - ((const struct page *)at)->number * s->page_bytes);
+    guard_map(s->dir, s->map, info.me_mapsize);
+    return 0;
+}
+
+/* Runs @look in a transaction that reads. */
+static int in_snapshot(struct store *s, int (*look)(struct store *, MDB_txn *, char *),
+                       char error[STORE_ERROR_MAX])
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    if (rc != 0)
+        return store_fail(error, "cannot open the store in %s: %s", s->dir, mdb_strerror(rc));
+    int rv = look(s, txn, error);
+    mdb_txn_abort(txn);
+    return rv;
+}
+
+static int check_branches(struct store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
+{
+    return pages_check(s, txn, false, error);
+}
+
 /* --- Life ------------------------------------------------------------------------------ */
 
 static uint64_t disk_bytes(struct store *s)
@@ -327,8 +371,10 @@ int store_stats(struct store *s, struct store_stats *ret)
     return 0;
 }
 
-static void free_store(struct store *s)
+void free_store(struct store *s)
 {
+    if (s->map != NULL)
+        guard_unmap(s->map);
     if (s->env != NULL)
         mdb_env_close(s->env);
     if (s->lock_fd >= 0)
@@ -348,8 +394,9 @@ int store_open(struct store **ret, const char *dir, const char *kind, char error
     }
     s->dir = copy;
     s->lock_fd = -1;
-    if (make_folder(dir, error) != 0 || lock_folder(s, error) != 0 || open_env(s, error) != 0 ||
-        open_format(s, kind, error) != 0 || writer_start(s, error) != 0) {
+    if (make_folder(dir, error) != 0 || lock_folder(s, error) != 0 || open_env(s, 0, error) != 0 ||
+        in_snapshot(s, check_branches, error) != 0 || open_format(s, kind, error) != 0 ||
+        in_snapshot(s, find_map, error) != 0 || writer_start(s, error) != 0) {
         free_store(s);
         return -1;
     }

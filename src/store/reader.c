@@ -3,20 +3,24 @@
 
 #include "ahead.h"
 #include "internal.h"
+#include "pages.h"
 
 struct reader {
     struct store *store;
     MDB_txn *txn;       /* reset between steps: it keeps its place among LMDB's readers */
     MDB_cursor *cursor; /* in `records`, renewed with it */
     struct ahead ahead;
+    const uint8_t *end; /* of what of the map is used */
+    uintptr_t leaf;     /* the last one that was looked at */
     char error[STORE_ERROR_MAX];
 };
 
 static int fail(struct reader *r, int rc)
 {
     return store_fail(r->error, "cannot read the store in %s: %s", r->store->dir,
-                      rc == MDB_CORRUPTED ? "it is damaged; restore it from a backup"
-                                          : mdb_strerror(rc));
+                      rc == MDB_CORRUPTED
+                          ? "it is damaged; look with --check, restore it from a backup"
+                          : mdb_strerror(rc));
 }
 
 int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX])
@@ -66,6 +70,9 @@ int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
         return store_fail(error, "cannot read the store in %s: %s", r->store->dir,
                           mdb_strerror(rc));
     }
+    MDB_envinfo info;
+    mdb_env_info(r->store->env, &info);
+    r->end = r->store->map + (info.me_last_pgno + 1) * r->store->page_bytes;
     return 0;
 }
 
@@ -85,24 +92,56 @@ uint64_t reader_count(struct reader *r)
     return mdb_stat(r->txn, r->store->records, &records) == 0 ? records.ms_entries : 0;
 }
 
+/* --- Damage ------------------------------------------------------------------------ */
+
+/* LMDB believes the sizes it finds. */
+static bool is_in_file(const struct reader *r, MDB_val v)
+{
+    const uint8_t *data = v.mv_data;
+    return r->store->map == NULL ||
+           (data >= r->store->map && data <= r->end && v.mv_size <= (size_t)(r->end - data));
+}
+
+/* Once for each leaf that a scan comes to. */
+static bool leaf_is_sound(struct reader *r, MDB_val key)
+{
+    const struct store *s = r->store;
+    const uintptr_t leaf = (uintptr_t)key.mv_data & ~(uintptr_t)(s->page_bytes - 1);
+    if (leaf == r->leaf || s->map == NULL)
+        return true;
+    const uint64_t pages = (uint64_t)(r->end - s->map) / s->page_bytes;
+    const uint64_t number = (leaf - (uintptr_t)s->map) / s->page_bytes;
+    if (number >= pages ||
+        page_wrong((void *)leaf, number, PAGE_LEAF, s->page_bytes, pages) != NULL)
+        return false;
+    r->leaf = leaf;
+    return true;
+}
+
+static int value_of(const struct reader *r, struct position at, MDB_val stored, struct bytes *ret)
+{
+    return is_in_file(r, stored) ? record_value(at, stored, ret) : MDB_CORRUPTED;
+}
+
+/* --- What is there ------------------------------------------------------------------- */
+
 int reader_get(struct reader *r, struct bytes id, struct bytes *ret_value)
 {
     if (id.len == 0 || id.len > STORE_ID_MAX)
         return 0;
-    MDB_val key = val_of(id.data, id.len), place, value;
-    int rc = mdb_get(r->txn, r->store->ids, &key, &place);
+    struct position at = { 0 };
+    int rc = place_find(r->store, r->txn, id, &at);
     if (rc == MDB_NOTFOUND)
         return 0;
-    if (rc == 0 && place.mv_size != RECORD_KEY_BYTES)
-        rc = MDB_CORRUPTED;
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val key = record_key(room, at), value;
     if (rc == 0)
-        rc = mdb_get(r->txn, r->store->records, &place, &value);
+        rc = table_get(r->txn, r->store->records, &key, &value);
     if (rc == MDB_NOTFOUND)
         rc = MDB_CORRUPTED; /* an id without its record */
-    if (rc != 0)
-        return fail(r, rc);
-    *ret_value = val_bytes(value);
-    return 1;
+    if (rc == 0)
+        rc = value_of(r, at, value, ret_value);
+    return rc == 0 ? 1 : fail(r, rc);
 }
 
 int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
@@ -117,18 +156,10 @@ int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
 
 int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
 {
-    uint8_t room[sizeof ordinal];
-    be32_write(room, ordinal);
-    MDB_val key = val_of(room, sizeof room), value;
-    int rc = mdb_get(r->txn, r->store->order, &key, &value);
+    int rc = group_find_id(r->store, r->txn, ordinal, ret_id);
     if (rc == MDB_NOTFOUND)
         return 0;
-    if (rc == 0 && value.mv_size > STORE_ID_MAX)
-        rc = MDB_CORRUPTED;
-    if (rc != 0)
-        return fail(r, rc);
-    *ret_id = val_bytes(value);
-    return 1;
+    return rc == 0 ? 1 : fail(r, rc);
 }
 
 /* The place strictly after @at; false: there is none. */
@@ -139,24 +170,49 @@ static bool step_after(struct position *at)
     return ++at->group != 0;
 }
 
+static bool is_after(struct position a, struct position b)
+{
+    return a.group > b.group || (a.group == b.group && a.sequence > b.sequence);
+}
+
+/* The record that the cursor is at, which must come after @before. */
+static int record_at(struct reader *r, MDB_val key, MDB_val stored, struct position before,
+                     struct position *ret, struct bytes *ret_value)
+{
+    if (!leaf_is_sound(r, key) || key.mv_size != RECORD_KEY_BYTES)
+        return MDB_CORRUPTED;
+    *ret = record_key_read(key.mv_data);
+    return is_after(*ret, before) ? value_of(r, *ret, stored, ret_value) : MDB_CORRUPTED;
+}
+
+static int cursor_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
+{
+    guard_enter();
+    int rc = mdb_cursor_get(r->cursor, key, stored, op);
+    guard_leave();
+    return rc;
+}
+
 int reader_scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit)
 {
     struct position from = *at;
     if (!step_after(&from))
         return 0;
     uint8_t room[RECORD_KEY_BYTES];
-    MDB_val key = record_key(room, from), value;
-    int rc = mdb_cursor_get(r->cursor, &key, &value, MDB_SET_RANGE);
+    MDB_val key = record_key(room, from), stored;
+    int rc = cursor_get(r, &key, &stored, MDB_SET_RANGE);
     if (rc == 0)
         ahead_begin(&r->ahead, r->txn, key);
-    for (; rc == 0; rc = mdb_cursor_get(r->cursor, &key, &value, MDB_NEXT)) {
+    for (; rc == 0; rc = cursor_get(r, &key, &stored, MDB_NEXT)) {
+        struct position here;
+        struct bytes value;
         ahead_visit(&r->ahead, r->txn, key);
-        if (key.mv_size != RECORD_KEY_BYTES)
-            return fail(r, MDB_CORRUPTED);
-        struct position here = record_key_read(key.mv_data);
+        rc = record_at(r, key, stored, *at, &here, &value);
+        if (rc != 0)
+            return fail(r, rc);
         if (here.group > last_group)
             return 0;
-        if (!visit->record(visit, here, val_bytes(value)))
+        if (!visit->record(visit, here, value))
             return 1;
         *at = here;
     }

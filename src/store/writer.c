@@ -42,6 +42,29 @@ static int add_group(struct write *w, struct bytes id, uint32_t *ret_ordinal)
     return rc;
 }
 
+/* In its place, with its check sum. */
+static int put_value(struct write *w, struct position at, struct bytes value, unsigned flags)
+{
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val key = record_key(room, at), to = { .mv_size = CHECK_BYTES + value.len };
+    int rc = mdb_put(w->txn, w->store->records, &key, &to, flags | MDB_RESERVE);
+    if (rc != 0)
+        return rc;
+    be32_write(to.mv_data, check_sum(at, value));
+    if (value.len > 0)
+        memcpy((uint8_t *)to.mv_data + CHECK_BYTES, value.data, value.len);
+    return 0;
+}
+
+static int put_place(struct write *w, struct bytes id, struct position at)
+{
+    uint8_t room[PLACE_BYTES];
+    MDB_val key = val_of(id.data, id.len), place = val_of(room, sizeof room);
+    record_key(room, at);
+    be32_write(room + RECORD_KEY_BYTES, check_sum(at, id));
+    return mdb_put(w->txn, w->store->ids, &key, &place, MDB_NOOVERWRITE);
+}
+
 static int add_record(struct write *w, struct import_record *r)
 {
     struct position at = { .sequence = w->next_sequence };
@@ -50,14 +73,10 @@ static int add_record(struct write *w, struct import_record *r)
         rc = add_group(w, r->group, &at.group);
     if (rc != 0)
         return rc;
-    uint8_t room[RECORD_KEY_BYTES];
-    MDB_val place = record_key(room, at), id = val_of(r->id.data, r->id.len);
-    MDB_val value = val_of(r->value.data, r->value.len);
     /* In the last group it is the last record of all: appended, pages get full. */
-    unsigned flags = at.group == w->groups - 1 ? MDB_APPEND : MDB_NOOVERWRITE;
-    rc = mdb_put(w->txn, w->store->records, &place, &value, flags);
+    rc = put_value(w, at, r->value, at.group == w->groups - 1 ? MDB_APPEND : MDB_NOOVERWRITE);
     if (rc == 0)
-        rc = mdb_put(w->txn, w->store->ids, &id, &place, MDB_NOOVERWRITE);
+        rc = put_place(w, r->id, at);
     if (rc != 0)
         return rc;
     w->next_sequence++;
@@ -65,42 +84,40 @@ static int add_record(struct write *w, struct import_record *r)
     return 0;
 }
 
-static int update_record(struct write *w, struct import_record *r, MDB_val place)
+static int update_record(struct write *w, struct import_record *r, struct position at)
 {
-    if (place.mv_size != RECORD_KEY_BYTES)
-        return MDB_CORRUPTED;
-    uint8_t room[RECORD_KEY_BYTES]; /* a page may move when it is written to */
-    memcpy(room, place.mv_data, sizeof room);
-    place.mv_data = room;
-
     uint32_t group;
     int rc = group_find(w->store, w->txn, r->group, &group);
-    if (rc == MDB_NOTFOUND || (rc == 0 && group != record_key_read(room).group)) {
+    if (rc == MDB_NOTFOUND || (rc == 0 && group != at.group)) {
         r->result = IMPORT_FOREIGN;
         return 0;
     }
-    MDB_val before, value = val_of(r->value.data, r->value.len);
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val key = record_key(room, at), stored;
+    struct bytes before;
     if (rc == 0)
-        rc = mdb_get(w->txn, w->store->records, &place, &before);
+        rc = mdb_get(w->txn, w->store->records, &key, &stored);
+    if (rc == 0)
+        rc = record_value(at, stored, &before);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc; /* an id without its record */
-    if (bytes_equal(val_bytes(before), r->value)) {
+    if (bytes_equal(before, r->value)) {
         r->result = IMPORT_UNCHANGED;
         return 0;
     }
     r->result = IMPORT_UPDATED;
-    return mdb_put(w->txn, w->store->records, &place, &value, 0);
+    return put_value(w, at, r->value, 0);
 }
 
 static int import_record(struct write *w, struct import_record *r)
 {
     if (r->id.len == 0 || r->id.len > STORE_ID_MAX || r->group.len > STORE_ID_MAX)
         return MDB_BAD_VALSIZE;
-    MDB_val id = val_of(r->id.data, r->id.len), place;
-    int rc = mdb_get(w->txn, w->store->ids, &id, &place);
+    struct position at;
+    int rc = place_find(w->store, w->txn, r->id, &at);
     if (rc == MDB_NOTFOUND)
         return add_record(w, r);
-    return rc == 0 ? update_record(w, r, place) : rc;
+    return rc == 0 ? update_record(w, r, at) : rc;
 }
 
 /* --- One commit ------------------------------------------------------------------ */
@@ -231,6 +248,7 @@ static void *run(void *arg)
 {
     struct store *store = arg;
     struct import_batch *list;
+    guard_enter(); /* for good: LMDB is all that it does */
     while ((list = take(&store->writer)) != NULL)
         while (list != NULL)
             commit(store, cut(&list));

@@ -7,6 +7,8 @@
 #include "metrics/service_metrics.h"
 #include "runtime/loop.h"
 #include "service.h"
+#include "streams/store_check.h"
+#include "v1/user/user.pb-c.h"
 
 static const char *g_db = "user-data";
 static int64_t g_max_answer_bytes = 4 << 20;
@@ -64,6 +66,14 @@ static void print_metrics(struct exposition *e, void *arg)
     metrics_of_store(e, g_service.store);
 }
 
+static int check(void)
+{
+    const struct store_check_words words = {
+        .program = "user-server", .dir = g_db, .kind = "users", .groups = NULL
+    };
+    return store_check_run(&words, &import_users_row, &v1__user__user_message__descriptor);
+}
+
 int main(int argc, char **argv)
 {
     const struct daemon_program program = {
@@ -74,6 +84,7 @@ int main(int argc, char **argv)
         .nrows = sizeof rows / sizeof rows[0],
         .services = user_services,
         .nservices = USER_NSERVICES,
+        .check = check,
         .open = open_store,
         .start_loop = start_loop,
         .print_metrics = print_metrics,

@@ -645,7 +645,7 @@ Test(store, a_newer_version_is_refused)
     put_meta("version", bytes_of(version, 8));
     close_store();
     assert_refused("users", "newer version");
-    cr_assert_neq(strstr(error, "format 2"), NULL, "%s", error);
+    cr_assert_neq(strstr(error, "format 3"), NULL, "%s", error);
 }
 
 Test(store, damaged_meta_is_refused)

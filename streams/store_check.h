@@ -1,0 +1,22 @@
+/* What --check does in a program whose records are protobuf messages that came
+ * by an import (import.h). */
+#ifndef STREAMS_STORE_CHECK_H
+#define STREAMS_STORE_CHECK_H
+
+#include "import.h"
+
+struct store_check_words {
+    const char *program; /* "post-server" */
+    const char *dir;
+    const char *kind;   /* "posts" */
+    const char *groups; /* "users"; NULL: there is only one */
+};
+
+/** Looks at the store in words->dir (store/check.h), where each record must
+ * decode as @type, be text where it should be, and pass the row's check. Prints a
+ * line of what is there to standard output, or the first problems to standard
+ * error. Returns the exit status: 0, or 1. */
+int store_check_run(const struct store_check_words *words, const struct import_row *row,
+                    const ProtobufCMessageDescriptor *type);
+
+#endif
