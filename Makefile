@@ -249,7 +249,7 @@ memory: setup-test
 	@$(MAKE) --no-print-directory -j2 $(MEMORY)
 	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/memory.py $(M)
 
-.PHONY: stress memory faults hostile fuzz fuzz-targets setup-fuzz foreign
+.PHONY: stress memory faults soak hostile fuzz fuzz-targets setup-fuzz foreign
 
 # F="--seed 7 --runs 20" is for faults.py.
 F ?=
@@ -259,6 +259,13 @@ $(BUILD)/fault-proxy: $(BUILD)/obj/tests/faults/proxy.o
 faults: setup-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/faults.py $(F)
+
+# SOAK_MINUTES=1 for a shorter one; S="--seed 7" is for soak.py.
+SOAK_MINUTES ?= 10
+S ?=
+soak: setup-test
+	@$(MAKE) --no-print-directory -j2 all
+	@BUILD=$(BUILD) $(PYTHON) -B tests/soak/soak.py --seconds $$(($(SOAK_MINUTES) * 60)) $(S)
 
 # H="--only flood" is for hostile.py; with "--front" all goes through the proxy of docs/deploy.
 H ?=

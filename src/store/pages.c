@@ -112,6 +112,11 @@ __attribute__((format(printf, 3, 4))) static int fail(struct walk *w, uint64_t n
                       w->dir, number, w->table, why);
 }
 
+static int fail_memory(struct walk *w)
+{
+    return store_fail(w->error, "cannot look at the store in %s: out of memory", w->dir);
+}
+
 static int read_page(struct walk *w, uint64_t number, void *page)
 {
     const ssize_t n = pread(w->fd, page, w->page_bytes, (off_t)(number * w->page_bytes));
@@ -222,7 +227,7 @@ static int walk_page(struct walk *w, uint64_t number, unsigned level, const MDB_
         return 0;
     struct page *page = malloc(w->page_bytes);
     if (page == NULL)
-        return fail(w, number, "out of memory");
+        return fail_memory(w);
     int rv = read_page(w, number, page);
     if (rv == 0)
         rv = visit_page(w, page, number, level, low, high, each_leaf);
@@ -293,7 +298,7 @@ static int claim_big_list(struct walk *w, const struct page *leaf, const struct 
     const size_t bytes = sizeof(struct page) + value_bytes(n);
     uint8_t *pages = malloc(bytes);
     if (pages == NULL)
-        return fail(w, leaf->number, "out of memory");
+        return fail_memory(w);
     int rv = pread(w->fd, pages, bytes, (off_t)(big_first(n) * w->page_bytes)) == (ssize_t)bytes
                  ? 0
                  : fail(w, big_first(n), "it cannot be read");
@@ -347,7 +352,7 @@ static int check_commit(struct walk *w, const struct meta *meta)
     w->pages = meta->last_page + 1;
     w->seen = calloc(1, w->pages / 8 + 1);
     if (w->seen == NULL)
-        return fail(w, 0, "out of memory");
+        return fail_memory(w);
     w->numbers = true;
     int rv = walk_tree(w, "the free pages", &meta->free, true, claim_free);
     w->numbers = false;
