@@ -51,8 +51,8 @@ void listing_fail_memory(struct listing *l)
 
 void listing_fail_store(struct listing *l, const char *error)
 {
-    log_error("the store cannot be read: %s", error);
-    struct status status = status_of(STATUS_INTERNAL, "the store cannot be read: %s", error);
+    log_error("%s", error);
+    struct status status = status_of(STATUS_INTERNAL, "%s", error);
     status_because(&status, "STORE_UNREADABLE");
     listing_finish(l, &status);
 }

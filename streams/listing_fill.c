@@ -63,7 +63,7 @@ static bool enter_group(struct filler *f, uint32_t group)
     }
     f->name = lookahead_get(&q->names, group);
     if (f->name == NULL) {
-        listing_fail_store(f->l, "a group of records has no user");
+        listing_fail_store(f->l, "the store is damaged: a group of records has no user");
         return stop(f, STEP_FAILED);
     }
     f->has_group = true;

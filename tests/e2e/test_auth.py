@@ -409,6 +409,10 @@ def test_files_that_are_wrong(tmp_path):
     said = refused("user-server", *args, "--token-file", bad)
     assert str(bad) in said and "line 1" in said and "swordfish" not in said
     assert "No such file" in refused("user-server", *args, "--token-file", tmp_path / "none")
+    assert "s a directory" in refused("user-server", *args, "--token-file", tmp_path)
+    bad.write_text("# much to say\n" * 30_000)
+    assert "more than 262144 bytes" in refused("user-server", *args, "--token-file", bad)
+    bad.write_text("no keys")
     assert "not JSON" in refused("user-server", *args, "--jwks", bad, "--jwt-issuer", "i",
                                  "--jwt-audience", "a")
 

@@ -92,6 +92,12 @@ def frozen(server):
     (["import", "cats", "-"], "posts or users?: cats"),
     (["import", "posts"], "takes one file"),
     (["generate", "posts"], "--count"),
+    (["generate"], "posts or users?"),
+    (["generate", "posts", "--count", "1", "2"], "takes no more arguments: 2"),
+    (["stream-list", "extra"], "takes no argument: extra"),
+    (["demo", "extra"], "takes no argument: extra"),
+    (["users", "list", "extra"], "takes no argument: extra"),
+    (["list", "--help=poem"], "not text, man or words"),
     (["users"], "get, list or resolve?"),
     (["users", "frobnicate"], "frobnicate"),
     (["users", "get"], "ID"),
@@ -340,6 +346,33 @@ def test_ctrl_c_while_waiting_for_input(demo_pair):
             command.signal(signal.SIGINT)
             assert command.process.wait(timing.MARGIN) == 130
             command.end()
+
+
+@pytest.mark.parametrize("command_line", [
+    ["import", "posts", str(DEMO / "posts.ndjson")], ["describe"], ["health"], ["demo"],
+    ["users", "get", "1"], ["users", "list"], ["users", "resolve", "1"],
+], ids=lambda words: " ".join(words[:2]))
+def test_ctrl_c_while_the_server_is_silent(demo_pair, command_line):
+    with frozen(demo_pair.post), frozen(demo_pair.user):
+        with Postcli(demo_pair, *command_line) as command:
+            wait_until(lambda: catches(command.process.pid, signal.SIGINT), "it runs")
+            command.signal(signal.SIGINT)
+            assert command.end(timing.MARGIN) == 130
+
+
+def test_ctrl_c_ends_what_is_generated(demo_pair):
+    with Postcli(demo_pair, "generate", "posts", "--count", "1000000000") as command:
+        wait_until_full(command)
+        command.signal(signal.SIGINT)
+        assert command.rest().endswith(b"}\n")
+        assert command.end() == 130
+
+
+def test_input_that_cannot_be_read(demo_pair):
+    for words in ("import posts -", "bidi-list", "collect-list", "users resolve"):
+        done = cli.shell(demo_pair, f"$POSTCLI {words} </")
+        assert done.returncode == 1
+        assert re.search(rb"cannot read (-|standard input): Is a directory", done.stderr)
 
 
 def catches(pid, number):
