@@ -136,7 +136,9 @@ def test_post_is_killed_twice(store):
             store.pair.post.start()
         assert reader.to_the_end() == store.undisturbed
         assert command.end() == 0, command.stderr
-    assert command.stderr == "postcli: resumed 2 times\n"
+    # Of a small listing (STRETCH) half may be on its way at the first kill already.
+    once = "postcli: resumed 1 time\n" if timing.STRETCH > 1 else None
+    assert command.stderr in ("postcli: resumed 2 times\n", once)
 
 
 def test_post_is_away_for_some_tries(store):
