@@ -23,10 +23,9 @@ struct listener {
     struct sockaddr_storage to;
     socklen_t len;
     int fd; /* -1: none */
-bool hung_up;
-int failures; /* in a row */
-}
-;
+    bool hung_up;
+    int failures; /* in a row */
+};
 
 struct self_probe {
     struct loop *loop;
