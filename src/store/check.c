@@ -47,14 +47,15 @@ static int each(struct pass *p, MDB_dbi table, void (*look)(struct pass *p, MDB_
 
 static void look_at_group(struct pass *p, MDB_val key, MDB_val value)
 {
-    const struct bytes id = val_bytes(value);
+    struct bytes id = { 0 };
     uint32_t ordinal;
     if (key.mv_size != sizeof ordinal || be32_read(key.mv_data) != p->check->groups)
         found(p, "group %" PRIu64 " is missing in the order of groups", p->check->groups);
-    else if (id.len > STORE_ID_MAX || group_find(p->store, p->txn, id, &ordinal) != 0 ||
-             ordinal != p->check->groups)
-        found(p, "group %" PRIu64 " is not found by its id \"%.*s\"", p->check->groups,
-              (int)(id.len < STORE_ID_MAX ? id.len : STORE_ID_MAX), (const char *)id.data);
+    else if (group_id(be32_read(key.mv_data), value, &id) != 0)
+        found(p, "the id of group %" PRIu64 " is damaged", p->check->groups);
+    else if (group_find(p->store, p->txn, id, &ordinal) != 0 || ordinal != p->check->groups)
+        found(p, "group %" PRIu64 " is not found by its id \"%.*s\"", p->check->groups, (int)id.len,
+              (const char *)id.data);
     p->check->groups++;
 }
 
@@ -76,7 +77,7 @@ static void enter_group(struct pass *p, struct position at)
     else if (p->check->records > 0 && at.sequence <= p->first_of_group)
         found_at(p, at, "its group comes too late in the order of groups");
     p->first_of_group = at.sequence;
-    if (group_name(p->store, p->txn, at.group, &p->group) != 0) {
+    if (group_find_id(p->store, p->txn, at.group, &p->group) != 0) {
         p->group = bytes_of_text("?");
         found_at(p, at, "there is no such group");
     }

@@ -30,13 +30,17 @@ static int add_group(struct write *w, struct bytes id, uint32_t *ret_ordinal)
 {
     if (w->groups == UINT32_MAX)
         return MDB_MAP_FULL;
-    uint8_t ordinal[sizeof w->groups], room[GROUP_KEY_BYTES];
-    be32_write(ordinal, w->groups);
-    MDB_val name = group_key(room, id), number = val_of(ordinal, sizeof ordinal);
-    MDB_val plain = val_of(id.data, id.len);
-    int rc = mdb_put(w->txn, w->store->order, &number, &plain, MDB_APPEND);
+    uint8_t place[GROUP_BYTES], name[CHECK_BYTES + STORE_ID_MAX], room[GROUP_KEY_BYTES];
+    be32_write(place, w->groups);
+    be32_write(place + sizeof w->groups, group_sum(w->groups, id));
+    be32_write(name, group_sum(w->groups, id));
+    if (id.len > 0)
+        memcpy(name + CHECK_BYTES, id.data, id.len);
+    MDB_val number = val_of(place, sizeof w->groups), named = val_of(name, CHECK_BYTES + id.len);
+    int rc = mdb_put(w->txn, w->store->order, &number, &named, MDB_APPEND);
+    MDB_val key = group_key(room, id), placed = val_of(place, sizeof place);
     if (rc == 0)
-        rc = mdb_put(w->txn, w->store->groups, &name, &number, MDB_NOOVERWRITE);
+        rc = mdb_put(w->txn, w->store->groups, &key, &placed, MDB_NOOVERWRITE);
     if (rc == 0)
         *ret_ordinal = w->groups++;
     return rc;
