@@ -23,6 +23,7 @@ import features  # noqa: E402
 import first_post  # noqa: E402
 import growth  # noqa: E402
 import imports  # noqa: E402
+import load_tester  # noqa: E402
 import loops  # noqa: E402
 import names  # noqa: E402
 import report as reports  # noqa: E402
@@ -43,8 +44,9 @@ QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=
 
 # In this order; each gets the pair with the main store.
 TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
-          "slow": slow_readers.run, "cli": cli.run, "loops": loops.run, "features": features.run,
-          "growth": growth.run, "import": imports.run}
+          "slow": slow_readers.run, "cli": cli.run, "load-tester": load_tester.run,
+          "loops": loops.run, "features": features.run, "growth": growth.run,
+          "import": imports.run}
 
 
 def arguments():
