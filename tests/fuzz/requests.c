@@ -15,7 +15,7 @@ static struct user_world g_users;
 static void import_posts(void)
 {
     char *const tags[] = { (char *)"a" };
-    char ids[8][8];
+    char ids[8][16];
     V1__Post__PostMessage posts[8];
     for (int i = 0; i < 8; i++) {
         snprintf(ids[i], sizeof ids[i], "p%d", i);
