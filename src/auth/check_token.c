@@ -62,7 +62,8 @@ static enum intercept judge(struct state *state, struct status *why)
     if (s->identity == NULL) {
         *why = status_of(state->question.code, "%s", state->question.why);
         why->retry_after_ms = state->question.retry_ms;
-        note_bad(state);
+        if (state->question.code == STATUS_UNAUTHENTICATED) /* not: it could not be checked */
+            note_bad(state);
         return INTERCEPT_REJECT;
     }
     if (identity_may(s->identity, s->method->scope))

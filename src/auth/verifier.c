@@ -161,15 +161,19 @@ static bool recall(struct lane *lane, struct question *q, int64_t now_s)
     return id != NULL || !current;
 }
 
-static bool look_up(struct lane *lane, struct question *q)
+/* One that recall() does not know. */
+static bool check_new(struct lane *lane, struct question *q, int64_t now_s)
 {
-    const int64_t now_s = time(NULL);
-    if (recall(lane, q, now_s))
-        return true;
     if (lane->verifier->keys != NULL && jwt_looks_like(q->token))
         return check_jwt(lane, q, now_s);
     refuse(q, STATUS_UNAUTHENTICATED, "the token is not known");
     return true;
+}
+
+static bool look_up(struct lane *lane, struct question *q)
+{
+    const int64_t now_s = time(NULL);
+    return recall(lane, q, now_s) || check_new(lane, q, now_s);
 }
 
 /* --- Waiting for keys ------------------------------------------------------------------------ */
@@ -254,7 +258,7 @@ bool verifier_recall(struct verifier *v, struct loop *loop, struct question *q)
 bool verifier_ask(struct verifier *v, struct loop *loop, struct question *q)
 {
     struct lane *lane = lane_of(v, loop);
-    if (look_up(lane, q))
+    if (check_new(lane, q, time(NULL)))
         return true;
     keep(lane, q);
     if (!lane->waiting) {

@@ -13,6 +13,7 @@
 #include "runtime/options.h"
 
 #define MAX_FAILURES 3
+#define HALF_MIN_MS  50 /* of an interval: a busy loop is given so long to accept */
 
 /* A connection is made; after half an interval our side of it hangs up, and
  * after the other half it is looked what came, and the next one is made. So
@@ -24,6 +25,8 @@ struct listener {
     socklen_t len;
     int fd; /* -1: none */
     bool hung_up;
+    bool answered; /* ever */
+    bool warned;
     int failures; /* in a row */
 };
 
@@ -45,6 +48,17 @@ static void hang_up(struct listener *l)
     l->hung_up = false;
 }
 
+/* There is no way to where this address leads; if there never was, gRPC listens
+ * elsewhere, say at 0.0.0.0 for [::] on a machine without IPv6. */
+static void note_unreachable(struct listener *l)
+{
+    if (l->answered)
+        l->failures++;
+    else if (!l->warned)
+        log_warn("%s does not answer a probe: nobody watches that listener", l->address);
+    l->warned = true;
+}
+
 /* A process that is out of descriptors cannot ask; once it can, it will know. */
 static void call(struct listener *l)
 {
@@ -54,17 +68,24 @@ static void call(struct listener *l)
     if (connect(l->fd, (const struct sockaddr *)&l->to, l->len) != 0 && errno != EINPROGRESS) {
         log_debug("a probe of %s cannot connect: %m", l->address);
         hang_up(l);
-        l->failures++;
+        note_unreachable(l);
     }
 }
 
-/* Bytes, the end or a reset: someone is there. */
+/* Bytes, the end or a reset: someone is there. Nothing: the system took the
+ * connection, and nobody takes it from there. */
 static void judge(struct listener *l)
 {
     char byte;
-    const bool answered = recv(l->fd, &byte, 1, 0) >= 0 || errno == ECONNRESET;
-    l->failures = answered ? 0 : l->failures + 1;
-    log_debug("%s %s", l->address, answered ? "accepts" : "does not accept");
+    if (recv(l->fd, &byte, 1, 0) >= 0 || errno == ECONNRESET) {
+        l->answered = true;
+        l->failures = 0;
+    } else if (errno == EAGAIN) {
+        l->failures++;
+    } else {
+        note_unreachable(l);
+    }
+    log_debug("%s %s", l->address, l->failures == 0 ? "accepts" : "does not accept");
 }
 
 static void step(struct listener *l)
@@ -101,7 +122,7 @@ int self_probe_new(struct self_probe **ret, struct loop *loop, uint64_t interval
         return ENOMEM;
     probe->loop = loop;
     probe->timer.fired = on_due;
-    probe->half_ms = interval_ms > 2 ? interval_ms / 2 : 1;
+    probe->half_ms = interval_ms > 2 * HALF_MIN_MS ? interval_ms / 2 : HALF_MIN_MS;
     probe->dead = dead;
     probe->arg = arg;
     *ret = probe;

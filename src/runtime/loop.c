@@ -234,7 +234,8 @@ void timer_stop(struct timer *t)
         timers_remove(&t->loop->timers, t);
 }
 
-/* Timers started meanwhile are for the next round, even those that are due. */
+/* As many as there are now, so that timers that start each other do not keep the
+ * rest waiting. */
 static void run_timers(struct loop *l)
 {
     size_t due = l->timers.n;

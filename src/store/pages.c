@@ -169,18 +169,28 @@ static int check_keys(struct walk *w, const struct page *page, const MDB_val *lo
     return 0;
 }
 
+/* The pages of a big value, which say themselves how many they are: a value that
+ * became smaller within one commit keeps those it had. */
+static int claim_big(struct walk *w, const struct node *n)
+{
+    struct page head;
+    const uint64_t first = big_first(n);
+    if (pread(w->fd, &head, sizeof head, (off_t)(first * w->page_bytes)) != sizeof head)
+        return fail(w, first, "it cannot be read");
+    const uint64_t pages = head.lower | (uint64_t)head.upper << 16;
+    if (head.number != first || head.flags != PAGE_BIG || pages < big_pages(n, w->page_bytes))
+        return fail(w, first, "it does not begin a big value");
+    w->found.overflow += pages;
+    return claim(w, first, pages);
+}
+
 static int check_leaf(struct walk *w, const struct page *page)
 {
     const unsigned n = page_nodes(page);
     w->found.entries += n;
-    for (unsigned i = 0; i < n; i++) {
-        const struct node *node = page_node(page, i);
-        if (!(node->flags & NODE_BIG))
-            continue;
-        w->found.overflow += big_pages(node, w->page_bytes);
-        if (claim(w, big_first(node), big_pages(node, w->page_bytes)) != 0)
+    for (unsigned i = 0; i < n; i++)
+        if (page_node(page, i)->flags & NODE_BIG && claim_big(w, page_node(page, i)) != 0)
             return -1;
-    }
     return 0;
 }
 
@@ -255,8 +265,17 @@ static int walk_tree(struct walk *w, const char *name, const struct table *t, bo
 
 /* --- The whole file ------------------------------------------------------------------------ */
 
-/* A table with other keys than ours is of another program, as the format's
- * check is about to say. */
+static bool is_ours(const char *name)
+{
+    static const char *const names[] = { "groups", "order", RECORDS_TABLE, "ids", "meta" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* One that is not ours, with keys of another order, is of another program, as the
+ * format's check is about to say. */
 static int walk_tables(struct walk *w, const struct page *leaf)
 {
     for (unsigned i = 0; i < page_nodes(leaf); i++) {
@@ -268,6 +287,8 @@ static int walk_tables(struct walk *w, const struct page *leaf)
         memcpy(&t, n->key + n->key_bytes, sizeof t);
         snprintf(name, sizeof name, "%.*s", n->key_bytes, (const char *)n->key);
         const struct table above = w->found;
+        if (t.flags != 0 && is_ours(name))
+            return fail(w, leaf->number, "the keys of %s are in another order", name);
         if (t.flags == 0 &&
             walk_tree(w, name, &t, w->all_leaves || t.leaves <= SMALL_TABLE, NULL) != 0)
             return -1;
@@ -331,8 +352,8 @@ struct meta {
 };
 
 /* There are two, written in turn, and a commit counts once its meta page is on the
- * disk: the newer one may not yet. Returns 1: neither is of @commit, since there
- * were two more meanwhile. */
+ * disk: the newer one may not yet. Returns 1: neither is of @commit, or they do not
+ * follow each other, since there were more meanwhile. */
 static int read_meta(struct walk *w, uint64_t commit, struct meta *ret)
 {
     struct meta meta[2];
@@ -341,10 +362,8 @@ static int read_meta(struct walk *w, uint64_t commit, struct meta *ret)
             sizeof meta[i])
             return fail(w, (uint64_t)i, "it cannot be read");
     const int last = meta[1].commit > meta[0].commit;
-    if (meta[last].commit - meta[!last].commit > 1)
-        return fail(w, (uint64_t)last, "there is no commit before this one");
     *ret = meta[meta[1].commit == commit];
-    return ret->commit != commit;
+    return ret->commit != commit || meta[last].commit - meta[!last].commit > 1;
 }
 
 static int check_commit(struct walk *w, const struct meta *meta)
@@ -379,7 +398,9 @@ int pages_check(struct store *s, MDB_txn *txn, bool leaves, char error[STORE_ERR
         if (rv <= 0)
             return rv < 0 ? -1 : check_commit(&w, &meta);
         mdb_txn_reset(txn);
-        mdb_txn_renew(txn);
+        const int rc = mdb_txn_renew(txn);
+        if (rc != 0)
+            return store_fail(error, "cannot read the store in %s: %s", s->dir, mdb_strerror(rc));
     }
-    return fail(&w, 0, "its last commit is none");
+    return fail(&w, 0, "its last commit is none, or there is none before it");
 }

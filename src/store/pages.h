@@ -20,7 +20,7 @@ struct page {
     uint16_t at[];         /* where the nodes are, in the order of their keys */
 };
 
-enum { PAGE_BRANCH = 1, PAGE_LEAF = 2 }; /* page->flags */
+enum { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_BIG = 4 }; /* page->flags */
 
 struct node {
     union {

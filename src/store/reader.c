@@ -11,7 +11,8 @@ struct reader {
     MDB_cursor *cursor; /* in `records`, renewed with it */
     struct ahead ahead;
     const uint8_t *end; /* of what of the map is used */
-    uintptr_t leaf;     /* the last one that was looked at */
+    size_t commit;      /* of the last step */
+    uintptr_t leaf;     /* the last one that was looked at in it */
     char error[STORE_ERROR_MAX];
 };
 
@@ -58,6 +59,18 @@ void reader_free(struct reader *r)
     free(r);
 }
 
+/* Another commit: pages may have become others, and there may be more. */
+static void look_anew(struct reader *r)
+{
+    MDB_envinfo info;
+    r->commit = mdb_txn_id(r->txn);
+    r->leaf = 0;
+    if (r->store->map == NULL)
+        return;
+    mdb_env_info(r->store->env, &info);
+    r->end = r->store->map + (info.me_last_pgno + 1) * r->store->page_bytes;
+}
+
 int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
 {
     int rc = mdb_txn_renew(r->txn);
@@ -70,9 +83,8 @@ int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
         return store_fail(error, "cannot read the store in %s: %s", r->store->dir,
                           mdb_strerror(rc));
     }
-    MDB_envinfo info;
-    mdb_env_info(r->store->env, &info);
-    r->end = r->store->map + (info.me_last_pgno + 1) * r->store->page_bytes;
+    if (mdb_txn_id(r->txn) != r->commit)
+        look_anew(r);
     return 0;
 }
 

@@ -175,9 +175,9 @@ static int find_reason(struct store *store, int rc)
     struct stat file;
     if (rc != EIO || mdb_env_get_fd(store->env, &fd) != 0 || fstat(fd, &file) != 0)
         return rc;
-    if (fallocate(fd, 0, file.st_size, PROBE_BYTES) != 0 && is_full(errno))
-        return errno;
-    return rc;
+    if (fallocate(fd, 0, file.st_size, PROBE_BYTES) != 0)
+        return is_full(errno) ? errno : rc;
+    return ftruncate(fd, file.st_size) != 0 ? errno : rc;
 }
 
 static void on_done(struct loop *loop, void *arg)
@@ -280,7 +280,9 @@ int writer_start(struct store *store, char error[STORE_ERROR_MAX])
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
     w->last = &w->first;
-    sigfillset(&all); /* signals are for the loops */
+    sigfillset(&all); /* signals are for the loops, but for those of the guard */
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGSEGV);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int rv = pthread_create(&w->thread, NULL, run, store);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

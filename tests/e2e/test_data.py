@@ -189,6 +189,15 @@ def test_a_file_that_is_cut_while_it_serves(needle):
         assert "is damaged: it has 65536 bytes of" in said
 
 
+def test_a_file_that_is_cut_while_it_is_written(needle):
+    """The same in the thread that writes."""
+    needle.import_posts(rows(2000))
+    os.truncate(data_file(needle.post), 65536)
+    failure(lambda: needle.import_posts(rows(2000)))
+    assert needle.post.wait() == 1
+    assert f"{data_file(needle.post)} cannot be read" in needle.post.stderr()
+
+
 def test_damaged_branches_are_found_at_the_start(needle):
     needle.import_posts(rows(2000))
     needle.post.stop()

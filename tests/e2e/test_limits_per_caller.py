@@ -130,3 +130,12 @@ def test_bad_tokens(start_pair, tmp_path):
     with Client(pair.post.target, token="guess") as guesser:
         timing.wait_until(lambda: failure(lambda: list_once(guesser))[0] ==
                           grpc.StatusCode.UNAUTHENTICATED, "it is looked at again")
+
+
+def test_tokens_that_cannot_be_checked_are_not_bad(start_pair):
+    """Nobody is there to tell by which keys: that is no fault of who sends them."""
+    pair = start_pair(post_args=["--jwks", "http://127.0.0.1:1/keys", "--jwt-issuer", "i",
+                                 "--jwt-audience", "a", "--bad-token-rate", "2"])
+    with Client(pair.post.target, token="e30.e30.e30") as client:
+        codes = {failure(lambda: list_once(client))[0] for _ in range(8)}
+    assert codes == {grpc.StatusCode.UNAVAILABLE}

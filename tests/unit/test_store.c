@@ -508,6 +508,25 @@ Test(store, reopening_keeps_everything)
     cr_assert_str_eq(scan_all(), "0.1=one 0.3=three 0.5=five 1.2=two 2.4=four 3.6=six ");
 }
 
+/* LMDB overwrites a big value in place within one commit, and the smaller one keeps
+ * the pages of the larger. */
+Test(store, a_big_value_that_shrinks_in_one_commit_is_no_damage)
+{
+    static char large[9001], small[5001];
+    memset(large, 'l', sizeof large - 1);
+    memset(small, 's', sizeof small - 1);
+    struct import_record both[] = { record("g", "1", large), record("g", "1", small) };
+    cr_assert_str_empty(import(both, 2));
+    cr_assert_eq(both[1].result, IMPORT_UPDATED);
+    close_store();
+    open_store();
+    struct bytes value;
+    begin();
+    cr_assert_eq(reader_get(reader, bytes_of_text("1"), &value), 1);
+    cr_assert(bytes_equal(value, bytes_of_text(small)));
+    reader_end(reader);
+}
+
 Test(store, two_stores_have_two_ids)
 {
     char *other = tmpdir_path(dir, "other");
