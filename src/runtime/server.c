@@ -116,8 +116,10 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
     }
     server->grpc = create_grpc_server(&server->options);
     for (size_t i = 0; i < nloops; i++) {
-        server->lanes[i] =
-            (struct lane){ .server = server, .loop = loops[i], .calls = &server->calls[i * nrows] };
+        server->lanes[i] = (struct lane){ .server = server,
+                                          .loop = loops[i],
+                                          .calls = &server->calls[i * nrows],
+                                          .offer_timer.fired = server_on_offer_timer };
         grpc_server_register_completion_queue(server->grpc, loop_queue(loops[i]), NULL);
     }
     if (!register_services(server, services, nservices)) {

@@ -389,22 +389,44 @@ static unsigned offers_wanted(const struct lane *lane, size_t row)
     return open < OFFERED_MAX ? open : OFFERED_MAX;
 }
 
-/* In the place of one that was accepted; and more, if more are wanted. */
+static bool offer_one(struct lane *lane, size_t row)
+{
+    struct server_call *sc = server_call_new(lane, row);
+    if (sc == NULL)
+        return false;
+    server_offer(sc);
+    return true;
+}
+
+#define OFFER_AGAIN_MS 100
+
+void server_on_offer_timer(struct timer *timer)
+{
+    struct lane *lane = container_of(timer, struct lane, offer_timer);
+    bool all = true;
+    for (size_t row = 0; row <= lane->server->nrows; row++)
+        all &= lane->calls[row].offered > 0 || offer_one(lane, row);
+    if (!all)
+        timer_start(lane->loop, timer, OFFER_AGAIN_MS);
+}
+
+/* In the place of one that was accepted; and more, if more are wanted. Without
+ * memory for any there is still the room of the call itself, once it has ended;
+ * and perhaps there is memory before. */
 static void offer_others(struct server_call *sc)
 {
-    const unsigned wanted = offers_wanted(sc->lane, sc->row);
-    unsigned have = sc->lane->calls[sc->row].offered;
-    for (; have < wanted; have++) {
-        struct server_call *another = server_call_new(sc->lane, sc->row);
-        if (another == NULL)
-            break;
-        server_offer(another);
-    }
+    struct lane *lane = sc->lane;
+    const unsigned wanted = offers_wanted(lane, sc->row);
+    unsigned have = lane->calls[sc->row].offered;
+    while (have < wanted && offer_one(lane, sc->row))
+        have++;
     if (have > 0)
         return;
-    log_error("out of memory: no call of %s is accepted until this one has ended",
+    log_error("out of memory: no call of %s is accepted on this loop until there is some",
               sc->call.stream.method->path);
     sc->again = true;
+    if (!lane->draining)
+        timer_start(lane->loop, &lane->offer_timer, OFFER_AGAIN_MS);
 }
 
 static void on_accept(struct op *op, bool ok)

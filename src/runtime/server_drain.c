@@ -88,6 +88,7 @@ static void drain_lane(struct loop *loop, void *arg)
     struct lane *lane = arg;
     (void)loop;
     lane->draining = true;
+    timer_stop(&lane->offer_timer);
     lane->had_calls = lane->open != NULL;
     for (struct server_call *sc = lane->open; sc != NULL; sc = sc->next) {
         struct stream *s = &sc->call.stream;

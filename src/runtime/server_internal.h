@@ -19,6 +19,7 @@ struct lane {
     struct server *server;
     struct loop *loop;
     struct row_calls *calls;  /* by row */
+    struct timer offer_timer; /* there was no memory for an offer */
     struct server_call *open; /* calls with a handler, newest first */
     bool draining;
     bool had_calls; /* when that began */
@@ -88,6 +89,9 @@ void server_call_drop(struct server_call *sc);
 
 /** Offers it to gRPC, for the next call of its method that comes. */
 void server_offer(struct server_call *sc);
+
+/** The lane's offer_timer: offers what there was no memory for. */
+void server_on_offer_timer(struct timer *timer);
 
 /* --- server_drain.c -------------------------------------------------------------- */
 

@@ -109,3 +109,25 @@ Test(memory_calls, without_room_for_new_ones_the_old_ones_are_offered_again)
     call_world_close(&g_world);
     assert_no_leaks();
 }
+
+/* Once there is memory again, calls that stay for long keep no other out. */
+Test(memory_calls, offers_are_made_up_for_while_the_old_ones_are_open)
+{
+    const size_t align = alignof(max_align_t);
+    struct talk stay[OFFERED_MIN];
+    call_world_open(&g_world, echo_methods, 4, NULL);
+    heap_fail_size((sizeof(struct server_call) + align - 1) / align * align);
+    for (size_t i = 0; i < OFFERED_MIN; i++) {
+        stay[i] = (struct talk){ .say = SAY("a"), .stay = true, .leave = true };
+        talk_open(&stay[i], &g_world, "/test.Echo/BidiStream", NULL);
+        LOOP_UNTIL(g_world.loop, stay[i].messages == 1);
+    }
+    cr_assert(heap_failed());
+    heap_fail_size(0);
+    struct talk another = { .say = SAY("c"), .leave = true };
+    talk_open(&another, &g_world, "/test.Echo/BidiStream", NULL);
+    LOOP_UNTIL(g_world.loop, another.s == NULL);
+    cr_assert_eq(another.status.code, STATUS_OK);
+    call_world_close(&g_world);
+    assert_no_leaks();
+}
