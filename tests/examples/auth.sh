@@ -4,7 +4,7 @@
 #
 # expect:
 #   postcli: UNAUTHENTICATED: /v1.user.User/ListUsers needs a token: send the header "authorization: Bearer TOKEN"
-#   postcli: what was stored stays; the same import again does the rest
+#   ...
 #   postcli: PERMISSION_DENIED: /v1.user.User/ImportUsers needs a token with the scope "write"
 #   imported 1, updated 0, unchanged 0, rejected 0
 #   {"user_id":"1","name":"Ann","phone_number":"","age":0}
