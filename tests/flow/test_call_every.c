@@ -117,7 +117,8 @@ static bool call_once(const char *path, const char *const *words, int at)
     task_cancel(&g_turn);
     call_world_close(&g_world);
     cr_assert_eq(g_talk.closes, 1, "%s, event %d", path, at);
-    cr_assert_eq(heap_live(), 0, "%s, event %d: %zu blocks", path, at, heap_live());
+    const size_t live = heap_live_in_the_end();
+    cr_assert_eq(live, 0, "%s, event %d: %zu blocks", path, at, live);
     cr_assert(g_do.client_may_see & BIT(g_talk.status.code), "%s, event %d: %d %s", path, at,
               g_talk.status.code, g_talk.status.message);
     cr_assert(g_echo.opened == 0 || (g_do.server_may_see & BIT(g_echo.code)), "%s, event %d: %d",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SLOTS ((size_t)1 << 16) /* more than any test has blocks */
 
@@ -93,6 +94,14 @@ size_t heap_live(void)
     const size_t n = g_live;
     pthread_mutex_unlock(&g_lock);
     return n;
+}
+
+size_t heap_live_in_the_end(void)
+{
+    const struct timespec pause = { .tv_nsec = 1000000 };
+    for (int i = 0; i < 5000 && heap_live() > 0; i++)
+        nanosleep(&pause, NULL);
+    return heap_live();
 }
 
 void heap_fail_at(unsigned nth)

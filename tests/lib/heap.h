@@ -15,6 +15,10 @@ void heap_watch(void);
 /** Blocks that were taken since heap_watch() and not given back. */
 size_t heap_live(void);
 
+/** The same, once none is left, or after 5 s: of a connection that broke the core
+ * gives the messages back on a thread of its own, and tells nobody. */
+size_t heap_live_in_the_end(void);
+
 /** Has the @nth allocation from now on fail, once; 0: none. */
 void heap_fail_at(unsigned nth);
 
