@@ -149,9 +149,8 @@ static bool check_jwt(struct lane *lane, struct question *q, int64_t now_s)
 
 static bool recall(struct lane *lane, struct question *q, int64_t now_s)
 {
-    struct identity *id = NULL;
     const bool current = refresh_tokens(lane) & refresh_keys(lane);
-    id = token_cache_find(&lane->cache, q->hash, now_s);
+    struct identity *id = token_cache_find(&lane->cache, q->hash, now_s);
     if (id == NULL)
         id = find_listed(lane, q);
     if (id != NULL)

@@ -435,7 +435,6 @@ static void on_accept(struct op *op, bool ok)
     struct call *c = &sc->call;
     struct lane *lane = sc->lane;
     call_landed(c);
-    lane->offered--;
     lane->calls[sc->row].offered--;
     if (!ok) { /* the server shuts down */
         server_call_drop(sc);
@@ -475,7 +474,6 @@ void server_offer(struct server_call *sc)
         return;
     }
     c->in_flight++;
-    sc->lane->offered++;
     sc->lane->calls[sc->row].offered++;
     loop_hold(c->stream.loop);
 }

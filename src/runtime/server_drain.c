@@ -68,6 +68,14 @@ static void on_lane_gone(struct loop *loop, void *arg)
     finish_if_gone(lane->server);
 }
 
+static bool any_offered(const struct lane *lane)
+{
+    for (size_t row = 0; row <= lane->server->nrows; row++)
+        if (lane->calls[row].offered > 0)
+            return true;
+    return false;
+}
+
 void server_note_end(struct lane *lane)
 {
     struct loop *first = lane->server->lanes[0].loop;
@@ -77,7 +85,7 @@ void server_note_end(struct lane *lane)
         lane->drained = true;
         loop_post_with(first, &lane->has_drained, on_lane_drained, lane);
     }
-    if (lane->offered == 0 && !lane->gone) {
+    if (!lane->gone && !any_offered(lane)) {
         lane->gone = true;
         loop_post_with(first, &lane->is_gone, on_lane_gone, lane);
     }

@@ -11,7 +11,8 @@
 
 /* One method's calls on one loop. */
 struct row_calls {
-    unsigned offered, open;
+    unsigned offered; /* gRPC has them, and will give them back */
+    unsigned open;
 };
 
 /* One loop's part of the server. */
@@ -23,7 +24,6 @@ struct lane {
     struct server_call *open; /* calls with a handler, newest first */
     bool draining;
     bool had_calls; /* when that began */
-    size_t offered; /* calls that gRPC has, and will give back */
     bool drained;   /* it drains and no call is open: the first loop was told */
     bool gone;      /* and none is offered: it was told that too */
     struct posting to_drain, to_cancel, has_drained, is_gone;

@@ -1,10 +1,8 @@
 /* Requests of the services that every server has, health and reflection, as
  * bytes: each call ends, and not because of the server. */
-#include "fuzz.h"
+#include "fuzz_call.h"
 #include "lib/health_world.h"
 #include "reflection/reflection.h"
-
-#define MAX_REQUESTS 8
 
 static struct health_world g_world;
 static const struct service *g_services[1 + REFLECTION_NSERVICES];
@@ -23,24 +21,14 @@ static void open_world(void)
         g_services[1 + i] = &reflection_services(reflection)[i];
 }
 
-static struct fake_stream *call(const struct method *m, struct bytes in)
-{
-    if (m->requests == ONE)
-        return fake_stream_request(g_world.loop, m, in);
-    struct fake_stream *f = fake_stream_open(g_world.loop, m);
-    for (int i = 0; i < MAX_REQUESTS && in.len > 0; i++)
-        fake_stream_push(f, fuzz_bytes(&in, fuzz_byte(&in)));
-    fake_stream_end(f);
-    return f;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes in = bytes_of(data, size);
     open_world();
     const uint8_t which = fuzz_byte(&in);
     const struct service *service = g_services[which % (1 + REFLECTION_NSERVICES)];
-    struct fake_stream *f = call(&service->methods[which / 4 % service->nmethods], in);
+    struct fake_stream *f =
+        fuzz_call(g_world.loop, &service->methods[which / 4 % service->nmethods], in);
     loop_turns(g_world.loop, 2);
     fake_stream_drain(f); /* what ends a watch */
     LOOP_UNTIL(g_world.loop, f->closed);

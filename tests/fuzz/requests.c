@@ -3,11 +3,9 @@
  * UNKNOWN) is never what a request can bring about. */
 #include <stdlib.h>
 
-#include "fuzz.h"
+#include "fuzz_call.h"
 #include "lib/post_world.h"
 #include "lib/user_world.h"
-
-#define MAX_REQUESTS 8
 
 static struct post_world g_posts;
 static struct user_world g_users;
@@ -49,24 +47,13 @@ static const struct method *method_of(uint8_t n, bool *ret_post)
     return *ret_post ? &post->methods[n] : &user->methods[n - post->nmethods];
 }
 
-static struct fake_stream *call(struct loop *loop, const struct method *m, struct bytes in)
-{
-    if (m->requests == ONE)
-        return fake_stream_request(loop, m, in);
-    struct fake_stream *f = fake_stream_open(loop, m);
-    for (int i = 0; i < MAX_REQUESTS && in.len > 0; i++)
-        fake_stream_push(f, fuzz_bytes(&in, fuzz_byte(&in)));
-    fake_stream_end(f);
-    return f;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes in = bytes_of(data, size);
     bool post;
     open_worlds();
     const struct method *m = method_of(fuzz_byte(&in), &post);
-    struct fake_stream *f = call(post ? g_posts.loop : g_users.loop, m, in);
+    struct fake_stream *f = fuzz_call(post ? g_posts.loop : g_users.loop, m, in);
     if (post)
         POST_UNTIL(&g_posts, f->closed);
     else
