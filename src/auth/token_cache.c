@@ -1,7 +1,5 @@
 #include "token_cache.h"
 
-#include <openssl/crypto.h>
-
 static size_t place_of(const uint8_t hash[TOKEN_HASH_BYTES])
 {
     return ((size_t)hash[0] << 8 | hash[1]) % TOKEN_CACHE_PLACES;
@@ -14,9 +12,7 @@ struct identity *token_cache_find(const struct token_cache *cache,
     struct identity *identity = cache->places[place].identity;
     if (identity == NULL || identity->expires_s <= now_s)
         return NULL;
-    if (CRYPTO_memcmp(cache->places[place].hash, hash, TOKEN_HASH_BYTES) != 0)
-        return NULL;
-    return identity;
+    return token_hash_equal(cache->places[place].hash, hash) ? identity : NULL;
 }
 
 void token_cache_put(struct token_cache *cache, const uint8_t hash[TOKEN_HASH_BYTES],

@@ -128,7 +128,7 @@ struct identity *token_list_find(const struct token_list *list,
 {
     struct identity *found = NULL;
     for (size_t i = 0; i < list->n; i++)
-        if (CRYPTO_memcmp(list->entries[i].hash, hash, TOKEN_HASH_BYTES) == 0)
+        if (token_hash_equal(list->entries[i].hash, hash))
             found = list->entries[i].identity;
     return found;
 }

@@ -186,12 +186,20 @@ static bool enter_place(struct limits *l, struct bytes caller, uint64_t now_ns, 
     return false;
 }
 
+/* Without a limit nothing is counted: loops would take turns at the count. */
+static void leave_all(struct limits *l)
+{
+    if (l->max.max_calls > 0)
+        atomic_fetch_sub_explicit(&l->calls, 1, memory_order_relaxed);
+}
+
 static bool enter_all(struct limits *l, struct status *why)
 {
-    const uint64_t before = atomic_fetch_add_explicit(&l->calls, 1, memory_order_relaxed);
-    if (l->max.max_calls == 0 || before < (uint64_t)l->max.max_calls)
+    if (l->max.max_calls == 0)
         return true;
-    atomic_fetch_sub_explicit(&l->calls, 1, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&l->calls, 1, memory_order_relaxed) < (uint64_t)l->max.max_calls)
+        return true;
+    leave_all(l);
     *why = too_much("TOO_MANY_CALLS", SECOND_NS,
                     "too many calls at once: the server takes %" PRId64, l->max.max_calls);
     return false;
@@ -207,13 +215,13 @@ bool limits_enter(struct limits *l, struct bytes caller, uint64_t now_ns, uint32
         return true;
     if (enter_place(l, caller, now_ns, ret_place, why))
         return true;
-    atomic_fetch_sub_explicit(&l->calls, 1, memory_order_relaxed);
+    leave_all(l);
     return false;
 }
 
 void limits_leave(struct limits *l, uint32_t place)
 {
-    atomic_fetch_sub_explicit(&l->calls, 1, memory_order_relaxed);
+    leave_all(l);
     if (place != LIMITS_NO_PLACE)
         atomic_fetch_sub_explicit(&l->places[place].owner, 1, memory_order_release);
 }
@@ -262,7 +270,8 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
     char address[CALLER_MAX];
     if (strncmp(i->stream->path, HEALTH, sizeof HEALTH - 1) == 0)
         return INTERCEPT_PASS;
-    e->counted = limits_enter(l, caller_of(i->stream, address), clock_ns(), &e->place, why);
+    e->counted =
+        limits_enter(l, caller_of(i->stream, address), i->stream->began_ns, &e->place, why);
     return e->counted ? INTERCEPT_PASS : INTERCEPT_REJECT;
 }
 

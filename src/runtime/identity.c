@@ -40,11 +40,12 @@ bool identity_may(const struct identity *id, const char *scope)
 {
     const size_t n = strlen(scope);
     for (const char *word = id->scopes; *word != '\0';) {
-        const size_t len = strcspn(word, " ");
-        if (len == n && memcmp(word, scope, n) == 0)
+        const char *end = strchrnul(word, ' ');
+        if ((size_t)(end - word) == n && memcmp(word, scope, n) == 0)
             return true;
-        word += len;
-        word += strspn(word, " ");
+        word = end;
+        while (*word == ' ')
+            word++;
     }
     return false;
 }

@@ -35,7 +35,7 @@ START = time.monotonic()
 
 Sizes = namedtuple("Sizes", "posts users rounds stream_calls unary_calls client_calls bidi_calls "
                             "growth first_posts slow_streams import_posts")
-FULL = Sizes(posts=1_000_000, users=10_000, rounds=5, stream_calls=2, unary_calls=8_000,
+FULL = Sizes(posts=1_000_000, users=10_000, rounds=7, stream_calls=2, unary_calls=8_000,
              client_calls=400, bidi_calls=12, growth=(10_000, 100_000, 1_000_000, 10_000_000),
              first_posts=100, slow_streams=1_000, import_posts=500_000)
 QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=2_000,

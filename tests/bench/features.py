@@ -1,5 +1,12 @@
-"""What features cost: the same server with each of them against one with none, in turns."""
+"""What features cost: the same server with each of them against one with none, in turns.
+
+A feature costs less than what the machine's speed changes by from one second to the next, and less
+than what it matters where in memory a copy of the store lies. So runs are short and many, what is
+compared is what ran side by side (the ratio is the median of those of the rounds), and each server
+has every copy once."""
+import contextlib
 import hashlib
+import random
 import shutil
 import subprocess
 from collections import namedtuple
@@ -8,6 +15,7 @@ import cases
 import h2load
 from report import Row
 from servers import ROOT, Pair
+from stats import median_of_ratios
 
 TOPIC = "Features"
 TOKEN = "a-token-for-the-benchmark"
@@ -19,7 +27,10 @@ LIMITED = ("--max-calls", 1_000_000, "--rate-per-caller", 1_000_000)
 
 # options: of the server; the least share of the speed that must be left, by case.
 Feature = namedtuple("Feature", "title options scheme at_least")
-KEYS = ("unary5", "page1", "stream")
+
+# What is measured, with how many turns on each copy for so many rounds elsewhere.
+TURNS = {"unary5": lambda rounds: rounds, "page1": lambda rounds: 1,
+         "stream": lambda rounds: -(-rounds // 2)}
 
 
 def table(folder):
@@ -30,6 +41,7 @@ def table(folder):
     token = ("--token-file", folder / "tokens")
     tls = ("--tls-cert", folder / "certs/server.pem", "--tls-key", folder / "certs/server.key")
     return [
+        Feature("without", NOTHING, "http", {}),
         Feature("a token", (*NOTHING, *token), "http", {}),
         Feature("the whole chain", (*WATCHED, *token, *LIMITED), "http",
                 {"unary5": 0.9, "stream": 0.98}),
@@ -38,60 +50,81 @@ def table(folder):
 
 
 class Contender(cases.Contender):
-    """Answers are checked once, without the feature; with it they have as many bytes."""
+    """One kind of server in one case; which process it is changes with the copies."""
 
-    def __init__(self, title, pair, path, data_bytes, body):
-        super().__init__(title, pair.post, path, data_bytes, body)
-        for _ in range(4):  # every loop is warm; a cold answer may have a few messages more
-            h2load.load(self.server.port, path, lambda _: True, body, scheme=self.server.scheme,
-                        headers=self.server.headers)
+    def __init__(self, feature, case, answer_bytes, body):
+        super().__init__(feature.title, None, cases.POST + case.method, answer_bytes, body)
 
-
-def measure(case, features, bare, pairs, folder, rounds, report):
-    file, body = folder / "feature-answer", folder / f"feature-{case.key}"
-    body.write_bytes(case.body)
-    path = cases.POST + case.method
-    cases.check(case, cases.capture(bare.post.port, path, case.body, file), None)
-    size = file.stat().st_size
-    base = Contender("without", bare, path, size, body)
-    contenders = [Contender(feature.title, pair, path, size, body)
-                  for feature, pair in zip(features, pairs)]
-    for _ in range(rounds):
-        for contender in (base, *contenders):
-            contender.run(case)
-    for feature, contender in zip(features, contenders):
-        report.add(Row(TOPIC, f"{case.title}, {feature.title}", contender.samples, "without",
-                       base.samples, base.samples.median / contender.samples.median,
-                       at_least=feature.at_least.get(case.key), uses=contender.usage,
-                       other_uses=base.usage))
+    def sit(self, pair):
+        """Every loop is warm then; a cold answer may have a few messages more."""
+        self.server = pair.post
+        for _ in range(4):
+            h2load.load(self.server.port, self.path, lambda _: True, self.body,
+                        scheme=self.server.scheme, headers=self.server.headers)
 
 
-def copies(pair, folder, names):
+class Comparison:
+    """All kinds of servers in one case. The first one has no feature."""
+
+    def __init__(self, case, features, pair, folder):
+        self.case = case._replace(calls=-(-case.calls // 2))
+        self.features = features
+        file, body = folder / "feature-answer", folder / f"feature-{case.key}"
+        body.write_bytes(case.body)
+        path = cases.POST + case.method
+        cases.check(case, cases.capture(pair.post.port, path, case.body, file), None)
+        size = file.stat().st_size
+        self.contenders = [Contender(feature, case, size, body) for feature in features]
+
+    def measure(self, pairs, turns):
+        for contender, pair in zip(self.contenders, pairs):
+            contender.sit(pair)
+        for _ in range(turns):
+            for contender in random.sample(self.contenders, len(self.contenders)):
+                contender.run(self.case)
+
+    def tell(self, report):
+        base = self.contenders[0]
+        for feature, contender in list(zip(self.features, self.contenders))[1:]:
+            report.add(Row(TOPIC, f"{self.case.title}, {feature.title}", contender.samples,
+                           base.name, base.samples,
+                           median_of_ratios(base.samples, contender.samples),
+                           at_least=feature.at_least.get(self.case.key), uses=contender.usage,
+                           other_uses=base.usage))
+
+
+def copies(pair, folder, count):
     """Stores of their own; Post stands still meanwhile."""
     pair.post.stop()
-    for name in names:
-        shutil.copytree(pair.folder / "posts", folder / name / "posts")
+    for number in range(count):
+        shutil.copytree(pair.folder / "posts", folder / f"copy-{number}" / "posts")
     pair.start_post()
+    return [folder / f"copy-{number}" for number in range(count)]
+
+
+@contextlib.contextmanager
+def serving(features, stores, user):
+    """A server for each feature. All calls send a token: what that costs is not what it costs to
+    check one."""
+    with contextlib.ExitStack() as stack:
+        pairs = []
+        for feature, store in zip(features, stores):
+            pair = stack.enter_context(Pair(store, user=user, post_args=feature.options))
+            pair.post.scheme, pair.post.headers = feature.scheme, BEARER
+            pairs.append(pair)
+        yield pairs
 
 
 def run(pair, folder, sizes, report):
-    copy = folder / "features"
     features = table(folder)
-    names = ["bare", *(f"with-{i}" for i in range(len(features)))]
-    copies(pair, copy, names)
-    pairs = []
-    try:
-        for name, options in zip(names, (NOTHING, *(feature.options for feature in features))):
-            pairs.append(Pair(copy / name, user=pair.user, post_args=options))
-        for feature, each in zip(features, pairs[1:]):
-            each.post.scheme = feature.scheme
-        for each in pairs:  # what it costs to send a token is not what it costs to check one
-            each.post.headers = BEARER
-        cases.warm(pairs[0].post.port, sizes.posts)
-        for case in cases.table(sizes):
-            if case.key in KEYS:
-                measure(case, features, pairs[0], pairs[1:], folder, sizes.rounds, report)
-    finally:
-        for each in pairs:
-            each.post.stop()
-    shutil.rmtree(copy)
+    stores = copies(pair, folder / "features", len(features))
+    cases.warm(pair.post.port, sizes.posts)
+    compared = [Comparison(case, features, pair, folder) for case in cases.table(sizes)
+                if case.key in TURNS]
+    for sitting in range(len(features)):
+        with serving(features, stores[sitting:] + stores[:sitting], pair.user) as pairs:
+            for comparison in compared:
+                comparison.measure(pairs, TURNS[comparison.case.key](sizes.rounds))
+    for comparison in compared:
+        comparison.tell(report)
+    shutil.rmtree(folder / "features")

@@ -20,6 +20,11 @@ class Samples:
         return min(self.values), self.median, max(self.values)
 
 
+def median_of_ratios(ours, theirs):
+    """Of what was measured side by side."""
+    return statistics.median(a / b for a, b in zip(ours.values, theirs.values, strict=True))
+
+
 def percentile(values, percent):
     """The smallest value that so many percent of all do not exceed."""
     ordered = sorted(values)

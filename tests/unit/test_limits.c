@@ -40,7 +40,8 @@ Test(limits, of_all_calls)
 
 Test(limits, of_the_calls_of_one_caller)
 {
-    struct limits *l = limits_of((struct limits_options){ .max_calls_per_caller = 2 });
+    struct limits *l = limits_of(
+        (struct limits_options){ .max_calls = 100, .max_calls_per_caller = 2 });
     cr_assert(enter(l, "a", NOW));
     const uint32_t first = g_place;
     cr_assert(enter(l, "a", NOW));
@@ -148,7 +149,8 @@ static void *come_and_go(void *arg)
 Test(limits, hold_for_all_threads_together)
 {
     pthread_t threads[THREADS];
-    g_shared = limits_of((struct limits_options){ .max_calls_per_caller = 2 });
+    g_shared = limits_of(
+        (struct limits_options){ .max_calls = 100, .max_calls_per_caller = 2 });
     for (int i = 0; i < THREADS; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, come_and_go, NULL), 0);
     for (int i = 0; i < THREADS; i++)
