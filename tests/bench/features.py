@@ -12,6 +12,7 @@ import subprocess
 from collections import namedtuple
 
 import cases
+import grpc_wire
 import h2load
 from report import Row
 from servers import ROOT, Pair
@@ -28,9 +29,8 @@ LIMITED = ("--max-calls", 1_000_000, "--rate-per-caller", 1_000_000)
 # options: of the server; the least share of the speed that must be left, by case.
 Feature = namedtuple("Feature", "title options scheme at_least")
 
-# What is measured, with how many turns on each copy for so many rounds elsewhere.
-TURNS = {"unary5": lambda rounds: rounds, "page1": lambda rounds: 1,
-         "stream": lambda rounds: -(-rounds // 2)}
+# What is measured, and the cases that take too long for more than one turn on each copy.
+CASES, LONG = ("unary5", "page1", "stream"), ("page1",)
 
 
 def table(folder):
@@ -49,20 +49,6 @@ def table(folder):
     ]
 
 
-class Contender(cases.Contender):
-    """One kind of server in one case; which process it is changes with the copies."""
-
-    def __init__(self, feature, case, answer_bytes, body):
-        super().__init__(feature.title, None, cases.POST + case.method, answer_bytes, body)
-
-    def sit(self, pair):
-        """Every loop is warm then; a cold answer may have a few messages more."""
-        self.server = pair.post
-        for _ in range(4):
-            h2load.load(self.server.port, self.path, lambda _: True, self.body,
-                        scheme=self.server.scheme, headers=self.server.headers)
-
-
 class Comparison:
     """All kinds of servers in one case. The first one has no feature."""
 
@@ -74,11 +60,12 @@ class Comparison:
         path = cases.POST + case.method
         cases.check(case, cases.capture(pair.post.port, path, case.body, file), None)
         size = file.stat().st_size
-        self.contenders = [Contender(feature, case, size, body) for feature in features]
+        self.contenders = [cases.Contender(feature.title, None, path, size, body)
+                           for feature in features]
 
     def measure(self, pairs, turns):
         for contender, pair in zip(self.contenders, pairs):
-            contender.sit(pair)
+            contender.server = pair.post
         for _ in range(turns):
             for contender in random.sample(self.contenders, len(self.contenders)):
                 contender.run(self.case)
@@ -102,15 +89,25 @@ def copies(pair, folder, count):
     return [folder / f"copy-{number}" for number in range(count)]
 
 
+def warm(server, body):
+    """Every loop knows all names then: connections are dealt to them in turn."""
+    for _ in range(4):
+        h2load.load(server.port, cases.POST + "ListPostsServerStream", lambda _: True, body,
+                    scheme=server.scheme, headers=server.headers)
+
+
 @contextlib.contextmanager
-def serving(features, stores, user):
+def serving(features, stores, user, folder):
     """A server for each feature. All calls send a token: what that costs is not what it costs to
     check one."""
+    body = folder / "all-posts"
+    body.write_bytes(grpc_wire.list_posts())
     with contextlib.ExitStack() as stack:
         pairs = []
         for feature, store in zip(features, stores):
             pair = stack.enter_context(Pair(store, user=user, post_args=feature.options))
             pair.post.scheme, pair.post.headers = feature.scheme, BEARER
+            warm(pair.post, body)
             pairs.append(pair)
         yield pairs
 
@@ -120,11 +117,12 @@ def run(pair, folder, sizes, report):
     stores = copies(pair, folder / "features", len(features))
     cases.warm(pair.post.port, sizes.posts)
     compared = [Comparison(case, features, pair, folder) for case in cases.table(sizes)
-                if case.key in TURNS]
+                if case.key in CASES]
     for sitting in range(len(features)):
-        with serving(features, stores[sitting:] + stores[:sitting], pair.user) as pairs:
+        turned = stores[sitting:] + stores[:sitting]
+        with serving(features, turned, pair.user, folder) as pairs:
             for comparison in compared:
-                comparison.measure(pairs, TURNS[comparison.case.key](sizes.rounds))
+                comparison.measure(pairs, 1 if comparison.case.key in LONG else sizes.rounds)
     for comparison in compared:
         comparison.tell(report)
     shutil.rmtree(folder / "features")
