@@ -9,8 +9,9 @@
  * there is room for it. A call keeps
  *   requests   read ahead, at most READ_AHEAD, so that names are asked for
  *              before they are needed
- *   responses  MANY: two chunks of about 48 KiB, one being sent and one being
- *              filled; ONE: the answer, which draws on a budget per process
+ *   responses  MANY: two chunks, one being sent and one being filled, of 48 KiB
+ *              or a sixteenth of what has gone out, up to 160 KiB; ONE: the
+ *              answer, which draws on a budget per process
  * so a slow reader costs a constant.
  *
  * The machine works until it has to wait, and then it is in one of these:

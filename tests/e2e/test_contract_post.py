@@ -188,7 +188,7 @@ def test_unknown_user(posts, shape, user_id):
 @any_listing
 @pytest.mark.parametrize("shape", MANY_RESPONSES)
 def test_messages_of_a_stream(tmp_path_factory, listing, shape):
-    """The first is small, the others have about 48 KiB."""
+    """The first is small, the others have about 48 KiB until much has gone out."""
     big = Library({"u": "Uma"}, [{"post_id": f"{i}", "user_id": "u", "body": "x" * 1000}
                                  for i in range(700)])
     with Pair(tmp_path_factory.mktemp("sizes")) as pair:

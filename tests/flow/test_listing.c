@@ -188,6 +188,28 @@ Test(listing, closes_messages_by_their_size)
     stop();
 }
 
+/* It may be a sixteenth of what has gone out, up to 160 KiB: the two messages
+ * before may be on their way yet. */
+Test(listing, closes_messages_later_once_much_has_gone_out)
+{
+    size_t sent = 0, largest = 0;
+    for (int i = 0; i < 6000; i++)
+        posts_add(&posts, "u1", 900, "");
+    start();
+    struct answer a = listing_one(&w, SERVER_STREAM, (struct ask){ 0 });
+    for (size_t i = 0; i < a.n; i++) {
+        const size_t bytes = a.messages[i].bytes;
+        if (bytes > 50 * 1024)
+            cr_assert_lt(bytes, sent / 16 + 2 * 1024);
+        largest = bytes > largest ? bytes : largest;
+        sent += bytes;
+    }
+    cr_assert_gt(largest, 160 * 1024);
+    cr_assert_lt(largest, 162 * 1024);
+    answer_free(&a);
+    stop();
+}
+
 Test(listing, answers_each_request_of_a_bidi_stream_in_order)
 {
     char user[300][24];

@@ -204,6 +204,7 @@ static bool step_out(struct fake_stream *f)
     if (f->window_closed || f->out.n == 0)
         return false;
     struct fake_message *m = queue_take(&f->out);
+    f->s.out.bytes += m->bytes.len;
     cr_assert(bytes_equal(m->bytes, bytes_of(m->buf->data + m->from, m->bytes.len)),
               "sent bytes were changed before they went out");
     buf_unref(m->buf);
