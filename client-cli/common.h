@@ -28,7 +28,7 @@ struct common {
 #define ROW_FORMAT(c)                                                                              \
     {                                                                                              \
         .name = "format", .kind = OPTION_CHOICE, .value = &(c).format,                             \
-        .help = "how to print; without this: table on a terminal, else ndjson",                    \
+        .help = "how to print (none: only count); without this: table on a terminal, else ndjson", \
         .choices = "table|ndjson|json|none"                                                        \
     }
 #define ROW_USER(c)                                                                                \

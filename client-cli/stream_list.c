@@ -12,6 +12,7 @@
 #include "command.h"
 #include "listing.h"
 #include "runtime/container.h"
+#include "skim.h"
 
 struct stream_list {
     struct listing listing;
@@ -37,17 +38,33 @@ static void read_next(struct stream_list *l)
         stream_read(l->call);
 }
 
-static void on_message(struct stream *stream, const ProtobufCMessage *message, struct bytes bytes)
+static void take(struct stream *stream, const V1__Post__ListPostsResponse *m, size_t bytes)
 {
     struct stream_list *l = stream->data;
-    const V1__Post__ListPostsResponse *m = (const V1__Post__ListPostsResponse *)message;
     l->last = m->last != 0;
-    listing_take(&l->listing, stream, m, bytes.len,
+    listing_take(&l->listing, stream, m, bytes,
                  *m->next_page_token != '\0' ? "--page-token %s" : NULL, m->next_page_token);
     backoff_reset(&l->backoff);
     l->resumed += l->resuming;
     l->resuming = false;
     read_next(l);
+}
+
+static void on_message(struct stream *stream, const ProtobufCMessage *message, struct bytes bytes)
+{
+    take(stream, (const V1__Post__ListPostsResponse *)message, bytes.len);
+}
+
+/* --format none: posts are counted, and not decoded. */
+static void on_bytes(struct stream *stream, const ProtobufCMessage *message, struct bytes bytes)
+{
+    struct skim skim;
+    (void)message;
+    if (skim_read(bytes, &skim))
+        take(stream, &skim.message, bytes.len);
+    else
+        stream_fail(stream, STATUS_INTERNAL, "the server sent bytes that are not a valid %s",
+                    QUERY_RESPONSE->name);
 }
 
 static void on_end(struct stream *stream)
@@ -87,9 +104,15 @@ static void on_close(struct stream *stream, const struct status *status)
         listing_end(&l->listing, &truth);
 }
 
-static const struct stream_handler handler = {
+static const struct stream_handler decoding = {
     .message = QUERY_RESPONSE,
     .on_message = on_message,
+    .on_end = on_end,
+    .on_close = on_close,
+};
+
+static const struct stream_handler counting = {
+    .on_message = on_bytes,
     .on_end = on_end,
     .on_close = on_close,
 };
@@ -98,10 +121,12 @@ static void open_call(struct stream_list *l)
 {
     struct session *s = l->session;
     const char *user = s->options->user;
+    const struct stream_handler *handler =
+        s->options->format == FORMAT_NONE ? &counting : &decoding;
     struct status status;
     l->last = false;
     l->call =
-        session_open(s, s->post, query_path(SHAPE_SERVER, user != NULL), &handler, l, &status);
+        session_open(s, s->post, query_path(SHAPE_SERVER, user != NULL), handler, l, &status);
     if (l->call == NULL) {
         listing_end(&l->listing, &status);
         return;

@@ -560,6 +560,13 @@ def test_a_table_on_a_terminal(demo_pair):
         assert all(columns_of(line) <= 70 for line in plain), plain
 
 
+def test_what_is_only_counted(many):
+    """Posts are not decoded for --format none: the limit and what is told are as ever."""
+    with Terminal(many.pair, "stream-list", "--format", "none", "--limit", 1234) as terminal:
+        assert terminal.end() == 0
+        assert terminal.out == b"" and b"1,234 posts, " in terminal.err
+
+
 def test_progress_on_a_terminal(many):
     """On standard error, with how far it is; and nothing of it is left at the end."""
     limit = COUNT // 4

@@ -5,6 +5,7 @@
 #include "client-cli/progress.h"
 #include "client-cli/query.h"
 #include "client-cli/record_lines.h"
+#include "client-cli/skim.h"
 
 Test(progress, text)
 {
@@ -121,4 +122,53 @@ Test(query, both_responses_are_alike)
         cr_assert_eq(a->fields[i].label, b->fields[i].label);
         cr_assert_eq(a->fields[i].descriptor, b->fields[i].descriptor);
     }
+}
+
+/* --- Messages of which only the number of posts counts ---------------------------------- */
+
+static V1__Post__PostMessage g_posts[3] = { V1__POST__POST_MESSAGE__INIT,
+                                            V1__POST__POST_MESSAGE__INIT,
+                                            V1__POST__POST_MESSAGE__INIT };
+
+/* Three posts, the last message of a listing. */
+static struct bytes packed(uint8_t room[4096], char *token)
+{
+    V1__Post__PostMessage *posts[3] = { &g_posts[0], &g_posts[1], &g_posts[2] };
+    V1__Post__ListPostsResponse m = V1__POST__LIST_POSTS_RESPONSE__INIT;
+    m.post_messages = posts;
+    m.n_post_messages = 3;
+    m.next_page_token = token;
+    m.last = 1;
+    m.total_size = 70000;
+    g_posts[1].body = "one of them is not empty";
+    return bytes_of(room, v1__post__list_posts_response__pack(&m, room));
+}
+
+Test(skim, counts_posts_and_takes_the_rest)
+{
+    uint8_t room[4096];
+    struct skim skim;
+    cr_assert(skim_read(packed(room, "abc_-"), &skim));
+    cr_assert_eq(skim.message.n_post_messages, 3);
+    cr_assert_null(skim.message.post_messages);
+    cr_assert_str_eq(skim.message.next_page_token, "abc_-");
+    cr_assert(skim.message.last);
+    cr_assert_eq(skim.message.total_size, 70000);
+    cr_assert(skim_read(bytes_of(room, 0), &skim));
+    cr_assert(skim.message.n_post_messages == 0 && !skim.message.last);
+    cr_assert_str_empty(skim.message.next_page_token);
+}
+
+Test(skim, refuses_what_is_no_message)
+{
+    uint8_t room[4096];
+    char token[SKIM_TOKEN_MAX + 2];
+    struct skim skim;
+    const struct bytes whole = packed(room, "abc");
+    cr_assert_not(skim_read(bytes_of(whole.data, whole.len - 1), &skim));
+    memset(token, 'x', sizeof token - 1);
+    token[sizeof token - 1] = '\0';
+    cr_assert_not(skim_read(packed(room, token), &skim));
+    token[SKIM_TOKEN_MAX] = '\0';
+    cr_assert(skim_read(packed(room, token), &skim));
 }
