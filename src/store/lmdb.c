@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "internal.h"
 #include "pages.h"
+#include "populate.h"
 
 /* The map is address space, not memory or disk: large, so that it need never
  * grow. Where the system refuses so much, a smaller one has to do. */
@@ -336,6 +337,14 @@ static int check_branches(struct store *s, MDB_txn *txn, char error[STORE_ERROR_
     return pages_check(s, txn, false, error);
 }
 
+static void populate_map(struct store *s)
+{
+    MDB_envinfo info;
+    mdb_env_info(s->env, &info);
+    if (s->map != NULL)
+        populate(s->map, (info.me_last_pgno + 1) * s->page_bytes);
+}
+
 /* --- Life ------------------------------------------------------------------------------ */
 
 static uint64_t disk_bytes(struct store *s)
@@ -400,6 +409,7 @@ int store_open(struct store **ret, const char *dir, const char *kind, char error
         free_store(s);
         return -1;
     }
+    populate_map(s);
     *ret = s;
     return 0;
 }

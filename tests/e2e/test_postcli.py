@@ -562,10 +562,10 @@ def test_a_table_on_a_terminal(demo_pair):
 
 def test_what_is_only_counted(many):
     """Posts are not decoded for --format none: the limit and what is told are as ever."""
-    listing = Terminal(many.pair, "stream-list", "--format", "none", "--limit", 1234)
     with contextlib.ExitStack() as stack:
         with frozen(many.pair.post):  # what is quickly done is not told
-            terminal = stack.enter_context(listing)
+            terminal = stack.enter_context(
+                Terminal(many.pair, "stream-list", "--format", "none", "--limit", 1234))
             terminal.until(lambda t: b" posts" in t.err, "progress")
         assert terminal.end() == 0
         assert terminal.out == b"" and b"1,234 posts, " in terminal.err
