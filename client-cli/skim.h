@@ -1,5 +1,6 @@
 /* A message of a listing, without its posts: how many there are is all that
- * --format none wants, and to decode them takes most of a client's time. */
+ * --format none wants, and to decode them takes most of a client's time. What is
+ * in them is not looked at. */
 #ifndef CLI_SKIM_H
 #define CLI_SKIM_H
 

@@ -374,7 +374,7 @@ void listing_on_end(struct stream *s)
 void listing_on_sent(struct stream *s)
 {
     struct listing *l = s->data;
-    l->out.sent++;
+    out_sent(l);
     if (l->state == LISTING_IDLE || l->state == LISTING_ROOM)
         tick(l);
     else if (l->state != LISTING_DONE)

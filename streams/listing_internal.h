@@ -104,6 +104,9 @@ enum step fill_step(struct listing *l, struct query *q);
 /** For a new listing. */
 void out_init(struct listing *l);
 
+/** One more message has gone out; after the last one of a chunk its room is free. */
+void out_sent(struct listing *l);
+
 /** How large a chunk should become. */
 size_t out_target(const struct listing *l);
 

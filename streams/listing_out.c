@@ -8,7 +8,7 @@
 #include "listing_internal.h"
 
 /* The first chunk is small, for a fast first post. Then a chunk is a share of
- * what has gone out: each is one write, and wakes the reader once. A listing of
+ * what was handed to gRPC: each is one write, and wakes the reader once. A listing of
  * 200 MB in chunks of 160 KiB takes four fifths of the time of one in 48 KiB; a
  * reader that stops early still costs what small ones cost. */
 #define FIRST_CHUNK_BYTES (4 * 1024)
@@ -30,8 +30,9 @@
 /* The budget of single answers is drawn on in steps of this. */
 #define BUDGET_STEP_BYTES (48 * 1024)
 
-/* Parts smaller than this are worth gathering into one write. */
-#define SMALL_PART_BYTES (64 * 1024)
+/* Parts smaller than this are worth gathering into one write; the core gathers
+ * 64 KiB, with five bytes before each message. */
+#define SMALL_PART_BYTES (64 * 1024 - 64)
 
 /* --- Chunks --------------------------------------------------------------------------- */
 
@@ -50,13 +51,20 @@ size_t out_target(const struct listing *l)
     return share < MAX_CHUNK_BYTES ? share : MAX_CHUNK_BYTES;
 }
 
+/* After a large chunk there will be another; small answers need no such room. */
+static size_t next_chunk_bytes(const struct listing *l)
+{
+    const bool large = l->out.buf->len >= MIN_CHUNK_BYTES;
+    return (large ? out_target(l) : MIN_CHUNK_BYTES) + LAST_RECORD_BYTES;
+}
+
 static void promote(struct listing *l)
 {
     assert(l->draft.records == 0);
     chunk_clear(&l->out);
     l->out = l->fill;
     l->first_chunk_sent = true;
-    l->fill = (struct chunk){ .expect_bytes = out_target(l) + LAST_RECORD_BYTES };
+    l->fill = (struct chunk){ .expect_bytes = next_chunk_bytes(l) };
     l->draft.from = 0;
 }
 
@@ -108,6 +116,12 @@ void out_flush(struct listing *l)
             return;
         }
     }
+}
+
+void out_sent(struct listing *l)
+{
+    if (++l->out.sent == l->out.nparts)
+        chunk_clear(&l->out);
 }
 
 bool out_all_handed(const struct listing *l)

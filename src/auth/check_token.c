@@ -1,5 +1,6 @@
 #include "check_token.h"
 
+#include <string.h>
 #include <strings.h>
 
 #include "intercept/caller.h"

@@ -23,7 +23,7 @@
 
 struct token_list;
 
-/** Takes as long for any two: nothing branches on what is in them. */
+/** Without a branch on what is in them. (Both are hashes: how long it takes tells nothing of a token.) */
 static inline bool token_hash_equal(const uint8_t a[TOKEN_HASH_BYTES],
                                     const uint8_t b[TOKEN_HASH_BYTES])
 {

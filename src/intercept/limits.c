@@ -270,8 +270,7 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
     char address[CALLER_MAX];
     if (strncmp(i->stream->path, HEALTH, sizeof HEALTH - 1) == 0)
         return INTERCEPT_PASS;
-    e->counted =
-        limits_enter(l, caller_of(i->stream, address), i->stream->began_ns, &e->place, why);
+    e->counted = limits_enter(l, caller_of(i->stream, address), clock_ns(), &e->place, why);
     return e->counted ? INTERCEPT_PASS : INTERCEPT_REJECT;
 }
 

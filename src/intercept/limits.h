@@ -13,7 +13,6 @@
 #ifndef INTERCEPT_LIMITS_H
 #define INTERCEPT_LIMITS_H
 
-#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,8 +38,8 @@ extern const struct option_group limits_group;
 struct limits {
     struct limits_options max;
     uint64_t seed;
-    alignas(64) _Atomic uint64_t calls; /* a cache line apart from what is only read */
-    alignas(64) struct limits_place {
+    _Atomic uint64_t calls;
+    struct limits_place {
         _Atomic uint64_t owner; /* hash of the caller, and its calls at once */
         _Atomic uint64_t paid;  /* until when its rate is used up, in ns */
     } places[LIMITS_PLACES];

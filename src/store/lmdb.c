@@ -340,9 +340,10 @@ static int check_branches(struct store *s, MDB_txn *txn, char error[STORE_ERROR_
 static void populate_map(struct store *s)
 {
     MDB_envinfo info;
+    if (s->map == NULL)
+        return;
     mdb_env_info(s->env, &info);
-    if (s->map != NULL)
-        populate(s->map, (info.me_last_pgno + 1) * s->page_bytes);
+    populate(s->map, (info.me_last_pgno + 1) * s->page_bytes);
 }
 
 /* --- Life ------------------------------------------------------------------------------ */

@@ -13,15 +13,16 @@
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
 
-static bool is_in_memory(uint8_t *at, size_t bytes, size_t page_bytes)
+/* 1, 0; -1: the system does not tell. */
+static int is_in_memory(uint8_t *at, size_t bytes, size_t page_bytes)
 {
     unsigned char pages[PIECE_BYTES / PAGE_MIN];
     if (mincore(at, bytes, pages) != 0)
-        return false;
+        return -1;
     for (size_t i = 0; i < (bytes + page_bytes - 1) / page_bytes; i++)
         if ((pages[i] & 1) == 0)
-            return false;
-    return true;
+            return 0;
+    return 1;
 }
 
 void populate(const void *map, size_t bytes)
@@ -31,7 +32,8 @@ void populate(const void *map, size_t bytes)
     for (size_t from = 0; from < end; from += PIECE_BYTES) {
         uint8_t *at = (uint8_t *)map + from;
         const size_t n = end - from < PIECE_BYTES ? end - from : PIECE_BYTES;
-        if (is_in_memory(at, n, page_bytes) && madvise(at, n, MADV_POPULATE_READ) != 0)
+        const int cached = is_in_memory(at, n, page_bytes);
+        if (cached < 0 || (cached > 0 && madvise(at, n, MADV_POPULATE_READ) != 0))
             return;
     }
 }

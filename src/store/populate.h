@@ -3,7 +3,8 @@
  * A process that starts on a store has none of its pages mapped: the first
  * listing would take a fault for every 16 of them, a tenth of its time, although
  * all are in the page cache since the process before. Those are mapped at the
- * start; nothing is read from the disk for it. */
+ * start; nothing is read from the disk for it. (Of a file that the process may not
+ * write the system says that all is there, since Linux 5.2; a store may be.) */
 #ifndef STORE_POPULATE_H
 #define STORE_POPULATE_H
 

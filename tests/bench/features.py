@@ -26,7 +26,8 @@ NOTHING = ("--log-calls", "off", "--no-request-ids")
 WATCHED = ("--log-calls", "all", "--log-sample", 1_000_000, "--metrics-listen", "127.0.0.1:0")
 LIMITED = ("--max-calls", 1_000_000, "--rate-per-caller", 1_000_000)
 
-# options: of the server; the least share of the speed that must be left, by case.
+# The first one has none. options: of the server; the least share of the speed that must be left,
+# by case.
 Feature = namedtuple("Feature", "title options scheme at_least")
 
 # What is measured, and the cases that take too long for more than one turn on each copy.
@@ -118,11 +119,13 @@ def run(pair, folder, sizes, report):
     cases.warm(pair.post.port, sizes.posts)
     compared = [Comparison(case, features, pair, folder) for case in cases.table(sizes)
                 if case.key in CASES]
-    for sitting in range(len(features)):
-        turned = stores[sitting:] + stores[:sitting]
-        with serving(features, turned, pair.user, folder) as pairs:
-            for comparison in compared:
-                comparison.measure(pairs, 1 if comparison.case.key in LONG else sizes.rounds)
+    try:
+        for sitting in range(len(features)):
+            turned = stores[sitting:] + stores[:sitting]
+            with serving(features, turned, pair.user, folder) as pairs:
+                for comparison in compared:
+                    comparison.measure(pairs, 1 if comparison.case.key in LONG else sizes.rounds)
+    finally:
+        shutil.rmtree(folder / "features")
     for comparison in compared:
         comparison.tell(report)
-    shutil.rmtree(folder / "features")

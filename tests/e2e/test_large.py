@@ -2,6 +2,7 @@
 
 The pair is filled once, by the RPC (this takes longest: 16 s)."""
 import collections
+import contextlib
 import hashlib
 import re
 import signal
@@ -17,6 +18,7 @@ from pair import Pair
 COUNT, USERS = (1_000_000, 10_000) if timing.STRETCH == 1 else (100_000, 2000)
 SLOW = timing.limit(60)
 GROWTH = 32 << 20
+LATE_READER = 450 << 10  # two chunks of 160 KiB, and what gRPC has for a call
 
 Listed = collections.namedtuple("Listed", "rows digest")
 
@@ -125,6 +127,20 @@ def test_memory_stays(store):
     most = max(most, server.rss_anon_bytes())
     if timing.STRETCH == 1:  # a sanitizer keeps freed memory
         assert most - before < GROWTH, f"{before} -> {most}"
+
+
+def test_readers_that_stop_late(store):
+    """When much has gone out the chunks are large; but there are two of them, whatever happens."""
+    server, readers = store.pair.post, 16
+    listed(store.pair)  # names are known
+    before = server.rss_anon_bytes()
+    with contextlib.ExitStack() as stack:
+        commands = [stack.enter_context(stream_list(store.pair)) for _ in range(readers)]
+        for command in commands:
+            Reader(command).until(COUNT // 25)
+        each = (server.rss_anon_bytes() - before) / readers
+    if timing.STRETCH == 1:  # a sanitizer keeps freed memory
+        assert each < LATE_READER, f"{each / 1024:.0f} KiB for each"
 
 
 def test_post_is_killed_twice(store):

@@ -86,12 +86,13 @@ def goes_down(context):
 
 
 @pytest.mark.parametrize("how", [ends_ok, goes_down])
-def test_stream_list_goes_on_with_what_is_left(how):
+@pytest.mark.parametrize("format_, listed", [("ndjson", 9), ("none", 0)])
+def test_stream_list_goes_on_with_what_is_left(how, format_, listed):
     seen = []
     with serving(ListPostsServerStream=breaking_stream(seen, [how, how])) as target:
-        done = postcli(target, "stream-list", "--limit", "9")
+        done = postcli(target, "stream-list", "--limit", "9", "--format", format_)
     assert done.returncode == 0, done.stderr
-    assert ids(done) == [str(n) for n in range(9)]
+    assert ids(done) == [str(n) for n in range(listed)]
     assert seen == [("", 9), ("4", 5), ("8", 1)]
     assert done.stderr == "postcli: resumed 2 times\n"
 
@@ -137,15 +138,16 @@ def test_stream_list_does_not_repeat_what_was_refused():
     assert done.stderr == "postcli: PERMISSION_DENIED: red: \\x1b[31m\\nsecond line\n"
 
 
-def test_bytes_that_are_no_message():
+@pytest.mark.parametrize("format_, listed", [("ndjson", ["1"]), ("none", [])])
+def test_bytes_that_are_no_message(format_, listed):
     def answer(_, __):
         yield message([1], next_page_token="after-1")
         yield b"\x0a\xff\xff"
 
     with serving(ListPostsServerStream=answer) as target:
-        done = postcli(target, "stream-list")
+        done = postcli(target, "stream-list", "--format", format_)
     assert done.returncode == 1
-    assert ids(done) == ["1"]
+    assert ids(done) == listed
     assert done.stderr.startswith("postcli: INTERNAL: ")
     assert done.stderr.endswith("postcli: resume with --page-token after-1\n")
 
