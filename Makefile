@@ -8,7 +8,7 @@
 # make certs   to try TLS, in CERTS=build/certs
 # make test T=token                           only tests whose file name has "token"
 # make install | uninstall                    prefix=/usr/local, DESTDIR=
-# make bench | bench-quick                    against nghttpd and gRPC C++; 20 minutes, 3
+# make bench | bench-quick                    against nghttpd and gRPC C++; 12 minutes, 2
 
 CC      ?= gcc
 BUILD   ?= build
