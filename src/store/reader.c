@@ -4,12 +4,14 @@
 #include "ahead.h"
 #include "internal.h"
 #include "pages.h"
+#include "recent.h"
 
 struct reader {
     struct store *store;
     MDB_txn *txn;       /* reset between steps: it keeps its place among LMDB's readers */
     MDB_cursor *cursor; /* in `records`, renewed with it */
     struct ahead ahead;
+    struct recent recent;
     const uint8_t *end; /* of what of the map is used */
     size_t commit;      /* of the last step */
     uintptr_t leaf;     /* the last one that was looked at in it */
@@ -160,10 +162,15 @@ int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
 {
     if (id.len > STORE_ID_MAX)
         return 0;
+    if (recent_find(&r->recent, id, ret_ordinal))
+        return 1;
     int rc = group_find(r->store, r->txn, id, ret_ordinal);
     if (rc == MDB_NOTFOUND)
         return 0;
-    return rc == 0 ? 1 : fail(r, rc);
+    if (rc != 0)
+        return fail(r, rc);
+    recent_put(&r->recent, id, *ret_ordinal);
+    return 1;
 }
 
 int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
