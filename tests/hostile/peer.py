@@ -178,8 +178,12 @@ class Peer:
             self.note_headers(stream, self.hpack.decode(payload), flags & END_STREAM)
 
     def note_settings(self, payload):
+        """A new first window is one for the streams that are open, too (RFC 9113, 6.9.2)."""
         values = dict(struct.iter_unpack(">HI", payload))
-        self.stream_window = values.get(INITIAL_WINDOW_SIZE, self.stream_window)
+        more = values.get(INITIAL_WINDOW_SIZE, self.stream_window) - self.stream_window
+        self.stream_window += more
+        for stream in self.windows.keys() - {0}:
+            self.windows[stream] += more
         if self.acks:
             self.write(frame(SETTINGS, ACK, 0))
 
