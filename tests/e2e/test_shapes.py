@@ -8,7 +8,7 @@ import pytest
 
 import cli
 import timing
-from pair import Pair
+from pair import Pair, clean_environment
 from protos import ROOT
 from test_git_history import Repo
 
@@ -51,7 +51,7 @@ class NoPair:
 
     @staticmethod
     def postcli_environment():
-        return {}
+        return clean_environment()
 
 
 class Data:
