@@ -13,6 +13,7 @@ import timing
 from client import failure
 from frames import Peer
 from library import MANY_REQUESTS, SHAPES, path_of, request_of
+from pair import clean_environment
 from protos import post
 from timing import MARGIN
 
@@ -99,7 +100,7 @@ class Silent:
 
     def postcli_environment(self):
         target = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        return {"POSTCLI_TARGET": target, "POSTCLI_USER_TARGET": target}
+        return {**clean_environment(), "POSTCLI_TARGET": target, "POSTCLI_USER_TARGET": target}
 
 
 @pytest.fixture(scope="module")
