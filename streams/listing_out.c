@@ -61,7 +61,6 @@ static size_t next_chunk_bytes(const struct listing *l)
 static void promote(struct listing *l)
 {
     assert(l->draft.records == 0);
-    chunk_clear(&l->out);
     l->out = l->fill;
     l->first_chunk_sent = true;
     l->fill = (struct chunk){ .expect_bytes = next_chunk_bytes(l) };
@@ -95,7 +94,7 @@ static void stream_failed(struct listing *l, int rv)
 void out_flush(struct listing *l)
 {
     for (;;) {
-        if (l->out.sent == l->out.nparts && !chunk_empty(&l->fill))
+        if (chunk_empty(&l->out) && !chunk_empty(&l->fill))
             promote(l);
         struct chunk *c = &l->out;
         if (c->handed == c->nparts)

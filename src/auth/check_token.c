@@ -9,7 +9,7 @@
 #include "runtime/server.h"
 #include "runtime/stream.h"
 
-#define BEARER "Bearer "
+#define BEARER "bearer " /* in any case: RFC 9110, 11.1 */
 
 /* A call that is being checked. */
 struct state {
@@ -18,17 +18,10 @@ struct state {
     struct limits *bad;
 };
 
-/* Nearly all write it so; but the case of a scheme does not matter (RFC 9110, 11.1). */
-static bool is_bearer(const char *header)
-{
-    return memcmp(header, BEARER, strlen(BEARER)) == 0 ||
-           strncasecmp(header, BEARER, strlen(BEARER)) == 0;
-}
-
 struct bytes bearer_token(struct bytes header)
 {
     const size_t n = strlen(BEARER);
-    if (header.len <= n || !is_bearer((const char *)header.data))
+    if (header.len <= n || strncasecmp((const char *)header.data, BEARER, n) != 0)
         return bytes_of(NULL, 0);
     return bytes_of(header.data + n, header.len - n);
 }

@@ -23,7 +23,8 @@
 
 struct token_list;
 
-/** Without a branch on what is in them. (Both are hashes: how long it takes tells nothing of a token.) */
+/** Without a branch on what is in them. Both are hashes, so how long it takes
+ * tells nothing of a token. */
 static inline bool token_hash_equal(const uint8_t a[TOKEN_HASH_BYTES],
                                     const uint8_t b[TOKEN_HASH_BYTES])
 {

@@ -148,15 +148,16 @@ static bool check_jwt(struct lane *lane, struct question *q, int64_t now_s)
 
 static bool recall(struct lane *lane, struct question *q, int64_t now_s)
 {
-    const bool tokens = refresh_tokens(lane), keys = refresh_keys(lane);
+    bool current = refresh_tokens(lane);
+    current = refresh_keys(lane) && current;
     struct identity *id = token_cache_find(&lane->cache, q->hash, now_s);
     if (id == NULL)
         id = find_listed(lane, q);
     if (id != NULL)
         admit(q, id, now_s);
-    else if (!tokens || !keys)
+    else if (!current)
         refuse(q, STATUS_UNAVAILABLE, "the token cannot be checked: out of memory");
-    return id != NULL || !tokens || !keys;
+    return id != NULL || !current;
 }
 
 /* One that recall() does not know. */

@@ -169,7 +169,8 @@ Test(limits, hold_for_all_threads_together)
 /* Four a second: what is spent comes back, and others have their own. */
 Test(limits, of_what_shows_later)
 {
-    struct limits *l = limits_of((struct limits_options){ .rate_per_caller = 4 });
+    struct limits *l =
+        limits_of((struct limits_options){ .max_calls = 100, .rate_per_caller = 4 });
     const struct bytes a = bytes_of_text("a"), b = bytes_of_text("b");
     uint32_t wait_ms;
     for (int i = 0; i < 4; i++) {
@@ -181,5 +182,6 @@ Test(limits, of_what_shows_later)
     cr_assert_not(limits_spent(l, b, NOW, &wait_ms));
     limits_spend(l, a, NOW); /* one too many costs no more */
     cr_assert_not(limits_spent(l, a, NOW + SECOND / 4, &wait_ms));
+    cr_assert_eq(l->calls, 0);
     free(l);
 }

@@ -1,6 +1,5 @@
 /* Mapping what is in the page cache: all of that, and nothing that would have to be read. */
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -52,7 +52,8 @@ Test(recent, keeps_neither_empty_ids_nor_long_ones)
     cr_assert_eq(ordinal, 3);
 }
 
-/* Ten times as many as there is room for: the last one is always there, and what is there is right. */
+/* Ten times as many as there is room for: the last one is always there, and what
+ * is there is right. */
 Test(recent, newer_ones_come_in_the_place_of_older_ones)
 {
     const unsigned n = 20 * RECENT_SETS;
