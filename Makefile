@@ -30,7 +30,7 @@ PROTOS  := v1/post/post v1/user/user grpc/health/v1/health \
            grpc/reflection/v1/reflection google/rpc/status google/rpc/error_details \
            $(patsubst %,google/protobuf/%,any descriptor duration timestamp)
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
-SRC     := $(wildcard src/*/*.c streams/*.c client-cli/*.c)
+SRC     := $(wildcard src/*/*.c src/*/*/*.c streams/*.c client-cli/*.c)
 MAINS   := src/user/main.c src/post/main.c client-cli/main.c
 LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAINS),$(SRC))) \
            $(BUILD)/obj/client-cli/bench_template.o $(BUILD)/obj/src/reflection/descriptors.o

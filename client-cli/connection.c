@@ -1,7 +1,7 @@
 #include "connection.h"
 
 #include "intercept/chain.h"
-#include "runtime/core_log.h"
+#include "runtime/core/core_log.h"
 #include "runtime/log.h"
 
 struct connection connection = {

@@ -19,7 +19,7 @@
 #include "reflection/reflection.h"
 #include "runtime/address.h"
 #include "runtime/container.h"
-#include "runtime/core_log.h"
+#include "runtime/core/core_log.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/standard_fds.h"

@@ -2,7 +2,7 @@
 
 #include <sys/resource.h>
 
-#include "grpc_args.h"
+#include "core/grpc_args.h"
 #include "log.h"
 
 struct connection_options connection_options = {

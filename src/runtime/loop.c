@@ -15,8 +15,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "core_locks.h"
-#include "grpc_op.h"
+#include "core/core_locks.h"
+#include "core/grpc_op.h"
 #include "timers.h"
 
 /* Events taken from the queue before timers and libuv get their turn. */

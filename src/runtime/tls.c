@@ -1,6 +1,5 @@
 #include "tls.h"
 
-#include <grpc/grpc_security.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,44 +66,12 @@ static struct pem names_of(const char *cert, const char *key, const char *ca)
                          } };
 }
 
-static grpc_ssl_pem_key_cert_pair pair_of(const struct pem *pem)
-{
-    return (grpc_ssl_pem_key_cert_pair){ pem->part[PEM_KEY], pem->part[PEM_CERT] };
-}
-
 /* --- Servers ---------------------------------------------------------------------------- */
-
-/* The core keeps what it was given for each listener apart, so each must get
- * what is new. */
-struct listener {
-    struct tls_server *tls;
-    unsigned seen;
-    struct listener *next;
-};
 
 struct tls_server {
     struct pem_files *files;
-    bool ask_clients;
-    struct listener *listeners;
+    bool asks_clients;
 };
-
-/* At each handshake, on any thread; the core has one at a time for a listener.
- * Without news it goes on with what it has. */
-static grpc_ssl_certificate_config_reload_status fetch(void *arg,
-                                                       grpc_ssl_server_certificate_config **ret)
-{
-    struct listener *l = arg;
-    struct pem pem;
-    if (!pem_files_newer(l->tls->files, &l->seen, &pem))
-        return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
-    const grpc_ssl_pem_key_cert_pair pair = pair_of(&pem);
-    /* The core aborts without a CA, even where no client is asked for its
-     * certificate. Then any will do, and is of no use. */
-    const char *ca = l->tls->ask_clients ? pem.part[PEM_CA] : pem.part[PEM_CERT];
-    *ret = grpc_ssl_server_certificate_config_create(ca, &pair, 1);
-    pem_close(&pem);
-    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
-}
 
 bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
                     char error[TLS_ERROR_MAX])
@@ -122,7 +89,7 @@ bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
         free(tls);
         return false;
     }
-    tls->ask_clients = names.part[PEM_CA] != NULL;
+    tls->asks_clients = names.part[PEM_CA] != NULL;
     *ret = tls;
     return true;
 }
@@ -131,26 +98,18 @@ void tls_server_free(struct tls_server *tls)
 {
     if (tls == NULL)
         return;
-    for (struct listener *l = tls->listeners, *next; l != NULL; l = next) {
-        next = l->next;
-        free(l);
-    }
     pem_files_free(tls->files);
     free(tls);
 }
 
-grpc_server_credentials *tls_server_credentials(struct tls_server *tls)
+bool tls_server_newer(struct tls_server *tls, unsigned *seen, struct pem *ret)
 {
-    struct listener *l = calloc(1, sizeof *l);
-    if (l == NULL)
-        return NULL;
-    *l = (struct listener){ .tls = tls, .next = tls->listeners };
-    tls->listeners = l;
-    return grpc_ssl_server_credentials_create_with_options(
-        grpc_ssl_server_credentials_create_options_using_config_fetcher(
-            tls->ask_clients ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                             : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
-            fetch, l));
+    return pem_files_newer(tls->files, seen, ret);
+}
+
+bool tls_server_asks_clients(const struct tls_server *tls)
+{
+    return tls->asks_clients;
 }
 
 /* --- Clients -------------------------------------------------------------------------------- */
@@ -194,19 +153,9 @@ void tls_client_free(struct tls_client *tls)
     free(tls);
 }
 
-/* Not the core's own watcher of files: in 1.51 a certificate without its key,
- * as there is between two renames, leaves it with no credentials at all, and
- * every connection fails until the files change again. */
-grpc_channel_credentials *tls_client_newer(struct tls_client *tls, unsigned *seen)
+bool tls_client_newer(struct tls_client *tls, unsigned *seen, struct pem *ret)
 {
-    struct pem pem;
-    if (!pem_files_newer(tls->files, seen, &pem))
-        return NULL;
-    grpc_ssl_pem_key_cert_pair pair = pair_of(&pem);
-    grpc_channel_credentials *credentials = grpc_ssl_credentials_create_ex(
-        pem.part[PEM_CA], pem.part[PEM_CERT] != NULL ? &pair : NULL, NULL, NULL);
-    pem_close(&pem);
-    return credentials;
+    return pem_files_newer(tls->files, seen, ret);
 }
 
 const char *tls_client_server_name(const struct tls_client *tls)

@@ -13,9 +13,6 @@
 
 #define TLS_ERROR_MAX PEM_ERROR_MAX
 
-struct grpc_channel_credentials;
-struct grpc_server_credentials;
-
 /* Texts may be NULL or empty: not given. They must stay. */
 struct tls_server_options {
     const char *cert, *key; /* without: plaintext */
@@ -74,8 +71,11 @@ bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
 /** After the server that listens with it. NULL is fine. */
 void tls_server_free(struct tls_server *tls);
 
-/** Credentials for one listener; the caller releases them. NULL: out of memory. */
-struct grpc_server_credentials *tls_server_credentials(struct tls_server *tls);
+/** As pem_files_newer(): what the files hold, if that is news. Any thread. */
+bool tls_server_newer(struct tls_server *tls, unsigned *seen, struct pem *ret);
+
+/** Whether clients must have a certificate. Any thread. */
+bool tls_server_asks_clients(const struct tls_server *tls);
 
 struct tls_client;
 
@@ -86,12 +86,11 @@ bool tls_client_new(struct tls_client **ret, const struct tls_client_options *o,
 /** After the channels. NULL is fine. */
 void tls_client_free(struct tls_client *tls);
 
-/** Credentials from the files as they are, if that is not what they were at the
- * last call with this @seen, which begins with 0; the caller releases them.
- * NULL: use what you have. Any thread. */
-struct grpc_channel_credentials *tls_client_newer(struct tls_client *tls, unsigned *seen);
+/** As tls_server_newer(). */
+bool tls_client_newer(struct tls_client *tls, unsigned *seen, struct pem *ret);
 
-/** Or NULL. */
+/** The name that the server's certificate must have; NULL: the host of the
+ * target. */
 const char *tls_client_server_name(const struct tls_client *tls);
 
 /** What may be wrong when a connection failed with @details, for people; NULL:

@@ -14,7 +14,7 @@
 #include "lib/call_world.h"
 #include "lib/heap.h"
 #include "lib/leaks.h"
-#include "runtime/call.h"
+#include "runtime/core/call.h"
 #include "runtime/container.h"
 
 #define BIT(code) (1u << (code))

@@ -10,7 +10,7 @@
 #include "lib/heap.h"
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
-#include "runtime/server_internal.h"
+#include "runtime/core/core_server.h"
 
 /* Long enough to be worth compressing. */
 #define WORD "so much of the same, so much of the same, so much of the same, so much of the same"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/channel.h"
-#include "runtime/core_log.h"
+#include "runtime/core/core_log.h"
 #include "runtime/loop.h"
 #include "runtime/service_config.h"
 

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "container.h"
-#include "loop.h"
+#include "runtime/container.h"
+#include "runtime/loop.h"
 
 /* One batch in flight; its address is the gRPC tag. Embedded in its owner,
  * which must not go away before done was called. */

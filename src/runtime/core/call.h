@@ -26,10 +26,10 @@
 #define RUNTIME_CALL_H
 
 #include "grpc_op.h"
-#include "interceptor.h"
 #include "metadata.h"
 #include "received.h"
-#include "stream.h"
+#include "runtime/interceptor.h"
+#include "runtime/stream.h"
 
 enum call_state {
     CALL_ARMED,

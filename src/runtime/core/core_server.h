@@ -3,11 +3,11 @@
  *   server.c        life: making, listening, starting, freeing
  *   server_call.c   calls: accepting, their server's side, their end
  *   server_drain.c  stopping */
-#ifndef RUNTIME_SERVER_INTERNAL_H
-#define RUNTIME_SERVER_INTERNAL_H
+#ifndef CORE_SERVER_H
+#define CORE_SERVER_H
 
 #include "call.h"
-#include "server.h"
+#include "runtime/server.h"
 
 /* One method's calls on one loop. */
 struct row_calls {
@@ -37,6 +37,7 @@ struct server_row {
 
 struct server {
     grpc_server *grpc;
+    struct core_listener *listeners;
     struct server_row *rows;
     size_t nrows;
     struct lane *lanes;

@@ -1,4 +1,4 @@
-#include "channel.h"
+#include "runtime/channel.h"
 
 #include <errno.h>
 #include <grpc/grpc.h>
@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
 #include "call.h"
 #include "core_log.h"
+#include "credentials.h"
 #include "grpc_args.h"
-#include "status_details.h"
-#include "tls.h"
+#include "runtime/address.h"
+#include "runtime/status_details.h"
+#include "runtime/tls.h"
 
 /* A local pair should find each other again quickly; gRPC's own defaults are
  * 1 s to 120 s between attempts, and 20 s for one. */
@@ -354,7 +355,7 @@ static void renew_link(struct channel *channel)
         grpc_channel_check_connectivity_state(channel->link->grpc, 0) == GRPC_CHANNEL_READY)
         return;
     unsigned seen = channel->tls_seen;
-    grpc_channel_credentials *credentials = tls_client_newer(channel->options.tls, &seen);
+    grpc_channel_credentials *credentials = credentials_of_client(channel->options.tls, &seen);
     struct link *link = credentials != NULL ? link_new(channel, credentials) : NULL;
     if (link == NULL)
         return;

@@ -4,7 +4,7 @@
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
 
-#include "inflate.h"
+#include "runtime/inflate.h"
 
 bool received_is_compressed(const grpc_byte_buffer *received)
 {

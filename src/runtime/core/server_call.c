@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "log.h"
-#include "server_internal.h"
-#include "status_details.h"
+#include "core_server.h"
+#include "runtime/log.h"
+#include "runtime/status_details.h"
 
 static struct server_call *server_of(struct call *c)
 {

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "identity.h"
-#include "log.h"
+#include "runtime/arena.h"
+#include "runtime/identity.h"
+#include "runtime/log.h"
 
 /* What one message may take decoded; see stream_deliver(). */
 #define DECODED_MAX_BYTES ((size_t)32 << 20)

@@ -12,7 +12,7 @@
  * A client that is frozen, or looks at its connection only now and then, would
  * keep the server for 20 s; where there were no calls, and nothing can be lost,
  * it is cut after GOODBYE_MS as well. */
-#include "server_internal.h"
+#include "core_server.h"
 
 /* At a stop, for clients to close their connections by themselves, where no
  * answer can be lost. */

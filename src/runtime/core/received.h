@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bytes.h"
-#include "status.h"
+#include "runtime/bytes.h"
+#include "runtime/status.h"
 
 struct received {
     grpc_byte_buffer *buffer; /* NULL: the bytes are not in it (any more) */

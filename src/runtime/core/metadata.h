@@ -6,7 +6,7 @@
 #include <grpc/grpc.h>
 #include <stddef.h>
 
-#include "bytes.h"
+#include "runtime/bytes.h"
 
 /* To be sent; zero is empty. */
 struct metadata {

@@ -7,10 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "address.h"
+#include "core_server.h"
+#include "credentials.h"
 #include "grpc_args.h"
-#include "server_internal.h"
-#include "tls.h"
+#include "runtime/address.h"
 
 /* What a client may send on a stream that its handler does not read: this much
  * waits in the core, not more. By default the core measures how fast it
@@ -150,9 +150,13 @@ int server_listen(struct server *server, const char *address)
 {
     if (unix_path_served(address))
         return 0;
-    const bool tls = server->options.tls != NULL && !address_is_unix(address);
-    grpc_server_credentials *credentials = tls ? tls_server_credentials(server->options.tls)
-                                               : grpc_insecure_server_credentials_create();
+    struct core_listener *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return 0;
+    l->tls = address_is_unix(address) ? NULL : server->options.tls;
+    l->next = server->listeners;
+    server->listeners = l;
+    grpc_server_credentials *credentials = credentials_of_server(l);
     if (credentials == NULL)
         return 0;
     const int port = grpc_server_add_http2_port(server->grpc, address, credentials);
@@ -216,6 +220,10 @@ void server_free(struct server *server)
         if (!server->stopped)
             shut_down_unserved(server);
         grpc_server_destroy(server->grpc);
+    }
+    for (struct core_listener *l = server->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        free(l);
     }
     free(server->rows);
     free(server->lanes);
