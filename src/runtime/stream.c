@@ -79,6 +79,12 @@ void stream_peer(struct stream *s, char *to, size_t room)
         s->ops->peer(s, to, room);
 }
 
+void interceptor_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                        const struct status *why)
+{
+    s->ops->resume(s, stage, verdict, why);
+}
+
 static void fail_decode(struct stream *s)
 {
     const char *name = s->on->message->name;

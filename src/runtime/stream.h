@@ -28,6 +28,7 @@
 #include "buf.h"
 #include "bytes.h"
 #include "clock.h"
+#include "interceptor.h"
 #include "status.h"
 
 struct arena;
@@ -94,7 +95,13 @@ struct stream_handler {
 struct stream_ops {
     void (*read)(struct stream *s);
     int (*send)(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
+    int (*send_run)(struct stream *s, struct buf *b, size_t from, size_t len, size_t messages,
+                    unsigned flags);
     void (*finish)(struct stream *s, const struct status *status);
+    /* Goes on with what an interceptor held; see interceptor_resume(). May be
+     * NULL: such a stream has no interceptors. */
+    void (*resume)(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                   const struct status *why);
     /* May be NULL: such a stream has no metadata. */
     struct bytes (*get)(struct stream *s, enum metadata_place place, const char *name);
     int (*put)(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
@@ -113,13 +120,13 @@ struct stream {
     const struct stream_ops *ops;
     const struct stream_handler *on;
     struct loop *loop;
-    const struct method *method;     /* server: the row of the table; client: NULL */
-    const char *path;                /* "/v1.user.User/GetUser" */
-    struct identity *identity;       /* server: who calls (identity.h), with a reference of the
-                                        stream's own; NULL: nobody has asked */
-    void *data;                      /* the handler's own */
-    struct arena *arena;             /* what messages are decoded into */
-    uint64_t began_ns, ended_ns;     /* clock_ns(); for interceptors */
+    const struct method *method; /* server: the row of the table; client: NULL */
+    const char *path;            /* "/v1.user.User/GetUser" */
+    struct identity *identity;   /* server: who calls (identity.h), with a reference of the
+                                    stream's own; NULL: nobody has asked */
+    void *data;                  /* the handler's own */
+    struct arena *arena;         /* what messages are decoded into */
+    uint64_t began_ns, ended_ns; /* clock_ns(); for interceptors */
     struct traffic in, out;
     const struct trace *trace; /* server: request id (intercept/trace.h); may be NULL */
     bool compressed;           /* how the message in on_message came */
@@ -144,6 +151,31 @@ static inline int stream_send(struct stream *s, struct buf *b, size_t from, size
                               unsigned flags)
 {
     return s->ops->send(s, b, from, len, flags);
+}
+
+/* In front of each message of a run, as on the wire: a flag, which is 0 here,
+ * and the length of the message, big-endian. */
+#define STREAM_HEAD_BYTES 5
+
+/** Sends @messages in a row, which lie back to back in bytes [from, from + len)
+ * of @b, each behind its head. They count as one: there may be two runs, or
+ * messages, at a time, and one on_sent tells that the whole run went out. For
+ * many small messages this costs a fraction of a stream_send() for each. Returns
+ * what stream_send() does. */
+static inline int stream_send_run(struct stream *s, struct buf *b, size_t from, size_t len,
+                                  size_t messages, unsigned flags)
+{
+    return s->ops->send_run(s, b, from, len, messages, flags);
+}
+
+/** Writes the head of a message of @len bytes. */
+static inline void stream_put_head(uint8_t to[STREAM_HEAD_BYTES], size_t len)
+{
+    to[0] = 0;
+    to[1] = (uint8_t)(len >> 24);
+    to[2] = (uint8_t)(len >> 16);
+    to[3] = (uint8_t)(len >> 8);
+    to[4] = (uint8_t)len;
 }
 
 /** This side is done.

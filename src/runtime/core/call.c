@@ -129,6 +129,16 @@ static void pass_in(struct call *c)
     }
 }
 
+/* The next message of what is at the head of the queue. */
+static struct bytes next_message(const struct message *m)
+{
+    const uint8_t *at = m->buf->data + m->from;
+    if (m->run == 0)
+        return bytes_of(at, m->len);
+    const size_t len = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
+    return bytes_of(at + STREAM_HEAD_BYTES, len);
+}
+
 /* Whether writing may go on: the first message has passed, or is gone because
  * the call was rejected. */
 static bool pass_out(struct call *c)
@@ -139,8 +149,7 @@ static bool pass_out(struct call *c)
         return true;
     if (c->interception.held[INTERCEPT_OUT])
         return false;
-    const struct bytes bytes = bytes_of(m->buf->data + m->from, m->len);
-    switch (interception_run(&c->interception, &c->stream, INTERCEPT_OUT, bytes, &why)) {
+    switch (interception_run(&c->interception, &c->stream, INTERCEPT_OUT, next_message(m), &why)) {
     case INTERCEPT_PASS:
         m->passed = true;
         return true;
@@ -211,8 +220,8 @@ static void resume_out(struct call *c, enum intercept verdict, const struct stat
     call_write(c);
 }
 
-void interceptor_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
-                        const struct status *why)
+void call_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                 const struct status *why)
 {
     struct call *c = call_of(s);
     assert(c->interception.held[stage] && c->state != CALL_OVER);
@@ -320,15 +329,16 @@ static void on_read(struct op *op, bool ok)
 
 /* --- Out ------------------------------------------------------------------------- */
 
-int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags)
+static int enqueue(struct call *c, const struct message *m)
 {
-    struct call *c = call_of(s);
+    struct stream *s = &c->stream;
     if (s->finished || !call_is_live(c))
         return EPIPE;
     if (c->queued == 2 || (c->queued == 1 && c->writing))
         return EAGAIN;
-    c->queue[c->queued++] = (struct message){ buf_ref(b), from, len, flags, false };
-    if (flags & STREAM_LAST) {
+    buf_ref(m->buf);
+    c->queue[c->queued++] = *m;
+    if (m->flags & STREAM_LAST) {
         struct status ok = status_ok();
         stream_finish(s, &ok);
     } else {
@@ -337,7 +347,18 @@ int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned
     return 0;
 }
 
-static void pop_message(struct call *c)
+int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags)
+{
+    return enqueue(call_of(s), &(struct message){ b, from, len, 0, flags, false });
+}
+
+int call_send_run(struct stream *s, struct buf *b, size_t from, size_t len, size_t messages,
+                  unsigned flags)
+{
+    return enqueue(call_of(s), &(struct message){ b, from, len, messages, flags, false });
+}
+
+static void pop_queue(struct call *c)
 {
     c->queue[0] = c->queue[1];
     c->queued--;
@@ -347,18 +368,53 @@ void call_drop_queue(struct call *c)
 {
     while (c->queued > 0) {
         buf_unref(c->queue[0].buf);
-        pop_message(c);
+        pop_queue(c);
     }
 }
 
-/* The slice takes the message's reference to its buffer. */
+static bool in_mid_run(const struct message *m)
+{
+    return m->run > 1;
+}
+
+/* The next message is written: what follows it in its run is at the head then.
+ * The last one's reference to the buffer went with its slice. */
+static void pop_message(struct call *c)
+{
+    struct message *m = &c->queue[0];
+    if (!in_mid_run(m)) {
+        pop_queue(c);
+        return;
+    }
+    const size_t len = STREAM_HEAD_BYTES + next_message(m).len;
+    m->from += len;
+    m->len -= len;
+    m->run--;
+    m->passed = false;
+}
+
+/* The slice takes the message's reference to its buffer, or one of its own if
+ * there are more in it. */
 static grpc_byte_buffer *message_slices(const struct message *m)
 {
-    grpc_slice slice =
-        grpc_slice_new_with_user_data(m->buf->data + m->from, m->len, buf_unref_any, m->buf);
+    const struct bytes message = next_message(m);
+    struct buf *b = in_mid_run(m) ? buf_ref(m->buf) : m->buf;
+    grpc_slice slice = grpc_slice_new_with_user_data((void *)(uintptr_t)message.data, message.len,
+                                                     buf_unref_any, b);
     grpc_byte_buffer *bytes = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_slice_unref(slice);
     return bytes;
+}
+
+/* Messages smaller than this are worth gathering into one write; the core
+ * gathers 64 KiB, with five bytes before each. */
+#define GATHER_BYTES (64 * 1024 - 64)
+
+/* Whether the core may wait for the next message. In a batch with the headers
+ * or the status it would never complete. */
+static bool more_follows(const struct message *m)
+{
+    return (m->flags & STREAM_MORE) || (in_mid_run(m) && next_message(m).len < GATHER_BYTES);
 }
 
 /* Whether there is something to write, and it may go; *ret_last_now: what ends
@@ -368,7 +424,8 @@ static bool may_write(struct call *c, bool *ret_last_now)
     if (c->writing || c->write_failed || c->state == CALL_ENTERING || c->state == CALL_OVER ||
         !pass_out(c) || c->write_failed)
         return false;
-    *ret_last_now = c->last_wanted && !c->last_sent && c->queued <= 1 && pass_last(c);
+    *ret_last_now = c->last_wanted && !c->last_sent && c->queued <= 1 &&
+                    !(c->queued == 1 && in_mid_run(&c->queue[0])) && pass_last(c);
     return c->queued > 0 || *ret_last_now || (!c->headers_sent && !c->interception.server);
 }
 
@@ -387,13 +444,14 @@ void call_write(struct call *c)
         ops[n].data.send_initial_metadata.metadata = c->headers.items;
         ops[n++].flags = c->headers_flags;
     }
+    bool ends_run = false;
     if (c->queued > 0) {
+        ends_run = !in_mid_run(&c->queue[0]);
         bytes = message_slices(&c->queue[0]);
-        count(&c->stream.out, c->queue[0].len);
+        count(&c->stream.out, next_message(&c->queue[0]).len);
         ops[n].op = GRPC_OP_SEND_MESSAGE;
         ops[n].data.send_message.send_message = bytes;
-        /* The hint in a batch with the headers: it would never complete. */
-        if (n == 0 && !last_now && (c->queue[0].flags & STREAM_MORE))
+        if (n == 0 && !last_now && more_follows(&c->queue[0]))
             ops[n].flags = GRPC_WRITE_BUFFER_HINT;
         if (c->queue[0].flags & STREAM_PLAIN)
             ops[n].flags |= GRPC_WRITE_NO_COMPRESS;
@@ -405,7 +463,7 @@ void call_write(struct call *c)
 
     c->headers_sent = true;
     c->last_sent = last_now;
-    c->wrote_message = bytes != NULL;
+    c->wrote_message = ends_run;
     c->writing = call_batch(c, ops, n, &c->write);
     grpc_byte_buffer_destroy(bytes); /* its slices went with the batch */
     if (!c->writing) {

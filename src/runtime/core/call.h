@@ -65,11 +65,14 @@ struct call_side {
     void (*free)(struct call *c);
 };
 
+/* One that waits to be written, or a run of them. gRPC takes one at a time, so a
+ * run goes message by message; it is one to the handler all the same. */
 struct message {
     struct buf *buf;
-    size_t from, len;
+    size_t from, len; /* of what is left */
+    size_t run;       /* messages that are left; 0: a single one, without a head */
     unsigned flags;
-    bool passed; /* the interceptors */
+    bool passed; /* the interceptors: the next one */
 };
 
 struct call {
@@ -92,7 +95,7 @@ struct call {
     struct message queue[2]; /* waiting to be written; [0] is next */
     unsigned queued;
     bool writing;
-    bool wrote_message; /* the write in flight carries one */
+    bool wrote_message; /* the write in flight carries one, the last of its run */
     bool headers_sent;
     uint32_t headers_flags;
     bool last_wanted; /* after the queue: status or half-close */
@@ -157,6 +160,10 @@ void call_deliver(struct call *c, grpc_byte_buffer *received);
 /* For struct stream_ops. */
 void call_read(struct stream *s);
 int call_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
+int call_send_run(struct stream *s, struct buf *b, size_t from, size_t len, size_t messages,
+                  unsigned flags);
+void call_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                 const struct status *why);
 struct bytes call_get(struct stream *s, enum metadata_place place, const char *name);
 int call_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
 void call_peer(struct stream *s, char *to, size_t room);

@@ -154,7 +154,14 @@ static void client_finish(struct stream *s, const struct status *status)
 }
 
 static const struct stream_ops client_ops = {
-    call_read, call_send, client_finish, call_get, call_put, call_peer,
+    .read = call_read,
+    .send = call_send,
+    .send_run = call_send_run,
+    .finish = client_finish,
+    .resume = call_resume,
+    .get = call_get,
+    .put = call_put,
+    .peer = call_peer,
 };
 
 /* --- Its ops ------------------------------------------------------------------------ */

@@ -281,7 +281,14 @@ static void server_finish(struct stream *s, const struct status *status)
 }
 
 static const struct stream_ops server_ops = {
-    call_read, call_send, server_finish, call_get, call_put, call_peer,
+    .read = call_read,
+    .send = call_send,
+    .send_run = call_send_run,
+    .finish = server_finish,
+    .resume = call_resume,
+    .get = call_get,
+    .put = call_put,
+    .peer = call_peer,
 };
 
 static void on_over(struct op *op, bool ok)
