@@ -158,7 +158,7 @@ static int start_worker(struct bench_run *run, unsigned number)
 {
     struct bench_worker *w = &run->workers[number];
     w->run = run;
-    int rv = loop_new(&w->loop);
+    int rv = loop_new(&w->loop, LOOP_IN_CORE);
     if (rv != 0)
         return rv;
     rv =

@@ -238,7 +238,7 @@ static bool open_channels(struct session *s, char error[CONNECTION_ERROR_MAX])
 /* Or @error says what is wrong, in one line. */
 static bool session_init(struct session *s, char error[CONNECTION_ERROR_MAX])
 {
-    int rv = loop_new(&s->loop);
+    int rv = loop_new(&s->loop, LOOP_IN_CORE);
     if (rv != 0)
         goto err;
     rv = output_init(&s->out, s->loop, STDOUT_FILENO);

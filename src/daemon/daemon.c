@@ -172,7 +172,7 @@ static bool check_listeners(const struct daemon *d, char *error)
 static bool make_loops(struct daemon *d, char *error)
 {
     while (d->nloops < (size_t)d->config.loops) {
-        const int rv = loop_new(&d->loops[d->nloops]);
+        const int rv = loop_new(&d->loops[d->nloops], LOOP_IN_UV);
         if (rv != 0) {
             snprintf(error, DAEMON_ERROR_MAX, "cannot make a loop: %s", strerror(rv));
             return false;
@@ -278,12 +278,11 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
 {
     for (size_t i = 0; i < d->config.listen.n; i++) {
         const char *address = d->config.listen.item[i];
-        const int port = server_listen(d->server, address);
+        char why[SERVER_ERROR_MAX];
+        const int port = server_listen(d->server, address, why);
         if (port == 0) {
             snprintf(error, DAEMON_ERROR_MAX,
-                     "cannot listen on %s: the address is in use or not one of this machine's; "
-                     "choose another with --listen",
-                     address);
+                     "cannot listen on %s: %s; choose another address with --listen", address, why);
             return false;
         }
         put_address(line, address, port, d->tls != NULL);

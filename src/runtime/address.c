@@ -1,6 +1,7 @@
 #include "address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define MAX_HOST 256
 
@@ -109,4 +111,18 @@ socklen_t address_resolve(const char *address, int port, struct sockaddr_storage
     if (address_is_unix(address))
         return resolve_unix(address, ret);
     return host_of(authority_of(address), host) ? resolve_host(host, port, ret) : 0;
+}
+
+bool address_is_served(const char *address)
+{
+    struct sockaddr_storage a;
+    const socklen_t len = address_is_unix(address) ? address_resolve(address, 0, &a) : 0;
+    if (len == 0)
+        return false;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    const bool served = connect(fd, (const struct sockaddr *)&a, len) == 0 || errno == EAGAIN;
+    close(fd);
+    return served;
 }

@@ -17,4 +17,9 @@ bool address_is_local(const char *address);
  * Names are looked up, which takes its time. */
 socklen_t address_resolve(const char *address, int port, struct sockaddr_storage *ret);
 
+/** Whether something answers on this unix: socket. Its path can be bound by
+ * another server only once it is unlinked, and whoever serves there would go on
+ * and never be reached again. */
+bool address_is_served(const char *address);
+
 #endif

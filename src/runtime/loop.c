@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <grpc/support/time.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,15 +14,22 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "core/core_locks.h"
-#include "core/grpc_op.h"
+#include "container.h"
+#include "core/core_queue.h"
 #include "timers.h"
 
-/* Events taken from the queue before timers and libuv get their turn. */
-#define MAX_READY 64
+#define NEVER UINT64_MAX
+
+/* IN_CORE: the thread that polls libuv's descriptor. */
+struct watcher {
+    pthread_t thread;
+    int stop_fd;
+    atomic_bool ready; /* it has seen something, and waits for `turned` */
+    sem_t turned;      /* libuv had its turn: poll again */
+};
 
 struct loop {
-    grpc_completion_queue *queue;
+    enum loop_sleep sleep;
     size_t in_flight; /* ops whose done is still to come, and holds */
     bool stopping, breaking;
     uint64_t now_ms;
@@ -36,60 +42,92 @@ struct loop {
     _Atomic(struct posting *) posts; /* newest first */
     atomic_uint posting;             /* threads inside loop_post() */
 
-    /* Waking the queue: see the header. */
-    grpc_channel *lame;
-    grpc_call *waker;
-    struct op woken; /* by loop_post(): nothing to do but another round */
+    struct core_queue *core; /* IN_UV: NULL until something of the core is used */
 
     uv_loop_t uv;
-    struct op uv_ready; /* by the watcher */
-    bool watcher_waits; /* for `turned` */
-    pthread_t watcher;
-    sem_t turned; /* libuv had its turn: poll again */
-    int watcher_stop_fd;
+    /* IN_UV: */
+    uv_async_t bell;     /* wakes it, from any thread */
+    uv_prepare_t before; /* right before it sleeps */
+    uv_idle_t awake;     /* active: it must not sleep */
+    uv_timer_t alarm;    /* rings when the next timer of ours is due, */
+    uint64_t alarm_ms;   /* which is then; NEVER: it is not set */
+
+    struct watcher watcher; /* IN_CORE */
 };
 
-/* --- The watcher thread -------------------------------------------------------- */
+/* --- Waking ---------------------------------------------------------------------- */
 
-static void wake(struct loop *l, struct op *op)
+static void wake(struct loop *l)
 {
-    /* A batch of nothing posts its tag at once, from any thread. */
-    grpc_call_error e = grpc_call_start_batch(l->waker, NULL, 0, op, NULL);
-    assert(e == GRPC_CALL_OK);
-    (void)e;
+    if (l->sleep == LOOP_IN_UV)
+        uv_async_send(&l->bell);
+    else
+        core_queue_wake(l->core);
 }
+
+/* Another round is all that is wanted. */
+static void on_bell(uv_async_t *bell)
+{
+    (void)bell;
+}
+
+static void on_awake(uv_idle_t *awake)
+{
+    (void)awake;
+}
+
+static void on_alarm(uv_timer_t *alarm)
+{
+    container_of(alarm, struct loop, alarm)->alarm_ms = NEVER;
+}
+
+/* --- The watcher thread -------------------------------------------------------- */
 
 static void *watch(void *arg)
 {
     struct loop *l = arg;
+    struct watcher *w = &l->watcher;
     sigset_t none;
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     struct pollfd fds[2] = {
         { .fd = uv_backend_fd(&l->uv), .events = POLLIN },
-        { .fd = l->watcher_stop_fd, .events = POLLIN },
+        { .fd = w->stop_fd, .events = POLLIN },
     };
     for (;;) {
         while (poll(fds, 2, -1) < 0) /* EINTR, or ENOMEM: try again */
             ;
         if (fds[1].revents != 0)
             return NULL;
-        wake(l, &l->uv_ready);
-        while (sem_wait(&l->turned) != 0)
+        atomic_store(&w->ready, true);
+        wake(l);
+        while (sem_wait(&w->turned) != 0)
             ;
     }
 }
 
-static void on_uv_ready(struct op *op, bool ok)
+static int watcher_start(struct loop *l)
 {
-    (void)ok;
-    container_of(op, struct loop, uv_ready)->watcher_waits = true;
+    struct watcher *w = &l->watcher;
+    w->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (w->stop_fd < 0)
+        return errno;
+    sem_init(&w->turned, 0, 0);
+    int rv = pthread_create(&w->thread, NULL, watch, l);
+    if (rv != 0) {
+        sem_destroy(&w->turned);
+        close(w->stop_fd);
+    }
+    return rv;
 }
 
-static void on_woken(struct op *op, bool ok)
+static void watcher_stop(struct watcher *w)
 {
-    (void)op;
-    (void)ok;
+    eventfd_write(w->stop_fd, 1);
+    sem_post(&w->turned);
+    pthread_join(w->thread, NULL);
+    sem_destroy(&w->turned);
+    close(w->stop_fd);
 }
 
 static void turn_uv(struct loop *l)
@@ -99,10 +137,8 @@ static void turn_uv(struct loop *l)
     if (!uv_loop_alive(&l->uv))
         return;
     uv_run(&l->uv, UV_RUN_NOWAIT);
-    if (l->watcher_waits) {
-        l->watcher_waits = false;
-        sem_post(&l->turned);
-    }
+    if (atomic_exchange(&l->watcher.ready, false))
+        sem_post(&l->watcher.turned);
 }
 
 /* --- Posts and tasks ------------------------------------------------------------- */
@@ -118,7 +154,7 @@ static void push_post(struct loop *l, struct posting *p)
     while (!atomic_compare_exchange_weak_explicit(&l->posts, &before, p, memory_order_acq_rel,
                                                   memory_order_relaxed));
     if (before == NULL) /* else whoever posted `before` has woken the loop already */
-        wake(l, &l->woken);
+        wake(l);
     atomic_fetch_sub_explicit(&l->posting, 1, memory_order_release);
 }
 
@@ -248,7 +284,49 @@ static void run_timers(struct loop *l)
     }
 }
 
-#define NEVER UINT64_MAX
+static bool work_waits(const struct loop *l)
+{
+    return tasks_wait(l) || atomic_load_explicit(&l->posts, memory_order_relaxed) != NULL;
+}
+
+static uint64_t next_timer_ms(const struct loop *l)
+{
+    return l->timers.first != NULL ? l->timers.first->due_ms : NEVER;
+}
+
+/* --- A round ------------------------------------------------------------------------- */
+
+static void set_alarm(struct loop *l, uint64_t due_ms)
+{
+    if (due_ms == l->alarm_ms)
+        return;
+    const uint64_t now_ms = uv_now(&l->uv);
+    l->alarm_ms = due_ms;
+    if (due_ms == NEVER)
+        uv_timer_stop(&l->alarm);
+    else
+        uv_timer_start(&l->alarm, on_alarm, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+}
+
+/* libuv has run what was due to it, which may have left something to do here. */
+static void before_sleep(uv_prepare_t *before)
+{
+    struct loop *l = container_of(before, struct loop, before);
+    const uint64_t due_ms = next_timer_ms(l);
+    if (work_waits(l) || due_ms <= uv_now(&l->uv))
+        uv_idle_start(&l->awake, on_awake);
+    else
+        set_alarm(l, due_ms);
+}
+
+static void sleep_in_uv(struct loop *l)
+{
+    uv_run(&l->uv, UV_RUN_ONCE);
+    uv_idle_stop(&l->awake);
+    update_time(l);
+    if (l->core != NULL)
+        core_queue_run(l->core);
+}
 
 /* When libuv wants its next turn. Without an active handle its timeout is 0,
  * and the loop would spin. */
@@ -261,70 +339,37 @@ static uint64_t uv_due_ms(const struct loop *l)
 }
 
 /* A moment, not a duration from now: what this round took is not added. */
-static gpr_timespec sleep_until(struct loop *l)
+static void sleep_in_core(struct loop *l)
 {
-    if (tasks_wait(l) || atomic_load_explicit(&l->posts, memory_order_relaxed) != NULL)
-        return gpr_time_0(GPR_CLOCK_MONOTONIC);
-    const struct timer *t = l->timers.first;
-    uint64_t due_ms = uv_due_ms(l);
-    if (t != NULL && t->due_ms < due_ms)
-        due_ms = t->due_ms;
-    if (due_ms == NEVER)
-        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-    return (gpr_timespec){ .tv_sec = (int64_t)(due_ms / 1000),
-                           .tv_nsec = (int32_t)(due_ms % 1000) * 1000000,
-                           .clock_type = GPR_CLOCK_MONOTONIC };
+    const uint64_t timer_ms = next_timer_ms(l), uv_ms = uv_due_ms(l);
+    const uint64_t due_ms = timer_ms < uv_ms ? timer_ms : uv_ms;
+    core_queue_sleep(l->core, work_waits(l) ? 0 : due_ms, update_time);
 }
 
-/* --- Events -------------------------------------------------------------------------- */
-
-grpc_completion_queue *loop_queue(struct loop *l)
+static bool is_done(const struct loop *l)
 {
-    return l->queue;
-}
-
-bool loop_batch(struct loop *l, grpc_call *call, const grpc_op *ops, size_t nops, struct op *op)
-{
-    if (grpc_call_start_batch(call, ops, nops, op, NULL) != GRPC_CALL_OK)
-        return false;
-    l->in_flight++;
-    return true;
-}
-
-static void dispatch(struct loop *l, const grpc_event *ev)
-{
-    struct op *op = ev->tag;
-    if (op != &l->woken && op != &l->uv_ready)
-        l->in_flight--;
-    op->done(op, ev->success != 0);
-}
-
-static void take_events(struct loop *l, gpr_timespec until)
-{
-    for (int i = 0; i < MAX_READY; i++) {
-        grpc_event ev = grpc_completion_queue_next(l->queue, until, NULL);
-        if (i == 0)
-            update_time(l); /* we may have slept for long */
-        if (ev.type != GRPC_OP_COMPLETE)
-            return;
-        dispatch(l, &ev);
-        until = gpr_time_0(GPR_CLOCK_MONOTONIC); /* after the first, only what is ready */
-    }
+    return l->breaking || (l->stopping && l->in_flight == 0);
 }
 
 void loop_run(struct loop *l)
 {
-    l->stopping = l->breaking = false;
     update_time(l);
     for (;;) {
         run_posts(l);
         run_tasks(l);
         run_timers(l);
-        turn_uv(l);
-        if (l->breaking || (l->stopping && l->in_flight == 0))
-            return;
-        take_events(l, sleep_until(l));
+        if (l->sleep == LOOP_IN_CORE)
+            turn_uv(l);
+        if (is_done(l))
+            break;
+        if (l->sleep == LOOP_IN_CORE)
+            sleep_in_core(l);
+        else
+            sleep_in_uv(l);
     }
+    if (!l->breaking)
+        l->stopping = false;
+    l->breaking = false;
 }
 
 void loop_hold(struct loop *l)
@@ -350,65 +395,70 @@ void loop_break(struct loop *l)
 
 /* --- Life ------------------------------------------------------------------------------ */
 
-static int start_watcher(struct loop *l)
+struct core_queue *loop_core(struct loop *l)
 {
-    l->watcher_stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (l->watcher_stop_fd < 0)
-        return errno;
-    sem_init(&l->turned, 0, 0);
-    int rv = pthread_create(&l->watcher, NULL, watch, l);
+    if (l->core == NULL && core_queue_new(&l->core, l, l->sleep == LOOP_IN_UV ? wake : NULL) != 0)
+        return NULL;
+    return l->core;
+}
+
+static void close_uv(struct loop *l)
+{
+    if (l->sleep == LOOP_IN_UV) {
+        uv_close((uv_handle_t *)&l->alarm, NULL);
+        uv_close((uv_handle_t *)&l->awake, NULL);
+        uv_close((uv_handle_t *)&l->before, NULL);
+        if (l->bell.loop != NULL)
+            uv_close((uv_handle_t *)&l->bell, NULL);
+    }
+    uv_run(&l->uv, UV_RUN_NOWAIT); /* handles that are closing */
+    const int rv = uv_loop_close(&l->uv);
+    assert(rv == 0); /* somebody left a handle open */
+    (void)rv;
+}
+
+static int open_uv(struct loop *l)
+{
+    int rv = -uv_loop_init(&l->uv);
+    if (rv != 0 || l->sleep == LOOP_IN_CORE)
+        return rv;
+    uv_timer_init(&l->uv, &l->alarm);
+    uv_idle_init(&l->uv, &l->awake);
+    uv_prepare_init(&l->uv, &l->before);
+    uv_prepare_start(&l->before, before_sleep);
+    rv = -uv_async_init(&l->uv, &l->bell, on_bell);
     if (rv != 0) {
-        sem_destroy(&l->turned);
-        close(l->watcher_stop_fd);
+        l->bell.loop = NULL;
+        close_uv(l);
     }
     return rv;
 }
 
-static void stop_watcher(struct loop *l)
+/* The core is what such a loop sleeps in. */
+static int open_core_side(struct loop *l)
 {
-    eventfd_write(l->watcher_stop_fd, 1);
-    sem_post(&l->turned);
-    pthread_join(l->watcher, NULL);
-    sem_destroy(&l->turned);
-    close(l->watcher_stop_fd);
+    if (l->sleep == LOOP_IN_UV)
+        return 0;
+    if (loop_core(l) == NULL)
+        return ENOMEM;
+    const int rv = watcher_start(l);
+    if (rv != 0)
+        core_queue_free(l->core);
+    return rv;
 }
 
-static void open_queue(struct loop *l)
-{
-    grpc_init();
-    core_locks_trust();
-    l->queue = grpc_completion_queue_create_for_next(NULL);
-    l->lame = grpc_lame_client_channel_create("loop", GRPC_STATUS_INTERNAL, "only wakes its queue");
-    l->waker = grpc_channel_create_call(l->lame, NULL, GRPC_PROPAGATE_DEFAULTS, l->queue,
-                                        grpc_slice_from_static_string("/wake"), NULL,
-                                        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-}
-
-static void close_queue(struct loop *l)
-{
-    grpc_call_unref(l->waker);
-    grpc_channel_destroy(l->lame);
-    grpc_completion_queue_shutdown(l->queue);
-    while (grpc_completion_queue_next(l->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL).type !=
-           GRPC_QUEUE_SHUTDOWN)
-        ;
-    grpc_completion_queue_destroy(l->queue);
-    grpc_shutdown_blocking();
-}
-
-int loop_new(struct loop **ret)
+int loop_new(struct loop **ret, enum loop_sleep sleep)
 {
     struct loop *l = calloc(1, sizeof *l);
     if (l == NULL)
         return ENOMEM;
+    l->sleep = sleep;
     l->tasks.next = l->tasks.prev = &l->tasks;
-    l->woken.done = on_woken;
-    l->uv_ready.done = on_uv_ready;
-    open_queue(l);
-    int rv = -uv_loop_init(&l->uv);
+    l->alarm_ms = NEVER;
+    int rv = open_uv(l);
     if (rv != 0)
-        goto err_after_queue;
-    rv = start_watcher(l);
+        goto err_after_alloc;
+    rv = open_core_side(l);
     if (rv != 0)
         goto err_after_uv;
     update_time(l);
@@ -416,9 +466,8 @@ int loop_new(struct loop **ret)
     return 0;
 
 err_after_uv:
-    uv_loop_close(&l->uv);
-err_after_queue:
-    close_queue(l);
+    close_uv(l);
+err_after_alloc:
     free(l);
     return rv;
 }
@@ -439,13 +488,11 @@ void loop_free(struct loop *l)
     if (l == NULL)
         return;
     assert(l->in_flight == 0);
-    stop_watcher(l);
-    uv_run(&l->uv, UV_RUN_NOWAIT); /* handles that are closing */
-    int rv = uv_loop_close(&l->uv);
-    assert(rv == 0); /* somebody left a handle open */
-    (void)rv;
-    drop_posts(l);
-    close_queue(l);
+    if (l->sleep == LOOP_IN_CORE)
+        watcher_stop(&l->watcher);
+    drop_posts(l); /* who is about to wake the loop has done so then */
+    core_queue_free(l->core);
+    close_uv(l);
     free(l);
 }
 

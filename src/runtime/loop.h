@@ -1,27 +1,39 @@
-/* A loop: one thread that serves a gRPC completion queue and a libuv loop.
+/* A loop: one thread that turns libuv, takes the gRPC core's events, and runs
+ * timers, tasks and posts.
  *
- * Every call, cursor, cache and timer belongs to one loop and is touched only
- * on its thread, so none of them has a lock. The one way in from another
- * thread is loop_post().
+ * Every call, connection, cursor, cache and timer belongs to one loop and is
+ * touched only on its thread, so none of them has a lock. The one way in from
+ * another thread is loop_post().
  *
- * gRPC shows no file descriptor to poll, and its events are the hot ones; so
- * the thread sleeps in grpc_completion_queue_next(). libuv does have a
- * descriptor (uv_backend_fd): a small watcher thread polls it and, when it is
- * ready, wakes the queue by a batch of no operations on a call of a lame
- * channel, which completes at once. One round of the loop:
+ * libuv waits for descriptors and the core for its queue, which shows none; a
+ * thread can sleep in one of them only. So a loop is told where its program's
+ * hot events are:
+ *
+ *   LOOP_IN_UV     servers, whose sockets are libuv's. The core's events, of
+ *                  their few channels, are read by a small thread that hands
+ *                  them over; it is there once something of the core is used
+ *   LOOP_IN_CORE   clients, whose calls are the core's. A small thread watches
+ *                  libuv's own descriptor (uv_backend_fd), and wakes the queue
+ *
+ * One round of the loop:
  *
  *     run what was posted or deferred, and the timers that are due
- *     turn libuv without blocking, let the watcher poll again
- *     sleep in the queue until the next timer, ours or libuv's
- *     take at most 64 events that are ready, the first of them awaited
- *
- * The watcher takes every signal: a program that blocks them before its first
- * loop has no other thread interrupted by one.
- *
- * The bound of 64 keeps a busy queue from starving timers and libuv.
+ *     IN_UV                                IN_CORE
+ *       sleep in libuv, until a              turn libuv without blocking; let
+ *         descriptor, a wake-up or the         the watcher poll again
+ *         next timer                         sleep in the queue, until an event,
+ *       run what came from there               a wake-up or the next timer
+ *       run what the core's thread           run at most 64 events of the core,
+ *         has handed over                      so that libuv gets its turn
  *
  * A loop stops when it was told to and nothing is in flight: every batch
- * started on its queue has come back, and what other threads do for it too. */
+ * started on its queue has come back, and what other threads do for it too.
+ * loop_free() then ends the threads: the core's queue is shut down, which is
+ * what its reader ends with; the watcher is told; both are joined.
+ *
+ * Signals: a program blocks them before its first loop, and no thread of a loop
+ * is interrupted by one. IN_CORE the watcher takes them; IN_UV the program
+ * unblocks them on a thread that runs a loop. */
 #ifndef RUNTIME_LOOP_H
 #define RUNTIME_LOOP_H
 
@@ -29,6 +41,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct core_queue;
 struct loop;
 struct uv_loop_s; /* uv_loop_t */
 
@@ -36,10 +49,11 @@ typedef void (*loop_fn)(struct loop *loop, void *arg);
 
 /* --- Life ------------------------------------------------------------------ */
 
-/** Makes a loop. The first one of a process initialises gRPC and the last one
- * freed shuts it down: servers and channels live in between. Any thread.
+enum loop_sleep { LOOP_IN_UV, LOOP_IN_CORE }; /* see above */
+
+/** Makes a loop that sleeps there. Any thread.
  * Returns 0, or an errno value with nothing left to clean. */
-int loop_new(struct loop **ret);
+int loop_new(struct loop **ret, enum loop_sleep sleep);
 
 /** Runs the loop on the calling thread until loop_stop() and nothing is in
  * flight or held. From now on the loop belongs to this thread. */
@@ -50,13 +64,14 @@ void loop_run(struct loop *loop);
 void loop_hold(struct loop *loop);
 void loop_release(struct loop *loop);
 
-/** Asks loop_run() to return once nothing is in flight any more: calls must be
- * ended by their owners. What is posted or deferred by then and has no hold
- * does not count. Loop thread only (elsewhere: loop_post it). */
+/** Asks loop_run(), or the next one if none runs, to return once nothing is in
+ * flight any more: calls must be ended by their owners. What is posted or
+ * deferred by then and has no hold does not count. Loop thread only (elsewhere:
+ * loop_post it). */
 void loop_stop(struct loop *loop);
 
-/** Has loop_run() return after this round, whatever is in flight; it may be
- * called again. Loop thread only. */
+/** Has loop_run(), or the next one if none runs, return after this round,
+ * whatever is in flight; it may be called again. Loop thread only. */
 void loop_break(struct loop *loop);
 
 /** Frees a loop that does not run and has nothing in flight or held. Whoever
@@ -132,6 +147,10 @@ static inline bool timer_running(const struct timer *timer)
  * callbacks run on the loop's thread, and handles may be started anywhere on
  * it. As ever in libuv, handles that are unref'd do not keep it turning. */
 struct uv_loop_s *loop_uv(struct loop *loop);
+
+/** The core's queue of this loop, opened now if it was not before. NULL: it
+ * cannot be. For the files in core/. Loop thread, or before the loop runs. */
+struct core_queue *loop_core(struct loop *loop);
 
 /** A number below the count of a program's loops, for what is kept once a loop;
  * 0 until set, before the loop runs. */

@@ -40,7 +40,14 @@ struct service {
 const struct method *services_find(const struct service *const *services, size_t n,
                                    const char *path);
 
+/* What a server speaks HTTP/2 with. */
+enum server_transport {
+    TRANSPORT_HTTP, /* nghttp2 on libuv (http/): loops that sleep IN_UV */
+    TRANSPORT_CORE, /* the gRPC core (core/), for comparison: loops that sleep IN_CORE */
+};
+
 struct server_options {
+    enum server_transport transport;
     int64_t max_request_bytes; /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
     bool compress;             /* answers, with gzip, for clients that take it */
     uint64_t write_timeout_ms; /* a message or status not taken for so long ends the
@@ -58,11 +65,13 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
                const struct service *const *services, size_t nservices,
                const struct server_options *options);
 
+#define SERVER_ERROR_MAX 256
+
 /** Listens on @address: "host:port", "[::1]:port" or "unix:path". Port 0: any
- * free one. Returns the port (1 for unix:), or 0: the address cannot be had.
- * A path that a server answers on is in use; one that is left over is taken.
- * Before server_start(). */
-int server_listen(struct server *server, const char *address);
+ * free one. Returns the port (1 for unix:), or 0, and @error (may be NULL) says
+ * why the address cannot be had. A path that a server answers on is in use; one that is
+ * left over is taken. Before server_start(). */
+int server_listen(struct server *server, const char *address, char error[SERVER_ERROR_MAX]);
 
 /** Starts to accept calls. Once. Returns 0; or ENOMEM, and it has not started. */
 int server_start(struct server *server);

@@ -144,9 +144,9 @@ static const struct stream_handler client = {
 
 static void set_up(void)
 {
-    cr_assert_eq(loop_new(&g_loop), 0);
+    cr_assert_eq(loop_new(&g_loop, LOOP_IN_UV), 0);
     cr_assert_eq(server_of(&g_server, &g_loop, 1, methods, 2, NULL), 0);
-    int port = server_listen(g_server, "127.0.0.1:0");
+    int port = server_listen(g_server, "127.0.0.1:0", NULL);
     cr_assert_gt(port, 0);
     cr_assert_eq(server_start(g_server), 0);
     snprintf(g_target, sizeof g_target, "127.0.0.1:%d", port);

@@ -513,7 +513,7 @@ static void server_goes(void)
 static void server_comes_back(void)
 {
     cr_assert_eq(server_of(&g_world.server, &g_world.loop, 1, echo_methods, 4, NULL), 0);
-    cr_assert_gt(server_listen(g_world.server, g_world.target), 0);
+    cr_assert_gt(server_listen(g_world.server, g_world.target, NULL), 0);
     cr_assert_eq(server_start(g_world.server), 0);
 }
 
@@ -524,7 +524,7 @@ Test(call_flow, two_servers_on_one_port_are_refused)
     struct server *other;
     open_world(NULL);
     cr_assert_eq(server_of(&other, &g_world.loop, 1, methods, 1, NULL), 0);
-    cr_assert_eq(server_listen(other, g_world.target), 0);
+    cr_assert_eq(server_listen(other, g_world.target, NULL), 0);
     server_free(other);
     call_world_close(&g_world);
     assert_no_leaks();
@@ -544,7 +544,7 @@ Test(call_flow, unix_sockets)
     cr_assert_eq(channel_new(&g_world.channel, g_world.target, NULL), 0);
 
     cr_assert_eq(server_of(&other, &g_world.loop, 1, echo_methods, 1, NULL), 0);
-    cr_assert_eq(server_listen(other, g_world.target), 0, "in use");
+    cr_assert_eq(server_listen(other, g_world.target, NULL), 0, "in use");
     server_free(other);
 
     struct talk t = { .say = SAY("x", "y") };

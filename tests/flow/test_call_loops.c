@@ -175,9 +175,9 @@ Test(call_loops, more_calls_at_once_than_are_armed)
     struct server *server;
     char target[64];
     for (int i = 0; i < SERVER_LOOPS; i++)
-        cr_assert_eq(loop_new(&g_loops[i]), 0);
+        cr_assert_eq(loop_new(&g_loops[i], LOOP_IN_UV), 0);
     cr_assert_eq(server_of(&server, g_loops, SERVER_LOOPS, methods, 1, NULL), 0);
-    snprintf(target, sizeof target, "127.0.0.1:%d", server_listen(server, "127.0.0.1:0"));
+    snprintf(target, sizeof target, "127.0.0.1:%d", server_listen(server, "127.0.0.1:0", NULL));
     cr_assert_eq(server_start(server), 0);
     for (int i = 0; i < SERVER_LOOPS; i++)
         pthread_create(&threads[i], NULL, run_loop, g_loops[i]);
@@ -185,7 +185,7 @@ Test(call_loops, more_calls_at_once_than_are_armed)
     for (int i = 0; i < CLIENT_LOOPS; i++) {
         struct client *c = &clients[i];
         const struct channel_options own = { .own_connection = true };
-        cr_assert_eq(loop_new(&c->loop), 0);
+        cr_assert_eq(loop_new(&c->loop, LOOP_IN_UV), 0);
         cr_assert_eq(channel_new(&c->channel, target, &own), 0);
         cr_assert_eq(loop_post(c->loop, open_all, c), 0);
         pthread_create(&c->thread, NULL, run_loop, c->loop);

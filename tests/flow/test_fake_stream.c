@@ -80,7 +80,7 @@ static struct loop *loop;
 
 static void set_up(void)
 {
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
 }
 
 static void tear_down(void)

@@ -20,7 +20,7 @@ static void set_up(int *ret_to)
     cr_assert_eq(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
     close(fds[0]);
     *ret_to = fds[1];
-    cr_assert_eq(loop_new(&session.loop), 0);
+    cr_assert_eq(loop_new(&session.loop, LOOP_IN_UV), 0);
 }
 
 static void write_text(int to, const char *text)

@@ -14,10 +14,26 @@
 #include "runtime/loop.h"
 
 static struct loop *g_loop;
+static enum loop_sleep g_sleep; /* of every loop that a test makes */
+
+/* A test of both ways to sleep. */
+#define LOOP_TEST(name)                                                                            \
+    static void name(void);                                                                        \
+    Test(loop_in_uv, name)                                                                         \
+    {                                                                                              \
+        g_sleep = LOOP_IN_UV;                                                                      \
+        name();                                                                                    \
+    }                                                                                              \
+    Test(loop_in_core, name)                                                                       \
+    {                                                                                              \
+        g_sleep = LOOP_IN_CORE;                                                                    \
+        name();                                                                                    \
+    }                                                                                              \
+    static void name(void)
 
 static void open_loop(void)
 {
-    cr_assert_eq(loop_new(&g_loop), 0);
+    cr_assert_eq(loop_new(&g_loop, g_sleep), 0);
 }
 
 static void close_loop(void)
@@ -87,7 +103,7 @@ static void *post_many(void *arg)
 }
 
 /* Were a wake-up lost, the loop would sleep for ever and the test time out. */
-Test(loop, posts_of_many_threads_arrive_in_order)
+LOOP_TEST(posts_of_many_threads_arrive_in_order)
 {
     struct poster p[POSTERS] = { 0 };
     unsigned left = POSTERS * POSTS_PER_THREAD;
@@ -111,7 +127,7 @@ static void *post_stop(void *loop)
 
 /* The post stops the loop, which is freed while loop_post() may not have
  * returned yet. */
-Test(loop, may_be_freed_by_what_a_post_did)
+LOOP_TEST(may_be_freed_by_what_a_post_did)
 {
     for (int i = 0; i < 300; i++) {
         pthread_t thread;
@@ -130,7 +146,7 @@ static void count(struct loop *loop, void *arg)
     ++*(int *)arg;
 }
 
-Test(loop, posts_before_and_between_runs_are_kept)
+LOOP_TEST(posts_before_and_between_runs_are_kept)
 {
     int n = 0;
     open_loop();
@@ -168,7 +184,7 @@ static void *release_later(void *arg)
     return NULL;
 }
 
-Test(loop, stop_waits_for_holds)
+LOOP_TEST(stop_waits_for_holds)
 {
     struct late late = { 0 };
     pthread_t thread;
@@ -190,7 +206,7 @@ static void on_break(struct loop *loop, void *arg)
     loop_break(loop);
 }
 
-Test(loop, break_does_not_wait_and_run_goes_on)
+LOOP_TEST(break_does_not_wait_and_run_goes_on)
 {
     struct late late = { 0 };
     open_loop();
@@ -223,7 +239,7 @@ static void run_counted(struct task *task)
         task_defer(t->loop, task);
 }
 
-Test(loop, a_task_waits_once_and_may_be_cancelled)
+LOOP_TEST(a_task_waits_once_and_may_be_cancelled)
 {
     struct counted_task a = { .task.run = run_counted }, b = a, c = a;
     open_loop();
@@ -243,7 +259,7 @@ Test(loop, a_task_waits_once_and_may_be_cancelled)
 }
 
 /* A task that always defers itself leaves room for timers, posts and libuv. */
-Test(loop, a_busy_task_starves_nobody)
+LOOP_TEST(a_busy_task_starves_nobody)
 {
     struct counted_task busy = { .task.run = run_counted, .until = INT32_MAX };
     struct timer timer = { .fired = stop_when_fired };
@@ -285,7 +301,7 @@ static void note_fired(struct timer *t)
         loop_stop(t->loop);
 }
 
-Test(loop, timers_fire_in_order_and_not_early)
+LOOP_TEST(timers_fire_in_order_and_not_early)
 {
     static struct noted_timer timers[TIMERS];
     open_loop();
@@ -320,7 +336,7 @@ static void must_not_fire(struct timer *t)
     cr_assert(false, "it was stopped");
 }
 
-Test(loop, timers_may_be_stopped_and_started_in_callbacks)
+LOOP_TEST(timers_may_be_stopped_and_started_in_callbacks)
 {
     struct pair p = { .timer.fired = restart_self, .other.fired = must_not_fire };
     open_loop();
@@ -332,7 +348,7 @@ Test(loop, timers_may_be_stopped_and_started_in_callbacks)
     close_loop();
 }
 
-Test(loop, a_timer_for_ever_does_not_fire)
+LOOP_TEST(a_timer_for_ever_does_not_fire)
 {
     struct timer never = { .fired = must_not_fire }, soon = { .fired = stop_when_fired };
     open_loop();
@@ -351,7 +367,7 @@ static void post_again(struct loop *loop, void *arg)
     cr_assert_eq(loop_post(loop, post_again, arg), 0);
 }
 
-Test(loop, busy_posts_do_not_starve_timers)
+LOOP_TEST(busy_posts_do_not_starve_timers)
 {
     struct timer timer = { .fired = stop_when_fired };
     open_loop();
@@ -370,7 +386,7 @@ static void sleep_in_callback(struct timer *t)
 
 /* The sleep is until a moment, so a slow callback does not make others late:
  * the other one would fire after 1300 ms. */
-Test(loop, a_slow_round_does_not_delay_timers)
+LOOP_TEST(a_slow_round_does_not_delay_timers)
 {
     struct timer slow = { .fired = sleep_in_callback };
     struct timer next = { .fired = stop_when_fired };
@@ -444,7 +460,7 @@ static void start_reading(struct loop *loop, void *arg)
 }
 
 /* The loop sleeps in the queue; only the watcher can tell it of the pipe. */
-Test(loop, a_pipe_wakes_it)
+LOOP_TEST(a_pipe_wakes_it)
 {
     struct pipes p = { 0 };
     pthread_t writer;
@@ -470,7 +486,7 @@ static void on_opened(uv_fs_t *fs)
     uv_read_start((uv_stream_t *)&p->in, give_room, on_heard);
 }
 
-Test(loop, a_handle_started_in_a_callback_of_libuv_is_polled)
+LOOP_TEST(a_handle_started_in_a_callback_of_libuv_is_polled)
 {
     struct pipes p = { 0 };
     open_loop();
@@ -500,7 +516,7 @@ static void start_uv_timer(struct timer *t)
     uv_timer_start(&p->timer, on_uv_timer, 5, 5);
 }
 
-Test(loop, timers_of_libuv_fire_too)
+LOOP_TEST(timers_of_libuv_fire_too)
 {
     struct pipes p = { 0 };
     struct timer start = { .fired = start_uv_timer };
@@ -523,9 +539,11 @@ static void ignore_poll(uv_poll_t *h, int status, int events)
     (void)events;
 }
 
-/* Nobody takes what this handle is ready with: no reason to turn and turn. */
-Test(loop, a_ready_handle_that_is_unrefd_does_not_spin)
+/* Nobody takes what this handle is ready with: no reason to turn and turn. (A
+ * loop that sleeps in libuv does what libuv does.) */
+Test(loop_in_core, a_ready_handle_that_is_unrefd_does_not_spin)
 {
+    g_sleep = LOOP_IN_CORE;
     struct timer timer = { .fired = stop_when_fired };
     uv_poll_t h;
     int fds[2];
@@ -546,7 +564,7 @@ Test(loop, a_ready_handle_that_is_unrefd_does_not_spin)
     close(fds[1]);
 }
 
-Test(loop, asleep_it_takes_no_cpu)
+LOOP_TEST(asleep_it_takes_no_cpu)
 {
     struct timer timer = { .fired = stop_when_fired };
     open_loop();
@@ -560,19 +578,19 @@ Test(loop, asleep_it_takes_no_cpu)
 /* --- Several ------------------------------ */
 
 /* gRPC is initialised by the first and shut down by the last, in any order. */
-Test(loop, several_come_and_go)
+LOOP_TEST(several_come_and_go)
 {
     struct loop *a, *b, *c;
-    cr_assert_eq(loop_new(&a), 0);
-    cr_assert_eq(loop_new(&b), 0);
+    cr_assert_eq(loop_new(&a, g_sleep), 0);
+    cr_assert_eq(loop_new(&b, g_sleep), 0);
     loop_free(a);
-    cr_assert_eq(loop_new(&c), 0);
+    cr_assert_eq(loop_new(&c, g_sleep), 0);
     loop_free(b);
     cr_assert_eq(loop_post(c, on_stop, NULL), 0);
     loop_run(c);
     loop_free(c);
     loop_free(NULL);
-    cr_assert_eq(loop_new(&a), 0);
+    cr_assert_eq(loop_new(&a, g_sleep), 0);
     loop_free(a);
     assert_no_leaks();
 }
@@ -590,7 +608,7 @@ static int new_with_free_fds(struct loop **ret, int n)
     getrlimit(RLIMIT_NOFILE, &old);
     tight = (struct rlimit){ (rlim_t)(lowest_free_fd() + n), old.rlim_max };
     setrlimit(RLIMIT_NOFILE, &tight);
-    const int rv = loop_new(ret);
+    const int rv = loop_new(ret, g_sleep);
     setrlimit(RLIMIT_NOFILE, &old);
     return rv;
 }
@@ -598,7 +616,7 @@ static int new_with_free_fds(struct loop **ret, int n)
 /* Descriptors run out at each step in turn. (libuv 1.44 forgets to close one
  * when they run out inside uv_loop_init(), so only the last step is looked at:
  * the one after it.) */
-Test(loop, a_failed_new_leaves_nothing)
+LOOP_TEST(a_failed_new_leaves_nothing)
 {
     struct loop *loop;
     int n = 0, leaked = 0, rv;
@@ -612,7 +630,8 @@ Test(loop, a_failed_new_leaves_nothing)
         leaked = lowest_free_fd() - before;
     }
     cr_assert_gt(n, 1);
-    cr_assert_eq(leaked, 0);
+    if (g_sleep == LOOP_IN_CORE) /* else libuv's own step is the last that can fail */
+        cr_assert_eq(leaked, 0);
     loop_free(loop);
     close_loop();
 }

@@ -68,7 +68,7 @@ struct made {
 
 static bool make_parts(struct made *m, const struct service *const *services, size_t n)
 {
-    return loop_new(&m->loop) == 0 && health_new(&m->health, &m->loop, 1, services, n) == 0 &&
+    return loop_new(&m->loop, LOOP_IN_UV) == 0 && health_new(&m->health, &m->loop, 1, services, n) == 0 &&
            reflection_new(&m->reflection, services, n) == 0 &&
            call_metrics_new(&m->metrics, CALL_METRICS_SERVER, services, n, 1) == 0;
 }
@@ -78,7 +78,7 @@ static bool start(struct made *m, const struct service *const *services, size_t 
     const struct server_options options = { .chain = &m->chain };
     chain_add(&m->chain, &call_metrics, m->metrics);
     if (server_new(&m->server, &m->loop, 1, services, n, &options) != 0 ||
-        server_listen(m->server, "127.0.0.1:0") == 0)
+        server_listen(m->server, "127.0.0.1:0", NULL) == 0)
         return false;
     m->started = server_start(m->server) == 0;
     return m->started;
@@ -179,7 +179,7 @@ Test(memory_start, channel_with_new_tls_files)
     struct loop *loop;
     heap_watch();
     make_ca(dir);
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     cr_assert(tls_client_new(&tls, &(struct tls_client_options){ .ca = ca }, error), "%s", error);
     const struct channel_options options = { .tls = tls };
     cr_assert_eq(channel_new(&channel, "127.0.0.1:1", &options), 0);
@@ -233,7 +233,7 @@ static bool make_verifier(void)
     char error[AUTH_ERROR] = "";
     struct loop *loop;
     struct verifier *verifier = NULL;
-    if (loop_new(&loop) != 0)
+    if (loop_new(&loop, LOOP_IN_UV) != 0)
         return false;
     const bool made = verifier_new(&verifier, &g_auth, &loop, 1, error);
     if (!made)

@@ -65,7 +65,7 @@ Test(notify, no_watchdog_unless_asked_for)
 {
     struct loop *loop;
     struct notify_watchdog *w;
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     unsetenv("WATCHDOG_USEC");
     cr_assert_eq(notify_watchdog_start(&w, &loop, 1), 0);
     cr_assert_null(w);
@@ -97,8 +97,8 @@ Test(notify, the_watchdog_is_fed_only_while_every_loop_lives)
     struct loop *loops[2];
     struct notify_watchdog *w;
     pthread_t thread;
-    cr_assert_eq(loop_new(&loops[0]), 0);
-    cr_assert_eq(loop_new(&loops[1]), 0);
+    cr_assert_eq(loop_new(&loops[0], LOOP_IN_UV), 0);
+    cr_assert_eq(loop_new(&loops[1], LOOP_IN_UV), 0);
     setenv("WATCHDOG_USEC", "15000", 1); /* a question every 5 ms */
     unsetenv("WATCHDOG_PID");
     cr_assert_eq(notify_watchdog_start(&w, loops, 2), 0);

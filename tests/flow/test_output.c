@@ -24,7 +24,7 @@ static void set_up(struct fixture *f)
     f->from = fds[0];
     fcntl(f->from, F_SETFL, O_NONBLOCK);
     f->to = fds[1];
-    cr_assert_eq(loop_new(&f->loop), 0);
+    cr_assert_eq(loop_new(&f->loop, LOOP_IN_UV), 0);
     cr_assert_eq(output_init(&f->out, f->loop, f->to), 0);
 }
 

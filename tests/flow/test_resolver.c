@@ -44,7 +44,7 @@ static int dial(void *arg, struct loop *l, const struct stream_handler *handler,
 
 static void start_with(const struct resolver_options *options)
 {
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     cr_assert_eq(resolver_new(&resolver, loop, dial, &dials, options), 0);
 }
 

@@ -26,7 +26,7 @@ static char error[AUTH_ERROR];
 static void set_up(void)
 {
     log_init("test", LOG_ERROR, LOG_TEXT);
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     dir = tmpdir_make();
     tokens_path = tmpdir_path(dir, "tokens");
     keys_path = tmpdir_path(dir, "keys.json");

@@ -113,7 +113,7 @@ int main(int argc, char **argv)
         return result == OPTIONS_HELP ? 0 : 2;
     snprintf(target, sizeof target, "%s:%d", flags.host, (int)flags.port);
     t.target = target;
-    if (loop_new(&t.loop) != 0)
+    if (loop_new(&t.loop, LOOP_IN_CORE) != 0)
         abort();
     if (!make_tls())
         return 1;

@@ -183,9 +183,9 @@ void call_world_open_both(struct call_world *w, const struct method *methods, si
     own.own_connection = true;
     *w = (struct call_world){ 0 };
     g_echo = (struct echo_seen){ 0 };
-    cr_assert_eq(loop_new(&w->loop), 0);
+    cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
     cr_assert_eq(server_of(&w->server, &w->loop, 1, methods, n, server), 0);
-    const int port = server_listen(w->server, "127.0.0.1:0");
+    const int port = server_listen(w->server, "127.0.0.1:0", NULL);
     cr_assert_gt(port, 0);
     cr_assert_eq(server_start(w->server), 0);
     snprintf(w->target, sizeof w->target, "127.0.0.1:%d", port);

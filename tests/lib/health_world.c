@@ -10,7 +10,7 @@ const struct service *const health_world_services[HEALTH_WORLD_NSERVICES] = { &a
 
 void health_world_open(struct health_world *w)
 {
-    cr_assert_eq(loop_new(&w->loop), 0);
+    cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
     cr_assert_eq(
         health_new(&w->health, &w->loop, 1, health_world_services, HEALTH_WORLD_NSERVICES), 0);
 }

@@ -164,7 +164,7 @@ void post_world_open(struct post_world *w)
         w->options.timeout_ms = 5000;
     w->options.min_backoff_ms = 1;
     w->budget.max = w->budget_max_bytes != 0 ? w->budget_max_bytes : (size_t)256 << 20;
-    cr_assert_eq(loop_new(&w->loop), 0);
+    cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
     open_store(w);
     w->env.listing.answer_max_bytes = w->answer_max_bytes != 0 ? w->answer_max_bytes : 4 << 20;
     w->env.listing.budget = &w->budget;

@@ -250,7 +250,7 @@ static int start_server(void)
     const struct service *const services[] = { &service };
     const struct server_options options = { .write_timeout_ms = 5000, .max_call_ms = 5000 };
     CHECK(server_new(&g_server, g_loops, SERVER_LOOPS, services, 1, &options) == 0, "no server");
-    const int port = server_listen(g_server, "127.0.0.1:0");
+    const int port = server_listen(g_server, "127.0.0.1:0", NULL);
     CHECK(port > 0 && server_start(g_server) == 0, "no server");
     return port;
 }
@@ -328,9 +328,9 @@ int main(int argc, char **argv)
     const unsigned seed = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
     struct client clients[CLIENT_LOOPS] = { 0 };
     for (int i = 0; i < SERVER_LOOPS; i++)
-        CHECK(loop_new(&g_loops[i]) == 0, "no loop");
+        CHECK(loop_new(&g_loops[i], LOOP_IN_UV) == 0, "no loop");
     for (int i = 0; i < CLIENT_LOOPS; i++) {
-        CHECK(loop_new(&clients[i].loop) == 0, "no loop");
+        CHECK(loop_new(&clients[i].loop, LOOP_IN_UV) == 0, "no loop");
         clients[i].seed = seed * 7919 + (unsigned)i;
     }
     for (unsigned round = 0; round < rounds; round++)

@@ -43,7 +43,7 @@ static void init(void)
 {
     char error[STORE_ERROR_MAX];
     dir = tmpdir_make();
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     cr_assert_eq(store_open(&store, dir, "posts", error), 0, "%s", error);
     for (int i = 0; i < N; i += BATCH)
         import(i);

@@ -19,7 +19,7 @@ static const char *refusal(const char *target, const char *config)
     struct channel *channel;
     struct loop *loop; /* initialises gRPC */
     core_log_init(NULL);
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     cr_assert_eq(channel_new(&channel, target, &options), 0);
     cr_assert_eq(channel_check(channel, why), why[0] == '\0');
     channel_free(channel);

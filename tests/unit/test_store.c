@@ -42,7 +42,7 @@ static void init_folder(void)
 static void init(void)
 {
     init_folder();
-    cr_assert_eq(loop_new(&loop), 0);
+    cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     open_store();
 }
 
@@ -588,7 +588,7 @@ static void import_next(struct import_batch *batch)
 static void import_for_ever(int fd)
 {
     answered_fd = fd;
-    if (loop_new(&loop) != 0 || store_open(&store, dir, "posts", error) != 0)
+    if (loop_new(&loop, LOOP_IN_UV) != 0 || store_open(&store, dir, "posts", error) != 0)
         _exit(1);
     endless = batch_of(&endless_record, 1);
     endless.done = import_next;

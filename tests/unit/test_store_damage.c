@@ -49,7 +49,7 @@ static int fill(void)
     char error[STORE_ERROR_MAX];
     struct store *store;
     struct loop *loop;
-    if (loop_new(&loop) != 0 || store_open(&store, dir, "posts", error) != 0)
+    if (loop_new(&loop, LOOP_IN_UV) != 0 || store_open(&store, dir, "posts", error) != 0)
         return 1;
     for (int pass = 0; pass < 2; pass++)
         for (int from = 0; from < N; from += 100) {

@@ -71,6 +71,7 @@ static void link_put(struct link *link)
         return;
     grpc_channel_destroy(link->grpc);
     free(link);
+    grpc_shutdown();
 }
 
 /* --- The client's side of a call -------------------------------------------------- */
@@ -344,6 +345,7 @@ static struct link *link_new(const struct channel *channel, grpc_channel_credent
     struct grpc_args args = { .n = 0 };
     struct link *link = malloc(sizeof *link);
     if (link != NULL) {
+        grpc_init(); /* until link_put() */
         put_args(&args, &channel->options);
         const grpc_channel_args all = grpc_args_all(&args);
         link->grpc = grpc_channel_create(channel->target, credentials, &all);
@@ -429,6 +431,7 @@ int channel_new(struct channel **ret, const char *target, const struct channel_o
     if (channel->options.max_message_bytes == 0)
         channel->options.max_message_bytes = DEFAULT_MAX_MESSAGE_BYTES;
     pthread_mutex_init(&channel->lock, NULL);
+    grpc_init(); /* until channel_free() */
     if (!channel_init(channel, target)) {
         channel_free(channel);
         return ENOMEM;
@@ -452,4 +455,5 @@ void channel_free(struct channel *channel)
     free(channel->target);
     free((char *)(uintptr_t)channel->options.service_config);
     free(channel);
+    grpc_shutdown();
 }

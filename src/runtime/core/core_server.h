@@ -1,4 +1,6 @@
-/* What the files of the server share; for nobody else.
+/* A server on the gRPC core: the reference beside src/runtime/http.
+ *
+ * What its files share; for nobody else but core_server_new().
  *
  *   server.c        life: making, listening, starting, freeing
  *   server_call.c   calls: accepting, their server's side, their end
@@ -7,7 +9,8 @@
 #define CORE_SERVER_H
 
 #include "call.h"
-#include "runtime/server.h"
+#include "credentials.h"
+#include "runtime/server_side.h"
 
 /* One method's calls on one loop. */
 struct row_calls {
@@ -17,7 +20,7 @@ struct row_calls {
 
 /* One loop's part of the server. */
 struct lane {
-    struct server *server;
+    struct core_server *server;
     struct loop *loop;
     struct row_calls *calls;  /* by row */
     struct timer offer_timer; /* there was no memory for an offer */
@@ -35,7 +38,8 @@ struct server_row {
     void *registered;
 };
 
-struct server {
+struct core_server {
+    struct server base; /* first */
     grpc_server *grpc;
     struct core_listener *listeners;
     struct server_row *rows;
@@ -56,6 +60,11 @@ struct server {
     void (*done)(struct server *server, void *arg);
     void *done_arg;
 };
+
+static inline struct core_server *core_server_of(struct server *base)
+{
+    return (struct core_server *)base;
+}
 
 /* A server's call: armed for one method, then open, then freed. */
 struct server_call {
@@ -94,7 +103,11 @@ void server_offer(struct server_call *sc);
 /** The lane's offer_timer: offers what there was no memory for. */
 void server_on_offer_timer(struct timer *timer);
 
-/* --- server_drain.c -------------------------------------------------------------- */
+/* --- server_drain.c: struct server_ops's drain
+ * -------------------------------------------------------------- */
+
+void core_server_drain(struct server *server, uint64_t timeout_ms,
+                       void (*done)(struct server *server, void *arg), void *arg);
 
 /** A call of the lane is no longer open, or offered. Then the lane may be gone. */
 void server_note_end(struct lane *lane);

@@ -14,8 +14,12 @@
  * which must not go away before done was called. */
 struct op {
     void (*done)(struct op *op, bool ok);
+    struct op *next; /* private: on its way from the thread that reads the queue */
+    bool ok;         /* private: the same */
 };
 
+/** The queue of this loop, which is opened if it is not yet. NULL: it cannot be,
+ * for want of memory or of a thread. Loop thread, or before the loop runs. */
 grpc_completion_queue *loop_queue(struct loop *loop);
 
 /** Starts a batch and counts it, as loop_hold(); it is uncounted before done

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,8 +18,6 @@
  * receives and announces windows of 4 MiB and up, 64 MiB and more on a busy
  * machine, to streams that nobody reads too. Imports are as fast with this. */
 #define RECEIVE_WINDOW_BYTES (256 * 1024)
-
-#define DEFAULT_MAX_REQUEST_BYTES (4 << 20)
 
 static grpc_resource_quota *make_quota(const struct connection_options *o)
 {
@@ -55,16 +54,6 @@ static grpc_server *create_grpc_server(const struct server_options *o)
     return server;
 }
 
-const struct method *services_find(const struct service *const *services, size_t n,
-                                   const char *path)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < services[i]->nmethods; k++)
-            if (strcmp(services[i]->methods[k].path, path) == 0)
-                return &services[i]->methods[k];
-    return NULL;
-}
-
 static size_t count_methods(const struct service *const *services, size_t n)
 {
     size_t count = 0;
@@ -73,7 +62,7 @@ static size_t count_methods(const struct service *const *services, size_t n)
     return count;
 }
 
-static bool register_method(struct server *server, const struct method *m)
+static bool register_method(struct core_server *server, const struct method *m)
 {
     void *registered = grpc_server_register_method(
         server->grpc, m->path, NULL,
@@ -84,7 +73,7 @@ static bool register_method(struct server *server, const struct method *m)
     return true;
 }
 
-static bool register_services(struct server *server, const struct service *const *services,
+static bool register_services(struct core_server *server, const struct service *const *services,
                               size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -94,62 +83,10 @@ static bool register_services(struct server *server, const struct service *const
     return true;
 }
 
-int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
-               const struct service *const *services, size_t nservices,
-               const struct server_options *options)
+static int listen_on(struct server *base, const char *address, char error[SERVER_ERROR_MAX])
 {
-    struct server *server = calloc(1, sizeof *server);
-    if (server == NULL)
-        return ENOMEM;
-    if (options != NULL)
-        server->options = *options;
-    if (server->options.max_request_bytes == 0)
-        server->options.max_request_bytes = DEFAULT_MAX_REQUEST_BYTES;
-    const size_t nrows = count_methods(services, nservices) + 1; /* one for unknown methods */
-    server->nlanes = nloops;
-    server->lanes = calloc(nloops, sizeof *server->lanes);
-    server->rows = calloc(nrows, sizeof *server->rows);
-    server->calls = calloc(nloops * nrows, sizeof *server->calls);
-    if (server->lanes == NULL || server->rows == NULL || server->calls == NULL) {
-        server_free(server);
-        return ENOMEM;
-    }
-    server->grpc = create_grpc_server(&server->options);
-    for (size_t i = 0; i < nloops; i++) {
-        server->lanes[i] = (struct lane){ .server = server,
-                                          .loop = loops[i],
-                                          .calls = &server->calls[i * nrows],
-                                          .offer_timer.fired = server_on_offer_timer };
-        grpc_server_register_completion_queue(server->grpc, loop_queue(loops[i]), NULL);
-    }
-    if (!register_services(server, services, nservices)) {
-        server_free(server);
-        return EEXIST;
-    }
-    *ret = server;
-    return 0;
-}
-
-/* gRPC unlinks the path of a socket before it binds, whoever serves there; that
- * server would go on and never be reached again. So ask whether one does. */
-static bool unix_path_served(const char *address)
-{
-    struct sockaddr_storage a;
-    const socklen_t len = address_is_unix(address) ? address_resolve(address, 0, &a) : 0;
-    if (len == 0)
-        return false; /* or gRPC refuses it */
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return false;
-    const bool served = connect(fd, (const struct sockaddr *)&a, len) == 0 || errno == EAGAIN;
-    close(fd);
-    return served;
-}
-
-int server_listen(struct server *server, const char *address)
-{
-    if (unix_path_served(address))
-        return 0;
+    struct core_server *server = core_server_of(base);
+    snprintf(error, SERVER_ERROR_MAX, "out of memory");
     struct core_listener *l = calloc(1, sizeof *l);
     if (l == NULL)
         return 0;
@@ -161,11 +98,13 @@ int server_listen(struct server *server, const char *address)
         return 0;
     const int port = grpc_server_add_http2_port(server->grpc, address, credentials);
     grpc_server_credentials_release(credentials);
+    if (port == 0) /* the core says why in its log only */
+        snprintf(error, SERVER_ERROR_MAX, "the address is in use or not one of this machine's");
     return port;
 }
 
 /* All calls to be offered, in a list. false: out of memory for the rest. */
-static bool make_calls(struct server *server, struct server_call **list)
+static bool make_calls(struct core_server *server, struct server_call **list)
 {
     for (size_t i = 0; i < server->nlanes; i++)
         for (size_t m = 0; m <= server->nrows; m++)
@@ -179,8 +118,9 @@ static bool make_calls(struct server *server, struct server_call **list)
     return true;
 }
 
-int server_start(struct server *server)
+static int start(struct server *base)
 {
+    struct core_server *server = core_server_of(base);
     struct server_call *list = NULL;
     const bool made = make_calls(server, &list);
     if (made)
@@ -196,14 +136,14 @@ int server_start(struct server *server)
 
 static void on_unserved_shut_down(struct op *op, bool ok)
 {
-    struct server *server = container_of(op, struct server, shut_down);
+    struct core_server *server = container_of(op, struct core_server, shut_down);
     (void)ok;
     loop_break(server->lanes[0].loop); /* others may use it */
 }
 
 /* gRPC wants a server that listens to be shut down before it goes, even if it
  * was never started. */
-static void shut_down_unserved(struct server *server)
+static void shut_down_unserved(struct core_server *server)
 {
     struct loop *first = server->lanes[0].loop;
     server->shut_down.done = on_unserved_shut_down;
@@ -212,10 +152,9 @@ static void shut_down_unserved(struct server *server)
     loop_run(first);
 }
 
-void server_free(struct server *server)
+static void core_server_free(struct server *base)
 {
-    if (server == NULL)
-        return;
+    struct core_server *server = core_server_of(base);
     if (server->grpc != NULL) {
         if (!server->stopped)
             shut_down_unserved(server);
@@ -229,4 +168,45 @@ void server_free(struct server *server)
     free(server->lanes);
     free(server->calls);
     free(server);
+}
+
+static const struct server_ops core_server_ops = {
+    .listen = listen_on,
+    .start = start,
+    .drain = core_server_drain,
+    .free = core_server_free,
+};
+
+int core_server_new(struct server **ret, struct loop *const *loops, size_t nloops,
+                    const struct service *const *services, size_t nservices,
+                    const struct server_options *options)
+{
+    struct core_server *server = calloc(1, sizeof *server);
+    if (server == NULL)
+        return ENOMEM;
+    server->options = *options;
+    server->base.ops = &core_server_ops;
+    const size_t nrows = count_methods(services, nservices) + 1; /* one for unknown methods */
+    server->nlanes = nloops;
+    server->lanes = calloc(nloops, sizeof *server->lanes);
+    server->rows = calloc(nrows, sizeof *server->rows);
+    server->calls = calloc(nloops * nrows, sizeof *server->calls);
+    if (server->lanes == NULL || server->rows == NULL || server->calls == NULL) {
+        core_server_free(&server->base);
+        return ENOMEM;
+    }
+    server->grpc = create_grpc_server(&server->options);
+    for (size_t i = 0; i < nloops; i++) {
+        server->lanes[i] = (struct lane){ .server = server,
+                                          .loop = loops[i],
+                                          .calls = &server->calls[i * nrows],
+                                          .offer_timer.fired = server_on_offer_timer };
+        grpc_server_register_completion_queue(server->grpc, loop_queue(loops[i]), NULL);
+    }
+    if (!register_services(server, services, nservices)) {
+        core_server_free(&server->base);
+        return EEXIST;
+    }
+    *ret = &server->base;
+    return 0;
 }

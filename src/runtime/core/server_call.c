@@ -7,77 +7,19 @@
 
 #include "core_server.h"
 #include "runtime/log.h"
-#include "runtime/status_details.h"
 
 static struct server_call *server_of(struct call *c)
 {
     return (struct server_call *)c;
 }
 
-/* --- Calls without a handler of their own ------------------------------------------- */
-
-static void forget(struct stream *s, const struct status *status)
-{
-    (void)s;
-    (void)status;
-}
-
-/* Calls that were refused. */
-static const struct stream_handler nobody = { .on_close = forget };
-
-static void unknown_open(struct stream *s)
-{
-    stream_fail_because(s, STATUS_UNIMPLEMENTED, "UNKNOWN_METHOD", "there is no method %s",
-                        s->path);
-}
-
-static const struct stream_handler unknown_handler = {
-    .on_open = unknown_open,
-    .on_close = forget,
-};
-
-static const struct method unknown_method = {
-    "(unknown)", MANY, MANY, &unknown_handler, NULL, NULL
-};
-
-static void late_open(struct stream *s)
-{
-    stream_fail_stopping(s);
-}
-
-/* Calls that come while the server drains. */
-static const struct stream_handler late_handler = {
-    .on_open = late_open,
-    .on_close = forget,
-};
-
 /* --- The server's side of a call ------------------------------------------------------ */
-
-static void put_trailer(struct call *c, const char *name, struct bytes value)
-{
-    if (metadata_put(&c->trailers, name, value) != 0)
-        log_warn("out of memory: a call ends without %s", name);
-}
-
-/* What programs can act on. gRPC's own retries wait for the pushback. */
-static void put_details(struct call *c)
-{
-    const struct status *status = &c->last_status;
-    uint8_t details[STATUS_DETAILS_MAX];
-    char pushback[16];
-    const size_t len = status_details_pack(status, c->stream.path, details);
-    put_trailer(c, STATUS_DETAILS_NAME, bytes_of(details, len));
-    if (status->retry_after_ms == 0)
-        return;
-    snprintf(pushback, sizeof pushback, "%u", (unsigned)status->retry_after_ms);
-    put_trailer(c, "grpc-retry-pushback-ms", bytes_of_text(pushback));
-}
 
 static void put_status(struct call *c, grpc_op *op)
 {
     struct server_call *sc = server_of(c);
     if (c->last_status.code != STATUS_OK)
-        put_details(c);
+        server_put_details(&c->stream, &c->last_status);
     op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     op->data.send_status_from_server.trailing_metadata_count = c->trailers.n;
     op->data.send_status_from_server.trailing_metadata = c->trailers.items;
@@ -166,7 +108,7 @@ static void close_if_over(struct call *c)
         return;
     if (server_of(c)->cancelled || c->write_failed) {
         if (c->state == CALL_ENTERING)
-            c->stream.on = &nobody;
+            c->stream.on = &server_nobody;
         const struct status gone = status_of(STATUS_CANCELLED, "the client is gone");
         call_close(c, &gone);
     } else if (c->last_sent && !c->writing) {
@@ -238,7 +180,7 @@ static void server_reject(struct call *c, const struct status *why)
 
 static void server_refuse(struct call *c, const struct status *why)
 {
-    c->stream.on = &nobody;
+    c->stream.on = &server_nobody;
     call_move(c, CALL_OPEN);
     stream_finish(&c->stream, why);
 }
@@ -349,12 +291,12 @@ static void server_admit(struct call *c)
     struct server_call *sc = server_of(c);
     call_move(c, CALL_OPEN);
     if (!call_open(c)) {
-        c->stream.on = &nobody;
+        c->stream.on = &server_nobody;
         stream_fail_memory(&c->stream);
         return;
     }
     if (sc->lane->draining)
-        c->stream.on = &late_handler;
+        c->stream.on = &server_late;
     limit_call(sc);
     c->stream.on->on_open(&c->stream);
     deliver_payload(sc);
@@ -389,7 +331,7 @@ static void begin(struct server_call *sc)
 static unsigned offers_wanted(const struct lane *lane, size_t row)
 {
     const struct method *m =
-        row == lane->server->nrows ? &unknown_method : lane->server->rows[row].method;
+        row == lane->server->nrows ? &server_unknown_method : lane->server->rows[row].method;
     const unsigned open = lane->calls[row].open;
     if ((m->requests == ONE && m->responses == ONE) || open < OFFERED_MIN)
         return OFFERED_MIN;
@@ -449,7 +391,7 @@ static void on_accept(struct op *op, bool ok)
         return;
     }
     offer_others(sc);
-    if (c->stream.method == &unknown_method)
+    if (c->stream.method == &server_unknown_method)
         sc->path = grpc_slice_to_c_string(sc->details.method);
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
     call_move(c, CALL_ENTERING);
@@ -460,7 +402,7 @@ static void on_accept(struct op *op, bool ok)
 
 static bool request_call(struct server_call *sc)
 {
-    struct server *server = sc->lane->server;
+    struct core_server *server = sc->lane->server;
     struct call *c = &sc->call;
     grpc_completion_queue *queue = loop_queue(c->stream.loop);
     if (sc->row == server->nrows)
@@ -488,12 +430,12 @@ void server_offer(struct server_call *sc)
 /* What was zeroed becomes a call of the method in this row. */
 static void prepare(struct server_call *sc, struct lane *lane, size_t row)
 {
-    const struct server *server = lane->server;
+    const struct core_server *server = lane->server;
     struct call *c = &sc->call;
     call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, server->options.chain);
     c->message_max_bytes = (size_t)server->options.max_request_bytes;
     c->interception.server = true;
-    c->stream.method = row == server->nrows ? &unknown_method : server->rows[row].method;
+    c->stream.method = row == server->nrows ? &server_unknown_method : server->rows[row].method;
     c->stream.on = c->stream.method->handler;
     c->over.done = on_over;
     sc->lane = lane;

@@ -20,17 +20,17 @@
 
 static void on_goodbye_timer(struct timer *timer)
 {
-    struct server *server = container_of(timer, struct server, goodbye_timer);
+    struct core_server *server = container_of(timer, struct core_server, goodbye_timer);
     if (!server->stopped)
         grpc_server_cancel_all_calls(server->grpc);
 }
 
-static void say_goodbye(struct server *server)
+static void say_goodbye(struct core_server *server)
 {
     timer_start(server->lanes[0].loop, &server->goodbye_timer, GOODBYE_MS);
 }
 
-static void shut_down(struct server *server)
+static void shut_down(struct core_server *server)
 {
     struct loop *first = server->lanes[0].loop;
     if (server->shutting_down)
@@ -43,7 +43,7 @@ static void shut_down(struct server *server)
 static void on_lane_drained(struct loop *loop, void *arg)
 {
     struct lane *lane = arg;
-    struct server *server = lane->server;
+    struct core_server *server = lane->server;
     (void)loop;
     server->had_calls |= lane->had_calls;
     if (--server->lanes_to_drain > 0 || server->shutting_down)
@@ -54,10 +54,10 @@ static void on_lane_drained(struct loop *loop, void *arg)
 }
 
 /* Nothing of the server is left on any loop: it may be freed. */
-static void finish_if_gone(struct server *server)
+static void finish_if_gone(struct core_server *server)
 {
     if (server->stopped && server->lanes_to_go == 0 && server->lanes_to_cancel == 0)
-        server->done(server, server->done_arg);
+        server->done(&server->base, server->done_arg);
 }
 
 static void on_lane_gone(struct loop *loop, void *arg)
@@ -127,7 +127,7 @@ static void cancel_lane(struct loop *loop, void *arg)
 
 static void on_drain_timer(struct timer *timer)
 {
-    struct server *server = container_of(timer, struct server, drain_timer);
+    struct core_server *server = container_of(timer, struct core_server, drain_timer);
     server->lanes_to_cancel = server->nlanes;
     for (size_t i = 0; i < server->nlanes; i++) {
         struct lane *lane = &server->lanes[i];
@@ -139,7 +139,7 @@ static void on_drain_timer(struct timer *timer)
 
 static void on_shut_down(struct op *op, bool ok)
 {
-    struct server *server = container_of(op, struct server, shut_down);
+    struct core_server *server = container_of(op, struct core_server, shut_down);
     (void)ok;
     server->stopped = true;
     timer_stop(&server->drain_timer);
@@ -147,9 +147,10 @@ static void on_shut_down(struct op *op, bool ok)
     finish_if_gone(server); /* events may still lie in the queues of other loops */
 }
 
-void server_drain(struct server *server, uint64_t timeout_ms,
-                  void (*done)(struct server *server, void *arg), void *arg)
+void core_server_drain(struct server *base, uint64_t timeout_ms,
+                       void (*done)(struct server *server, void *arg), void *arg)
 {
+    struct core_server *server = core_server_of(base);
     struct loop *first = server->lanes[0].loop;
     server->done = done;
     server->done_arg = arg;
