@@ -306,6 +306,7 @@ $(BUILD)/obj/once/%.o: tests/fuzz/%.c | $(GEN_OBJ:.o=.stamp)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests/fuzz -Itests \
 	    -DLLVMFuzzerTestOneInput=LLVMFuzzerTestOneInput_$* -c -o $@ $<
 $(BUILD)/obj/tests/fuzz/once/main.o: CPPFLAGS += -DTARGETS="$(patsubst %,X(%),$(FUZZ))"
+$(BUILD)/obj/tests/fuzz/once/main.o: $(FUZZ:%=tests/fuzz/%.c)
 $(BUILD)/seeds: $(FUZZ:%=$(BUILD)/obj/once/%.o) $(BUILD)/obj/tests/fuzz/once/main.o $(FUZZ_LIB) $(LIB_HEAP)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

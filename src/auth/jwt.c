@@ -1,10 +1,11 @@
 #include "jwt.h"
 
-#include <cjose/base64.h>
 #include <cjose/jws.h>
 #include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
+
+#include "runtime/base64.h"
 
 #define SCOPES_MAX 4096
 
@@ -65,14 +66,13 @@ static void note_error(struct jwt *t, const cjose_err *err)
 
 static json_t *read_json(struct jwt *t, struct bytes part)
 {
-    uint8_t *text = NULL;
-    size_t len = 0;
-    cjose_err err = { 0 };
-    if (!cjose_base64url_decode((const char *)part.data, part.len, &text, &len, &err)) {
-        note_error(t, &err);
-        return NULL;
-    }
-    json_t *json = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
+    uint8_t *text = malloc(base64_room(part.len));
+    size_t len;
+    json_t *json = NULL;
+    if (text == NULL)
+        t->no_memory = true;
+    else if (base64_decode(text, part, BASE64_URL, &len))
+        json = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     return json;
 }
