@@ -36,6 +36,7 @@ struct listing {
     uint32_t oldest, nqueries;
     uint32_t next_index;
     bool reading, ended, draining;
+    bool spent; /* one came after the last that can have an index */
 
     /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
      * ONE: the answer is in `fill`. */

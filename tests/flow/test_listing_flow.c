@@ -331,6 +331,30 @@ Test(listing_flow, answers_before_the_client_has_ended)
     stop();
 }
 
+/* A request's index is an int32: when they are used up the stream ends, after
+ * the answers to those before. */
+Test(listing_flow, ends_a_stream_before_its_index_wraps)
+{
+    add_posts(3, "u1", 10);
+    w.env.listing.first_index = INT32_MAX - 2;
+    start();
+    for (enum shape shape = CLIENT_STREAM; shape <= BIDI; shape++) {
+        for (int extra = 0; extra < 2; extra++) {
+            const struct ask asks[] = { *ask_of("u1"), *ask_of("u1"), *ask_of("u1"),
+                                        *ask_of("u1") };
+            struct answer a = listing_end(&w, listing_start(&w, shape, asks, 3u + (unsigned)extra));
+            cr_assert_eq(a.status.code, extra ? STATUS_RESOURCE_EXHAUSTED : STATUS_OK, "%s",
+                         a.status.message);
+            cr_assert_str_eq(a.status.reason, extra ? "TOO_MANY_REQUESTS" : "");
+            cr_assert_eq(a.nposts, shape == BIDI || !extra ? 9 : 0);
+            if (a.n > 0)
+                cr_assert_eq(a.messages[a.n - 1].index, INT32_MAX);
+            answer_free(&a);
+        }
+    }
+    stop();
+}
+
 /* --- The client goes away
  * ------------------------------------------------------------------------- */
 

@@ -125,19 +125,6 @@ Test(answer, has_the_fields_after_the_records)
     fini();
 }
 
-/* After so many requests an index is negative: it goes on, as any int32. */
-Test(answer, keeps_an_index_that_wrapped)
-{
-    const struct status status = status_of(STATUS_NOT_FOUND, "no");
-    cr_assert(draft_put_error(&draft, INT32_MIN, &status));
-    close_with(&(struct trailer){ .request_index = INT32_MIN });
-    V1__Post__ListPostsResponse *m = message(0);
-    cr_assert_eq(m->request_index, INT32_MIN);
-    cr_assert_eq(m->errors[0]->request_index, INT32_MIN);
-    done(m);
-    fini();
-}
-
 Test(answer, of_a_plain_kind_has_only_records_and_token)
 {
     close_with(&(struct trailer){ .token = bytes_of_text("t"),
