@@ -1,7 +1,6 @@
 #include "answer.h"
 
-#include <stdlib.h>
-
+#include "runtime/stream.h"
 #include "wire_put.h"
 
 /* Fields of the responses: proto/v1/post/post.proto. */
@@ -27,7 +26,6 @@ enum {
 void chunk_clear(struct chunk *c)
 {
     buf_unref(c->buf);
-    free(c->parts);
     *c = (struct chunk){ 0 };
 }
 
@@ -38,6 +36,15 @@ static uint8_t *reserve(struct buf **b, size_t expect_bytes, size_t n)
     return *b == NULL ? NULL : buf_reserve(*b, n);
 }
 
+/* The draft's record or fields go here: behind what it has, or its head. */
+static uint8_t *reserve_in_draft(const struct draft *d, struct chunk *c, size_t n)
+{
+    uint8_t *to = reserve(&c->buf, c->expect_bytes, STREAM_HEAD_BYTES + n);
+    if (to == NULL)
+        return NULL;
+    return c->buf->len == d->from ? to + STREAM_HEAD_BYTES : to;
+}
+
 static void advance(struct buf *b, const uint8_t *to)
 {
     b->len = (size_t)(to - b->data);
@@ -46,7 +53,7 @@ static void advance(struct buf *b, const uint8_t *to)
 bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, struct bytes author)
 {
     const size_t len = record.len + (author.len > 0 ? wire_put_bytes_size(author.len) : 0);
-    uint8_t *to = reserve(&c->buf, c->expect_bytes, wire_put_bytes_size(len));
+    uint8_t *to = reserve_in_draft(d, c, wire_put_bytes_size(len));
     if (to == NULL)
         return false;
     to = wire_put_key(to, FIELD_RECORDS, WIRE_BYTES);
@@ -107,33 +114,20 @@ static uint8_t *put_trailer(uint8_t *to, const struct trailer *t)
     return put_number(to, FIELD_TOTAL_SIZE, t->total_size);
 }
 
-static bool add_part(struct chunk *c, const struct part *part)
-{
-    if (c->nparts == c->parts_cap) {
-        const size_t cap = c->parts_cap == 0 ? 4 : c->parts_cap * 2;
-        struct part *parts = realloc(c->parts, cap * sizeof *parts);
-        if (parts == NULL)
-            return false;
-        c->parts = parts;
-        c->parts_cap = cap;
-    }
-    c->parts[c->nparts++] = *part;
-    return true;
-}
-
 bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
 {
     const struct bytes extra = d->extra == NULL ? bytes_of("", 0) : buf_bytes(d->extra);
-    uint8_t *to = reserve(&c->buf, c->expect_bytes,
-                          extra.len + wire_put_bytes_size(t->token.len) + TRAILER_BYTES);
+    uint8_t *to =
+        reserve_in_draft(d, c, extra.len + wire_put_bytes_size(t->token.len) + TRAILER_BYTES);
     if (to == NULL)
         return false;
     if (extra.len > 0)
         memcpy(to, extra.data, extra.len);
     advance(c->buf, put_trailer(to + extra.len, t));
-    const struct part part = { d->from, c->buf->len - d->from, d->records };
-    if (!add_part(c, &part))
-        return false;
+    c->last_bytes = c->buf->len - d->from;
+    stream_put_head(c->buf->data + d->from, c->last_bytes - STREAM_HEAD_BYTES);
+    c->messages++;
+    c->records += d->records;
     d->from = c->buf->len;
     d->records = 0;
     if (d->extra != NULL)
@@ -143,8 +137,10 @@ bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
 
 size_t draft_bytes(const struct draft *d, const struct chunk *c)
 {
-    const size_t records = c->buf == NULL ? 0 : c->buf->len - d->from;
-    return records + (d->extra == NULL ? 0 : d->extra->len);
+    const size_t extra = d->extra == NULL ? 0 : d->extra->len;
+    if (c->buf == NULL || c->buf->len == d->from)
+        return extra;
+    return c->buf->len - d->from - STREAM_HEAD_BYTES + extra;
 }
 
 void draft_clear(struct draft *d)

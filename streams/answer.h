@@ -1,7 +1,7 @@
 /* Building response messages in a buffer: records, and the fields after them.
  *
- * A chunk is a buffer with whole messages in it, back to back, each of which
- * is sent as a part of the buffer. */
+ * A chunk is a buffer with whole messages in it, back to back, each behind its
+ * head: what stream_send_run() takes. */
 #ifndef STREAMS_ANSWER_H
 #define STREAMS_ANSWER_H
 
@@ -13,18 +13,13 @@
 #include "runtime/bytes.h"
 #include "runtime/status.h"
 
-struct part {
-    size_t from, len;
-    size_t records;
-};
-
 struct chunk {
     struct buf *buf;     /* NULL: nothing was put yet */
     size_t expect_bytes; /* what buf is made for; it grows beyond */
-    struct part *parts;  /* whole messages */
-    size_t nparts, parts_cap;
-    size_t handed; /* parts given to the stream */
-    size_t sent;   /* parts that went out */
+    size_t messages;     /* whole ones, and the records in them */
+    size_t records;
+    size_t last_bytes; /* of the last message, with its head */
+    bool handed;       /* to the stream */
 };
 
 /** Frees what the chunk holds and leaves it empty. */
@@ -32,12 +27,12 @@ void chunk_clear(struct chunk *c);
 
 static inline bool chunk_empty(const struct chunk *c)
 {
-    return c->nparts == 0;
+    return c->messages == 0;
 }
 
 /* The message that is being built at the end of a chunk's buffer. */
 struct draft {
-    size_t from;       /* where it begins */
+    size_t from;       /* where its head begins */
     size_t records;    /* in it */
     struct buf *extra; /* encoded fields that follow the records; may be NULL */
 };
@@ -62,11 +57,11 @@ bool draft_put_unresolved(struct draft *d, struct bytes user_id);
 /** Adds to errors. */
 bool draft_put_error(struct draft *d, int32_t request_index, const struct status *status);
 
-/** Ends the message: it becomes a part of the chunk, and the draft the next
- * message behind it. */
+/** Ends the message: it is whole now and in the chunk, and the draft is the
+ * next message behind it. */
 bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t);
 
-/** How many bytes the draft has so far. */
+/** How many bytes the draft has so far, without its head. */
 size_t draft_bytes(const struct draft *d, const struct chunk *c);
 
 void draft_clear(struct draft *d);

@@ -15,6 +15,8 @@
 
 #define READ_AHEAD 64
 
+#define INDEX_MAX ((uint32_t)INT32_MAX) /* of a request */
+
 static const struct bytes no_token;
 
 static const char *const state_names[LISTING_NR] = {
@@ -57,6 +59,16 @@ void listing_fail_store(struct listing *l, const char *error)
     listing_finish(l, &status);
 }
 
+/* An index is an int32, which must not wrap. */
+static void fail_spent(struct listing *l)
+{
+    struct status status =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "a stream takes %u requests: send the others in another one", INDEX_MAX + 1u);
+    status_because(&status, "TOO_MANY_REQUESTS");
+    listing_finish(l, &status);
+}
+
 /* --- Requests ------------------------------------------------------------------------ */
 
 static uint32_t ring_size(const struct listing *l)
@@ -78,7 +90,7 @@ static void pop_query(struct listing *l)
 
 static void read_ahead(struct listing *l)
 {
-    if (!many_requests(l) || l->reading || l->ended || l->nqueries == READ_AHEAD)
+    if (!many_requests(l) || l->reading || l->ended || l->spent || l->nqueries == READ_AHEAD)
         return;
     if (l->draining && many_responses(l)) /* what was read is answered, and no more */
         return;
@@ -251,6 +263,8 @@ static void rest(struct listing *l)
     } else if (l->ended) {
         const struct status ok = status_ok();
         listing_finish(l, &ok);
+    } else if (l->spent) {
+        fail_spent(l);
     } else if (l->draining) {
         const struct status stopping = status_stopping();
         listing_finish(l, &stopping);
@@ -314,6 +328,7 @@ void listing_on_open(struct stream *s)
         l->s = s;
         l->kind = s->method->row;
         l->env = loop_env(s->loop);
+        l->next_index = l->env->first_index;
         l->state = LISTING_IDLE;
         l->wait.known = on_name_known;
         l->wait.failed = on_name_failed;
@@ -339,11 +354,32 @@ static bool add_query(struct listing *l, const ProtobufCMessage *message, struct
     struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
     if (query_init(q, l->kind, l->env, &request, (int32_t)l->next_index++) != 0)
         return false;
-    if (l->next_index == 1 && !many_responses(l)) {
+    if (q->index == (int32_t)l->env->first_index && !many_responses(l)) {
         l->paged = request.page_size > 0;
         l->page_left = l->paged ? (uint32_t)request.page_size : 0;
     }
     return true;
+}
+
+static void take_request(struct listing *l, const ProtobufCMessage *message, struct bytes bytes)
+{
+    if (!add_query(l, message, bytes)) {
+        listing_fail_memory(l);
+        return;
+    }
+    tick_if(l, LISTING_IDLE);
+    if (l->state != LISTING_DONE)
+        read_ahead(l);
+}
+
+/* MANY: those before are answered. ONE: no answer can end with this request. */
+static void take_none(struct listing *l)
+{
+    l->spent = true;
+    if (many_responses(l))
+        tick_if(l, LISTING_IDLE);
+    else
+        fail_spent(l);
 }
 
 void listing_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
@@ -354,13 +390,10 @@ void listing_on_message(struct stream *s, const ProtobufCMessage *message, struc
     l->reading = false;
     if (!many_requests(l))
         l->ended = true;
-    if (!add_query(l, message, bytes)) {
-        listing_fail_memory(l);
-        return;
-    }
-    tick_if(l, LISTING_IDLE);
-    if (l->state != LISTING_DONE)
-        read_ahead(l);
+    if (l->next_index > INDEX_MAX)
+        take_none(l);
+    else
+        take_request(l, message, bytes);
 }
 
 void listing_on_end(struct stream *s)

@@ -77,6 +77,7 @@ struct listing_env {
     uint64_t store_id;
     size_t answer_max_bytes; /* of one single answer */
     struct listing_budget *budget;
+    uint32_t first_index; /* of a stream's requests: 0, but where a test comes to the last one */
 };
 
 /* The functions of every listing's `struct stream_handler`, whose message is

@@ -36,6 +36,7 @@ struct listing {
     uint32_t oldest, nqueries;
     uint32_t next_index;
     bool reading, ended, draining;
+    bool spent; /* one came after the last that can have an index */
 
     /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
      * ONE: the answer is in `fill`. */
@@ -104,7 +105,7 @@ enum step fill_step(struct listing *l, struct query *q);
 /** For a new listing. */
 void out_init(struct listing *l);
 
-/** One more message has gone out; after the last one of a chunk its room is free. */
+/** The chunk that the stream had has gone out: its room is free. */
 void out_sent(struct listing *l);
 
 /** How large a chunk should become. */
@@ -114,8 +115,8 @@ size_t out_target(const struct listing *l);
  * Only between two messages: a chunk holds whole ones. */
 bool out_is_full(const struct listing *l);
 
-/** Gives the stream as much as it takes. Ends the listing with the last part,
- * and when the stream is over. */
+/** Gives the stream the messages that are ready, unless it still has those
+ * before. Ends the listing with the last ones, and when the stream is over. */
 void out_flush(struct listing *l);
 
 /** Whether the stream has all that is ready. */

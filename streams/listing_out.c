@@ -1,7 +1,8 @@
 /* Messages into chunks, chunks to the stream.
  *
  * Every message is drafted at the end of the chunk that is filled, l->fill.
- * When all of l->out has gone out, that chunk takes its place. */
+ * When l->out has gone out, as one run, that chunk takes its place. So the stream
+ * has one run at a time, and room for it. */
 #include <assert.h>
 #include <errno.h>
 
@@ -29,10 +30,6 @@
 
 /* The budget of single answers is drawn on in steps of this. */
 #define BUDGET_STEP_BYTES (48 * 1024)
-
-/* Parts smaller than this are worth gathering into one write; the core gathers
- * 64 KiB, with five bytes before each message. */
-#define SMALL_PART_BYTES (64 * 1024 - 64)
 
 /* --- Chunks --------------------------------------------------------------------------- */
 
@@ -73,16 +70,6 @@ static bool no_more_to_come(const struct listing *l)
     return l->ended && l->nqueries == 0;
 }
 
-static unsigned part_flags(const struct listing *l, size_t i)
-{
-    const struct chunk *c = &l->out;
-    if (i + 1 < c->nparts)
-        return c->parts[i + 1].len < SMALL_PART_BYTES && c->parts[i].len < SMALL_PART_BYTES
-                   ? STREAM_MORE
-                   : 0;
-    return no_more_to_come(l) && chunk_empty(&l->fill) ? STREAM_LAST : 0;
-}
-
 static void stream_failed(struct listing *l, int rv)
 {
     if (rv == ENOMEM)
@@ -93,45 +80,37 @@ static void stream_failed(struct listing *l, int rv)
 
 void out_flush(struct listing *l)
 {
-    for (;;) {
-        if (chunk_empty(&l->out) && !chunk_empty(&l->fill))
-            promote(l);
-        struct chunk *c = &l->out;
-        if (c->handed == c->nparts)
-            return;
-        const struct part *p = &c->parts[c->handed];
-        const unsigned flags = part_flags(l, c->handed);
-        const int rv = stream_send(l->s, c->buf, p->from, p->len, flags);
-        if (rv == EAGAIN)
-            return;
-        if (rv != 0) {
-            stream_failed(l, rv);
-            return;
-        }
-        l->s->out.records += p->records;
-        c->handed++;
-        if (flags & STREAM_LAST) {
-            listing_done(l);
-            return;
-        }
+    struct chunk *c = &l->out;
+    if (chunk_empty(c) && !chunk_empty(&l->fill))
+        promote(l);
+    if (chunk_empty(c) || c->handed)
+        return;
+    const unsigned flags = no_more_to_come(l) ? STREAM_LAST : 0;
+    const int rv = stream_send_run(l->s, c->buf, 0, c->buf->len, c->messages, flags);
+    if (rv != 0) {
+        stream_failed(l, rv);
+        return;
     }
+    c->handed = true;
+    l->s->out.records += c->records;
+    if (flags & STREAM_LAST)
+        listing_done(l);
 }
 
 void out_sent(struct listing *l)
 {
-    if (++l->out.sent == l->out.nparts)
-        chunk_clear(&l->out);
+    chunk_clear(&l->out);
 }
 
 bool out_all_handed(const struct listing *l)
 {
-    return l->out.handed == l->out.nparts && chunk_empty(&l->fill);
+    return chunk_empty(&l->fill) && (chunk_empty(&l->out) || l->out.handed);
 }
 
 bool out_is_full(const struct listing *l)
 {
     const struct chunk *c = &l->fill;
-    return c->nparts > 0 && c->buf->len + c->parts[c->nparts - 1].len > out_target(l);
+    return !chunk_empty(c) && c->buf->len + c->last_bytes > out_target(l);
 }
 
 struct bytes out_token(const struct listing *l, const struct query *q, char room[TOKEN_TEXT])

@@ -140,6 +140,7 @@ Test(fake_stream, holds_two_messages_while_the_window_is_closed)
     cr_assert_eq(stream_send(&f->s, b, 0, 2, STREAM_MORE), 0);
     cr_assert_eq(stream_send(&f->s, b, 2, 2, 0), 0);
     cr_assert_eq(stream_send(&f->s, b, 0, 4, 0), EAGAIN);
+    cr_assert_eq(stream_send_run(&f->s, b, 0, 4, 1, 0), EAGAIN);
     loop_turns(loop, 8);
     cr_assert_eq(seen.sent, 0);
     fake_stream_window(f, true);
@@ -147,6 +148,58 @@ Test(fake_stream, holds_two_messages_while_the_window_is_closed)
     cr_assert_eq(fake_stream_sent(f, 0)->flags, STREAM_MORE);
     cr_assert(bytes_equal(fake_stream_sent(f, 1)->bytes, bytes_of_text("23")));
     cr_assert_eq(atomic_load(&b->refs), 1);
+    buf_unref(b);
+    fake_stream_free(f);
+}
+
+static void put_message(struct buf *b, const char *text)
+{
+    uint8_t head[STREAM_HEAD_BYTES];
+    stream_put_head(head, strlen(text));
+    cr_assert(buf_append(b, bytes_of(head, sizeof head)) && buf_append(b, bytes_of_text(text)));
+}
+
+Test(fake_stream, takes_a_run_as_one)
+{
+    struct fake_stream *f = fake_stream_open(loop, &many);
+    struct buf *b = buf_new(64);
+    put_message(b, "a");
+    put_message(b, "");
+    put_message(b, "cde");
+    fake_stream_window(f, false);
+    cr_assert_eq(stream_send_run(&f->s, b, 0, b->len, 3, 0), 0);
+    cr_assert_eq(stream_send_run(&f->s, b, 0, 6, 1, STREAM_LAST), 0);
+    cr_assert_eq(f->held, 2);
+    loop_turns(loop, 8);
+    cr_assert_eq(f->sent.n, 0);
+    fake_stream_window(f, true);
+    LOOP_UNTIL(loop, seen.closed == 1);
+    static const char *const texts[] = { "a", "", "cde", "a" };
+    static const size_t behind[] = { 2, 1, 0, 0 };
+    cr_assert_eq(f->sent.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct fake_message *m = fake_stream_sent(f, i);
+        cr_expect(bytes_equal(m->bytes, bytes_of_text(texts[i])), "message %zu", i);
+        cr_expect_eq(m->behind, behind[i]);
+        cr_expect_eq(m->flags, i == 3 ? STREAM_LAST : 0);
+    }
+    cr_assert_eq(f->s.out.bytes, 5);
+    cr_assert_eq(seen.sent, 0, "as ever when the status was given");
+    cr_assert_eq(atomic_load(&b->refs), 1);
+    buf_unref(b);
+    fake_stream_free(f);
+}
+
+Test(fake_stream, tells_once_that_a_run_went_out)
+{
+    struct fake_stream *f = fake_stream_open(loop, &many);
+    struct buf *b = buf_new(64);
+    put_message(b, "a");
+    put_message(b, "b");
+    cr_assert_eq(stream_send_run(&f->s, b, 0, b->len, 2, 0), 0);
+    LOOP_UNTIL(loop, f->sent.n == 2);
+    loop_turns(loop, 8);
+    cr_assert_eq(seen.sent, 1);
     buf_unref(b);
     fake_stream_free(f);
 }

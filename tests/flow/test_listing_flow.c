@@ -201,7 +201,7 @@ static void check_stopped_reader(enum shape shape, int32_t page_size)
     POST_UNTIL(&w, f->out.n > 0);
     post_world_turns(&w, 64);
     cr_assert_eq(f->sent.n, 0);
-    cr_assert_leq(f->out.n, FAKE_QUEUE_MAX);
+    cr_assert_leq(f->held, FAKE_QUEUE_MAX);
     posts_refill(&w, &posts, 0, posts.n, 'b');
     fake_stream_window(f, true);
     POST_UNTIL(&w, f->closed);
@@ -328,6 +328,30 @@ Test(listing_flow, answers_before_the_client_has_ended)
     cr_assert(!f->s.finished);
     fake_stream_end(f);
     expect_end(f, STATUS_OK, 9 * 3);
+    stop();
+}
+
+/* A request's index is an int32: when they are used up the stream ends, after
+ * the answers to those before. */
+Test(listing_flow, ends_a_stream_before_its_index_wraps)
+{
+    add_posts(3, "u1", 10);
+    w.env.listing.first_index = INT32_MAX - 2;
+    start();
+    for (enum shape shape = CLIENT_STREAM; shape <= BIDI; shape++) {
+        for (int extra = 0; extra < 2; extra++) {
+            const struct ask asks[] = { *ask_of("u1"), *ask_of("u1"), *ask_of("u1"),
+                                        *ask_of("u1") };
+            struct answer a = listing_end(&w, listing_start(&w, shape, asks, 3u + (unsigned)extra));
+            cr_assert_eq(a.status.code, extra ? STATUS_RESOURCE_EXHAUSTED : STATUS_OK, "%s",
+                         a.status.message);
+            cr_assert_str_eq(a.status.reason, extra ? "TOO_MANY_REQUESTS" : "");
+            cr_assert_eq(a.nposts, shape == BIDI || !extra ? 9 : 0);
+            if (a.n > 0)
+                cr_assert_eq(a.messages[a.n - 1].index, INT32_MAX);
+            answer_free(&a);
+        }
+    }
     stop();
 }
 
@@ -550,12 +574,14 @@ Test(listing_flow, ends_over_garbage_in_every_state)
     stop();
 }
 
-static int broken_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags)
+static int broken_send_run(struct stream *s, struct buf *b, size_t from, size_t len,
+                           size_t messages, unsigned flags)
 {
     (void)s;
     (void)b;
     (void)from;
     (void)len;
+    (void)messages;
     (void)flags;
     return EPIPE;
 }
@@ -568,7 +594,7 @@ Test(listing_flow, rests_when_the_stream_is_over)
     for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct fake_stream *f = listing_open(&w, shape, &all, 1);
         struct stream_ops broken = *f->s.ops;
-        broken.send = broken_send;
+        broken.send_run = broken_send_run;
         f->s.ops = &broken;
         if (many_asks(shape))
             fake_stream_end(f);
@@ -581,25 +607,22 @@ Test(listing_flow, rests_when_the_stream_is_over)
 /* --- How messages are handed over
  * ------------------------------------------------------------------ */
 
-/* A message that says MORE is not the last that is ready: the stream would
- * hold it back. LAST is on the last one only, so that the status goes with it. */
-Test(listing_flow, marks_what_can_be_written_together)
+/* Small messages go to the stream as runs; LAST is on the last one only, so that
+ * the status goes with it. */
+Test(listing_flow, hands_small_messages_over_together)
 {
     add_posts(200, "u1", 100);
     start();
     struct ask ask = { .page_size = 1 };
     struct fake_stream *f = listing_start(&w, SERVER_STREAM, &ask, 1);
     POST_UNTIL(&w, f->closed);
-    size_t together = 0, i = 0;
+    size_t runs = 0, i = 0;
     for (const struct fake_message *m = f->sent.first; m != NULL; m = m->next, i++) {
-        cr_assert_eq((m->flags & STREAM_LAST) != 0, m->next == NULL, "message %zu", i);
-        if ((m->flags & STREAM_MORE) == 0)
-            continue;
-        cr_assert_not_null(m->next);
-        together++;
+        cr_assert_eq(m->flags, m->next == NULL ? STREAM_LAST : 0, "message %zu", i);
+        runs += m->behind == 0;
     }
-    cr_assert_gt(together, 150);
-    cr_assert_lt(together, 199, "the last one of a chunk goes out at once");
+    cr_assert_eq(i, 200);
+    cr_assert_eq(runs, 2, "a small first chunk, and all the others");
     expect_ok(f, NULL);
     stop();
 }
@@ -611,20 +634,8 @@ Test(listing_flow, writes_each_answer_of_a_slow_dialogue_at_once)
     struct fake_stream *f = listing_open(&w, BIDI, &all, 1);
     POST_UNTIL(&w, f->sent.n == 1);
     cr_assert_eq(f->sent.first->flags, 0);
+    cr_assert_eq(f->sent.first->behind, 0);
     fake_stream_end(f);
-    expect_ok(f, NULL);
-    stop();
-}
-
-/* Large messages are written one by one: nothing is gained by gathering them. */
-Test(listing_flow, writes_large_messages_alone)
-{
-    add_posts(20, "u1", 40 * 1024);
-    start();
-    struct fake_stream *f = listing_start(&w, SERVER_STREAM, &(struct ask){ .page_size = 1 }, 1);
-    POST_UNTIL(&w, f->closed);
-    for (const struct fake_message *m = f->sent.first; m != NULL; m = m->next)
-        cr_assert_eq(m->flags & STREAM_MORE, 0);
     expect_ok(f, NULL);
     stop();
 }

@@ -83,29 +83,81 @@ static void check_send(const struct fake_stream *f, const struct buf *b, size_t 
     cr_assert(!f->closed, "stream_send() after on_close");
     cr_assert(!f->last_sent, "stream_send() after STREAM_LAST");
     cr_assert(from <= b->len && len <= b->len - from, "stream_send() of bytes outside the buffer");
+    /* The peer's end may be known here and not yet there: no offence. */
+    cr_assert(!f->s.finished || f->closing, "stream_send() after stream_finish()");
+}
+
+static int may_send(const struct fake_stream *f)
+{
+    if (f->s.finished)
+        return EPIPE;
+    return f->held == FAKE_QUEUE_MAX ? EAGAIN : 0;
+}
+
+static void append_out(struct fake_stream *f, struct buf *b, size_t from, size_t len, size_t behind,
+                       unsigned flags)
+{
+    struct fake_message *m = message_copy(bytes_of(b->data + from, len));
+    m->buf = buf_ref(b);
+    m->from = from;
+    m->behind = behind;
+    m->flags = behind > 0 ? flags & ~(unsigned)STREAM_LAST : flags;
+    queue_append(&f->out, m);
+}
+
+/* A message or a run is in the queue. */
+static void sending(struct fake_stream *f, unsigned flags)
+{
+    f->held++;
+    if ((flags & STREAM_LAST) != 0) {
+        f->last_sent = f->s.finished = true;
+        f->half_closed = !f->server;
+        f->status = status_ok();
+    }
+    go_on(f);
 }
 
 static int fake_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags)
 {
     struct fake_stream *f = fake_stream_of(s);
     check_send(f, b, from, len);
-    /* The peer's end may be known here and not yet there: no offence. */
-    cr_assert(!s->finished || f->closing, "stream_send() after stream_finish()");
-    if (s->finished)
-        return EPIPE;
-    if (f->out.n == FAKE_QUEUE_MAX)
-        return EAGAIN;
-    struct fake_message *m = message_copy(bytes_of(b->data + from, len));
-    m->buf = buf_ref(b);
-    m->from = from;
-    m->flags = flags;
-    queue_append(&f->out, m);
-    if ((flags & STREAM_LAST) != 0) {
-        f->last_sent = s->finished = true;
-        f->half_closed = !f->server;
-        f->status = status_ok();
+    const int rv = may_send(f);
+    if (rv != 0)
+        return rv;
+    append_out(f, b, from, len, 0, flags);
+    sending(f, flags);
+    return 0;
+}
+
+/* The length that a head tells; there must be so much behind it. */
+static size_t check_head(const struct buf *b, size_t from, size_t end)
+{
+    cr_assert_leq(STREAM_HEAD_BYTES, end - from, "a run ends in mid-head");
+    const uint8_t *head = b->data + from;
+    cr_assert_eq(head[0], 0, "a message of a run has a flag");
+    const size_t len =
+        (size_t)head[1] << 24 | (size_t)head[2] << 16 | (size_t)head[3] << 8 | head[4];
+    cr_assert_leq(len, end - from - STREAM_HEAD_BYTES, "a run ends in mid-message");
+    return len;
+}
+
+static int fake_send_run(struct stream *s, struct buf *b, size_t from, size_t len, size_t messages,
+                         unsigned flags)
+{
+    struct fake_stream *f = fake_stream_of(s);
+    const size_t end = from + len;
+    check_send(f, b, from, len);
+    cr_assert_gt(messages, 0, "a run of no message");
+    const int rv = may_send(f);
+    if (rv != 0)
+        return rv;
+    while (messages-- > 0) {
+        const size_t bytes = check_head(b, from, end);
+        append_out(f, b, from + STREAM_HEAD_BYTES, bytes, messages, flags);
+        from += STREAM_HEAD_BYTES + bytes;
     }
-    go_on(f);
+    cr_assert_eq(from, end, "a run has bytes behind its messages");
+    sending(f, flags);
     return 0;
 }
 
@@ -144,6 +196,7 @@ static void fake_finish(struct stream *s, const struct status *status)
 static const struct stream_ops fake_ops = {
     .read = fake_read,
     .send = fake_send,
+    .send_run = fake_send_run,
     .finish = fake_finish,
 };
 
@@ -199,10 +252,9 @@ static bool step_in(struct fake_stream *f)
     return false;
 }
 
-static bool step_out(struct fake_stream *f)
+/* One message goes out; returns how many of its run are behind it. */
+static size_t put_out(struct fake_stream *f)
 {
-    if (f->window_closed || f->out.n == 0)
-        return false;
     struct fake_message *m = queue_take(&f->out);
     f->s.out.bytes += m->bytes.len;
     cr_assert(bytes_equal(m->bytes, bytes_of(m->buf->data + m->from, m->bytes.len)),
@@ -210,6 +262,16 @@ static bool step_out(struct fake_stream *f)
     buf_unref(m->buf);
     m->buf = NULL;
     queue_append(&f->sent, m);
+    return m->behind;
+}
+
+static bool step_out(struct fake_stream *f)
+{
+    if (f->window_closed || f->held == 0)
+        return false;
+    while (put_out(f) > 0)
+        ;
+    f->held--;
     if (f->s.on->on_sent != NULL && !f->s.finished)
         f->s.on->on_sent(&f->s);
     return true;
@@ -230,7 +292,7 @@ static bool is_over(const struct fake_stream *f)
 {
     if (f->closing)
         return f->in.n == 0;
-    return f->server && f->s.finished && f->out.n == 0;
+    return f->server && f->s.finished && f->held == 0;
 }
 
 /* The last step: on_close may free the fake. */
@@ -241,6 +303,7 @@ static void step_close(struct fake_stream *f)
     f->close_status = f->closing ? f->closing_with : f->status;
     task_cancel(&f->work);
     queue_clear(&f->out);
+    f->held = 0;
     queue_clear(&f->in);
     f->closed = true;
     f->s.on->on_close(&f->s, &f->close_status);

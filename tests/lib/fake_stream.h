@@ -2,8 +2,8 @@
  *
  * It keeps the contract of runtime/stream.h to the letter and fails the test
  * when its user does not: a second stream_read() while one is outstanding, a
- * send after STREAM_LAST or stream_finish(), a sent part of a buffer that
- * changes before it is gone, any use after on_close.
+ * send after STREAM_LAST or stream_finish(), a run whose heads are wrong, a sent
+ * part of a buffer that changes before it is gone, any use after on_close.
  *
  * No callback is made from inside a stream_ function or a fake_stream_ one:
  * all come from a task on the loop. So a test acts and then turns the loop
@@ -22,12 +22,13 @@
 #include "runtime/server.h"
 #include "runtime/stream.h"
 
-#define FAKE_QUEUE_MAX 2 /* messages that a stream holds, as the real ones */
+#define FAKE_QUEUE_MAX 2 /* messages, or runs of them, that a stream holds, as the real ones */
 
 struct fake_message {
     struct buf *buf; /* NULL once it went out */
     size_t from;
-    unsigned flags;
+    size_t behind;      /* messages of its run that follow; 0: the last, or a single one */
+    unsigned flags;     /* of a run: STREAM_LAST is the last one's */
     struct bytes bytes; /* as they were when they were sent; owned */
     struct fake_message *next;
 };
@@ -41,7 +42,8 @@ struct fake_stream {
     struct stream s; /* what the code under test gets */
 
     /* What the code under test did; read-only. */
-    struct fake_queue out;  /* accepted by stream_send(), held back for now */
+    struct fake_queue out;  /* accepted by stream_send() or _run(), held back for now */
+    size_t held;            /* how many those are, a run being one */
     struct fake_queue sent; /* went out, in order */
     size_t reads;           /* messages asked for so far */
     bool reading;           /* one of them is outstanding */
@@ -107,7 +109,8 @@ void fake_stream_drain(struct fake_stream *f);
 /* --- The transport ------------------------------------------------------------------- */
 
 /** Closed: nothing goes out, so the third stream_send() gets EAGAIN. Open
- * (as it is at first): what waits goes out, one on_sent each. */
+ * (as it is at first): what waits goes out, one on_sent for each message or
+ * run. */
 void fake_stream_window(struct fake_stream *f, bool open);
 
 /* --- What was sent --------------------------------------------------------------------- */

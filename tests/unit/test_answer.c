@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/leaks.h"
+#include "runtime/stream.h"
 #include "streams/answer.h"
 #include "streams/wire_put.h"
 #include "v1/post/post.pb-c.h"
@@ -36,13 +37,33 @@ static void close_with(const struct trailer *t)
     cr_assert(draft_close(&draft, &chunk, t));
 }
 
-static V1__Post__ListPostsResponse *part(size_t i)
+/* The message whose head is at *at, which becomes the next one's. */
+static struct bytes take(size_t *at)
 {
-    cr_assert_lt(i, chunk.nparts);
-    const struct part *p = &chunk.parts[i];
-    V1__Post__ListPostsResponse *m =
-        v1__post__list_posts_response__unpack(NULL, p->len, chunk.buf->data + p->from);
-    cr_assert_not_null(m, "part %zu", i);
+    cr_assert_leq(*at + STREAM_HEAD_BYTES, chunk.buf->len);
+    const uint8_t *head = chunk.buf->data + *at;
+    const size_t len =
+        (size_t)head[1] << 24 | (size_t)head[2] << 16 | (size_t)head[3] << 8 | head[4];
+    cr_assert_eq(head[0], 0);
+    *at += STREAM_HEAD_BYTES + len;
+    cr_assert_leq(*at, chunk.buf->len);
+    return bytes_of(head + STREAM_HEAD_BYTES, len);
+}
+
+static struct bytes message_bytes(size_t i)
+{
+    cr_assert_lt(i, chunk.messages);
+    size_t at = 0;
+    while (i-- > 0)
+        take(&at);
+    return take(&at);
+}
+
+static V1__Post__ListPostsResponse *message(size_t i)
+{
+    const struct bytes b = message_bytes(i);
+    V1__Post__ListPostsResponse *m = v1__post__list_posts_response__unpack(NULL, b.len, b.data);
+    cr_assert_not_null(m, "message %zu", i);
     return m;
 }
 
@@ -58,7 +79,7 @@ Test(answer, holds_records_with_their_authors)
     put("p3", "third", "김철수");
     cr_assert_eq(draft.records, 3);
     close_with(&(struct trailer){ .token = bytes_of_text("abc"), .request_index = 5 });
-    V1__Post__ListPostsResponse *m = part(0);
+    V1__Post__ListPostsResponse *m = message(0);
     cr_assert_eq(m->n_post_messages, 3);
     cr_assert_str_eq(m->post_messages[0]->post_id, "p1");
     cr_assert_str_eq(m->post_messages[0]->body, "first");
@@ -84,7 +105,7 @@ Test(answer, has_the_fields_after_the_records)
     cr_assert(draft_put_error(&draft, 0, &bare));
     close_with(&(struct trailer){
         .request_index = INT32_MAX, .last = true, .total_size = UINT64_C(1) << 40 });
-    V1__Post__ListPostsResponse *m = part(0);
+    V1__Post__ListPostsResponse *m = message(0);
     cr_assert_eq(m->n_post_messages, 1);
     cr_assert_eq(m->n_unresolved_user_ids, 2);
     cr_assert_str_eq(m->unresolved_user_ids[0], "u1");
@@ -104,19 +125,6 @@ Test(answer, has_the_fields_after_the_records)
     fini();
 }
 
-/* After so many requests an index is negative: it goes on, as any int32. */
-Test(answer, keeps_an_index_that_wrapped)
-{
-    const struct status status = status_of(STATUS_NOT_FOUND, "no");
-    cr_assert(draft_put_error(&draft, INT32_MIN, &status));
-    close_with(&(struct trailer){ .request_index = INT32_MIN });
-    V1__Post__ListPostsResponse *m = part(0);
-    cr_assert_eq(m->request_index, INT32_MIN);
-    cr_assert_eq(m->errors[0]->request_index, INT32_MIN);
-    done(m);
-    fini();
-}
-
 Test(answer, of_a_plain_kind_has_only_records_and_token)
 {
     close_with(&(struct trailer){ .token = bytes_of_text("t"),
@@ -124,14 +132,15 @@ Test(answer, of_a_plain_kind_has_only_records_and_token)
                                   .last = true,
                                   .total_size = 9,
                                   .plain = true });
+    const struct bytes first = message_bytes(0);
     V1__User__ListUsersResponse *m =
-        v1__user__list_users_response__unpack(NULL, chunk.parts[0].len, chunk.buf->data);
+        v1__user__list_users_response__unpack(NULL, first.len, first.data);
     cr_assert_not_null(m);
     cr_assert_str_eq(m->next_page_token, "t");
     cr_assert_eq(m->base.n_unknown_fields, 0);
     v1__user__list_users_response__free_unpacked(m, NULL);
     close_with(&(struct trailer){ .plain = true });
-    cr_assert_eq(chunk.parts[1].len, 0, "an empty listing is an empty message");
+    cr_assert_eq(message_bytes(1).len, 0, "an empty listing is an empty message");
     fini();
 }
 
@@ -145,7 +154,7 @@ Test(answer, says_nothing_of_the_message_before)
     cr_assert_eq(draft.records, 0);
     cr_assert_eq(draft_bytes(&draft, &chunk), 0);
     close_with(&(struct trailer){ 0 });
-    V1__Post__ListPostsResponse *m = part(1);
+    V1__Post__ListPostsResponse *m = message(1);
     cr_assert_eq(m->n_post_messages + m->n_errors + m->n_unresolved_user_ids, 0);
     cr_assert(!m->last);
     cr_assert_str_empty(m->next_page_token);
@@ -164,16 +173,17 @@ Test(answer, fits_many_messages_in_a_chunk)
         body[i % 299] = '\0';
         put(id, body, "Henry");
         body[i % 299] = 'b';
-        cr_assert_eq(draft_bytes(&draft, &chunk), chunk.buf->len - from);
+        cr_assert_eq(draft_bytes(&draft, &chunk), chunk.buf->len - from - STREAM_HEAD_BYTES);
         close_with(&(struct trailer){ .request_index = i });
+        cr_assert_eq(chunk.last_bytes, chunk.buf->len - from);
         from = chunk.buf->len;
     }
-    cr_assert_eq(chunk.nparts, 1000);
+    cr_assert_eq(chunk.messages, 1000);
+    cr_assert_eq(chunk.records, 1000);
     size_t at = 0;
-    for (size_t i = 0; i < chunk.nparts; i++) {
-        cr_assert_eq(chunk.parts[i].from, at, "back to back");
-        at += chunk.parts[i].len;
-        V1__Post__ListPostsResponse *m = part(i);
+    for (size_t i = 0; i < chunk.messages; i++) {
+        take(&at);
+        V1__Post__ListPostsResponse *m = message(i);
         snprintf(id, sizeof id, "p%zu", i);
         cr_assert_eq(m->n_post_messages, 1);
         cr_assert_str_eq(m->post_messages[0]->post_id, id);
