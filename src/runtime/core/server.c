@@ -168,6 +168,7 @@ static void core_server_free(struct server *base)
     free(server->lanes);
     free(server->calls);
     free(server);
+    grpc_shutdown();
 }
 
 static const struct server_ops core_server_ops = {
@@ -186,6 +187,7 @@ int core_server_new(struct server **ret, struct loop *const *loops, size_t nloop
         return ENOMEM;
     server->options = *options;
     server->base.ops = &core_server_ops;
+    grpc_init(); /* until core_server_free() */
     const size_t nrows = count_methods(services, nservices) + 1; /* one for unknown methods */
     server->nlanes = nloops;
     server->lanes = calloc(nloops, sizeof *server->lanes);
