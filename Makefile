@@ -18,7 +18,7 @@ PYTHON  ?= /usr/bin/python3
 WARN    := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
            -Wconversion -Wno-sign-conversion -Wpointer-arith -Wundef -Wvla
 CPPFLAGS += -D_GNU_SOURCE -Isrc -I. -I$(BUILD)/gen
-LDLIBS  := -lgrpc -lgpr -lprotobuf-c -luv -llmdb -ljansson -lmicrohttpd -lxxhash -lcjose -lcurl -lcrypto -lnettle -lz -lpthread
+LDLIBS  := -lgrpc -lgpr -lnghttp2 -lprotobuf-c -luv -llmdb -ljansson -lmicrohttpd -lxxhash -lcjose -lcurl -lssl -lcrypto -lnettle -lz -lpthread
 
 # SANITIZE is address, undefined or thread; used by the targets below.
 ifneq ($(SANITIZE),)

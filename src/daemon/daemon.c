@@ -128,16 +128,17 @@ static void on_listener_dead(const char *address, void *arg)
     stop(d);
 }
 
-/* Before there are other threads. Those that poll for libuv take the signals
- * (loop.h); where gRPC waits they may be left lying: ThreadSanitizer cannot see
- * into its waits, and keeps a handler from running there. */
-static void leave_signals(void)
+/* Before there are other threads, which are not to be interrupted: where gRPC
+ * waits a signal may be left lying (ThreadSanitizer cannot see into its waits, and
+ * keeps a handler from running there). The first loop's thread takes them, where
+ * it sleeps in libuv; else one that it has for that (loop.h). */
+static void mask_signals(int how)
 {
     sigset_t ours;
     sigemptyset(&ours);
     sigaddset(&ours, SIGTERM);
     sigaddset(&ours, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+    pthread_sigmask(how, &ours, NULL);
 }
 
 static void watch_signals(struct daemon *d)
@@ -171,8 +172,10 @@ static bool check_listeners(const struct daemon *d, char *error)
 
 static bool make_loops(struct daemon *d, char *error)
 {
+    const enum loop_sleep sleep =
+        d->config.transport == TRANSPORT_CORE ? LOOP_IN_CORE : LOOP_IN_UV;
     while (d->nloops < (size_t)d->config.loops) {
-        const int rv = loop_new(&d->loops[d->nloops], LOOP_IN_UV);
+        const int rv = loop_new(&d->loops[d->nloops], sleep);
         if (rv != 0) {
             snprintf(error, DAEMON_ERROR_MAX, "cannot make a loop: %s", strerror(rv));
             return false;
@@ -351,6 +354,8 @@ static bool serve(struct daemon *d, const char *line, char *error)
         printf("%s: metrics on %s\n", d->program->name, metrics_http_url(d->scrapes));
     fflush(stdout);
     notify_send("READY=1");
+    if (d->config.transport == TRANSPORT_HTTP)
+        mask_signals(SIG_UNBLOCK);
     loop_run(d->loops[0]);
     for (size_t i = 1; i < d->nloops; i++)
         pthread_join(d->threads[i], NULL);
@@ -374,6 +379,7 @@ static bool make_chain(struct daemon *d, char *error)
 static bool make_server(struct daemon *d, char *error)
 {
     const struct server_options options = {
+        .transport = (enum server_transport)d->config.transport,
         .chain = &d->chain,
         .compress = d->config.compression != 0,
         .write_timeout_ms = d->config.write_timeout_ms,
@@ -459,7 +465,7 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv)
         return program->check();
     core_log_init(on_core_log);
     signal(SIGPIPE, SIG_IGN);
-    leave_signals();
+    mask_signals(SIG_BLOCK);
     connections_raise_limit();
     const bool served = run(&d, error);
     if (!served)

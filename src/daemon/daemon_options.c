@@ -90,6 +90,9 @@ enum option_result daemon_read_options(const struct daemon_program *p, struct da
           "row, "
           "ends the process with 1, to be started anew; 0: never",
           0, 0, NULL },
+        { "transport", OPTION_CHOICE, &c->transport, "http|core",
+          "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with",
+          0, 0, "http|core" },
         { "reflection", OPTION_FLAG, &c->reflection, NULL,
           "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
         { "compression", OPTION_CHOICE, &c->compression, "none|gzip",

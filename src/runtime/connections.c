@@ -15,6 +15,7 @@ struct connection_options connection_options = {
     .max_age_grace_ms = 5 * 60 * 1000,
     .handshake_timeout_ms = 10 * 1000,
     .max_streams = 100,
+    .max_connections = 10000,
     .memory_bytes = 256 << 20,
 };
 
@@ -38,6 +39,8 @@ static const struct option_row rows[] = {
     { "max-streams", OPTION_INT, &connection_options.max_streams, "N",
       "calls at once on one connection; clients wait with the others; 0: any number", 0, INT32_MAX,
       NULL },
+    { "max-connections", OPTION_INT, &connection_options.max_connections, "N",
+      "connections at once; one more is closed when it comes; 0: any number", 0, INT32_MAX, NULL },
     { "connection-memory", OPTION_INT, &connection_options.memory_bytes, "N",
       "most bytes that calls and what comes in on them may take together; beyond it calls are "
       "reset, whosever they are; 0: no limit",

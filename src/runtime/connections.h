@@ -39,6 +39,8 @@ struct connection_options {
      * others: the core closes the connection of one that does not. */
     int64_t max_streams;
 
+    int64_t max_connections; /* of a server; 0: any number. One more is closed at once */
+
     /* What calls and the messages that come in may take inside the core, all
      * together; 0: any amount. Beyond it the core resets calls, whosever they
      * are, and lets idle connections go. */

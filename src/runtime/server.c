@@ -30,7 +30,8 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
         all = *options;
     if (all.max_request_bytes == 0)
         all.max_request_bytes = DEFAULT_MAX_REQUEST_BYTES;
-    return core_server_new(ret, loops, nloops, services, nservices, &all);
+    return (all.transport == TRANSPORT_CORE ? core_server_new : http_server_new)(
+        ret, loops, nloops, services, nservices, &all);
 }
 
 int server_listen(struct server *server, const char *address, char error[SERVER_ERROR_MAX])

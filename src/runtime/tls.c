@@ -71,6 +71,7 @@ static struct pem names_of(const char *cert, const char *key, const char *ca)
 struct tls_server {
     struct pem_files *files;
     bool asks_clients;
+    struct ticket_keys tickets;
 };
 
 bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
@@ -90,6 +91,7 @@ bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
         return false;
     }
     tls->asks_clients = names.part[PEM_CA] != NULL;
+    ticket_keys_init(&tls->tickets);
     *ret = tls;
     return true;
 }
@@ -98,6 +100,7 @@ void tls_server_free(struct tls_server *tls)
 {
     if (tls == NULL)
         return;
+    ticket_keys_destroy(&tls->tickets);
     pem_files_free(tls->files);
     free(tls);
 }
@@ -110,6 +113,12 @@ bool tls_server_newer(struct tls_server *tls, unsigned *seen, struct pem *ret)
 bool tls_server_asks_clients(const struct tls_server *tls)
 {
     return tls->asks_clients;
+}
+
+bool tls_server_ticket_keys(struct tls_server *tls, unsigned generation, uint64_t now_ms,
+                            uint8_t ret[TICKET_KEYS_BYTES])
+{
+    return ticket_keys_get(&tls->tickets, generation, now_ms, ret);
 }
 
 /* --- Clients -------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include "options.h"
 #include "pem.h"
+#include "ticket_keys.h"
 
 #define TLS_ERROR_MAX PEM_ERROR_MAX
 
@@ -76,6 +77,11 @@ bool tls_server_newer(struct tls_server *tls, unsigned *seen, struct pem *ret);
 
 /** Whether clients must have a certificate. Any thread. */
 bool tls_server_asks_clients(const struct tls_server *tls);
+
+/** As ticket_keys_get(), of this server's. @generation: what
+ * tls_server_newer() has set. Any thread. */
+bool tls_server_ticket_keys(struct tls_server *tls, unsigned generation, uint64_t now_ms,
+                            uint8_t ret[TICKET_KEYS_BYTES]);
 
 struct tls_client;
 

@@ -1,0 +1,180 @@
+/* A connection of a server.
+ *
+ *   HELLO    TLS, and the preface of HTTP/2: no session is made before that came
+ *   OPEN     calls come and go
+ *   LEAVING  it takes no new calls (GOAWAY): too old, idle, or the server stops
+ *   LINGER   all was written and our end is shut; what the client still sends is
+ *            thrown away, so that the last answers are not lost to a reset
+ *   CLOSED   the socket is being closed; its calls are over
+ *
+ *   HELLO ──▶ OPEN ──▶ LEAVING ──▶ LINGER ──▶ CLOSED        and from each to CLOSED
+ *
+ * Bytes out: what nghttp2 wants to send is collected in the lane's outbox, once a
+ * turn (conn_wants_flush()), and written with one system call. What the socket
+ * does not take is kept, once; until that is out nothing more is collected, and
+ * nobody is told of room. Bytes in: read into the lane's one input buffer and
+ * parsed there.
+ *
+ * One timer each for the hello, keepalive, idleness, age and stuck writes: a
+ * timer that was set is not moved by what it watches, but looks when it fires
+ * how long that was ago. */
+#ifndef HTTP_CONN_H
+#define HTTP_CONN_H
+
+#include <nghttp2/nghttp2.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "runtime/counter.h"
+#include "runtime/loop.h"
+#include "runtime/ring.h"
+#include "runtime/stream.h"
+
+struct http_call;
+struct lane;
+struct tls_session;
+
+enum conn_state { CONN_HELLO, CONN_OPEN, CONN_LEAVING, CONN_LINGER, CONN_CLOSED };
+
+/* Why a connection or a call was refused or cut. */
+#define REFUSAL_MAP(X)                                                                             \
+    X(HELLO_TIMEOUT, "handshake_timeout")                                                          \
+    X(BAD_PREFACE, "bad_preface")                                                                  \
+    X(TLS_FAILED, "tls_failed")                                                                    \
+    X(PROTOCOL_ERROR, "protocol_error")                                                            \
+    X(TOO_MANY_CONNECTIONS, "too_many_connections")                                                \
+    X(TOO_MANY_PINGS, "too_many_pings")                                                            \
+    X(FLOOD, "flood")                                                                              \
+    X(HEADERS_TOO_LARGE, "headers_too_large")                                                      \
+    X(KEEPALIVE, "keepalive_timeout")                                                              \
+    X(MEMORY, "memory")
+
+enum refusal {
+#define X(name, text) REFUSED_##name,
+    REFUSAL_MAP(X)
+#undef X
+        REFUSED_NR
+};
+
+/* Of a lane; written by its thread, read by any. */
+struct conn_figures {
+    struct counter opened, closed;
+    struct counter streams, streams_ok, streams_reset;
+    struct counter bytes_in, bytes_out;
+    struct counter pings_in, pings_out;
+    struct counter handshakes, resumed;
+    struct counter refused[REFUSED_NR];
+};
+
+/* Tokens that odd frames cost; see floods.c. */
+struct flood {
+    uint32_t tokens;
+    uint64_t filled_ms;
+};
+
+struct conn {
+    struct lane *lane;
+    struct ring link; /* of lane->conns */
+    enum conn_state state;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    char peer[64]; /* "ipv4:127.0.0.1:5000" */
+
+    struct tls_session *tls; /* NULL: plaintext */
+    bool tls_ready;
+    struct ring hello; /* of the lane's handshakes that wait for their turn */
+    uint8_t preface_len;
+
+    nghttp2_session *session; /* NULL: no preface yet */
+    struct ring calls;
+    unsigned ncalls;
+    struct http_call *borrower; /* has a message that lies in the input */
+    struct ring sent;           /* calls that are owed an on_sent */
+
+    struct task flush;
+    uint8_t *rest; /* what the socket did not take */
+    size_t rest_len;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    bool parsing; /* inside nghttp2: it must not go away */
+    bool broken;  /* it is to be closed when that is over */
+    bool fin_seen;
+
+    struct timer hello_timer; /* later: of the linger */
+    struct timer keepalive_timer, idle_timer, age_timer, stuck_timer;
+    uint64_t heard_ms; /* when something came */
+    uint64_t idle_ms;  /* since when there is no call */
+    bool pinged;       /* keepalive's ping is out */
+    bool noticed;      /* the first GOAWAY is out, and its ping */
+    bool old;          /* it has had its age: the age timer is that of the grace */
+
+    uint8_t ping_strikes;
+    bool pinged_before; /* by the client; at: */
+    uint64_t ping_ms;
+    struct flood flood;
+};
+
+/** The only writer of c->state. */
+void conn_move(struct conn *c, enum conn_state next);
+
+/** Takes the socket @fd, which is accepted and does not block. On the lane's
+ * loop. Without memory it is closed, and that is logged. */
+void conn_open(struct lane *lane, int fd, bool tls);
+
+/** Has what there is to write collected and written, on the next round. */
+void conn_wants_flush(struct conn *c);
+
+/** Takes no new calls any more, and ends when those it has are over. */
+void conn_leave(struct conn *c);
+
+/** The same, and it ends at once when what its calls were told is out, or after a
+ * moment. */
+void conn_give_up(struct conn *c);
+
+/** Ends it now, with its calls. @why is for the figures. */
+void conn_cut(struct conn *c, enum refusal why);
+void conn_close(struct conn *c);
+
+/** A call began, or ended. */
+void conn_call_began(struct conn *c);
+void conn_call_ended(struct conn *c);
+
+/** A frame of keepalive's came: its answer, or a ping of the client's. */
+void conn_ponged(struct conn *c);
+void conn_pinged(struct conn *c);
+
+/** Something of a call went out: pings are free again. */
+void conn_sent_data(struct conn *c);
+
+/** An odd frame came that costs so many tokens: cuts the connection when there
+ * are none left (ENHANCE_YOUR_CALM). */
+void conn_charge(struct conn *c, uint32_t tokens);
+void conn_credit(struct conn *c, uint32_t tokens);
+
+/** A frame came: charges for one of a kind that floods are made of. */
+void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd);
+
+/* --- conn_io.c ----------------------------------------------------------------------- */
+
+/** Reads from now on. */
+void conn_start_io(struct conn *c);
+
+/** The task of conn_wants_flush(). */
+void conn_on_flush(struct task *task);
+
+/** Goes on with a TLS handshake whose turn it is. */
+void conn_handshake_turn(struct conn *c);
+
+/* --- session.c ----------------------------------------------------------------------- */
+
+/** The preface is there: makes the session, with our settings. false: no memory. */
+bool conn_open_session(struct conn *c);
+
+/** Parses @bytes. false: the connection is broken. */
+bool conn_parse(struct conn *c, struct bytes bytes);
+
+#endif

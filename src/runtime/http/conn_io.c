@@ -1,0 +1,322 @@
+/* A connection's bytes: from the socket, through TLS where there is, to nghttp2;
+ * and back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_call.h"
+#include "http_server.h"
+#include "runtime/container.h"
+#include "runtime/log.h"
+#include "tls_session.h"
+
+/* --- In ------------------------------------------------------------------------------ */
+
+/* No session before the whole preface is there: strangers cost little. */
+static void take_preface(struct conn *c, struct bytes *bytes)
+{
+    while (c->preface_len < NGHTTP2_CLIENT_MAGIC_LEN && bytes->len > 0) {
+        if (*bytes->data != (uint8_t)NGHTTP2_CLIENT_MAGIC[c->preface_len]) {
+            conn_cut(c, REFUSED_BAD_PREFACE);
+            return;
+        }
+        c->preface_len++;
+        *bytes = bytes_of(bytes->data + 1, bytes->len - 1);
+    }
+    if (c->preface_len < NGHTTP2_CLIENT_MAGIC_LEN)
+        return;
+    timer_stop(&c->hello_timer);
+    if (!conn_open_session(c)) {
+        conn_cut(c, REFUSED_MEMORY);
+        return;
+    }
+    conn_move(c, CONN_OPEN);
+    if (!conn_parse(c, bytes_of(NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN)))
+        conn_close(c);
+}
+
+/* Plain bytes of HTTP/2. */
+static void take(struct conn *c, struct bytes bytes)
+{
+    if (c->state == CONN_HELLO)
+        take_preface(c, &bytes);
+    if ((c->state == CONN_OPEN || c->state == CONN_LEAVING) && bytes.len > 0 && !c->broken &&
+        !conn_parse(c, bytes))
+        c->broken = true;
+    conn_wants_flush(c);
+}
+
+static void tls_failed(struct conn *c)
+{
+    log_debug("connection %s: %s", c->peer, tls_session_error(c->tls));
+    c->broken = true; /* the alert goes out first */
+    counter_add(&c->lane->figures.refused[REFUSED_TLS_FAILED], 1);
+    conn_wants_flush(c);
+}
+
+/* The input is read into plain bytes behind what came, in the same buffer. */
+static void take_plain(struct conn *c)
+{
+    size_t n;
+    while (c->state < CONN_LINGER && !c->broken) {
+        switch (tls_session_read(c->tls, c->lane->input, INPUT_BYTES, &n)) {
+        case TLS_OK:
+            take(c, bytes_of(c->lane->input, n));
+            break;
+        case TLS_FAILED:
+            tls_failed(c);
+            return;
+        case TLS_CLOSED:
+            c->fin_seen = true;
+            return;
+        default:
+            return;
+        }
+    }
+}
+
+void conn_handshake_turn(struct conn *c)
+{
+    switch (tls_session_handshake(c->tls)) {
+    case TLS_OK:
+        c->tls_ready = true;
+        counter_add(&c->lane->figures.handshakes, 1);
+        take_plain(c);
+        break;
+    case TLS_FAILED:
+    case TLS_CLOSED:
+        tls_failed(c);
+        break;
+    default:
+        break;
+    }
+    conn_wants_flush(c);
+}
+
+static void take_cipher(struct conn *c, struct bytes bytes)
+{
+    if (!tls_session_feed(c->tls, bytes))
+        conn_cut(c, REFUSED_MEMORY);
+    else if (c->tls_ready)
+        take_plain(c);
+    else if (ring_empty(&c->hello))
+        lane_queue_handshake(c);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    const struct conn *c = handle->data;
+    (void)suggested;
+    *ret = uv_buf_init((char *)c->lane->input, INPUT_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct conn *c = stream->data;
+    if (n == 0 || c->state == CONN_CLOSED)
+        return;
+    if (n < 0) {
+        conn_close(c);
+        return;
+    }
+    c->heard_ms = loop_now_ms(c->lane->loop);
+    counter_add(&c->lane->figures.bytes_in, (uint64_t)n);
+    const struct bytes bytes = bytes_of(buf->base, (size_t)n);
+    if (c->state == CONN_LINGER)
+        return;
+    if (c->tls != NULL)
+        take_cipher(c, bytes);
+    else
+        take(c, bytes);
+    if (c->fin_seen)
+        conn_close(c);
+}
+
+void conn_start_io(struct conn *c)
+{
+    uv_read_start(&c->uv.stream, on_alloc, on_read);
+}
+
+/* --- Out ------------------------------------------------------------------------------ */
+
+static void on_rest_written(uv_write_t *write, int status)
+{
+    struct conn *c = container_of(write, struct conn, write);
+    free(c->rest);
+    c->rest = NULL;
+    if (c->state == CONN_CLOSED)
+        return;
+    if (status != 0)
+        conn_close(c);
+    else
+        conn_wants_flush(c);
+}
+
+/* Hands @rest, which is @len bytes of malloc(), to libuv. */
+static void write_rest(struct conn *c, uint8_t *rest, size_t len)
+{
+    const uv_buf_t buf = uv_buf_init((char *)rest, (unsigned)len);
+    c->rest = rest;
+    c->rest_len = len;
+    if (uv_write(&c->write, &c->uv.stream, &buf, 1, on_rest_written) == 0)
+        return;
+    free(c->rest);
+    c->rest = NULL;
+    conn_close(c);
+}
+
+/* Writes @bufs; what the socket does not take is copied. */
+static void write_plain(struct conn *c)
+{
+    struct outbox *o = &c->lane->outbox;
+    ssize_t n = uv_try_write(&c->uv.stream, o->pieces, (unsigned)o->npieces);
+    if (n == UV_EAGAIN)
+        n = 0;
+    if (n < 0) {
+        conn_close(c);
+        return;
+    }
+    counter_add(&c->lane->figures.bytes_out, o->bytes);
+    if ((size_t)n == o->bytes)
+        return;
+    const size_t len = o->bytes - (size_t)n;
+    uint8_t *rest = malloc(len);
+    if (rest == NULL) {
+        conn_cut(c, REFUSED_MEMORY);
+        return;
+    }
+    outbox_rest(o, (size_t)n, rest);
+    write_rest(c, rest, len);
+}
+
+/* What TLS wants to send, with or without something of ours. */
+static void write_cipher(struct conn *c)
+{
+    const struct bytes out = tls_session_output(c->tls);
+    if (out.len == 0)
+        return;
+    const uv_buf_t buf = uv_buf_init((char *)(uintptr_t)out.data, (unsigned)out.len);
+    ssize_t n = uv_try_write(&c->uv.stream, &buf, 1);
+    if (n == UV_EAGAIN)
+        n = 0;
+    if (n < 0) {
+        conn_close(c);
+        return;
+    }
+    counter_add(&c->lane->figures.bytes_out, out.len);
+    const size_t len = out.len - (size_t)n;
+    uint8_t *rest = len > 0 ? malloc(len) : NULL;
+    if (len > 0 && rest == NULL) {
+        conn_cut(c, REFUSED_MEMORY);
+        return;
+    }
+    if (len > 0)
+        memcpy(rest, out.data + n, len);
+    tls_session_sent(c->tls, out.len);
+    if (len > 0)
+        write_rest(c, rest, len);
+}
+
+static bool encrypt(struct conn *c)
+{
+    const struct outbox *o = &c->lane->outbox;
+    for (size_t i = 0; i < o->npieces; i++)
+        if (!tls_session_write(c->tls, bytes_of(o->pieces[i].base, o->pieces[i].len)))
+            return false;
+    return true;
+}
+
+/* Frames, until the outbox is full or there are none. false: it broke. */
+static bool collect(struct conn *c)
+{
+    struct outbox *o = &c->lane->outbox;
+    const uint8_t *data;
+    ssize_t n = 0;
+    c->parsing = true;
+    while (outbox_has_room(o) && (n = nghttp2_session_mem_send(c->session, &data)) > 0)
+        outbox_copy(o, bytes_of(data, (size_t)n));
+    c->parsing = false;
+    return n >= 0;
+}
+
+static void write_collected(struct conn *c)
+{
+    struct outbox *o = &c->lane->outbox;
+    if (c->tls == NULL) {
+        if (o->bytes > 0)
+            write_plain(c);
+    } else if (encrypt(c)) {
+        write_cipher(c);
+    } else {
+        conn_cut(c, REFUSED_MEMORY);
+    }
+    outbox_clear(o);
+}
+
+/* The socket has taken all: handlers are told, and may have more. */
+static void tell_sent(struct conn *c)
+{
+    while (!ring_empty(&c->sent))
+        call_out_sent(container_of(c->sent.next, struct http_call, out.link));
+}
+
+static void on_shut(uv_shutdown_t *shutdown, int status)
+{
+    (void)shutdown;
+    (void)status;
+}
+
+/* Everything is out; nothing more will come from here. */
+static void linger(struct conn *c)
+{
+    conn_move(c, CONN_LINGER);
+    if (c->tls != NULL) {
+        tls_session_close(c->tls);
+        write_cipher(c);
+    }
+    if (c->state == CONN_LINGER && uv_shutdown(&c->shutdown, &c->uv.stream, on_shut) != 0)
+        conn_close(c);
+}
+
+static bool is_done(const struct conn *c)
+{
+    if (c->session == NULL)
+        return c->broken;
+    if (c->broken || (c->state == CONN_LEAVING && c->ncalls == 0 && !c->noticed))
+        return nghttp2_session_want_write(c->session) == 0 || c->broken;
+    return nghttp2_session_want_read(c->session) == 0 &&
+           nghttp2_session_want_write(c->session) == 0;
+}
+
+static void watch_stuck(struct conn *c)
+{
+    const uint64_t timeout_ms = c->lane->server->options.write_timeout_ms;
+    if (timeout_ms == 0 || timer_running(&c->stuck_timer))
+        return;
+    for (struct ring *r = c->calls.next; r != &c->calls; r = r->next)
+        if (call_out_waits(container_of(r, struct http_call, link))) {
+            timer_start(c->lane->loop, &c->stuck_timer, timeout_ms);
+            return;
+        }
+}
+
+void conn_on_flush(struct task *task)
+{
+    struct conn *c = container_of(task, struct conn, flush);
+    if (c->rest != NULL || c->state >= CONN_LINGER)
+        return; /* when that is out, or never */
+    if (c->session != NULL && !collect(c)) {
+        outbox_clear(&c->lane->outbox);
+        conn_close(c);
+        return;
+    }
+    write_collected(c);
+    if (c->state == CONN_CLOSED)
+        return;
+    if (c->rest == NULL)
+        tell_sent(c);
+    watch_stuck(c);
+    if (c->rest == NULL && is_done(c))
+        linger(c);
+    else if (c->rest == NULL && c->session != NULL && nghttp2_session_want_write(c->session))
+        conn_wants_flush(c);
+}

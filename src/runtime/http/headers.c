@@ -1,0 +1,168 @@
+#include "headers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grpc_text.h"
+#include "runtime/base64.h"
+
+/* RFC 9113, 6.5.2: what a header counts for beside its texts. */
+#define HEADER_OVERHEAD 32
+
+/* --- Received ----------------------------------------------------------------------- */
+
+struct decoded {
+    struct decoded *next;
+    const nghttp2_rcbuf *of;
+    size_t len;
+    uint8_t bytes[];
+};
+
+static bool grow(struct received_headers *h)
+{
+    const uint16_t cap = h->cap == 0 ? 12 : (uint16_t)(h->cap * 2);
+    struct received_header *items = realloc(h->items, cap * sizeof *items);
+    if (items == NULL)
+        return false;
+    h->items = items;
+    h->cap = cap;
+    return true;
+}
+
+bool received_headers_add(struct received_headers *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+{
+    h->bytes += (uint32_t)(rcbuf_bytes(name).len + rcbuf_bytes(value).len + HEADER_OVERHEAD);
+    if (h->n == h->cap && !grow(h))
+        return false;
+    nghttp2_rcbuf_incref(name);
+    nghttp2_rcbuf_incref(value);
+    h->items[h->n++] = (struct received_header){ name, value };
+    return true;
+}
+
+static bool is_binary(struct bytes name)
+{
+    return name.len > 4 && memcmp(name.data + name.len - 4, "-bin", 4) == 0;
+}
+
+/* The first of several values that were joined by commas. */
+static struct bytes first_value(struct bytes list)
+{
+    struct bytes first;
+    return grpc_list_next(&list, &first) ? first : list;
+}
+
+static struct bytes decoded_value(struct received_headers *h, nghttp2_rcbuf *value)
+{
+    for (const struct decoded *d = h->decoded; d != NULL; d = d->next)
+        if (d->of == value)
+            return bytes_of(d->bytes, d->len);
+    const struct bytes text = first_value(rcbuf_bytes(value));
+    struct decoded *d = malloc(sizeof *d + base64_room(text.len));
+    if (d == NULL)
+        return bytes_of(NULL, 0);
+    if (!base64_decode(d->bytes, text, BASE64_STANDARD, &d->len)) {
+        free(d);
+        return bytes_of(NULL, 0);
+    }
+    d->of = value;
+    d->next = h->decoded;
+    h->decoded = d;
+    return bytes_of(d->bytes, d->len);
+}
+
+struct bytes received_headers_get(struct received_headers *h, const char *name)
+{
+    const struct bytes wanted = bytes_of_text(name);
+    for (uint16_t i = 0; i < h->n; i++) {
+        if (!bytes_equal(rcbuf_bytes(h->items[i].name), wanted))
+            continue;
+        nghttp2_rcbuf *value = h->items[i].value;
+        return is_binary(wanted) ? decoded_value(h, value) : rcbuf_bytes(value);
+    }
+    return bytes_of(NULL, 0);
+}
+
+void received_headers_clear(struct received_headers *h)
+{
+    for (uint16_t i = 0; i < h->n; i++) {
+        nghttp2_rcbuf_decref(h->items[i].name);
+        nghttp2_rcbuf_decref(h->items[i].value);
+    }
+    free(h->items);
+    for (struct decoded *d = h->decoded, *next; d != NULL; d = next) {
+        next = d->next;
+        free(d);
+    }
+    *h = (struct received_headers){ 0 };
+}
+
+/* --- To be sent ------------------------------------------------------------------------ */
+
+/* "Header-Name" and "ASCII-Value" of gRPC's PROTOCOL-HTTP2.md. */
+static bool is_name(struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        const uint8_t c = name.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+            return false;
+    }
+    return name.len > 0;
+}
+
+static bool is_ascii_value(struct bytes value)
+{
+    size_t i = 0;
+    while (i < value.len && value.data[i] >= ' ' && value.data[i] <= '~')
+        i++;
+    return i == value.len;
+}
+
+/* Those that the transport itself sends: twice would be wrong. */
+static bool is_reserved(const char *name)
+{
+    static const char *const names[] = { "content-type",  "te",
+                                         "grpc-status",   "grpc-message",
+                                         "grpc-encoding", "grpc-accept-encoding",
+                                         "connection",    "transfer-encoding" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+int sent_headers_put(struct sent_headers *h, const char *name, struct bytes value)
+{
+    const struct bytes key = bytes_of_text(name);
+    const bool binary = is_binary(key);
+    if (!is_name(key) || is_reserved(name) || !(binary || is_ascii_value(value)))
+        return EINVAL;
+    if (h->n == SENT_HEADERS_MAX)
+        return ENOMEM;
+    nghttp2_nv *items = realloc(h->items, (h->n + 1) * sizeof *items);
+    if (items == NULL)
+        return ENOMEM;
+    h->items = items;
+    const size_t len = binary ? base64_text_len(value.len) : value.len;
+    uint8_t *block = malloc(key.len + len + 1);
+    if (block == NULL)
+        return ENOMEM;
+    memcpy(block, key.data, key.len);
+    if (binary)
+        base64_encode((char *)block + key.len, value, BASE64_STANDARD);
+    else if (len > 0)
+        memcpy(block + key.len, value.data, len);
+    /* Most are of one call only: no place in the table of the connection. */
+    h->items[h->n++] =
+        (nghttp2_nv){ block, block + key.len, key.len, len, NGHTTP2_NV_FLAG_NO_INDEX };
+    return 0;
+}
+
+void sent_headers_clear(struct sent_headers *h)
+{
+    for (size_t i = 0; i < h->n; i++)
+        free(h->items[i].name);
+    free(h->items);
+    *h = (struct sent_headers){ 0 };
+}

@@ -1,0 +1,299 @@
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "http_server.h"
+#include "runtime/address.h"
+#include "runtime/container.h"
+#include "runtime/log.h"
+
+/* Connections accepted before the loop's other work gets its turn. */
+#define ACCEPT_AT_ONCE 64
+
+/* After there was no descriptor left. */
+#define PAUSE_MS 100
+
+/* --- Binding --------------------------------------------------------------------------- */
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+        return 0;
+    if (a.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&a)->sin_port);
+    if (a.ss_family == AF_INET6)
+        return ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
+    return 1;
+}
+
+/* A path that nobody serves on is left over of a server that was killed. */
+static void unlink_left_over(const struct sockaddr *a)
+{
+    const char *path = ((const struct sockaddr_un *)(const void *)a)->sun_path;
+    struct stat st;
+    if (a->sa_family == AF_UNIX && path[0] != '\0' && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        unlink(path);
+}
+
+/* An errno value. */
+static int bind_and_listen(int fd, const struct sockaddr *a, socklen_t len)
+{
+    const int one = 1, zero = 0;
+    unlink_left_over(a);
+    if (a->sa_family != AF_UNIX)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (a->sa_family == AF_INET6) /* [::] serves IPv4 as well */
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    if (bind(fd, a, len) != 0 || listen(fd, SOMAXCONN) != 0)
+        return errno;
+    return 0;
+}
+
+static int open_socket(const struct sockaddr *a, socklen_t len, int *ret_fd)
+{
+    const int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return errno;
+    const int rv = bind_and_listen(fd, a, len);
+    if (rv != 0)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return rv;
+}
+
+static void explain(int rv, char *error)
+{
+    if (rv == EADDRINUSE)
+        snprintf(error, SERVER_ERROR_MAX, "the address is in use");
+    else if (rv == EADDRNOTAVAIL)
+        snprintf(error, SERVER_ERROR_MAX, "the address is not one of this machine's");
+    else
+        snprintf(error, SERVER_ERROR_MAX, "%s", strerror(rv));
+}
+
+/* The port behind the last colon; -1: there is none. */
+static int wanted_port(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    char *end;
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9')
+        return -1;
+    const long port = strtol(colon + 1, &end, 10);
+    return *end == '\0' && port <= UINT16_MAX ? (int)port : -1;
+}
+
+static int open_address(const char *address, int *ret_fd, char *error)
+{
+    struct sockaddr_storage a;
+    const bool is_unix = address_is_unix(address);
+    const int port = is_unix ? 0 : wanted_port(address);
+    const socklen_t len = port < 0 ? 0 : address_resolve(address, port, &a);
+    if (len == 0) {
+        snprintf(error, SERVER_ERROR_MAX,
+                 port < 0 ? "it has no port (ADDR:PORT)" : "there is no such address");
+        return -1;
+    }
+    const int rv = open_socket((const struct sockaddr *)&a, len, ret_fd);
+    if (rv != 0)
+        explain(rv, error);
+    return rv;
+}
+
+static char *path_of(int fd)
+{
+    struct sockaddr_un a = { 0 };
+    socklen_t len = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0 || a.sun_family != AF_UNIX ||
+        a.sun_path[0] == '\0')
+        return NULL;
+    return strdup(a.sun_path);
+}
+
+static void on_pause(struct timer *timer);
+
+int listener_new(struct http_server *server, const char *address, char error[SERVER_ERROR_MAX])
+{
+    struct listener *l = calloc(1, sizeof *l);
+    if (l == NULL) {
+        snprintf(error, SERVER_ERROR_MAX, "out of memory");
+        return 0;
+    }
+    if (open_address(address, &l->fd, error) != 0) {
+        free(l);
+        return 0;
+    }
+    l->server = server;
+    l->tls = server->options.tls != NULL && !address_is_unix(address);
+    l->path = path_of(l->fd);
+    l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    l->pause.fired = on_pause;
+    l->next = server->listeners;
+    server->listeners = l;
+    return port_of(l->fd);
+}
+
+/* --- Accepting ---------------------------------------------------------------------------- */
+
+/* A connection on its way to another loop. */
+struct dealt {
+    struct posting post; /* first */
+    struct lane *lane;
+    int fd;
+    bool tls;
+};
+
+static void on_dealt(struct loop *loop, void *arg)
+{
+    struct dealt *d = arg;
+    const struct dealt it = *d;
+    (void)loop;
+    free(d);
+    conn_open(it.lane, it.fd, it.tls);
+}
+
+/* The next one in turn. */
+static struct lane *next_lane(struct http_server *server)
+{
+    struct lane *lane = &server->lanes[server->next_lane];
+    server->next_lane = (server->next_lane + 1) % server->nlanes;
+    return lane;
+}
+
+static void deal(struct listener *l, int fd)
+{
+    struct http_server *server = l->server;
+    struct lane *lane = next_lane(server);
+    if (lane == &server->lanes[0]) {
+        conn_open(lane, fd, l->tls);
+        return;
+    }
+    struct dealt *d = malloc(sizeof *d);
+    if (d == NULL) {
+        log_error("out of memory: a connection is refused");
+        atomic_fetch_sub_explicit(&server->nconns, 1, memory_order_relaxed);
+        close(fd);
+        return;
+    }
+    *d = (struct dealt){ .lane = lane, .fd = fd, .tls = l->tls };
+    loop_post_with(lane->loop, &d->post, on_dealt, d);
+}
+
+static void pause_accepting(struct listener *l)
+{
+    uv_poll_stop(&l->poll);
+    timer_start(l->server->lanes[0].loop, &l->pause, PAUSE_MS);
+}
+
+/* No descriptor is left: see the header. */
+static void shed(struct listener *l)
+{
+    log_warn("no descriptor is left: a connection is refused, and the next ones wait for %d ms",
+             PAUSE_MS);
+    if (l->spare_fd >= 0)
+        close(l->spare_fd);
+    const int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    counter_add(&l->server->lanes[0].figures.refused[REFUSED_TOO_MANY_CONNECTIONS], 1);
+    pause_accepting(l);
+}
+
+static bool over_the_cap(struct http_server *server)
+{
+    const size_t max = (size_t)server->options.connections.max_connections;
+    return max > 0 && atomic_load_explicit(&server->nconns, memory_order_relaxed) >= max;
+}
+
+static void take(struct listener *l, int fd)
+{
+    if (over_the_cap(l->server)) {
+        counter_add(&l->server->lanes[0].figures.refused[REFUSED_TOO_MANY_CONNECTIONS], 1);
+        close(fd);
+        return;
+    }
+    atomic_fetch_add_explicit(&l->server->nconns, 1, memory_order_relaxed);
+    deal(l, fd);
+}
+
+/* Whether to try for another. */
+static bool accept_one(struct listener *l)
+{
+    const int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        take(l, fd);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE)
+        shed(l);
+    else if (errno == ENOBUFS || errno == ENOMEM)
+        pause_accepting(l);
+    return errno == EINTR || errno == ECONNABORTED; /* those are over; EAGAIN: there is none */
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct listener *l = poll->data;
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPT_AT_ONCE && accept_one(l); i++)
+        ;
+}
+
+static void on_pause(struct timer *timer)
+{
+    struct listener *l = container_of(timer, struct listener, pause);
+    uv_poll_start(&l->poll, UV_READABLE, on_ready);
+}
+
+/* --- Life ---------------------------------------------------------------------------------- */
+
+int listener_start(struct listener *l)
+{
+    const int rv = -uv_poll_init(loop_uv(l->server->lanes[0].loop), &l->poll, l->fd);
+    if (rv != 0)
+        return rv;
+    l->poll.data = l;
+    l->polling = true;
+    return -uv_poll_start(&l->poll, UV_READABLE, on_ready);
+}
+
+void listener_free(struct listener *l)
+{
+    if (l->path != NULL)
+        unlink(l->path);
+    if (l->spare_fd >= 0)
+        close(l->spare_fd);
+    close(l->fd);
+    free(l->path);
+    free(l);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    listener_free(handle->data);
+}
+
+void listener_stop(struct listener *l)
+{
+    if (!l->polling) {
+        listener_free(l);
+        return;
+    }
+    timer_stop(&l->pause);
+    uv_poll_stop(&l->poll);
+    uv_close((uv_handle_t *)&l->poll, on_closed);
+}

@@ -1,0 +1,237 @@
+/* nghttp2's callbacks: frames to calls. */
+#include <stdlib.h>
+
+#include "http_call.h"
+#include "http_server.h"
+#include "runtime/container.h"
+#include "runtime/log.h"
+
+/* What a client may send on a stream that its handler does not read. */
+#define STREAM_WINDOW_BYTES (256 * 1024)
+
+/* Of a connection: it is given back at once, for what is not read yet is counted
+ * by its streams. */
+#define CONNECTION_WINDOW_BYTES (16 * 1024 * 1024)
+
+/* A request's headers, counted as RFC 9113 (6.5.2) counts them. */
+#define HEADER_LIST_BYTES (16 * 1024)
+
+/* --- Headers ------------------------------------------------------------------------- */
+
+static struct http_call *call_at(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+static bool is_request(const nghttp2_frame *frame)
+{
+    return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct conn *conn = arg;
+    if (!is_request(frame))
+        return 0;
+    struct http_call *c = http_call_new(conn, frame->hd.stream_id);
+    if (c == NULL)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, c);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *arg)
+{
+    struct conn *conn = arg;
+    struct http_call *c = call_at(session, frame->hd.stream_id);
+    (void)flags;
+    if (c == NULL || !is_request(frame)) /* trailers of a client say nothing */
+        return 0;
+    if (c->in.headers.bytes > HEADER_LIST_BYTES) {
+        conn_charge(conn, 1);
+        return 0;
+    }
+    return received_headers_add(&c->in.headers, name, value)
+               ? 0
+               : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void headers_complete(struct conn *conn, struct http_call *c, bool ended)
+{
+    if (c->in.headers.bytes <= HEADER_LIST_BYTES) {
+        http_call_begin(c, ended);
+        return;
+    }
+    counter_add(&conn->lane->figures.refused[REFUSED_HEADERS_TOO_LARGE], 1);
+    call_out_refuse(c, "431");
+}
+
+/* --- Frames --------------------------------------------------------------------------- */
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+    (void)session;
+    conn_count_frame(arg, hd);
+    return 0;
+}
+
+static void on_end_stream(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
+{
+    struct http_call *c = call_at(session, frame->hd.stream_id);
+    (void)conn;
+    if (c != NULL)
+        call_in_end(c);
+}
+
+static void on_headers(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
+{
+    const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    struct http_call *c = call_at(session, frame->hd.stream_id);
+    if (c == NULL)
+        return;
+    if (is_request(frame))
+        headers_complete(conn, c, ended);
+    else if (ended)
+        call_in_end(c);
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct conn *conn = arg;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        on_headers(conn, session, frame);
+        break;
+    case NGHTTP2_DATA:
+        if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+            on_end_stream(conn, session, frame);
+        break;
+    case NGHTTP2_PING:
+        ((frame->hd.flags & NGHTTP2_FLAG_ACK) ? conn_ponged : conn_pinged)(conn);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+                   size_t len, void *arg)
+{
+    struct conn *conn = arg;
+    struct http_call *c = call_at(session, id);
+    (void)flags;
+    if (conn->borrower != NULL)
+        call_in_settle(conn->borrower);
+    nghttp2_session_consume_connection(session, len);
+    if (c != NULL)
+        call_in_data(c, bytes_of(data, len));
+    return 0;
+}
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    (void)arg;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    struct http_call *c = call_at(session, frame->hd.stream_id);
+    conn_sent_data(arg);
+    if (c != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        call_out_ended(c);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error_code, void *arg)
+{
+    struct http_call *c = call_at(session, id);
+    (void)error_code;
+    (void)arg;
+    if (c != NULL)
+        http_call_over(c);
+    return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *arg)
+{
+    struct conn *conn = arg;
+    (void)session;
+    log_debug("%s: a frame of type %u that is not allowed: %s", conn->peer, frame->hd.type,
+              nghttp2_strerror(error));
+    counter_add(&conn->lane->figures.refused[REFUSED_PROTOCOL_ERROR], 1);
+    conn_charge(conn, 10);
+    return 0;
+}
+
+/* --- Life -------------------------------------------------------------------------------- */
+
+static void set_callbacks(nghttp2_session_callbacks *cb)
+{
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(cb, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
+    nghttp2_session_callbacks_set_send_data_callback(cb, call_out_write);
+}
+
+bool lane_open_sessions(struct lane *lane)
+{
+    if (nghttp2_session_callbacks_new(&lane->callbacks) != 0)
+        return false;
+    set_callbacks(lane->callbacks);
+    if (nghttp2_option_new(&lane->option) != 0)
+        return false;
+    nghttp2_option_set_no_auto_window_update(lane->option, 1);
+    nghttp2_option_set_no_closed_streams(lane->option, 1); /* only priorities want them */
+    return true;
+}
+
+void lane_close_sessions(struct lane *lane)
+{
+    nghttp2_session_callbacks_del(lane->callbacks);
+    nghttp2_option_del(lane->option);
+}
+
+static int submit_settings(struct conn *c)
+{
+    const int64_t max_streams = c->lane->server->options.connections.max_streams;
+    nghttp2_settings_entry entries[4] = {
+        { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES },
+        { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_BYTES },
+    };
+    size_t n = 2;
+    if (max_streams > 0)
+        entries[n++] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+                                                 (uint32_t)max_streams };
+    const int rv = nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, entries, n);
+    if (rv != 0)
+        return rv;
+    return nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
+                                                 CONNECTION_WINDOW_BYTES);
+}
+
+bool conn_open_session(struct conn *c)
+{
+    const struct lane *lane = c->lane;
+    if (nghttp2_session_server_new2(&c->session, lane->callbacks, c, lane->option) != 0)
+        return false;
+    return submit_settings(c) == 0;
+}
+
+bool conn_parse(struct conn *c, struct bytes bytes)
+{
+    c->parsing = true;
+    const ssize_t n = nghttp2_session_mem_recv(c->session, bytes.data, bytes.len);
+    if (c->borrower != NULL)
+        call_in_settle(c->borrower);
+    c->parsing = false;
+    if (n >= 0)
+        return true;
+    log_debug("%s: %s", c->peer, nghttp2_strerror((int)n));
+    return false;
+}
