@@ -5,6 +5,7 @@
 #include "common.h"
 #include "describe_print.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
+#include "runtime/nesting.h"
 #include "text.h"
 #include "which_server.h"
 
@@ -32,19 +33,30 @@ static int put_services(struct buf *b, const Grpc__Reflection__V1__ListServiceRe
     return 0;
 }
 
+/* E2BIG: what is in it lies too deep. The stream has seen to the message only, and
+ * files are bytes there. */
+static int put_file(struct buf *b, struct bytes bytes)
+{
+    const enum nesting nesting =
+        nesting_check(&google__protobuf__file_descriptor_proto__descriptor, bytes);
+    if (nesting != NESTING_FINE)
+        return nesting == NESTING_TOO_DEEP ? E2BIG : EINVAL;
+    Google__Protobuf__FileDescriptorProto *file =
+        google__protobuf__file_descriptor_proto__unpack(NULL, bytes.len, bytes.data);
+    if (file == NULL)
+        return EINVAL;
+    const int rv = describe_print(b, file, symbol);
+    google__protobuf__file_descriptor_proto__free_unpacked(file, NULL);
+    return rv;
+}
+
 /* The file that was asked for is the first one, in most servers. */
 static int put_symbol(struct buf *b, const Grpc__Reflection__V1__FileDescriptorResponse *m)
 {
     int rv = ENOENT;
-    for (size_t i = 0; i < m->n_file_descriptor_proto && rv == ENOENT; i++) {
-        Google__Protobuf__FileDescriptorProto *file =
-            google__protobuf__file_descriptor_proto__unpack(NULL, m->file_descriptor_proto[i].len,
-                                                            m->file_descriptor_proto[i].data);
-        if (file == NULL)
-            return EINVAL;
-        rv = describe_print(b, file, symbol);
-        google__protobuf__file_descriptor_proto__free_unpacked(file, NULL);
-    }
+    for (size_t i = 0; i < m->n_file_descriptor_proto && rv == ENOENT; i++)
+        rv = put_file(b,
+                      bytes_of(m->file_descriptor_proto[i].data, m->file_descriptor_proto[i].len));
     return rv;
 }
 
@@ -54,6 +66,9 @@ static void fail(struct stream *stream, int error)
         stream_fail(stream, STATUS_NOT_FOUND,
                     "%s is no service, method, message, field or enum of what the server sent",
                     symbol);
+    else if (error == E2BIG)
+        stream_fail(stream, STATUS_INTERNAL, "the server sent a %s that has " NESTING_TOO_DEEP_TEXT,
+                    google__protobuf__file_descriptor_proto__descriptor.name);
     else if (error == EINVAL)
         stream_fail(stream, STATUS_INTERNAL, "the server sent what is no descriptor");
     else if (error == ENOMEM)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "nesting.h"
 #include "wire.h"
 
 /* What the message says of the fields that have rules: as protobuf decodes it,
@@ -26,6 +27,25 @@ static bool hear(const struct message_rules *rules, struct bytes message, struct
             if (fits(&rules->fields[i], &f))
                 said[i] = (struct said){ f.bytes, f.varint };
     return message.len == 0;
+}
+
+/* Both are not left to protobuf-c: it decodes what ends the process, and what is no
+ * message (wire_bad_text() tells). */
+static bool check_form(const struct message_rules *rules, struct bytes message, struct said *said,
+                       struct status *why)
+{
+    const enum nesting nesting = nesting_check(rules->type, message);
+    if (nesting == NESTING_TOO_DEEP) {
+        *why = status_of(STATUS_INVALID_ARGUMENT, "a %s has " NESTING_TOO_DEEP_TEXT,
+                         rules->type->name);
+        status_because(why, "MESSAGE_TOO_DEEP");
+        return false;
+    }
+    if (nesting == NESTING_FINE && hear(rules, message, said))
+        return true;
+    *why = status_of(STATUS_INVALID_ARGUMENT, "the bytes are not a valid %s", rules->type->name);
+    status_because(why, "INVALID_MESSAGE");
+    return false;
 }
 
 static bool check_length(const struct field_rule *r, const char *name, struct bytes text,
@@ -63,14 +83,8 @@ bool rules_check(const struct message_rules *rules, struct bytes message, struct
 {
     struct said said[RULES_MAX] = { 0 };
     assert(rules->nfields <= RULES_MAX);
-    if (!hear(rules, message, said)) {
-        /* Not left to protobuf-c, which decodes some that are none: see
-         * wire_bad_text(). */
-        *why =
-            status_of(STATUS_INVALID_ARGUMENT, "the bytes are not a valid %s", rules->type->name);
-        status_because(why, "INVALID_MESSAGE");
+    if (!check_form(rules, message, said, why))
         return false;
-    }
     const char *bad = wire_bad_text(rules->type, message);
     if (bad != NULL) {
         *why =

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "arena.h"
+#include "nesting.h"
 #include "server.h"
 
 void stream_fail(struct stream *s, enum status_code code, const char *format, ...)
@@ -100,16 +101,32 @@ static void fail_decode(struct stream *s)
         stream_fail(s, STATUS_INTERNAL, "the server sent bytes that are not a valid %s", name);
 }
 
+static void fail_deep(struct stream *s)
+{
+    const char *name = s->on->message->name;
+    if (s->method != NULL)
+        stream_fail_because(s, STATUS_INVALID_ARGUMENT, "MESSAGE_TOO_DEEP",
+                            "a %s has " NESTING_TOO_DEEP_TEXT, name);
+    else
+        stream_fail(s, STATUS_INTERNAL, "the server sent a %s that has " NESTING_TOO_DEEP_TEXT,
+                    name);
+}
+
 void stream_deliver(struct stream *s, struct bytes bytes)
 {
-    if (s->on->message == NULL) {
+    const ProtobufCMessageDescriptor *type = s->on->message;
+    if (type == NULL) {
         s->on->on_message(s, NULL, bytes);
         return;
     }
+    ProtobufCMessage *m = NULL;
     arena_reset(s->arena);
-    ProtobufCMessage *m =
-        protobuf_c_message_unpack(s->on->message, arena_protobuf(s->arena), bytes.len, bytes.data);
-    if (m == NULL)
+    const enum nesting nesting = nesting_check(type, bytes);
+    if (nesting == NESTING_FINE)
+        m = protobuf_c_message_unpack(type, arena_protobuf(s->arena), bytes.len, bytes.data);
+    if (nesting == NESTING_TOO_DEEP)
+        fail_deep(s);
+    else if (m == NULL)
         fail_decode(s);
     else
         s->on->on_message(s, m, bytes);

@@ -230,7 +230,8 @@ void stream_peer(struct stream *s, char *to, size_t room);
 /** Hands a received message to the handler, decoded if it wants that. What
  * cannot be decoded fails the stream: INVALID_ARGUMENT on a server, INTERNAL
  * on a client; RESOURCE_EXHAUSTED if it takes more than 32 MiB decoded
- * (protobuf-c turns 4 MiB of empty sub-messages into 218 MiB). */
+ * (protobuf-c turns 4 MiB of empty sub-messages into 218 MiB). So does one whose
+ * messages lie too deep in one another (nesting.h): the stack is not endless. */
 void stream_deliver(struct stream *s, struct bytes bytes);
 
 #endif

@@ -1,5 +1,6 @@
 #include "wire.h"
 
+#include "nesting.h"
 #include "utf8.h"
 
 #define VARINT_MAX_BYTES 10
@@ -94,8 +95,7 @@ static bool is_text(struct bytes b)
     return b.len == 0 || (memchr(b.data, 0, b.len) == NULL && utf8_valid(b));
 }
 
-/* As deep as @type is: our messages do not contain themselves. */
-const char *wire_bad_text(const ProtobufCMessageDescriptor *type, struct bytes message)
+static const char *bad_text(const ProtobufCMessageDescriptor *type, struct bytes message, int left)
 {
     struct wire_field f;
     while (wire_next(&message, &f)) {
@@ -106,12 +106,18 @@ const char *wire_bad_text(const ProtobufCMessageDescriptor *type, struct bytes m
         if (d->type == PROTOBUF_C_TYPE_STRING && !is_text(f.bytes))
             return d->name;
         if (d->type == PROTOBUF_C_TYPE_MESSAGE) {
-            const char *inner = wire_bad_text(d->descriptor, f.bytes);
+            const char *inner =
+                left > 0 ? bad_text(d->descriptor, f.bytes, left - 1) : type->short_name;
             if (inner != NULL)
                 return inner;
         }
     }
     return message.len == 0 ? NULL : type->short_name;
+}
+
+const char *wire_bad_text(const ProtobufCMessageDescriptor *type, struct bytes message)
+{
+    return bad_text(type, message, NESTING_MAX);
 }
 
 /* --- Writing ----------------------------------------------------------------------- */

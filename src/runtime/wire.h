@@ -31,8 +31,8 @@ struct bytes wire_find(struct bytes message, uint32_t number);
 /** The name of the first string field, in the message or in one inside it,
  * that is not text: not UTF-8, or with a NUL, at which a C string would end
  * early; or of the message that is not made of fields to its end, for protobuf-c
- * decodes some that are not, and then nobody has looked at the rest. NULL: all
- * are. @message decodes as @type. */
+ * decodes some that are not, and then nobody has looked at the rest; or of one
+ * deeper than nesting.h allows. NULL: all are. @message decodes as @type. */
 const char *wire_bad_text(const ProtobufCMessageDescriptor *type, struct bytes message);
 
 /* --- Writing ------------------------------------------------------------------------ */

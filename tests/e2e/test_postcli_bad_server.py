@@ -6,10 +6,13 @@ from concurrent import futures
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 
 import timing
 from pair import BUILD, SANITIZER, clean_environment
-from protos import post
+from protos import current, post
+
+reflection = current.packages["grpc.reflection.v1"]
 
 
 class FakePost(grpc.GenericRpcHandler):
@@ -23,10 +26,8 @@ class FakePost(grpc.GenericRpcHandler):
         answer = self.methods.get(details.method.rpartition("/")[2])
         if answer is None:
             return None
-        by_user = "ByUserId" in details.method
-        request = post.ListPostsByUserIdRequest if by_user else post.ListPostsRequest
         return grpc.stream_stream_rpc_method_handler(
-            answer, request.FromString,
+            answer, current.methods[details.method].request.FromString,
             lambda m: m if isinstance(m, bytes) else m.SerializeToString())
 
 
@@ -217,3 +218,56 @@ def test_collect_list_does_not_ask_for_ever():
         done = postcli(target, "collect-list", "a")
     assert done.returncode == 1
     assert "INTERNAL: the answer stops at request 0, nowhere new" in done.stderr
+
+
+# --- describe ------------------------------------------------------------------------------
+
+
+def describe(*files):
+    """What postcli makes of these files, a server's answer for v1.A."""
+    def answer(requests, _):
+        next(requests)
+        yield reflection.ServerReflectionResponse(
+            file_descriptor_response={"file_descriptor_proto": files})
+
+    with serving(ServerReflectionInfo=answer) as target:
+        return postcli(target, "describe", "v1.A")
+
+
+def in_one_another(depth):
+    """A file whose message has a message, and so on. Made by hand: the library that writes
+    messages does not go so deep."""
+    def field(tag, content):
+        length, head = len(content), bytearray([tag])
+        while length >= 0x80:
+            head.append(length & 0x7f | 0x80)
+            length >>= 7
+        return bytes(head) + bytes([length]) + content
+
+    message = field(0x0a, b"A")
+    for _ in range(depth - 1):
+        message = field(0x0a, b"A") + field(0x1a, message)
+    return descriptor_pb2.FileDescriptorProto(name="a", package="v1").SerializeToString() + \
+        field(0x22, message)
+
+
+def test_a_definition_as_deep_as_it_may_be():
+    done = describe(in_one_another(100))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("message A {") == 100
+
+
+@pytest.mark.parametrize("depth", [101, 20000])
+def test_a_definition_that_is_too_deep(depth):
+    done = describe(in_one_another(depth))
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ("postcli: INTERNAL: the server sent a "
+                           "google.protobuf.FileDescriptorProto that has messages more than "
+                           "100 deep in one another\n")
+    assert done.stdout == ""
+
+
+def test_a_definition_that_is_none():
+    done = describe(b"\x0a\xff")
+    assert done.returncode == 1
+    assert done.stderr == "postcli: INTERNAL: the server sent what is no descriptor\n"
