@@ -144,7 +144,7 @@ static const struct stream_handler client = {
 
 static void set_up(void)
 {
-    cr_assert_eq(loop_new(&g_loop, LOOP_IN_UV), 0);
+    cr_assert_eq(loop_new(&g_loop, call_world_sleep()), 0);
     cr_assert_eq(server_of(&g_server, &g_loop, 1, methods, 2, NULL), 0);
     int port = server_listen(g_server, "127.0.0.1:0", NULL);
     cr_assert_gt(port, 0);
@@ -220,7 +220,8 @@ Test(call, no_message_is_invalid)
     struct client c = { .say = SAY() };
     talk(&c, "/test.Echo/Unary", 0);
     cr_assert_eq(c.status.code, STATUS_INVALID_ARGUMENT);
-    cr_assert_eq(g_server_closed, 1);
+    /* Without a request there is nothing for a handler; the core opens it first. */
+    cr_assert_eq(g_server_closed, call_world_transport() == TRANSPORT_CORE);
 }
 
 Test(call, unknown_method)

@@ -110,8 +110,10 @@ static void on_close(struct stream *s, const struct status *status)
 {
     struct one_call *c = s->data;
     struct client *client = c->client;
-    if (status->code != (c->cancels ? STATUS_CANCELLED : STATUS_OK) || c->said != WORDS)
+    if (status->code != (c->cancels ? STATUS_CANCELLED : STATUS_OK) || c->said != WORDS) {
         client->failed++;
+        cr_log_error("%s %s, said %u", status_name((int)status->code), status->message, c->said);
+    }
     if (--client->open == 0)
         loop_stop(client->loop);
     free(c);
@@ -175,7 +177,7 @@ Test(call_loops, more_calls_at_once_than_are_armed)
     struct server *server;
     char target[64];
     for (int i = 0; i < SERVER_LOOPS; i++)
-        cr_assert_eq(loop_new(&g_loops[i], LOOP_IN_UV), 0);
+        cr_assert_eq(loop_new(&g_loops[i], call_world_sleep()), 0);
     cr_assert_eq(server_of(&server, g_loops, SERVER_LOOPS, methods, 1, NULL), 0);
     snprintf(target, sizeof target, "127.0.0.1:%d", server_listen(server, "127.0.0.1:0", NULL));
     cr_assert_eq(server_start(server), 0);
@@ -185,7 +187,7 @@ Test(call_loops, more_calls_at_once_than_are_armed)
     for (int i = 0; i < CLIENT_LOOPS; i++) {
         struct client *c = &clients[i];
         const struct channel_options own = { .own_connection = true };
-        cr_assert_eq(loop_new(&c->loop, LOOP_IN_UV), 0);
+        cr_assert_eq(loop_new(&c->loop, call_world_sleep()), 0);
         cr_assert_eq(channel_new(&c->channel, target, &own), 0);
         cr_assert_eq(loop_post(c->loop, open_all, c), 0);
         pthread_create(&c->thread, NULL, run_loop, c->loop);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct echo_seen g_echo;
@@ -168,12 +169,25 @@ void talk_open(struct talk *t, struct call_world *w, const char *path,
 
 /* --- The world ----------------------------------------------------------------------- */
 
+enum server_transport call_world_transport(void)
+{
+    const char *wanted = getenv("CALL_TRANSPORT");
+    return wanted != NULL && strcmp(wanted, "core") == 0 ? TRANSPORT_CORE : TRANSPORT_HTTP;
+}
+
+enum loop_sleep call_world_sleep(void)
+{
+    return call_world_transport() == TRANSPORT_CORE ? LOOP_IN_CORE : LOOP_IN_UV;
+}
+
 int server_of(struct server **ret, struct loop *const *loops, size_t nloops,
               const struct method *methods, size_t nmethods, const struct server_options *options)
 {
     const struct service service = { "test.Echo", methods, nmethods };
     const struct service *const services[] = { &service };
-    return server_new(ret, loops, nloops, services, 1, options);
+    struct server_options own = options != NULL ? *options : (struct server_options){ 0 };
+    own.transport = call_world_transport();
+    return server_new(ret, loops, nloops, services, 1, &own);
 }
 
 void call_world_open_both(struct call_world *w, const struct method *methods, size_t n,
@@ -183,7 +197,7 @@ void call_world_open_both(struct call_world *w, const struct method *methods, si
     own.own_connection = true;
     *w = (struct call_world){ 0 };
     g_echo = (struct echo_seen){ 0 };
-    cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
+    cr_assert_eq(loop_new(&w->loop, call_world_sleep()), 0);
     cr_assert_eq(server_of(&w->server, &w->loop, 1, methods, n, server), 0);
     const int port = server_listen(w->server, "127.0.0.1:0", NULL);
     cr_assert_gt(port, 0);

@@ -32,7 +32,12 @@ struct call_world {
     bool draining, drained;
 };
 
-/** server_new() with one service, of these methods. */
+/** What the servers of these tests speak, and where their loops sleep: our own
+ * wire, or the gRPC core with CALL_TRANSPORT=core in the environment. */
+enum server_transport call_world_transport(void);
+enum loop_sleep call_world_sleep(void);
+
+/** server_new() with that transport and with one service, of these methods. */
 int server_of(struct server **ret, struct loop *const *loops, size_t nloops,
               const struct method *methods, size_t nmethods, const struct server_options *options);
 

@@ -134,7 +134,7 @@ int call_out_put(struct stream *s, enum metadata_place place, const char *name, 
     struct http_call *c = http_call_of(s);
     if (place == METADATA_HEADERS)
         return c->out.state != OUT_QUIET ? EPIPE : sent_headers_put(&c->out.headers, name, value);
-    return c->out.state >= OUT_ENDING ? EPIPE : sent_headers_put(&c->out.trailers, name, value);
+    return c->out.status_passed ? EPIPE : sent_headers_put(&c->out.trailers, name, value);
 }
 
 /* --- The queue -------------------------------------------------------------------------- */
@@ -252,6 +252,26 @@ static void release(struct http_call *c, struct outgoing *m)
     http_call_fail(c, &why);
 }
 
+/* The first message that has not passed is what the call ends before. */
+static void reject_message(struct http_call *c, const struct status *why)
+{
+    unsigned i = 0;
+    while (i < c->out.queued && c->out.queue[i].passed == c->out.queue[i].messages)
+        i++;
+    if (i == c->out.queued)
+        return; /* it was rejected for another reason meanwhile */
+    struct outgoing *m = &c->out.queue[i];
+    const unsigned kept = m->passed > 0 ? i + 1 : i;
+    while (c->out.queued > kept)
+        buf_unref(c->out.queue[--c->out.queued].buf);
+    if (m->passed > 0) {
+        m->messages = m->passed;
+        m->len = m->passed_bytes;
+        release(c, m);
+    }
+    http_call_end(c, why);
+}
+
 /* false: it is held, or the call has failed. */
 static bool pass_message(struct http_call *c, struct outgoing *m)
 {
@@ -263,7 +283,7 @@ static bool pass_message(struct http_call *c, struct outgoing *m)
         m->passed++;
         return true;
     case INTERCEPT_REJECT:
-        http_call_fail(c, &why);
+        reject_message(c, &why);
         return false;
     default:
         return false;
@@ -286,9 +306,9 @@ static void pass_status(struct http_call *c)
     if (interception_run(&c->interception, &c->stream, INTERCEPT_FINISH, bytes_of(NULL, 0),
                          &c->last) != INTERCEPT_PASS)
         return;
-    c->out.status_passed = true;
     if (c->last.code != STATUS_OK)
         server_put_details(&c->stream, &c->last);
+    c->out.status_passed = true;
 }
 
 /* Compressed, a run goes whole: only when all of it has passed. */
@@ -314,7 +334,7 @@ void call_out_resume(struct http_call *c, enum intercept_stage stage, enum inter
                      const struct status *why)
 {
     if (stage == INTERCEPT_OUT && verdict == INTERCEPT_REJECT) {
-        http_call_fail(c, why);
+        reject_message(c, why);
         return;
     }
     if (stage == INTERCEPT_FINISH && verdict == INTERCEPT_REJECT && why != NULL)
@@ -476,23 +496,39 @@ void call_out_sent(struct http_call *c)
     }
 }
 
-/* Where the stream is in the run at the head of the queue. */
-static bool is_between(const struct http_call *c)
+static bool has_begun(const struct outgoing *m)
 {
-    const struct outgoing *m = &c->out.queue[0];
-    size_t at = 0;
-    if (c->out.queued == 0)
-        return true;
+    return m->sent > 0 || m->head_sent > 0;
+}
+
+/* Cuts a run behind the message that is on its way: what is left is whole. Returns
+ * whether something is left. */
+static bool cut_run(struct outgoing *m)
+{
+    size_t at = 0, messages_kept = 0;
     if (m->head_len > 0)
-        return m->head_sent == 0;
-    while (at < m->sent)
+        return has_begun(m);
+    while (at < m->sent) {
         at += STREAM_HEAD_BYTES + message_at(m, at).len;
-    return at == m->sent;
+        messages_kept++;
+    }
+    m->messages = m->passed = messages_kept;
+    m->len = m->passed_bytes = at;
+    return at > m->sent;
+}
+
+void call_out_truncate(struct http_call *c)
+{
+    while (c->out.queued > 1 || (c->out.queued == 1 && !has_begun(&c->out.queue[0])))
+        buf_unref(c->out.queue[--c->out.queued].buf);
+    if (c->out.queued == 1 && !cut_run(&c->out.queue[0]))
+        pop(c);
 }
 
 bool call_out_drop(struct http_call *c)
 {
-    const bool between = is_between(c) && c->out.state < OUT_ENDING;
+    call_out_truncate(c);
+    const bool between = c->out.queued == 0 && c->out.state < OUT_ENDING;
     while (c->out.queued > 0)
         pop(c);
     return between;

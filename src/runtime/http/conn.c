@@ -145,7 +145,7 @@ static void on_stuck_timer(struct timer *timer)
             continue;
         const uint64_t due_ms = call->out.progress_ms + timeout_ms;
         if (now_ms >= due_ms)
-            http_call_fail(call, &why);
+            http_call_cut(call, &why);
         else if (due_ms < next_ms)
             next_ms = due_ms;
     }
@@ -173,6 +173,9 @@ static void stop_timers(struct conn *c)
     timer_stop(&c->age_timer);
     timer_stop(&c->stuck_timer);
 }
+
+/* What a client may answer a frame of ours with: an update of each window. */
+#define CREDIT_OF_A_FRAME 2
 
 /* --- Pings -------------------------------------------------------------------------------- */
 
@@ -224,6 +227,7 @@ void conn_sent_data(struct conn *c)
 {
     c->ping_strikes = 0;
     c->pinged_before = false;
+    conn_credit(c, CREDIT_OF_A_FRAME);
 }
 
 /* --- Floods ------------------------------------------------------------------------------- */
@@ -278,8 +282,8 @@ void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd)
     case NGHTTP2_HEADERS:
     case NGHTTP2_CONTINUATION:
         break;
-    case NGHTTP2_DATA: /* an empty one that does not end anything, or tiny ones */
-        if (hd->length < 16 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+    case NGHTTP2_DATA: /* an empty one that does not end anything */
+        if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
             conn_charge(c, 1);
         break;
     default:

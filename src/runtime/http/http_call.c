@@ -266,24 +266,64 @@ void http_call_begin(struct http_call *c, bool ended)
 
 /* --- The end ----------------------------------------------------------------------------- */
 
-void http_call_fail(struct http_call *c, const struct status *why)
+/* Whether it may still be ended by something else; one without a handler is. */
+static bool may_fail(struct http_call *c, const struct status *why)
 {
-    if (c->life == LIFE_HEADERS || c->life == LIFE_OVER || c->out.state == OUT_ENDED)
-        return;
     if (c->life == LIFE_REQUEST || c->life == LIFE_ENTERING) {
         refuse(c, why);
-        return;
+        return false;
     }
-    const bool between = call_out_drop(c);
+    return (c->life == LIFE_OPEN || c->life == LIFE_FINISHING) && c->out.state != OUT_ENDED;
+}
+
+static void set_last(struct http_call *c, const struct status *why)
+{
     c->stream.finished = true;
     c->last = *why;
     if (c->life == LIFE_OPEN)
         http_call_move(c, LIFE_FINISHING);
     call_in_shut(c);
+}
+
+void http_call_end(struct http_call *c, const struct status *why)
+{
+    set_last(c, why);
+    call_out_finish(c);
+}
+
+void http_call_fail(struct http_call *c, const struct status *why)
+{
+    if (!may_fail(c, why) || c->out.state == OUT_ENDING)
+        return;
+    call_out_truncate(c);
+    http_call_end(c, why);
+}
+
+/* gRPC takes each code of a reset for one of its own (PROTOCOL-HTTP2.md,
+ * "Errors"). REFUSED_STREAM is the one for UNAVAILABLE; headers went out before,
+ * so nobody takes it for a call that was not looked at. */
+static uint32_t reset_code(enum status_code code)
+{
+    switch (code) {
+    case STATUS_UNAVAILABLE:
+        return NGHTTP2_REFUSED_STREAM;
+    case STATUS_RESOURCE_EXHAUSTED:
+        return NGHTTP2_ENHANCE_YOUR_CALM;
+    default:
+        return NGHTTP2_CANCEL;
+    }
+}
+
+void http_call_cut(struct http_call *c, const struct status *why)
+{
+    if (!may_fail(c, why))
+        return;
+    const bool between = call_out_drop(c);
+    set_last(c, why);
     if (between)
         call_out_finish(c);
     else
-        call_out_reset(c, NGHTTP2_CANCEL);
+        call_out_reset(c, reset_code(why->code));
 }
 
 static void on_deadline(struct timer *timer)
@@ -296,7 +336,7 @@ static void on_deadline(struct timer *timer)
                         (unsigned long long)c->conn->lane->server->options.max_call_ms);
         status_because(&why, "SERVER_TIME_LIMIT");
     }
-    http_call_fail(c, &why);
+    http_call_cut(c, &why);
 }
 
 void http_call_drain(struct http_call *c)

@@ -125,9 +125,16 @@ void http_call_begin(struct http_call *c, bool ended);
 /** A request came whole, with the end behind it: the interceptors' turn. */
 void http_call_enter(struct http_call *c);
 
-/** Ends it with @why, whatever it does: between two messages by this status, in
- * the midst of one by a reset. What was not sent is dropped. */
+/** Ends it with @why, over whatever else was to end it: behind the message that is
+ * on its way, if one is. What was not begun is dropped. */
 void http_call_fail(struct http_call *c, const struct status *why);
+
+/** The same, behind all that is queued. */
+void http_call_end(struct http_call *c, const struct status *why);
+
+/** The same for a client that may not read: if a message is half out the stream is
+ * reset. */
+void http_call_cut(struct http_call *c, const struct status *why);
 
 /** Its stream is closed, or the connection is gone: tells the handler and frees
  * the call. */
@@ -175,7 +182,10 @@ int call_out_send_run(struct stream *s, struct buf *b, size_t from, size_t len, 
 /** c->last is what it ends with: goes out behind what is queued. */
 void call_out_finish(struct http_call *c);
 
-/** Drops what is queued. Returns whether the stream is between two messages, so
+/** Drops what is queued and was not begun. */
+void call_out_truncate(struct http_call *c);
+
+/** Drops all that is queued. Returns whether the stream is between two messages, so
  * that a status may follow. */
 bool call_out_drop(struct http_call *c);
 

@@ -162,7 +162,7 @@ static void cut_calls(struct conn *c)
     const struct status stopping = status_stopping();
     for (struct ring *k = c->calls.next, *next; k != &c->calls; k = next) {
         next = k->next;
-        http_call_fail(container_of(k, struct http_call, link), &stopping);
+        http_call_cut(container_of(k, struct http_call, link), &stopping);
     }
 }
 

@@ -200,15 +200,15 @@ void lane_close_sessions(struct lane *lane)
 static int submit_settings(struct conn *c)
 {
     const int64_t max_streams = c->lane->server->options.connections.max_streams;
-    nghttp2_settings_entry entries[4] = {
+    /* nghttp2 has a limit of 100 where none is said. */
+    const nghttp2_settings_entry entries[] = {
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_BYTES },
+        { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+          max_streams > 0 ? (uint32_t)max_streams : INT32_MAX },
     };
-    size_t n = 2;
-    if (max_streams > 0)
-        entries[n++] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                                                 (uint32_t)max_streams };
-    const int rv = nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, entries, n);
+    const int rv = nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, entries,
+                                           sizeof entries / sizeof entries[0]);
     if (rv != 0)
         return rv;
     return nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
