@@ -31,7 +31,7 @@ static const struct {
     const char *name;
     unsigned next;
 } states[] = {
-    [CONN_HELLO] = { "HELLO", BIT(CONN_OPEN) | BIT(CONN_CLOSED) },
+    [CONN_HELLO] = { "HELLO", BIT(CONN_OPEN) | BIT(CONN_LINGER) | BIT(CONN_CLOSED) },
     [CONN_OPEN] = { "OPEN", BIT(CONN_LEAVING) | BIT(CONN_LINGER) | BIT(CONN_CLOSED) },
     [CONN_LEAVING] = { "LEAVING", BIT(CONN_LINGER) | BIT(CONN_CLOSED) },
     [CONN_LINGER] = { "LINGER", BIT(CONN_CLOSED) },
