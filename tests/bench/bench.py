@@ -14,7 +14,7 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "http2"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "http2"))  # Debian has an h2, too
 
 import cases  # noqa: E402
 import cli  # noqa: E402
