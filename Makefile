@@ -8,7 +8,7 @@
 # make certs   to try TLS, in CERTS=build/certs
 # make test T=token                           only tests whose file name has "token"
 # make install | uninstall                    prefix=/usr/local, DESTDIR=
-# make bench | bench-quick                    against nghttpd and gRPC C++; 12 minutes, 2
+# make bench | bench-quick                    against nghttpd, gRPC C++ and Go; 13 minutes, 2
 
 CC      ?= gcc
 BUILD   ?= build
@@ -195,6 +195,24 @@ coverage: setup-test
 clang:
 	@$(MAKE) tests BUILD=build/clang CC=clang
 
+# --- what is written in Go: grpc-go as the peer of a benchmark and of interop -------------
+
+# From Debian's packages alone: no module is looked for, and what a user's own Go is set to has no
+# part in it. A folder of this tree is a package's import path.
+GO_TREE := $(abspath $(BUILD))/go
+GO      := GO111MODULE=off GOENV=off GOFLAGS= GOTOOLCHAIN=local GOCACHE=$(GO_TREE)/cache \
+           GOPATH=$(GO_TREE):/usr/share/gocode go
+GO_OUT   = --go_out=plugins=grpc,import_path=$(1),Mgoogle/protobuf/timestamp.proto=github.com/golang/protobuf/ptypes/timestamp:$(GO_TREE)/src
+
+$(GO_TREE)/src/v1/post/post.pb.go: proto/v1/post/post.proto
+	@mkdir -p $(GO_TREE)/src
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I proto -I $(dir $(PROTO_INCLUDE)) $(call GO_OUT,post) $<
+$(BUILD)/bench/go_peer: $(GO_TREE)/src/v1/post/post.pb.go $(wildcard tests/bench/go_peer/*.go)
+	$(call say,GO,$@)
+	$(Q)$(GO) vet ./tests/bench/go_peer
+	$(Q)$(GO) build -o $@ ./tests/bench/go_peer
+
 # --- interoperability --------------------------------------------------------------------
 
 # gRPC's own test cases as a third service, and as the example of docs/tutorial.md.
@@ -341,7 +359,7 @@ $(BENCH)/bare_append: $(BUILD)/obj/tests/bench/bare_append.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/bare_append
+bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/go_peer $(BENCH)/bare_append
 bench: setup-bench
 	@$(MAKE) --no-print-directory bench-programs
 	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py $(B)
