@@ -41,7 +41,8 @@ class Proxy:
 
     def heal(self):
         """As new."""
-        for words in (("disarm",), ("split", 0), ("delay", 0), ("rate", 0), ("accept",), ("thaw",)):
+        for words in (("disarm",), ("split", 0), ("delay", 0), ("latency", 0),
+                      ("rate", 0), ("accept",), ("thaw",)):
             self.command(*words)
         self.fired = []
 
