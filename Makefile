@@ -8,7 +8,7 @@
 # make certs   to try TLS, in CERTS=build/certs
 # make test T=token                           only tests whose file name has "token"
 # make install | uninstall                    prefix=/usr/local, DESTDIR=
-# make bench | bench-quick                    against nghttpd, gRPC C++ and Go; 13 minutes, 2
+# make bench | bench-quick                    against nghttpd, gRPC C++ and Go; 14 minutes, 2
 
 CC      ?= gcc
 BUILD   ?= build
@@ -372,7 +372,8 @@ $(BENCH)/bare_append: $(BUILD)/obj/tests/bench/bare_append.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/go_peer $(BENCH)/bare_append
+bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/go_peer $(BENCH)/bare_append \
+                $(BUILD)/interop-server $(BUILD)/fault-proxy
 bench: setup-bench
 	@$(MAKE) --no-print-directory bench-programs
 	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py $(B)

@@ -21,8 +21,8 @@ CLIENTS = {"ours": [str(BUILD / "interop-client")], "peer": [*PEER, "client"],
 SOAK = os.environ.get("INTEROP_SOAK", "50")
 TEST_NAME = "foo.test.google.fr"  # of the certificate that everybody's tests use
 
-# What grpc-go's server can be asked: through its public API it cannot tell how a message came, nor
-# choose how each one goes, so cases of compression are for its client alone.
+# What grpc-go's server can be asked: through its public API it cannot tell how a message came,
+# nor choose how each one goes, so cases of compression are for its client alone.
 GO_SERVER_CASES = """empty_unary large_unary client_streaming server_streaming ping_pong empty_stream
     cancel_after_begin cancel_after_first_response timeout_on_sleeping_server
     status_code_and_message special_status_message unimplemented_method unimplemented_service
