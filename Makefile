@@ -8,7 +8,7 @@
 # make certs   to try TLS, in CERTS=build/certs
 # make test T=token                           only tests whose file name has "token"
 # make install | uninstall                    prefix=/usr/local, DESTDIR=
-# make bench | bench-quick                    against nghttpd and gRPC C++; 12 minutes, 2
+# make bench | bench-quick                    against nghttpd, gRPC C++ and Go; 14 minutes, 2
 
 CC      ?= gcc
 BUILD   ?= build
@@ -41,6 +41,9 @@ TEST_LIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c))
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/flow/test_*.c)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 INTEROP := $(BUILD)/interop-server $(BUILD)/interop-client
+# With the peer on grpc-go where that is installed: `make test` does not ask for it, it is large.
+IF_GO   := $(and $(wildcard /usr/bin/go),$(wildcard /usr/bin/protoc-gen-go),$(wildcard \
+           /usr/share/gocode/src/google.golang.org/grpc/server.go),$(BUILD)/interop-go)
 T       ?=
 
 # One short line a file; V=1 shows the commands.
@@ -132,7 +135,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(LIB_HEAP)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
-tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(BUILD)/fault-proxy $(BUILD)/seeds
+tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy $(BUILD)/seeds
 
 export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
@@ -160,9 +163,9 @@ ctest: tests
 # signals, so what fails is run once more, alone, before it counts; both runs are
 # there to be read.
 STRETCH ?= $(if $(SANITIZE),5,1)
-PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q \
+PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q -rs \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
-e2e: $(INTEROP) $(BUILD)/fault-proxy
+e2e: $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy
 	@$(PYTEST) $(if $(T),,-n 2 --dist loadfile) || { rc=$$?; \
 	    if [ $$rc -eq 5 ] && [ -n "$(T)" ]; then exit 0; fi; \
 	    [ $$rc -eq 1 ] || exit $$rc; \
@@ -195,6 +198,33 @@ coverage: setup-test
 clang:
 	@$(MAKE) tests BUILD=build/clang CC=clang
 
+# --- what is written in Go: grpc-go as the peer of a benchmark and of interop -------------
+
+# From Debian's packages alone: no module is looked for, and what a user's own Go is set to has no
+# part in it. A folder of this tree is a package's import path.
+GO_TREE := $(abspath $(BUILD))/go
+GO      := GO111MODULE=off GOENV=off GOFLAGS= GOTOOLCHAIN=local GOCACHE=$(abspath build)/go-cache \
+           GOPATH=$(GO_TREE):/usr/share/gocode go
+GO_OUT   = --go_out=plugins=grpc,import_path=$(1),Mgoogle/protobuf/timestamp.proto=github.com/golang/protobuf/ptypes/timestamp:$(GO_TREE)/src
+
+$(GO_TREE)/src/v1/post/post.pb.go: proto/v1/post/post.proto
+	@mkdir -p $(GO_TREE)/src
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I proto -I $(dir $(PROTO_INCLUDE)) $(call GO_OUT,post) $<
+$(BUILD)/bench/go_peer: $(GO_TREE)/src/v1/post/post.pb.go $(wildcard tests/bench/go_peer/*.go)
+	$(call say,GO,$@)
+	$(Q)$(GO) vet ./tests/bench/go_peer
+	$(Q)$(GO) build -o $@ ./tests/bench/go_peer
+
+$(GO_TREE)/src/interop/test.pb.go: tests/interop/test.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I $(<D) $(call GO_OUT,interop)/interop $<
+$(BUILD)/interop-go: $(GO_TREE)/src/interop/test.pb.go $(wildcard tests/interop/go_peer/*.go)
+	$(call say,GO,$@)
+	$(Q)$(GO) vet ./tests/interop/go_peer
+	$(Q)$(GO) build -o $@ ./tests/interop/go_peer
+
 # --- interoperability --------------------------------------------------------------------
 
 # gRPC's own test cases as a third service, and as the example of docs/tutorial.md.
@@ -218,9 +248,10 @@ $(INTEROP):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Ours with each other, and with a peer in Python; plaintext and TLS.
+# Ours with each other, and with peers in Python and in Go; plaintext and TLS.
 interop: setup-test
-	@$(MAKE) --no-print-directory -j2 $(INTEROP)
+	@.ci/setup interop
+	@$(MAKE) --no-print-directory -j2 $(INTEROP) $(BUILD)/interop-go
 	@BUILD=$(BUILD) INTEROP_SOAK=2000 $(PYTHON) -B -m pytest -q -rP \
 	    -o cache_dir=$(abspath $(BUILD))/pytest tests/e2e/test_interop.py
 # --- bad days -----------------------------------------------------------------------------
@@ -341,7 +372,8 @@ $(BENCH)/bare_append: $(BUILD)/obj/tests/bench/bare_append.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/bare_append
+bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/go_peer $(BENCH)/bare_append \
+                $(BUILD)/interop-server $(BUILD)/fault-proxy
 bench: setup-bench
 	@$(MAKE) --no-print-directory bench-programs
 	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py $(B)

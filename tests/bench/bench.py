@@ -14,7 +14,7 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "http2"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "http2"))  # Debian has an h2, too
 
 import cases  # noqa: E402
 import cli  # noqa: E402
@@ -24,6 +24,7 @@ import first_post  # noqa: E402
 import growth  # noqa: E402
 import imports  # noqa: E402
 import load_tester  # noqa: E402
+import long_link  # noqa: E402
 import loops  # noqa: E402
 import names  # noqa: E402
 import report as reports  # noqa: E402
@@ -34,18 +35,18 @@ from servers import BUILD, Pair  # noqa: E402
 START = time.monotonic()
 
 Sizes = namedtuple("Sizes", "posts users rounds stream_calls unary_calls client_calls bidi_calls "
-                            "growth first_posts slow_streams import_posts")
+                            "growth first_posts slow_streams import_posts upload_mib")
 FULL = Sizes(posts=1_000_000, users=10_000, rounds=7, stream_calls=2, unary_calls=8_000,
              client_calls=400, bidi_calls=12, growth=(10_000, 100_000, 1_000_000, 10_000_000),
-             first_posts=100, slow_streams=1_000, import_posts=500_000)
+             first_posts=100, slow_streams=1_000, import_posts=500_000, upload_mib=512)
 QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=2_000,
               client_calls=100, bidi_calls=4, growth=(10_000, 100_000, 200_000),
-              first_posts=50, slow_streams=1_000, import_posts=100_000)
+              first_posts=50, slow_streams=1_000, import_posts=100_000, upload_mib=256)
 
 # In this order; each gets the pair with the main store.
 TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
           "slow": slow_readers.run, "cli": cli.run, "load-tester": load_tester.run,
-          "loops": loops.run, "features": features.run, "growth": growth.run,
+          "loops": loops.run, "long-link": long_link.run, "features": features.run, "growth": growth.run,
           "import": imports.run}
 
 

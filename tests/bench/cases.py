@@ -1,4 +1,4 @@
-"""The table: our server against nghttpd and the C++ peer, on the same posts."""
+"""The table: our server against nghttpd and the peers, on the same posts."""
 import mmap
 from collections import namedtuple
 
@@ -13,9 +13,10 @@ from usage import Usage
 
 TOPIC = "Load"
 POST = "/v1.post.Post/"
+PEERS = {"C++ peer": "cpp_peer", "Go peer": "go_peer"}
 
 # posts, answers: of one call. of_ceiling: the least share of nghttpd's speed;
-# of_peer: the least multiple of the peer's.
+# of_peer: the least multiple of the C++ peer's; grpc-go is there to be seen.
 Case = namedtuple("Case", "key title method body posts answers calls connections streams "
                           "of_ceiling of_peer")
 
@@ -94,40 +95,45 @@ class Bench:
         warm(self.pair.post.port, self.sizes.posts)
         dump = self.www / "dump"
         capture(self.pair.post.port, POST + "ListPostsServerStream", grpc_wire.list_posts(), dump)
-        self.peer = peer(dump)
+        self.peers = {name: peer(program, dump) for name, program in PEERS.items()}
         dump.unlink()
         self.files = FileServer(self.www)
         return self
 
     def __exit__(self, *_):
-        self.peer.stop()
-        self.files.stop()
+        for server in (*self.peers.values(), self.files):
+            server.stop()
 
     def contenders(self, case):
-        """Each verified: what it answers is what it must."""
+        """Each verified: what it answers is what it must. The first one is ours."""
         path, body, file = POST + case.method, self.bodies / case.key, self.www / case.key
         body.write_bytes(case.body)
-        other = self.www / f"{case.key}.peer"
-        check(case, capture(self.peer.port, path, case.body, other), None)
-        peer_bytes = other.stat().st_size
-        other.unlink()
         check(case, capture(self.pair.post.port, path, case.body, file),
               None if case.method.endswith("ClientStream") else case.answers)
-        ours_bytes = file.stat().st_size
-        return [Contender("ours", self.pair.post, path, ours_bytes, body),
-                Contender("nghttpd", self.files, f"/{case.key}", ours_bytes),
-                Contender("C++ peer", self.peer, path, peer_bytes, body)]
+        size = file.stat().st_size
+        return [Contender("ours", self.pair.post, path, size, body),
+                Contender("nghttpd", self.files, f"/{case.key}", size),
+                *(self.peer_contender(case, name, path, body) for name in PEERS)]
+
+    def peer_contender(self, case, name, path, body):
+        answer = self.www / f"{case.key}.peer"
+        check(case, capture(self.peers[name].port, path, case.body, answer), None)
+        size = answer.stat().st_size
+        answer.unlink()
+        return Contender(name, self.peers[name], path, size, body)
 
     def run(self, case, report):
-        ours, ceiling, other = contenders = self.contenders(case)
+        ours, *others = contenders = self.contenders(case)
         for _ in range(self.sizes.rounds):
             for contender in contenders:
                 contender.run(case)
         (self.www / case.key).unlink()
-        for against, at_least in ((ceiling, case.of_ceiling), (other, case.of_peer)):
-            report.add(Row(TOPIC, case.title, ours.samples, against.name, against.samples,
-                           against.samples.median / ours.samples.median, at_least=at_least,
-                           uses=ours.usage, other_uses=against.usage))
+        least = {"nghttpd": case.of_ceiling, "C++ peer": case.of_peer}
+        for other in others:
+            report.add(Row(TOPIC, case.title, ours.samples, other.name, other.samples,
+                           other.samples.median / ours.samples.median,
+                           at_least=least.get(other.name), uses=ours.usage,
+                           other_uses=other.usage))
 
 
 def run(pair, folder, sizes, report, wanted=()):

@@ -13,7 +13,7 @@ from h2 import Failure
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
-START, STOP = 120, 20  # seconds; the peer loads its posts before it serves
+START, STOP = 120, 20  # seconds; a peer loads its posts before it serves
 CPUCLOCK_SCHED = 2
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
 
@@ -93,8 +93,9 @@ def post_server(folder, user, *more):
                   "--user-target", f"127.0.0.1:{user.port}", "--log-level", "warn", *more)
 
 
-def peer(dump):
-    return Stranger(BUILD / "bench/cpp_peer", dump)
+def peer(name, dump):
+    """cpp_peer or go_peer."""
+    return Stranger(BUILD / "bench" / name, dump)
 
 
 def free_port():

@@ -16,7 +16,7 @@ from library import SHAPES, ask, small_library
 from pair import Pair
 from protos import ROOT, post
 
-sys.path.append(str(ROOT / "tests" / "http2"))
+sys.path.insert(0, str(ROOT / "tests" / "http2"))  # Debian has an h2 and an hpack, too
 import h2  # noqa: E402
 import hpack  # noqa: E402
 

@@ -1,5 +1,6 @@
 """gRPC's own test cases (tests/interop/): our server and client with each other, and each with a
-peer on python3-grpcio. `make interop` shows the cases, and makes a longer soak."""
+peer on python3-grpcio and one on grpc-go. `make interop` installs Go for the latter, shows the
+cases, and makes a longer soak."""
 import os
 import select
 import subprocess
@@ -12,10 +13,25 @@ from pair import BUILD, DIES_WITH_US, SANITIZER, clean_environment
 from protos import ROOT
 
 PEER = [sys.executable, "-B", str(ROOT / "tests" / "interop" / "peer.py")]
-SERVERS = {"ours": [str(BUILD / "interop-server"), "--loops=1"], "peer": [*PEER, "server"]}
-CLIENTS = {"ours": [str(BUILD / "interop-client")], "peer": [*PEER, "client"]}
+GO = BUILD / "interop-go"
+SERVERS = {"ours": [str(BUILD / "interop-server"), "--loops=1"], "peer": [*PEER, "server"],
+           "go": [str(GO), "server"]}
+CLIENTS = {"ours": [str(BUILD / "interop-client")], "peer": [*PEER, "client"],
+           "go": [str(GO), "client"]}
 SOAK = os.environ.get("INTEROP_SOAK", "50")
 TEST_NAME = "foo.test.google.fr"  # of the certificate that everybody's tests use
+
+# What grpc-go's server can be asked: through its public API it cannot tell how a message came,
+# nor choose how each one goes, so cases of compression are for its client alone.
+GO_SERVER_CASES = """empty_unary large_unary client_streaming server_streaming ping_pong empty_stream
+    cancel_after_begin cancel_after_first_response timeout_on_sleeping_server
+    status_code_and_message special_status_message unimplemented_method unimplemented_service
+    custom_metadata per_rpc_creds oauth2_auth_token rpc_soak channel_soak""".split()
+GO_CLIENT_CASES = 15
+
+plaintext_and_tls = pytest.mark.parametrize("tls", [False, True], ids=["plaintext", "tls"])
+if_go_is_there = pytest.mark.skipif(
+    not GO.exists(), reason="grpc-go is not installed, so it is not talked to; make interop does")
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +77,41 @@ def run(client, port, environment, *flags, code=0):
     return done.stderr
 
 
-@pytest.mark.parametrize("tls", [False, True], ids=["plaintext", "tls"])
-@pytest.mark.parametrize("server, client", [("ours", "ours"), ("ours", "peer"), ("peer", "ours")],
-                         ids=lambda name: name)
-def test_all_cases(start, environment, server, client, tls):
-    use_tls = ["--use_tls=true"] if tls else ["--use_tls", "false"]
-    port = start(server, *use_tls)
+def tls_flags(tls):
+    return ["--use_tls=true"] if tls else ["--use_tls", "false"]
+
+
+def client_flags(client, tls):
     more = ["--use_test_ca=true", f"--server_host_override={TEST_NAME}"]
     if client == "ours":
         more += ["--soak_iterations", SOAK, "--soak_overall_timeout_seconds=60"]
-    said = run(client, port, environment, "--test_case=all", *use_tls, *more)
+    return [*tls_flags(tls), *more]
+
+
+@plaintext_and_tls
+@pytest.mark.parametrize("server, client", [("ours", "ours"), ("ours", "peer"), ("peer", "ours")],
+                         ids=lambda name: name)
+def test_all_cases(start, environment, server, client, tls):
+    port = start(server, *tls_flags(tls))
+    said = run(client, port, environment, "--test_case=all", *client_flags(client, tls))
     assert said.count("passed") >= 20 and "FAILED" not in said
+
+
+@if_go_is_there
+@plaintext_and_tls
+def test_our_client_with_a_server_on_grpc_go(start, environment, tls):
+    port = start("go", *tls_flags(tls))
+    for case in GO_SERVER_CASES:
+        run("ours", port, environment, f"--test_case={case}", *client_flags("ours", tls))
+        print(f"{case:32}passed", file=sys.stderr)
+
+
+@if_go_is_there
+@plaintext_and_tls
+def test_a_client_on_grpc_go_with_our_server(start, environment, tls):
+    port = start("ours", *tls_flags(tls))
+    said = run("go", port, environment, "--test_case=all", *client_flags("go", tls))
+    assert said.count("passed") == GO_CLIENT_CASES and "FAILED" not in said
 
 
 def test_a_name_that_is_not_in_the_certificate(start, environment):

@@ -15,8 +15,14 @@
  *                on which nothing comes any more
  *   freeze N     forwards nothing any more, in either direction, until "thaw"
  *   split N      sends the next N bytes of each direction one at a time
- *   delay MS     every piece is late by so much; 0: no more
- *   rate N       at most N bytes a second each way and connection; 0: no more
+ *   delay MS     every piece is late by so much, and the next one is read when
+ *                it has gone: a slow proxy; 0: no more
+ *   latency MS   everything is late by so much, however much is under way: a
+ *                long link. It is read as fast as it comes, up to 64 MiB each way
+ *                and connection, and goes on in its order; 0: no more
+ *   rate N       at most N bytes a second each way and connection; 0: no more.
+ *                With latency, a link of that width: what does not fit waits
+ *                with its sender
  *   thaw         frozen connections go on
  *   disarm       what waits for its N does not happen
  *   refuse       new connections are closed at once, until "accept"
@@ -35,19 +41,33 @@
 #include "runtime/container.h"
 
 #define PIECE_BYTES (64 * 1024)
+#define HELD_MAX    ((size_t)64 << 20) /* bytes: 50 ms at more than 1 GB/s */
+#define QUEUE_NS    5000000            /* what a link of some width lets wait before it */
+#define NS_PER_MS   1000000
 
 enum fault { NONE, CUT, RESET, HALF_OPEN, FREEZE };
 
 static const char *const fault_names[] = { "none", "cut", "reset", "half-open", "freeze" };
 
-/* One direction of a connection: one piece at a time is read, waited with and
- * written, so a slow reader is a slow reader for the other end too. */
+/* What was read at once, or the end of what there is to read. */
+struct piece {
+    struct piece *next;
+    uint64_t due_ns; /* of uv_hrtime(): when it goes on */
+    size_t len, written;
+    bool end, reset;
+    char bytes[];
+};
+
+/* One direction of a connection. Without latency it holds one piece at a time, so
+ * a slow reader is a slow reader for the other end too. */
 struct flow {
     struct link *link;
     uv_tcp_t *from, *to;
     bool downward; /* from the server to the client */
-    char piece[PIECE_BYTES];
-    size_t len, written;
+    struct piece *first, **end;
+    size_t held;      /* bytes of memory */
+    uint64_t free_ns; /* when the link has taken in what came so far, by its rate */
+    bool reading, ended, writing;
     uv_write_t write;
     uv_timer_t wait;
 };
@@ -71,22 +91,36 @@ static struct {
     enum fault armed;
     uint64_t bytes_left; /* until it fires */
     uint64_t split_left[2];
-    uint64_t delay_ms, rate;
+    uint64_t delay_ms, latency_ms, rate;
     bool refusing;
+    char piece[PIECE_BYTES]; /* is read into, and kept at its real size */
     char line[128];
     size_t line_len;
 } g;
 
-static void flow_read(struct flow *f);
-static void flow_write(struct flow *f);
+static void flow_go(struct flow *f);
 
 /* --- Ends ---------------------------------------------------------------------------- */
+
+static void drop_first(struct flow *f)
+{
+    struct piece *p = f->first;
+    f->first = p->next;
+    if (f->first == NULL)
+        f->end = &f->first;
+    f->held -= sizeof *p + p->len;
+    free(p);
+}
 
 static void on_closed(uv_handle_t *handle)
 {
     struct link *l = handle->data;
     if (--l->handles > 0)
         return;
+    while (l->up.first != NULL)
+        drop_first(&l->up);
+    while (l->down.first != NULL)
+        drop_first(&l->down);
     *l->link = l->next;
     if (l->next != NULL)
         l->next->link = l->link;
@@ -159,47 +193,113 @@ static size_t before_fault(const struct flow *f, size_t n)
     return f->downward && g.armed != NONE && g.bytes_left < n ? (size_t)g.bytes_left : n;
 }
 
-/* @n bytes have gone. Whether the connection goes on. */
-static bool count(struct flow *f, size_t n)
+/* @n bytes have gone. */
+static void count(const struct flow *f, size_t n)
 {
     if (!f->downward || g.armed == NONE)
-        return true;
+        return;
     g.bytes_left -= n;
-    if (g.bytes_left > 0)
-        return true;
-    fire(f->link);
-    return !f->link->closing && !f->link->frozen;
+    if (g.bytes_left == 0)
+        fire(f->link);
+}
+
+/* --- What is held --------------------------------------------------------------------- */
+
+/* When @n more bytes go on. A link that was free for less than QUEUE_NS has that
+ * left for them: or it would lose what a timer is late by. */
+static uint64_t due_ns(struct flow *f, size_t n)
+{
+    const uint64_t now = uv_hrtime();
+    if (g.rate == 0 || f->free_ns + QUEUE_NS < now)
+        f->free_ns = now;
+    if (g.rate > 0)
+        f->free_ns += n * 1000 * NS_PER_MS / g.rate;
+    return (f->free_ns > now ? f->free_ns : now) + (g.delay_ms + g.latency_ms) * NS_PER_MS;
+}
+
+/* NULL: there is no memory. */
+static struct piece *hold(struct flow *f, size_t n)
+{
+    struct piece *p = malloc(sizeof *p + n);
+    if (p == NULL)
+        return NULL;
+    *p = (struct piece){ .due_ns = due_ns(f, n), .len = n };
+    f->held += sizeof *p + n;
+    *f->end = p;
+    f->end = &p->next;
+    return p;
+}
+
+/* When it may be read again, if nothing else changes; 0: now. */
+static uint64_t room_ns(const struct flow *f, uint64_t now)
+{
+    const bool narrow = g.latency_ms > 0 && g.rate > 0;
+    return narrow && f->free_ns > now + QUEUE_NS ? f->free_ns - QUEUE_NS : 0;
+}
+
+static bool may_read(const struct flow *f, uint64_t now)
+{
+    if (f->link->frozen || f->link->closing || f->ended)
+        return false;
+    return f->first == NULL || (g.latency_ms > 0 && f->held < HELD_MAX && room_ns(f, now) == 0);
 }
 
 /* --- One direction --------------------------------------------------------------------- */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    struct link *l = handle->data;
-    struct flow *f = handle == (uv_handle_t *)&l->client ? &l->up : &l->down;
+    (void)handle;
     (void)suggested;
-    *buf = uv_buf_init(f->piece, PIECE_BYTES);
+    *buf = uv_buf_init(g.piece, PIECE_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct link *l = stream->data;
+    struct flow *f = stream == (uv_stream_t *)&l->client ? &l->up : &l->down;
+    if (n == 0 || l->closing)
+        return;
+    struct piece *p = hold(f, n > 0 ? (size_t)n : 0);
+    if (p == NULL) {
+        end_link(l, true);
+        return;
+    }
+    if (n > 0)
+        memcpy(p->bytes, buf->base, (size_t)n);
+    p->end = f->ended = n < 0;
+    p->reset = n < 0 && n != UV_EOF;
+    flow_go(f);
+}
+
+static void read_or_not(struct flow *f, uint64_t now)
+{
+    const bool read = may_read(f, now);
+    if (read && !f->reading)
+        uv_read_start((uv_stream_t *)f->from, on_alloc, on_read);
+    else if (!read && f->reading)
+        uv_read_stop((uv_stream_t *)f->from);
+    f->reading = read;
 }
 
 static void on_written(uv_write_t *write, int status)
 {
     struct flow *f = container_of(write, struct flow, write);
+    f->writing = false;
     if (f->link->closing || (f->link->frozen && status != 0))
         return;
     if (status != 0) {
         end_link(f->link, false);
         return;
     }
-    if (f->written < f->len)
-        flow_write(f);
-    else
-        flow_read(f);
+    if (f->first->written == f->first->len)
+        drop_first(f);
+    flow_go(f);
 }
 
 /* The size of the next write: all, one byte, or up to the fault. */
 static size_t next_size(struct flow *f)
 {
-    size_t n = f->len - f->written;
+    size_t n = f->first->len - f->first->written;
     uint64_t *split = &g.split_left[f->downward];
     if (*split > 0) {
         (*split)--;
@@ -208,61 +308,57 @@ static size_t next_size(struct flow *f)
     return before_fault(f, n);
 }
 
+/* A part of the first piece, which is due. */
 static void flow_write(struct flow *f)
 {
-    struct link *l = f->link;
-    if (l->frozen)
-        return; /* "thaw" comes back here */
-    const size_t n = next_size(f);
-    uv_buf_t buf = uv_buf_init(f->piece + f->written, (unsigned)n);
-    f->written += n;
-    if (n > 0 && uv_write(&f->write, (uv_stream_t *)f->to, &buf, 1, on_written) != 0) {
-        end_link(l, false);
+    struct piece *p = f->first;
+    if (p->end) {
+        end_link(f->link, p->reset);
         return;
     }
-    if (!count(f, n) || n > 0)
-        return;
-    flow_write(f); /* the fault was due before this piece, and left the link alone */
+    const size_t n = next_size(f);
+    uv_buf_t buf = uv_buf_init(p->bytes + p->written, (unsigned)n);
+    p->written += n;
+    f->writing = true;
+    if (uv_write(&f->write, (uv_stream_t *)f->to, &buf, 1, on_written) != 0)
+        end_link(f->link, false);
+    else
+        count(f, n);
 }
 
 static void on_waited(uv_timer_t *timer)
 {
-    flow_write(container_of(timer, struct flow, wait));
+    flow_go(container_of(timer, struct flow, wait));
 }
 
-static uint64_t wait_ms(const struct flow *f)
+/* When there is something to do, if nothing else changes; 0: nothing. */
+static uint64_t next_ns(const struct flow *f, uint64_t now)
 {
-    return g.delay_ms + (g.rate > 0 ? f->len * 1000 / g.rate : 0);
+    const uint64_t room = room_ns(f, now);
+    if (f->first == NULL || f->writing || (room > 0 && room < f->first->due_ns))
+        return room;
+    return f->first->due_ns;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+/* Timers count in milliseconds, and may be early by a part of one: then flow_go()
+ * comes here again. */
+static void wait_until(struct flow *f, uint64_t when_ns, uint64_t now)
 {
-    struct link *l = stream->data;
-    struct flow *f = stream == (uv_stream_t *)&l->client ? &l->up : &l->down;
-    (void)buf;
-    if (n == 0 || l->closing)
-        return;
-    if (n < 0) {
-        if (!l->frozen)
-            end_link(l, n != UV_EOF);
-        else
-            uv_read_stop(stream);
-        return;
-    }
-    uv_read_stop(stream);
-    f->len = (size_t)n;
-    f->written = 0;
-    if (wait_ms(f) > 0)
-        uv_timer_start(&f->wait, on_waited, wait_ms(f), 0);
-    else
+    uv_timer_start(&f->wait, on_waited, (when_ns - now + NS_PER_MS - 1) / NS_PER_MS, 0);
+}
+
+/* Whatever has changed: reads if there is room, and writes what is due. */
+static void flow_go(struct flow *f)
+{
+    const uint64_t now = uv_hrtime();
+    read_or_not(f, now);
+    if (f->link->frozen || f->link->closing)
+        return; /* "thaw" comes back here */
+    const uint64_t next = next_ns(f, now);
+    if (next > now)
+        wait_until(f, next, now);
+    else if (next > 0)
         flow_write(f);
-}
-
-static void flow_read(struct flow *f)
-{
-    f->len = f->written = 0;
-    if (!f->link->closing && !uv_is_closing((uv_handle_t *)f->from))
-        uv_read_start((uv_stream_t *)f->from, on_alloc, on_read);
 }
 
 static void thaw(struct link *l)
@@ -274,12 +370,8 @@ static void thaw(struct link *l)
         end_link(l, false);
         return;
     }
-    struct flow *const flows[] = { &l->up, &l->down };
-    for (int i = 0; i < 2; i++)
-        if (flows[i]->written < flows[i]->len)
-            flow_write(flows[i]);
-        else
-            flow_read(flows[i]);
+    flow_go(&l->up);
+    flow_go(&l->down);
 }
 
 /* --- Connections ------------------------------------------------------------------------- */
@@ -293,8 +385,8 @@ static void on_connected(uv_connect_t *connect, int status)
         end_link(l, true);
         return;
     }
-    flow_read(&l->up);
-    flow_read(&l->down);
+    flow_go(&l->up);
+    flow_go(&l->down);
 }
 
 static void init_flow(struct link *l, struct flow *f, uv_tcp_t *from, uv_tcp_t *to, bool downward)
@@ -303,6 +395,7 @@ static void init_flow(struct link *l, struct flow *f, uv_tcp_t *from, uv_tcp_t *
     f->from = from;
     f->to = to;
     f->downward = downward;
+    f->end = &f->first;
     uv_timer_init(&g.loop, &f->wait);
     f->wait.data = l;
 }
@@ -359,6 +452,8 @@ static void obey(const char *line)
         g.split_left[0] = g.split_left[1] = n;
     else if (strcmp(name, "delay") == 0)
         g.delay_ms = n;
+    else if (strcmp(name, "latency") == 0)
+        g.latency_ms = n;
     else if (strcmp(name, "rate") == 0)
         g.rate = n;
     else if (strcmp(name, "refuse") == 0 || strcmp(name, "accept") == 0)

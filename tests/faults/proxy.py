@@ -1,9 +1,12 @@
 """fault-proxy as a child process; see proxy.c for the commands."""
 import os
+import pathlib
 import select
 import subprocess
 
-from pair import BUILD, DIES_WITH_US
+# The programs that use this have their helpers in folders of their own, so it needs none of them.
+BUILD = pathlib.Path(__file__).resolve().parents[2] / os.environ.get("BUILD", "build")
+DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # a run that is killed leaves no proxy behind
 
 
 class Proxy:
@@ -41,7 +44,8 @@ class Proxy:
 
     def heal(self):
         """As new."""
-        for words in (("disarm",), ("split", 0), ("delay", 0), ("rate", 0), ("accept",), ("thaw",)):
+        for words in (("disarm",), ("split", 0), ("delay", 0), ("latency", 0),
+                      ("rate", 0), ("accept",), ("thaw",)):
             self.command(*words)
         self.fired = []
 

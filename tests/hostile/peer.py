@@ -9,7 +9,7 @@ from collections import Counter, namedtuple
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "http2"))
+sys.path.insert(0, str(HERE.parent / "http2"))  # Debian has an hpack and an h2, too
 
 import hpack  # noqa: E402
 from h2 import (ACK, DATA, END_HEADERS, END_STREAM, FIRST_WINDOW, GOAWAY,  # noqa: E402
@@ -188,7 +188,7 @@ class Peer:
             self.write(frame(SETTINGS, ACK, 0))
 
     def note_headers(self, stream, headers, last):
-        """A proxy may use Huffman codes, which are not read here: then it is just an answer."""
+        """An answer without a gRPC status is a proxy's own, or says that this is no gRPC."""
         if "grpc-status" in headers:
             self.seen[STATUSES[int(headers["grpc-status"])]] += 1
         elif last:

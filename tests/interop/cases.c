@@ -78,6 +78,15 @@ static void open_input(struct rpc *rpc, struct interop *t)
              &grpc__testing__streaming_input_call_response__descriptor, 0);
 }
 
+/* With its only request. A server may wait for the end of requests before it
+ * answers (grpc-go's does), so that goes out with it, before any answer is read. */
+static void open_output(struct rpc *rpc, struct interop *t, const OutputRequest *m)
+{
+    rpc_open(rpc, t->channel, t->loop, TEST_SERVICE "StreamingOutputCall",
+             &grpc__testing__streaming_output_call_response__descriptor, 0);
+    rpc_send(rpc, &m->base, STREAM_PLAIN | STREAM_LAST);
+}
+
 static void open_duplex(struct rpc *rpc, struct interop *t, uint64_t timeout_ms)
 {
     rpc_open(rpc, t->channel, t->loop, TEST_SERVICE "FullDuplexCall",
@@ -175,9 +184,7 @@ static bool server_streaming(struct interop *t)
     m.response_parameters =
         (Parameters *[]){ &parameters[0], &parameters[1], &parameters[2], &parameters[3] };
     m.n_response_parameters = 4;
-    rpc_open(&rpc, t->channel, t->loop, TEST_SERVICE "StreamingOutputCall",
-             &grpc__testing__streaming_output_call_response__descriptor, 0);
-    rpc_send(&rpc, &m.base, STREAM_PLAIN);
+    open_output(&rpc, t, &m);
     for (size_t i = 0; i < 4; i++)
         EXPECT(&rpc, rpc_read(&rpc) && output_is(&rpc, (size_t)output_sizes[i]));
     EXPECT(&rpc, rpc_finish(&rpc) == STATUS_OK && rpc.responses == 4);
@@ -434,9 +441,7 @@ static bool server_compressed_streaming(struct interop *t)
     plain.compressed = &no;
     m.response_parameters = (Parameters *[]){ &packed, &plain };
     m.n_response_parameters = 2;
-    rpc_open(&rpc, t->channel, t->loop, TEST_SERVICE "StreamingOutputCall",
-             &grpc__testing__streaming_output_call_response__descriptor, 0);
-    rpc_send(&rpc, &m.base, STREAM_PLAIN);
+    open_output(&rpc, t, &m);
     EXPECT(&rpc, rpc_read(&rpc) && output_is(&rpc, 31415) && rpc.compressed);
     EXPECT(&rpc, rpc_read(&rpc) && output_is(&rpc, 92653) && !rpc.compressed);
     EXPECT(&rpc, rpc_finish(&rpc) == STATUS_OK && rpc.responses == 2);

@@ -115,12 +115,21 @@ def half_duplex_call(received, context):
         yield from outputs(context, request)
 
 
+def one_of(requests):
+    """The request of a method that takes one, once the client has said that it was all. grpcio does
+    not wait for that, so it would answer a client that never says it; grpc-go does."""
+    request, = requests
+    return request
+
+
 def handler(name, function):
     method = METHODS[SERVICE + name]
-    kind = "_".join("stream" if many else "unary"
-                    for many in (method.many_requests, method.many_responses))
+    kind = "stream_stream" if method.many_responses else "stream_unary"
+
+    def call(requests, context):
+        return function(requests if method.many_requests else one_of(requests), context)
     return getattr(grpc, kind + "_rpc_method_handler")(
-        function, decoder(method.request), method.response.SerializeToString)
+        call, decoder(method.request), method.response.SerializeToString)
 
 
 def serve(flags):
