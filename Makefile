@@ -40,6 +40,8 @@ PROGRAMS := $(BUILD)/user-server $(BUILD)/post-server $(BUILD)/postcli
 TEST_LIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c))
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/flow/test_*.c)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+# The contract of a server's calls, which both transports keep.
+ON_BOTH := $(addprefix $(BUILD)/tests/flow/test_,call call_flow call_loops interceptors metadata memory_calls)
 INTEROP := $(BUILD)/interop-server $(BUILD)/interop-client
 # With the peer on grpc-go where that is installed: `make test` does not ask for it, it is large.
 IF_GO   := $(and $(wildcard /usr/bin/go),$(wildcard /usr/bin/protoc-gen-go),$(wildcard \
@@ -156,6 +158,8 @@ ctest: tests
 	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
 	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60 || \
 	    { echo "== $$t, once more"; timeout -k 5 120 $$t --jobs 1 --timeout 60; }; done
+	@set -e; for t in $(if $(T),$(foreach t,$(ON_BOTH),$(if $(findstring $(T),$(notdir $t)),$t)),$(ON_BOTH)); do \
+	    echo "== $$t, on the gRPC core"; CALL_TRANSPORT=core timeout -k 5 120 $$t --jobs 2 --timeout 60; done
 	@echo "== $(BUILD)/seeds"; timeout -k 5 120 $(BUILD)/seeds $(SEEDS)
 
 # Its 5: no test has that name, but a C one may. Most of these tests wait for

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <grpc/grpc.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "lib/call_world.h"
@@ -34,6 +35,14 @@ static int g_events, g_at; /* 0: it was done; -1: nothing to do */
 static unsigned g_turns;
 static int g_client_fd, g_server_fd;
 static int g_calls;
+
+/* They are the core's moments, at both ends. */
+static void init(void)
+{
+    setenv("CALL_TRANSPORT", "core", 1);
+}
+
+TestSuite(every_moment, .init = init);
 
 /* --- Moments ----------------------------------------------------------------------- */
 

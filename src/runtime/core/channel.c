@@ -258,6 +258,8 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     const struct call_options none = { 0 };
     if (options == NULL)
         options = &none;
+    if (loop_queue(loop) == NULL)
+        return ENOMEM;
     struct client_call *cc = call_alloc(sizeof *cc, channel->options.chain);
     if (cc == NULL)
         return ENOMEM;

@@ -34,8 +34,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (!is_request(frame))
         return 0;
     struct http_call *c = http_call_new(conn, frame->hd.stream_id);
-    if (c == NULL)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (c == NULL) /* nobody looked at it: the client may try again */
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_REFUSED_STREAM);
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, c);
     return 0;
 }
@@ -52,13 +53,15 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
         conn_charge(conn, 1);
         return 0;
     }
-    return received_headers_add(&c->in.headers, name, value)
-               ? 0
-               : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (!received_headers_add(&c->in.headers, name, value))
+        call_out_reset(c, NGHTTP2_REFUSED_STREAM);
+    return 0;
 }
 
 static void headers_complete(struct conn *conn, struct http_call *c, bool ended)
 {
+    if (c->out.state == OUT_ENDED)
+        return; /* there was no memory for them */
     if (c->in.headers.bytes <= HEADER_LIST_BYTES) {
         http_call_begin(c, ended);
         return;
