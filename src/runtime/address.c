@@ -91,26 +91,39 @@ static socklen_t resolve_unix(const char *address, struct sockaddr_storage *ret)
     return (socklen_t)(path != NULL ? sizeof a : offsetof(struct sockaddr_un, sun_path) + 1 + len);
 }
 
-static socklen_t resolve_host(const char *host, int port, struct sockaddr_storage *ret)
+static size_t resolve_host(const char *host, int port, struct resolved *ret, size_t max)
 {
     char service[16];
     struct addrinfo *found;
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+    size_t n = 0;
     snprintf(service, sizeof service, "%d", port);
     if (getaddrinfo(host[0] != '\0' ? host : NULL, service, &hints, &found) != 0)
         return 0;
-    const socklen_t len = found->ai_addrlen;
-    memcpy(ret, found->ai_addr, len);
+    for (const struct addrinfo *a = found; a != NULL && n < max; a = a->ai_next, n++) {
+        memcpy(&ret[n].addr, a->ai_addr, a->ai_addrlen);
+        ret[n].len = a->ai_addrlen;
+    }
     freeaddrinfo(found);
-    return len;
+    return n;
+}
+
+size_t address_resolve_all(const char *address, int port, struct resolved *ret, size_t max)
+{
+    char host[MAX_HOST];
+    if (!address_is_unix(address))
+        return host_of(authority_of(address), host) ? resolve_host(host, port, ret, max) : 0;
+    ret->len = resolve_unix(address, &ret->addr);
+    return ret->len > 0;
 }
 
 socklen_t address_resolve(const char *address, int port, struct sockaddr_storage *ret)
 {
-    char host[MAX_HOST];
-    if (address_is_unix(address))
-        return resolve_unix(address, ret);
-    return host_of(authority_of(address), host) ? resolve_host(host, port, ret) : 0;
+    struct resolved first;
+    if (address_resolve_all(address, port, &first, 1) == 0)
+        return 0;
+    *ret = first.addr;
+    return first.len;
 }
 
 bool address_is_served(const char *address)

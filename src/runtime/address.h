@@ -3,6 +3,7 @@
 #define RUNTIME_ADDRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 /** "unix:path", "unix:///path", "unix-abstract:name". */
@@ -16,6 +17,14 @@ bool address_is_local(const char *address);
  * first address with this @port. Returns the length of *ret; 0: there is none.
  * Names are looked up, which takes its time. */
 socklen_t address_resolve(const char *address, int port, struct sockaddr_storage *ret);
+
+struct resolved {
+    struct sockaddr_storage addr;
+    socklen_t len;
+};
+
+/** The same, all of its addresses up to @max (1 at least). Returns how many. */
+size_t address_resolve_all(const char *address, int port, struct resolved *ret, size_t max);
 
 /** Whether something answers on this unix: socket. Its path can be bound by
  * another server only once it is unlinked, and whoever serves there would go on

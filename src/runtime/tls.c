@@ -187,6 +187,8 @@ static const struct {
       "the server's certificate is for another name, which can be given as the server name" },
     { true, "Socket closed", "the server may want a certificate, or does not trust this one" },
     { true, "Connection reset", "the server may want a certificate, or does not trust this one" },
+    { true, "Endpoint read failed",
+      "the server may want a certificate, or does not trust this one" },
     { false, "Socket closed", "the server may speak TLS only" },
     { false, "Connection reset", "the server may speak TLS only" },
 };

@@ -4,6 +4,8 @@ import re
 import select
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import timing
 from client import Client
@@ -93,7 +95,14 @@ class Server:
         raise AssertionError("no " + name)
 
     def signal(self, number):
+        """SIGSTOP: until it has stopped."""
         self.process.send_signal(number)
+        while number == signal.SIGSTOP and self.state() not in "Tt":
+            time.sleep(0.001)
+
+    def state(self):
+        """As ps shows it."""
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
     def wait(self, seconds=timing.STOP):
         """Until it is gone by itself; returns the exit status."""

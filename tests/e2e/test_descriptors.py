@@ -54,7 +54,7 @@ def is_served(server, **more):
 
 def test_a_listener_that_died_ends_the_process(start_server):
     """Whoever started it starts it anew. Without the probe it would serve nobody, for good."""
-    server = start_server("--self-probe-interval", "200ms", "--loops", "1")
+    server = start_server("--transport", "core", "--self-probe-interval", "200ms", "--loops", "1")
     exhaust(server)
     assert server.wait() == 1
     assert "accepts no connections any more" in server.stderr()
@@ -65,7 +65,7 @@ def test_a_listener_that_died_ends_the_process(start_server):
 
 def test_what_the_core_does_without_the_probe(start_server):
     """When this fails, a newer core has mended it."""
-    server = start_server("--self-probe-interval", "0", "--loops", "1")
+    server = start_server("--transport", "core", "--self-probe-interval", "0", "--loops", "1")
     exhaust(server)
     assert not is_served(server)
 
@@ -76,7 +76,8 @@ def test_the_probe_finds_listeners_alive(start_server, tmp_path):
     certs = Certs(tmp_path / "certs", names=("ca", "server"))
     for kind, more in ("plain", []), ("tls", certs.serve()):
         listen = ["127.0.0.1:0", "[::1]:0", "localhost:0", *unix]
-        server = start_server("--self-probe-interval", "100ms", "--log-level", "debug", *more,
+        server = start_server("--transport", "core", "--self-probe-interval", "100ms",
+                              "--log-level", "debug", *more,
                               *(word for address in listen for word in ("--listen", address)))
         for address in listen:
             wait_until(lambda address=address: server.stderr().count(f"{address} accepts") >= 3,

@@ -33,6 +33,8 @@ def test_every_call_has_a_line(start_pair):
     pair = filled(start_pair, "--log-calls", "all", user_args=["--log-calls", "all"])
     unary = pair.posts.call(LIST, post.ListPostsRequest())
     stream = list(pair.posts.call(STREAM, post.ListPostsRequest(page_size=3)))
+    quoted = '/v1.post.Post/No" code=OK\\'  # which HTTP/2 does not have in a path
+    assert failure(lambda: pair.posts.call(quoted, b""))[0] == grpc.StatusCode.INTERNAL
     failure(lambda: pair.posts.call("/v1.post.Post/ListPostsByUserId",
                                     post.ListPostsByUserIdRequest(user_id="9")))
     pair.users.call("/v1.user.User/GetUser", user.GetUserRequest(user_id="1"))
@@ -110,8 +112,10 @@ def test_one_of_so_many(start_pair):
 def test_a_hostile_call_makes_one_line(start_pair):
     """Names of methods and texts of errors come from the client."""
     pair = filled(start_pair)
-    path = '/v1.post.Post/No" code=OK\\'
+    path = "/v1.post.Post/No'=code:OK"
     assert failure(lambda: pair.posts.call(path, b""))[0] == grpc.StatusCode.UNIMPLEMENTED
+    quoted = '/v1.post.Post/No" code=OK\\'  # which HTTP/2 does not have in a path
+    assert failure(lambda: pair.posts.call(quoted, b""))[0] == grpc.StatusCode.INTERNAL
     failure(lambda: pair.posts.call("/v1.post.Post/ListPostsByUserId",
                                     post.ListPostsByUserIdRequest(user_id='9"\n{"a":1}')))
     pair.post.stop()

@@ -8,6 +8,7 @@
 #include "runtime/clock.h"
 #include "runtime/container.h"
 #include "runtime/deflate.h"
+#include "runtime/log.h"
 
 #define BIT(state) (1u << (state))
 
@@ -196,10 +197,12 @@ static void kick(struct http_call *c)
         answer_status(c);
     } else if (c->out.state == OUT_QUIET) {
         start(c);
-    } else if (c->out.waits) {
+    } else if (c->out.waits && !ends) {
         c->out.waits = false;
         nghttp2_session_resume_data(c->conn->session, c->id);
     }
+    if (ends && c->out.state == OUT_STARTED)
+        check(c, submit_status(c)); /* it needs no window: RFC 9113, 6.9 */
     conn_wants_flush(c->conn);
 }
 
@@ -235,6 +238,8 @@ static bool pack(struct http_call *c, struct outgoing *m)
     }
     if (packed == NULL)
         return false;
+    log_debug("call %p: %zu bytes packed with %s in %zu", (void *)c, m->len,
+              takes_gzip(c) ? "gzip" : "deflate", packed->len);
     buf_unref(m->buf);
     m->buf = packed;
     m->from = m->head_len = 0;
@@ -405,6 +410,10 @@ ssize_t call_out_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t
     (void)conn;
     if (c == NULL)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (c->out.state >= OUT_ENDING) { /* the status overtook it */
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        return 0;
+    }
     const size_t ready = ready_bytes(c);
     const bool ends = may_end(c) && all_passed(c) && ready <= room;
     if (ready == 0 && !ends) {

@@ -9,14 +9,55 @@
 #include "runtime/log.h"
 #include "tls_session.h"
 
+static void write_collected(struct conn *c);
+static void linger(struct conn *c);
+
 /* --- In ------------------------------------------------------------------------------ */
+
+/* What speaks something else hears that this is HTTP/2: SETTINGS, and a GOAWAY
+ * with PROTOCOL_ERROR (RFC 9113, 3.4). A client of TLS makes "wrong version" of
+ * it, which tells more than a closed connection. */
+static void refuse_preface(struct conn *c)
+{
+    static const uint8_t frames[] = { 0,
+                                      0,
+                                      0,
+                                      NGHTTP2_SETTINGS,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      8,
+                                      NGHTTP2_GOAWAY,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      NGHTTP2_PROTOCOL_ERROR };
+    counter_add(&c->lane->figures.refused[REFUSED_BAD_PREFACE], 1);
+    outbox_copy(&c->lane->outbox, bytes_of(frames, sizeof frames));
+    write_collected(c);
+    if (c->state < CONN_LINGER)
+        linger(c);
+}
 
 /* No session before the whole preface is there: strangers cost little. */
 static void take_preface(struct conn *c, struct bytes *bytes)
 {
     while (c->preface_len < NGHTTP2_CLIENT_MAGIC_LEN && bytes->len > 0) {
         if (*bytes->data != (uint8_t)NGHTTP2_CLIENT_MAGIC[c->preface_len]) {
-            conn_cut(c, REFUSED_BAD_PREFACE);
+            refuse_preface(c);
             return;
         }
         c->preface_len++;

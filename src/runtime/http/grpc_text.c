@@ -38,7 +38,10 @@ bool grpc_timeout_parse(struct bytes value, uint64_t *ret_ms)
             return false;
         n = n * 10 + (value.data[i] - '0');
     }
-    *ret_ms = (n * unit->ms + unit->per_ms - 1) / unit->per_ms;
+    /* A nanosecond has passed before anybody can look; what is longer is rounded up,
+     * so that a call has no less than it was given. */
+    const uint64_t round_up = value.data[value.len - 1] == 'n' ? 0 : unit->per_ms - 1;
+    *ret_ms = (n * unit->ms + round_up) / unit->per_ms;
     return true;
 }
 

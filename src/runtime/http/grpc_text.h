@@ -11,7 +11,7 @@
 #include "runtime/bytes.h"
 
 /** "grpc-timeout": 1 to 8 digits and one of H M S m u n. In milliseconds,
- * rounded up, so that a call has no less than it was given; 0: it has passed.
+ * rounded up but for nanoseconds; 0: it has passed.
  * false: @value is malformed. */
 bool grpc_timeout_parse(struct bytes value, uint64_t *ret_ms);
 

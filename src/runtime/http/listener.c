@@ -20,6 +20,9 @@
 /* Connections accepted before the loop's other work gets its turn. */
 #define ACCEPT_AT_ONCE 64
 
+/* Of one name. */
+#define ADDRESSES_MAX 8
+
 /* After there was no descriptor left. */
 #define PAUSE_MS 100
 
@@ -95,23 +98,6 @@ static int wanted_port(const char *address)
     return *end == '\0' && port <= UINT16_MAX ? (int)port : -1;
 }
 
-static int open_address(const char *address, int *ret_fd, char *error)
-{
-    struct sockaddr_storage a;
-    const bool is_unix = address_is_unix(address);
-    const int port = is_unix ? 0 : wanted_port(address);
-    const socklen_t len = port < 0 ? 0 : address_resolve(address, port, &a);
-    if (len == 0) {
-        snprintf(error, SERVER_ERROR_MAX,
-                 port < 0 ? "it has no port (ADDR:PORT)" : "there is no such address");
-        return -1;
-    }
-    const int rv = open_socket((const struct sockaddr *)&a, len, ret_fd);
-    if (rv != 0)
-        explain(rv, error);
-    return rv;
-}
-
 static char *path_of(int fd)
 {
     struct sockaddr_un a = { 0 };
@@ -124,25 +110,77 @@ static char *path_of(int fd)
 
 static void on_pause(struct timer *timer);
 
-int listener_new(struct http_server *server, const char *address, char error[SERVER_ERROR_MAX])
+/* Returns its port, or 0. The socket is the listener's. */
+static int add(struct http_server *server, int fd, bool tls)
 {
     struct listener *l = calloc(1, sizeof *l);
     if (l == NULL) {
-        snprintf(error, SERVER_ERROR_MAX, "out of memory");
-        return 0;
-    }
-    if (open_address(address, &l->fd, error) != 0) {
-        free(l);
+        close(fd);
         return 0;
     }
     l->server = server;
-    l->tls = server->options.tls != NULL && !address_is_unix(address);
-    l->path = path_of(l->fd);
+    l->fd = fd;
+    l->tls = tls;
+    l->path = path_of(fd);
     l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     l->pause.fired = on_pause;
     l->next = server->listeners;
     server->listeners = l;
-    return port_of(l->fd);
+    return port_of(fd);
+}
+
+/* Returns 0 and the port, or an errno value. */
+static int listen_on(struct http_server *server, const struct resolved *a, bool tls, int *ret_port)
+{
+    int fd = -1;
+    const int rv = open_socket((const struct sockaddr *)&a->addr, a->len, &fd);
+    if (rv != 0)
+        return rv;
+    *ret_port = add(server, fd, tls);
+    return *ret_port > 0 ? 0 : ENOMEM;
+}
+
+static bool is_not_there(int rv)
+{
+    return rv == EADDRNOTAVAIL || rv == EAFNOSUPPORT;
+}
+
+static void set_port(struct resolved *a, int port)
+{
+    if (a->addr.ss_family == AF_INET)
+        ((struct sockaddr_in *)&a->addr)->sin_port = htons((uint16_t)port);
+    else if (a->addr.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)&a->addr)->sin6_port = htons((uint16_t)port);
+}
+
+/* A name may stand for several addresses ("localhost"), of which some may not be
+ * there: one is enough. They share the port. */
+int listener_new(struct http_server *server, const char *address, char error[SERVER_ERROR_MAX])
+{
+    struct resolved all[ADDRESSES_MAX];
+    const bool is_unix = address_is_unix(address);
+    const bool tls = server->options.tls != NULL && !is_unix;
+    int port = is_unix ? 0 : wanted_port(address);
+    if (port < 0) {
+        snprintf(error, SERVER_ERROR_MAX, "it has no port (ADDR:PORT)");
+        return 0;
+    }
+    const size_t n = address_resolve_all(address, port, all, ADDRESSES_MAX);
+    if (n == 0)
+        snprintf(error, SERVER_ERROR_MAX, "there is no such address");
+    int first = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (first > 0)
+            set_port(&all[i], first);
+        const int rv = listen_on(server, &all[i], tls, &port);
+        if (rv == 0 && first == 0)
+            first = port;
+        if (rv != 0)
+            explain(rv, error);
+        if (rv != 0 && !is_not_there(rv))
+            return 0;
+    }
+    return first;
 }
 
 /* --- Accepting ---------------------------------------------------------------------------- */

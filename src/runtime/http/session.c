@@ -191,6 +191,8 @@ bool lane_open_sessions(struct lane *lane)
         return false;
     nghttp2_option_set_no_auto_window_update(lane->option, 1);
     nghttp2_option_set_no_closed_streams(lane->option, 1); /* only priorities want them */
+    /* RFC 9113 (8.2.1) forbids blanks around a value; gRPC's own clients send them. */
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(lane->option, 1);
     return true;
 }
 
