@@ -1,10 +1,15 @@
 """Fixtures of the end-to-end tests; see pair.py and client.py for what they give."""
 import contextlib
 import itertools
+import sys
 
 import pytest
 
 from pair import Pair
+from protos import ROOT
+
+# Our own h2 and hpack; where Debian's packages of these names are, too, before those.
+sys.path.insert(0, str(ROOT / "tests" / "http2"))
 
 
 @pytest.fixture

@@ -1,16 +1,8 @@
 """A client that sees HTTP/2 frames, and may misbehave."""
-import sys
-
+import h2
 import timing
-from protos import ROOT
-
-sys.path.insert(0, str(ROOT / "tests" / "http2"))  # Debian has an h2, too
-
-import h2  # noqa: E402
-from h2 import GOAWAY, PING, SETTINGS  # noqa: E402,F401
-
-MAX_CONCURRENT_STREAMS = 3  # a setting
-NO_ERROR, ENHANCE_YOUR_CALM = 0, 11
+from h2 import (ENHANCE_YOUR_CALM, GOAWAY, MAX_CONCURRENT_STREAMS, NO_ERROR,  # noqa: F401
+                PING, SETTINGS)
 
 
 class Peer(h2.Connection):

@@ -2,7 +2,6 @@
 are compressed where the server was told to and the client takes it."""
 import gzip
 import struct
-import sys
 import zlib
 from concurrent import futures
 
@@ -10,15 +9,13 @@ import grpc
 import pytest
 
 import cli
+import h2
+import hpack
 import wire
 from client import failure
 from library import SHAPES, ask, small_library
 from pair import Pair
-from protos import ROOT, post
-
-sys.path.insert(0, str(ROOT / "tests" / "http2"))  # Debian has an h2 and an hpack, too
-import h2  # noqa: E402
-import hpack  # noqa: E402
+from protos import post
 
 LIST = "/v1.post.Post/ListPosts"
 REQUEST = post.ListPostsRequest(limit=3).SerializeToString()
