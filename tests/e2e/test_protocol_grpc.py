@@ -106,8 +106,8 @@ def test_content_types_of_grpc(raw, value):
 @pytest.mark.parametrize("value", [None, "", "text/plain", "application/json", "application/grp",
                                    "application/grpcx", "text/application/grpc"])
 def test_other_content_types(raw, value):
-    """"If Content-Type does not begin with "application/grpc", gRPC servers SHOULD respond with HTTP
-    status of 415." Like grpc-go: after that only "+" or ";" may come, so grpcx is another type."""
+    """"If Content-Type does not begin with "application/grpc", gRPC servers SHOULD respond with
+    HTTP status of 415." Like grpc-go: after that only "+" or ";" may come, so grpcx is another type."""
     answer = raw.ask(request(LIST, content_type=value), ONE)
     assert answer.http_status == 415 and answer.ended
 
@@ -145,7 +145,7 @@ def test_the_peer_is_let_go_early(pair, path):
         if path == GET:  # a server may wait for the end of the requests; or for one too many
             raw.send(h2.data(stream, message(b"")))
         answer = raw.answer_of(stream)
-        assert answer.status == UNIMPLEMENTED if path != GET else answer.status in (NOT_FOUND, INTERNAL)
+        assert answer.status in ((NOT_FOUND, INTERNAL) if path == GET else (UNIMPLEMENTED,))
         raw.sync()
         assert answer.let_go == h2.NO_ERROR
 
@@ -169,8 +169,8 @@ def test_authorities(raw, changes, more):
 
 
 def test_neither_authority_nor_host(raw):
-    """Nothing forbids it in gRPC (grpc-go serves it, the C core does not); in HTTP a request without
-    is malformed."""
+    """Nothing forbids it in gRPC (grpc-go serves it, the C core does not); in HTTP a request
+    without is malformed."""
     answer = raw.ask(request(LIST, authority=None), ONE)
     assert answer.reset == h2.PROTOCOL_ERROR or answer.status in (OK, INTERNAL) or \
         answer.http_status == 400
@@ -468,8 +468,8 @@ def test_unknown_encodings(raw, path, name, flag):
 @any_shape
 @pytest.mark.parametrize("more", [[], [("grpc-encoding", "identity")]], ids=["none", "identity"])
 def test_packed_without_an_encoding(raw, path, more):
-    """"An ill-constructed message with its Compressed-Flag bit set but lacking a grpc-encoding entry
-    different from identity in its metadata MUST fail with INTERNAL status." """
+    """"An ill-constructed message with its Compressed-Flag bit set but lacking a grpc-encoding
+    entry different from identity in its metadata MUST fail with INTERNAL status." """
     answer = raw.ask(request(path, *more), message(gzip.compress(BODY), 1))
     assert ended_with(answer, INTERNAL) and "compress" in answer.text.lower()
 
@@ -542,8 +542,8 @@ def test_the_names_that_are_kept_for_grpc(raw):
 
 @any_shape
 def test_answers(raw, path):
-    """Response-Headers -> HTTP-Status Content-Type ..., Trailers -> Status ...: the headers once, and
-    nothing of them again in the trailers."""
+    """Response-Headers -> HTTP-Status Content-Type ..., Trailers -> Status ...: the headers once,
+    and nothing of them again in the trailers."""
     answer = raw.ask(request(path), ONE)
     headers, trailers = answer.fields(0), answer.fields(1)
     assert headers[":status"] == "200" and headers["content-type"] in (
@@ -552,7 +552,8 @@ def test_answers(raw, path):
     assert well(answer)
 
 
-@pytest.mark.parametrize("id", ["100%", "%41", "길동 🙂", "a\nb\tc\x7f", "~ !\"$&'()", "x" * 256, "é%é"])
+@pytest.mark.parametrize("id", ["100%", "%41", "길동 🙂", "a\nb\tc\x7f", "~ !\"$&'()", "x" * 256,
+                                "é%é"])
 def test_a_message_of_a_status(pair, id):
     """Percent-Byte-Unencoded -> %x20-%x24 / %x26-%x7E; the rest is "%" and two digits, in capitals,
     of UTF-8. An error that comes before a message is Trailers-Only."""

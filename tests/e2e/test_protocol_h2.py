@@ -1,5 +1,5 @@
-"""Calls by python3-h2, in all four shapes. It raises where a server breaks the rules of HTTP/2: in its
-windows, its headers, the states of its streams; so what is asked for here is that it does not."""
+"""Calls by python3-h2, in all four shapes. It raises where a server breaks the rules of HTTP/2: in
+its windows, its headers, the states of its streams; so what is asked for here is that it does not."""
 import socket
 import subprocess
 import sys

@@ -3,9 +3,9 @@ raises where a server does not keep to the protocol.
 
     call.py PORT PATH [WINDOW] < framed requests > framed answers
 
-Requests go out as they are read; the end of the input is theirs. Answers are written as they come. The
-last line on standard error is the gRPC status and its text. WINDOW: how many bytes of an answer the
-server may send ahead.
+Requests go out as they are read; the end of the input is theirs. Answers are written as they come.
+The last line on standard error is the gRPC status and its text. WINDOW: how many bytes of an answer
+the server may send ahead.
 
 In a folder of its own: beside it, our own h2 would be found in place of the one meant.
 """
