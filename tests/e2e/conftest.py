@@ -4,7 +4,28 @@ import itertools
 
 import pytest
 
+import logs
 from pair import Pair
+
+
+def pytest_configure(config):
+    for mark in ("expects_log(text…)", "may_log(text…)"):
+        config.addinivalue_line("markers", f"{mark}: see logs.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    logs.forget()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    """After the fixtures: a server has stopped then, if it was the test's own."""
+    announced = {name: [text for mark in item.iter_markers(name) for text in mark.args]
+                 for name in ("expects_log", "may_log")}
+    wrong = logs.judge(announced["expects_log"], announced["may_log"])
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
 
 
 @pytest.fixture

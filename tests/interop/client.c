@@ -49,7 +49,8 @@ static struct tls_client *tls; /* NULL: plaintext */
 static bool make_tls(void)
 {
     struct tls_client_options options = { .on = true, .server_name = flags.host_override };
-    char ca[4096], error[TLS_ERROR_MAX];
+    static char ca[4096]; /* tls_client_new() keeps the name, to look at the file again */
+    char error[TLS_ERROR_MAX];
     if (!flags.use_tls)
         return true;
     if (flags.use_test_ca)
