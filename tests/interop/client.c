@@ -91,12 +91,6 @@ static bool run_cases(bool *ret_known)
     return passed;
 }
 
-static void stop(struct loop *loop, void *arg)
-{
-    (void)arg;
-    loop_stop(loop);
-}
-
 int main(int argc, char **argv)
 {
     const struct option_program program = {
@@ -123,7 +117,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "interop-client: there is no test case %s\n", flags.test_case);
     if (!known || !passed)
         return known ? 1 : 2;
-    loop_post(t.loop, stop, NULL);
+    loop_stop(t.loop);
     loop_run(t.loop); /* until nothing is in flight */
     tls_client_free(tls);
     loop_free(t.loop);
