@@ -18,7 +18,9 @@ struct channel_options {
     bool compress;                 /* requests, with gzip */
     bool own_connection;           /* not shared with other channels to the same target */
     const char *service_config;    /* JSON (service_config.h); NULL: pick_first, no retries */
-    struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext */
+    struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext.
+                                      A call that finds no connection looks whether the files
+                                      have changed, or another one did within 20 ms before */
     const struct chain *chain;     /* its interceptors (interceptor.h); NULL: none */
 };
 
