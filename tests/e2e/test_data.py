@@ -328,6 +328,7 @@ FAKETIME = [path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.
 
 
 @pytest.mark.skipif(not FAKETIME or timing.STRETCH != 1, reason="needs faketime, no sanitizer")
+@may_log("the deadline has passed")
 def test_a_clock_that_jumps(pair, tmp_path, monkeypatch):
     """The date of this machine is set: forward by a day, and back by two. Nothing waits by it."""
     small_library().load(pair)

@@ -13,10 +13,12 @@ import timing
 from client import failure
 from frames import Peer
 from library import MANY_REQUESTS, SHAPES, path_of, request_of
-from logs import expects_log
+from logs import expects_log, may_log
 from pair import clean_environment
 from protos import post
 from timing import MARGIN
+
+pytestmark = may_log("the deadline has passed")
 
 DEADLINE = 0.3
 PATIENT = ["--user-timeout", "60s"]

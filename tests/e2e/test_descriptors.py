@@ -14,7 +14,7 @@ from protos import post
 from timing import wait_until
 
 # Post is alone in many of these.
-pytestmark = may_log("Too many open files", "User is unreachable")
+pytestmark = may_log("Too many open files", "no descriptor is left", "User is unreachable")
 
 LIST = "/v1.post.Post/ListPosts"
 DESCRIPTORS = 100

@@ -215,6 +215,7 @@ def test_post_drains(store):
     assert store.pair.post.wait() == 0
 
 
+@may_log("the server is stopping")
 def test_post_does_not_drain_for_ever(store):
     """The reader has stopped. What it had got is a beginning, and the token goes on from there."""
     store.pair.post.restart("--drain-timeout", "300ms")

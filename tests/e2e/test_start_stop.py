@@ -329,7 +329,7 @@ def test_no_new_calls_while_it_drains(posts):
     assert posts.post.wait() == 0
 
 
-@may_log("a client does not let go of its connection")
+@may_log("a client does not let go of its connection", "the server is stopping")
 def test_a_frozen_client_does_not_keep_it(posts):
     """With a call in progress: until --drain-timeout. Frozen, it reads not even from its socket."""
     posts.post.restart("--drain-timeout", "200ms")
