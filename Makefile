@@ -52,8 +52,8 @@ T       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
-.PHONY: all setup setup-test setup-bench tests test oidc check ctest e2e demo run certs asan ubsan tsan coverage \
-        clang bench bench-quick bench-programs interop man install uninstall clean
+.PHONY: all setup setup-test setup-bench tests test oidc check ctest run-ctest e2e run-e2e demo run certs \
+        asan ubsan tsan coverage clang bench bench-quick bench-programs interop man install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -149,31 +149,40 @@ test: setup-test
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check
 
-# The C tests mostly wait, and so do the others: side by side they take less. What
-# fails is run once more before it counts, and both runs are there to be read.
-check:
-	@$(MAKE) --no-print-directory -j2 -Otarget ctest e2e
+# What fails is run once more before it counts, and both runs are there to be read; tests that
+# passed only then are told last, and more than a few of them fail the run.
+FLAKES := $(BUILD)/flakes
+AGAIN  := $(PYTHON) -B tests/again.py $(FLAKES)
+counted = @rm -f $(FLAKES); rc=0; $(MAKE) --no-print-directory $(1) || rc=$$?; \
+          $(AGAIN) --report || rc=1; exit $$rc
 
-ctest: tests
+# The C tests mostly wait, and so do the others: side by side they take less.
+check:
+	$(call counted,-j2 -Otarget run-ctest run-e2e)
+ctest:
+	$(call counted,run-ctest)
+e2e:
+	$(call counted,run-e2e)
+
+run-ctest: tests
 	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
-	    echo "== $$t"; timeout -k 5 120 $$t --jobs 2 --timeout 60 || \
-	    { echo "== $$t, once more"; timeout -k 5 120 $$t --jobs 1 --timeout 60; }; done
+	    echo "== $$t"; $(AGAIN) timeout -k 5 120 $$t --jobs 2 --timeout 60 \
+	        -- timeout -k 5 120 $$t --jobs 1 --timeout 60; done
 	@set -e; for t in $(if $(T),$(foreach t,$(ON_BOTH),$(if $(findstring $(T),$(notdir $t)),$t)),$(ON_BOTH)); do \
-	    echo "== $$t, on the gRPC core"; CALL_TRANSPORT=core timeout -k 5 120 $$t --jobs 2 --timeout 60; done
+	    echo "== $$t, on the gRPC core"; export CALL_TRANSPORT=core; \
+	    $(AGAIN) timeout -k 5 120 $$t --jobs 2 --timeout 60 \
+	        -- timeout -k 5 120 $$t --jobs 1 --timeout 60; done
 	@echo "== $(BUILD)/seeds"; timeout -k 5 120 $(BUILD)/seeds $(SEEDS)
 
 # Its 5: no test has that name, but a C one may. Most of these tests wait for
 # something most of the time, so two files run at once. They play with time and
-# signals, so what fails is run once more, alone, before it counts; both runs are
-# there to be read.
+# signals, so what fails is run once more alone.
 STRETCH ?= $(if $(SANITIZE),5,1)
-PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q -rs \
+PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q -rfEs \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
-e2e: $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy
-	@$(PYTEST) $(if $(T),,-n 2 --dist loadfile) || { rc=$$?; \
-	    if [ $$rc -eq 5 ] && [ -n "$(T)" ]; then exit 0; fi; \
-	    [ $$rc -eq 1 ] || exit $$rc; \
-	    echo "== what failed, once more"; $(PYTEST) --last-failed; }
+run-e2e: $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy
+	@$(AGAIN) --if 1 env $(PYTEST) $(if $(T),,-n 2 --dist loadfile) \
+	    -- env $(PYTEST) --last-failed || { rc=$$?; [ $$rc -eq 5 ] && [ -n "$(T)" ]; } || exit $$rc
 
 asan:
 	@$(MAKE) test BUILD=build/asan SANITIZE=address CFLAGS="-O1 -g"

@@ -10,12 +10,15 @@
 
 #define TICK_MS 1000
 
+/* What the loops tell each other must not get lost for want of memory, or the
+ * run would never end: each word has its posting. */
 struct bench_worker {
     struct load load;
     struct bench_run *run;
     struct loop *loop;
     pthread_t thread;
-    struct load_sample sample; /* the worker's until it was posted back */
+    struct load_sample sample; /* the worker's until the last one was taken */
+    struct posting begin, end, take_sample, stop;
 };
 
 static struct bench_worker *worker_of(struct load *load)
@@ -41,7 +44,7 @@ static void on_worker_stop(struct loop *loop, void *arg)
 static void stop_workers(struct bench_run *run)
 {
     for (size_t i = 0; i < run->nworkers; i++)
-        loop_post(run->workers[i].loop, on_worker_stop, NULL);
+        loop_post_with(run->workers[i].loop, &run->workers[i].stop, on_worker_stop, NULL);
     for (size_t i = 0; i < run->nworkers; i++)
         pthread_join(run->workers[i].thread, NULL);
 }
@@ -92,8 +95,10 @@ static int begin(struct bench_run *run, uint64_t duration_ms, int64_t count)
     if (rv != 0)
         return rv;
     bench_live_begin(&run->live, run->warming, run->now.origin_ns);
-    for (size_t i = 0; i < run->nworkers; i++)
-        loop_post(run->workers[i].loop, on_worker_begin, &run->workers[i]);
+    for (size_t i = 0; i < run->nworkers; i++) {
+        struct bench_worker *w = &run->workers[i];
+        loop_post_with(w->loop, &w->begin, on_worker_begin, w);
+    }
     return 0;
 }
 
@@ -101,8 +106,6 @@ static void on_drained(struct loop *loop, void *arg)
 {
     struct bench_run *run = arg;
     (void)loop;
-    if (--run->busy > 0)
-        return;
     if (run->warming && !run->stopping) {
         run->warming = false;
         if (begin(run, run->plan->duration_ms, run->plan->count) == 0)
@@ -116,7 +119,8 @@ static void on_drained(struct loop *loop, void *arg)
 static void load_drained(struct load *load)
 {
     struct bench_run *run = worker_of(load)->run;
-    loop_post(run->session->loop, on_drained, run);
+    if (atomic_fetch_sub(&run->busy, 1) == 1)
+        loop_post_with(run->session->loop, &run->drained, on_drained, run);
 }
 
 /* --- The live line ---------------------------------------------------------------------- */
@@ -124,10 +128,11 @@ static void load_drained(struct load *load)
 static void on_sample(struct loop *loop, void *arg)
 {
     struct bench_run *run = arg;
-    (void)loop;
-    if (--run->asked > 0 || run->busy == 0)
-        return;
     struct load_sample sum = { 0 };
+    (void)loop;
+    run->sampling = false;
+    if (atomic_load(&run->busy) == 0)
+        return;
     for (size_t i = 0; i < run->nworkers; i++)
         load_sample_add(&sum, &run->workers[i].sample);
     bench_live_show(&run->live, &sum);
@@ -138,18 +143,22 @@ static void on_worker_sample(struct loop *loop, void *arg)
     struct bench_worker *w = arg;
     (void)loop;
     w->sample = load_sample(&w->load);
-    loop_post(w->run->session->loop, on_sample, w->run);
+    if (atomic_fetch_sub(&w->run->asked, 1) == 1)
+        loop_post_with(w->run->session->loop, &w->run->sampled, on_sample, w->run);
 }
 
 static void on_tick(struct timer *t)
 {
     struct bench_run *run = container_of(t, struct bench_run, tick);
     timer_start(run->session->loop, &run->tick, TICK_MS);
-    if (run->asked > 0)
+    if (run->sampling)
         return;
+    run->sampling = true;
     run->asked = run->nworkers;
-    for (size_t i = 0; i < run->nworkers; i++)
-        loop_post(run->workers[i].loop, on_worker_sample, &run->workers[i]);
+    for (size_t i = 0; i < run->nworkers; i++) {
+        struct bench_worker *w = &run->workers[i];
+        loop_post_with(w->loop, &w->take_sample, on_worker_sample, w);
+    }
 }
 
 /* --- Life ---------------------------------------------------------------------------------- */
@@ -217,8 +226,10 @@ static void on_worker_end(struct loop *loop, void *arg)
 void bench_run_stop(struct bench_run *run)
 {
     run->stopping = true;
-    for (size_t i = 0; i < run->nworkers; i++)
-        loop_post(run->workers[i].loop, on_worker_end, &run->workers[i]);
+    for (size_t i = 0; i < run->nworkers; i++) {
+        struct bench_worker *w = &run->workers[i];
+        loop_post_with(w->loop, &w->end, on_worker_end, w);
+    }
 }
 
 void bench_run_close(struct bench_run *run)

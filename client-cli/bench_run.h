@@ -7,6 +7,7 @@
 #ifndef CLI_BENCH_RUN_H
 #define CLI_BENCH_RUN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,7 @@
 #include "bench_load.h"
 #include "bench_plan.h"
 #include "bench_stats.h"
+#include "runtime/loop.h"
 
 struct session;
 struct bench_worker;
@@ -30,9 +32,11 @@ struct bench_run {
     const struct bench_plan *plan;
     struct requests requests;
     struct bench_worker *workers;
-    size_t nworkers; /* whose threads run */
-    size_t busy;     /* of them, in a run */
-    size_t asked;    /* of them, for a sample that has not come yet */
+    size_t nworkers;     /* whose threads run */
+    atomic_size_t busy;  /* of them, in a run; the last one posts `drained` */
+    atomic_size_t asked; /* of them, without their sample yet; the last one posts `sampled` */
+    struct posting drained, sampled;
+    bool sampling; /* `sampled` is still to come */
     bool warming, stopping;
     struct load_run now;
     struct timer tick;
@@ -40,10 +44,11 @@ struct bench_run {
 };
 
 /** Starts the threads, and the load. Returns 0, or an errno value: nothing
- * runs, and done will not be called. */
+ * runs, and done will not be called. From then on @run must stay until the
+ * session's loop was freed. */
 int bench_run_start(struct bench_run *run, struct session *s, const struct bench_plan *plan);
 
-/** Ends it early; done is called as ever. */
+/** Ends it early, once; done is called as ever. */
 void bench_run_stop(struct bench_run *run);
 
 /** After done, or if it never started; fine if zeroed. */

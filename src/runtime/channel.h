@@ -18,14 +18,19 @@ struct channel_options {
     bool compress;                 /* requests, with gzip */
     bool own_connection;           /* not shared with other channels to the same target */
     const char *service_config;    /* JSON (service_config.h); NULL: pick_first, no retries */
-    struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext */
+    struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext.
+                                      A call that finds no connection looks whether the files
+                                      have changed, or another one did within 20 ms before */
     const struct chain *chain;     /* its interceptors (interceptor.h); NULL: none */
 };
 
 /** Makes a channel to @target (host:port, ipv4:, ipv6:, dns:, unix:; several
  * addresses: ipv4:a:1,b:2, or just a:1,b:2). It connects when the first stream
- * is opened, and again when it must. @options may be NULL; its tls and chain
- * must outlive the channel. Returns 0 or ENOMEM.
+ * is opened, and again when it must. Returns 0 or ENOMEM.
+ * @options may be NULL. Its tls must outlive the channel. Its chain, with what
+ * chain_add() was given, must outlive the channel's streams too, and they may
+ * outlive the channel: it may go when on_close of their interceptors has come,
+ * so when their loops have returned from loop_run().
  * A channel whose target or service config makes no sense is made as well, and
  * fails every call: see channel_check(). */
 int channel_new(struct channel **ret, const char *target, const struct channel_options *options);
@@ -36,7 +41,8 @@ int channel_new(struct channel **ret, const char *target, const struct channel_o
  * not, @error says why. It connects to nobody. */
 bool channel_check(const struct channel *channel, char error[CHANNEL_ERROR_MAX]);
 
-/** Frees the channel; streams that are open stay open. NULL is fine. */
+/** Frees the channel; streams that are open stay open, and need its chain. NULL
+ * is fine. */
 void channel_free(struct channel *channel);
 
 struct call_options {

@@ -6,8 +6,9 @@ import select
 import subprocess
 import time
 
+import logs
 import timing
-from pair import BUILD, SANITIZER
+from pair import BUILD
 
 POSTCLI = str(BUILD / "postcli")
 
@@ -75,7 +76,7 @@ class Postcli:
         if self.process.stdin is not None:
             self.process.stdin.close()
         self.stderr = read_all(self.process.stderr, seconds)
-        assert not SANITIZER.search(self.stderr), self.stderr
+        logs.look_at(self.stderr)
         return self.process.wait(seconds)
 
 
@@ -99,7 +100,8 @@ def attempt(pair, *args, stdin=b"", code=1, timeout=timing.CALL):
     done = subprocess.run([POSTCLI, *map(str, args)], input=stdin, capture_output=True,
                           timeout=timeout, env=pair.postcli_environment(), check=False)
     stderr = done.stderr.decode(errors="replace")
-    assert done.returncode == code and not SANITIZER.search(stderr), \
+    logs.look_at(stderr)
+    assert done.returncode == code, \
         f"postcli {args} exited {done.returncode}: {stderr[:2000]}"
     return done.stdout, stderr
 
@@ -112,7 +114,7 @@ def shell(pair, script, timeout=timing.CALL, environment=None):
     env = {**pair.postcli_environment(), "POSTCLI": POSTCLI, **(environment or {})}
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=timeout, env=env,
                           stdin=subprocess.DEVNULL, check=False)
-    assert not SANITIZER.search(done.stderr.decode(errors="replace")), done.stderr
+    logs.look_at(done.stderr.decode(errors="replace"))
     return done
 
 

@@ -5,11 +5,32 @@ import sys
 
 import pytest
 
+import logs
 from pair import Pair
 from protos import ROOT
 
 # Our own h2 and hpack; where Debian's packages of these names are, too, before those.
 sys.path.insert(0, str(ROOT / "tests" / "http2"))
+
+
+def pytest_configure(config):
+    for mark in ("expects_log(text…)", "may_log(text…)"):
+        config.addinivalue_line("markers", f"{mark}: see logs.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    logs.forget()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    """After the fixtures: a server has stopped then, if it was the test's own."""
+    announced = {name: [text for mark in item.iter_markers(name) for text in mark.args]
+                 for name in ("expects_log", "may_log")}
+    wrong = logs.judge(announced["expects_log"], announced["may_log"])
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
 
 
 @pytest.fixture

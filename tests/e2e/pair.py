@@ -7,12 +7,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import logs
 import timing
 from client import Client
 from protos import ROOT, post, user
 
 BUILD = ROOT / os.environ.get("BUILD", "build")
-SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
 REQUEST_BYTES = 1 << 20  # of an import, about
 # Unless a test says otherwise. More than MARGIN: what ends at once did not wait for it.
@@ -46,6 +46,7 @@ class Server:
         assert self.process is None
         command = [*DIES_WITH_US, str(BUILD / self.name), "--listen", self.listen,
                    "--db", str(self.db), "--drain-timeout", DRAIN, *self.args, *more_args]
+        logs.follow(self.stderr_path)
         with open(self.stderr_path, "ab") as stderr:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=stderr,
@@ -134,7 +135,7 @@ class Server:
         self.start(*more_args)
 
     def assert_clean(self):
-        assert not SANITIZER.search(self.stderr()), self.stderr()
+        logs.assert_clean(self.stderr())
 
 
 class Pair:
@@ -206,7 +207,7 @@ class Pair:
         done = subprocess.run([str(BUILD / "postcli"), *args], capture_output=True, text=True,
                               timeout=timeout, env=self.postcli_environment(), check=False,
                               **source)
-        assert not SANITIZER.search(done.stderr), done.stderr
+        logs.look_at(done.stderr)
         return done
 
 

@@ -10,6 +10,7 @@ import timing
 from cli import Postcli
 from client import Client, failure
 from issuer import AUDIENCE, CONFIGURATION, KEYS, Issuer, hash_line, new_key
+from logs import expects_log
 from pair import BUILD, Pair, Server, clean_environment
 from protos import current, original, post, user
 from test_reflection import editions
@@ -183,6 +184,7 @@ def test_bad_siblings(server, issuer):
         assert ask(server, token)[0] == REFUSED
 
 
+@expects_log("its key is not known")
 def test_keys_are_rotated(tmp_path, issuer):
     with serving(tmp_path, "--jwks", issuer.url + KEYS, "--jwt-issuer", issuer.url,
                  "--jwt-audience", AUDIENCE) as server:
@@ -203,6 +205,7 @@ def of(issuer):
     return "--oidc-issuer", issuer.url, "--jwt-audience", AUDIENCE
 
 
+@expects_log("the answer is HTTP 503", "its issuer's keys cannot be had now")
 def test_a_provider_that_comes_late(tmp_path, issuer):
     """It serves, says UNAVAILABLE, and recovers by itself."""
     issuer.answers[CONFIGURATION] = (503, b"")
@@ -222,6 +225,7 @@ def test_a_provider_that_comes_late(tmp_path, issuer):
      "another issuer"),
     (CONFIGURATION, (200, b"{}"), "no issuer"),
 ], ids=["redirect", "huge", "secret", "other", "empty"])
+@expects_log("keys of http", "its issuer's keys cannot be had now")
 def test_a_provider_that_is_wrong(tmp_path, issuer, path, answer, said):
     issuer.answers[path] = answer
     with serving(tmp_path, *of(issuer)) as server:
@@ -230,6 +234,7 @@ def test_a_provider_that_is_wrong(tmp_path, issuer, path, answer, said):
     del issuer.answers[path]
 
 
+@expects_log("SSL certificate problem", "its issuer's keys cannot be had now")
 def test_a_provider_must_be_who_it_says(tmp_path):
     """https, with a certificate that somebody trusted has signed."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -290,6 +295,7 @@ def test_post_has_a_token_of_its_own(closed_pair):
     assert answer.post_messages[0].author == "Henry"
 
 
+@expects_log("User is unreachable: the token is not known")
 def test_posts_token_is_read_again(tmp_path):
     """A wrong one first: listings fail with the reason, and then do not."""
     tokens, token = tmp_path / "tokens", tmp_path / "token"
@@ -314,6 +320,7 @@ def test_posts_token_is_read_again(tmp_path):
         assert timing.wait_until(answered, "the new token counts").unresolved_user_ids == ["1"]
 
 
+@expects_log("User is unreachable: no token is sent to")
 def test_post_keeps_its_token_off_plaintext(tmp_path):
     (tmp_path / "token").write_text(POST_TO_USER)
     with Pair(tmp_path, post_args=["--user-token-file", str(tmp_path / "token"),
@@ -417,6 +424,7 @@ def test_files_that_are_wrong(tmp_path):
                                  "--jwt-audience", "a")
 
 
+@expects_log("whoever reaches")
 def test_an_open_server_says_so(tmp_path):
     """Where others than this machine's users reach it."""
     with serving(tmp_path) as server:

@@ -13,6 +13,7 @@ import pytest
 import cli
 import timing
 from library import LISTINGS, ask, small_library
+from logs import expects_log, may_log
 from pair import BUILD, Pair
 from protos import post
 
@@ -156,6 +157,8 @@ def test_a_stall_is_charged_to_every_call_it_delays(start_pair, library):
     assert figures["late_start_ms"]["max"] >= 350
 
 
+@expects_log("User is unreachable")
+@may_log("the server is stopping")
 def test_user_down_is_counted_by_code(start_pair):
     pair = start_pair(post_args=["--user-timeout", "200ms"])
     small_library().load(pair)

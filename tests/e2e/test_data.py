@@ -14,6 +14,7 @@ import cli
 import timing
 from client import failure
 from library import small_library
+from logs import expects_log, may_log
 from pair import BUILD, DIES_WITH_US, Pair, Server, clean_environment
 from protos import post, user
 from test_start_stop import both, refused
@@ -86,6 +87,7 @@ def assert_full_and_then_not(pair, make_room):
     assert f"{answered + 500} posts of 7 users" in check("post-server", pair.post.db, 0)
 
 
+@expects_log("cannot write to the store")
 def test_a_full_disk(start_pair, tmp_path):
     """A file system of 16 MiB, where we may mount one."""
     disk = tmp_path / "disk"
@@ -104,6 +106,7 @@ def test_a_full_disk(start_pair, tmp_path):
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
+@expects_log("cannot write to the store")
 def test_a_quota(pair):
     """A limit on the size of files."""
     pid, most = pair.post.pid, resource.prlimit(pair.post.pid, resource.RLIMIT_FSIZE)
@@ -128,6 +131,7 @@ def somebody_else(folder, program):
 
 @both
 @pytest.mark.parametrize("what", ["folder", "file"])
+@may_log("User is unreachable")
 def test_may_not_write(name, what, tmp_path):
     """Of us, as another user if we are root, who may write anywhere."""
     db = tmp_path / "db"
@@ -158,6 +162,7 @@ def needle(pair):
     return pair
 
 
+@expects_log("it is damaged")
 def test_a_changed_record_is_no_answer(needle):
     """What lies before it is listed; nothing is made up; the server goes on."""
     needle.post.stop()
@@ -181,6 +186,8 @@ def test_a_changed_record_is_no_answer(needle):
     assert "1 problems; restore it from a backup" in said
 
 
+@expects_log("it is damaged")
+@may_log("User is unreachable", "the server is stopping")
 def test_a_changed_user_has_no_name(needle):
     needle.user.stop()
     damage(needle.user, NEEDLE.encode(), NEEDLE.upper().encode())
@@ -321,6 +328,7 @@ FAKETIME = [path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.
 
 
 @pytest.mark.skipif(not FAKETIME or timing.STRETCH != 1, reason="needs faketime, no sanitizer")
+@may_log("the deadline has passed")
 def test_a_clock_that_jumps(pair, tmp_path, monkeypatch):
     """The date of this machine is set: forward by a day, and back by two. Nothing waits by it."""
     small_library().load(pair)

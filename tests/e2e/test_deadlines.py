@@ -13,9 +13,12 @@ import timing
 from client import failure
 from frames import Peer
 from library import MANY_REQUESTS, SHAPES, path_of, request_of
+from logs import expects_log, may_log
 from pair import clean_environment
 from protos import post
 from timing import MARGIN
+
+pytestmark = may_log("the deadline has passed")
 
 DEADLINE = 0.3
 PATIENT = ["--user-timeout", "60s"]
@@ -70,6 +73,7 @@ def test_the_server_itself_keeps_to_it(start_pair):
 # --- --max-call-time ------------------------------------------------------------------------
 
 
+@expects_log("the most for a call without a deadline")
 def test_a_unary_call_without_a_deadline_ends(start_pair):
     """Streams, and calls with a deadline, are not concerned."""
     pair = frozen(start_pair, "--max-call-time", "200ms")

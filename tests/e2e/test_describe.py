@@ -12,6 +12,7 @@ from google.protobuf import descriptor_pb2
 import cli
 import timing
 from cli import Postcli
+from logs import expects_log, may_log
 from protos import compile_folder, current
 from test_reflection import COMMON, FILES, SERVED
 from timing import wait_until
@@ -247,6 +248,7 @@ def test_what_serves(pair):
     assert cli.run(pair, "health", "--format", "none") == b""
 
 
+@may_log("User is unreachable", "the server is stopping")
 def test_what_does_not(impatient):
     out, err = cli.attempt(impatient, "health", COMMON[0])
     assert out == b"" and "NOT_FOUND" in err
@@ -262,6 +264,8 @@ def not_serving(pair):
     return "NOT_SERVING" in done.stdout and (done.stdout, done.stderr)
 
 
+@expects_log("User is unreachable")
+@may_log("the server is stopping")
 def test_watch(impatient):
     serves(impatient, "v1.post.Post")
     with Postcli(impatient, "health", "--watch", "v1.post.Post") as command:
@@ -275,6 +279,8 @@ def test_watch(impatient):
         assert command.end() == 130 and command.stderr == ""
 
 
+@expects_log("the server is stopping")
+@may_log("User is unreachable")
 def test_watch_until_the_server_stops(pair):
     with Postcli(pair, "health", "--watch", "--server", "user") as command:
         assert json.loads(command.line())["status"] == "SERVING"

@@ -8,9 +8,13 @@ import pytest
 import timing
 from certs import Certs
 from client import Client
+from logs import expects_log, may_log
 from pair import Server
 from protos import post
 from timing import wait_until
+
+# Post is alone in many of these.
+pytestmark = may_log("Too many open files", "no descriptor is left", "User is unreachable")
 
 LIST = "/v1.post.Post/ListPosts"
 DESCRIPTORS = 100
@@ -52,6 +56,7 @@ def is_served(server, **more):
             return False
 
 
+@expects_log("accepts no connections any more")
 def test_a_listener_that_died_ends_the_process(start_server):
     """Whoever started it starts it anew. Without the probe it would serve nobody, for good."""
     server = start_server("--transport", "core", "--self-probe-interval", "200ms", "--loops", "1")

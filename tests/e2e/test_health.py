@@ -9,8 +9,12 @@ import pytest
 
 import timing
 from client import Client, failure
+from logs import may_log
 from pair import Server
 from protos import current
+
+# User goes and comes in most of these.
+pytestmark = may_log("User is unreachable", "the server is stopping")
 
 health = current.packages["grpc.health.v1"]
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"

@@ -15,9 +15,13 @@ import timing
 from cli import Postcli
 from frames import (ENHANCE_YOUR_CALM, GOAWAY, MAX_CONCURRENT_STREAMS, NO_ERROR, PING, SETTINGS,
                     Peer)
+from logs import may_log
 from pair import Server
 from protos import post
 from timing import MARGIN, wait_until
+
+# Post is alone in many of these.
+pytestmark = may_log("User is unreachable")
 
 BIDI = "/v1.post.Post/ListPostsBidiStream"
 

@@ -12,6 +12,7 @@ import pytest
 import cli
 import timing
 from cli import Postcli
+from logs import expects_log, may_log
 from pair import Pair
 
 # Under a sanitizer everything is slower, and nothing else is learned from more.
@@ -170,6 +171,7 @@ def test_post_is_away_for_some_tries(store):
     assert command.stderr == "postcli: resumed 1 time\n"
 
 
+@may_log("User is unreachable")
 def test_user_is_killed_and_back_in_time(store):
     """Post asks again for the names it waited for; the client notices nothing."""
     store.pair.post.restart("--user-timeout", "60s")
@@ -184,6 +186,8 @@ def test_user_is_killed_and_back_in_time(store):
     assert command.stderr == ""
 
 
+@expects_log("User is unreachable")
+@may_log("the server is stopping")
 def test_user_is_away_for_too_long(store):
     """Post waits for --user-timeout and ends the call; the client goes on once User is back."""
     store.pair.post.restart("--user-timeout", "100ms")
@@ -211,6 +215,7 @@ def test_post_drains(store):
     assert store.pair.post.wait() == 0
 
 
+@may_log("the server is stopping")
 def test_post_does_not_drain_for_ever(store):
     """The reader has stopped. What it had got is a beginning, and the token goes on from there."""
     store.pair.post.restart("--drain-timeout", "300ms")
@@ -231,6 +236,7 @@ def test_post_does_not_drain_for_ever(store):
         assert command.end() == 0, command.stderr
 
 
+@may_log("User is unreachable", "the server is stopping")
 def test_connections_are_cut_by_their_age(store):
     """Post's to its client and User's to Post, several times: the listing is whole."""
     pair = store.pair

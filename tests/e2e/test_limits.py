@@ -8,6 +8,7 @@ import pytest
 import cli
 import timing
 from client import failure
+from logs import expects_log, may_log
 from protos import post, user
 
 
@@ -25,6 +26,7 @@ def limited(start_pair, *args):
 
 
 @pytest.mark.parametrize("shape", ["ServerStream", "BidiStream"])
+@may_log("the client did not read for too long")
 def test_a_client_that_does_not_read_is_cut_off(start_pair, shape):
     """Its status waits behind the messages that it left lying, so the server must tell: with
     nothing else in progress it stops, an hour before the drain would end that."""
@@ -42,6 +44,7 @@ def test_a_client_that_does_not_read_is_cut_off(start_pair, shape):
     ("/v1.post.Post/ListPostsClientStream", post.ListPostsRequest),
     ("/v1.user.User/ListUsers", user.ListUsersRequest),
 ])
+@expects_log("too many single answers at once")
 def test_all_answers_together_have_a_bound(start_pair, path, request_class):
     """A stream needs nothing of it. What an answer took is given back."""
     pair = limited(start_pair, "--answer-memory", "600000")

@@ -9,6 +9,7 @@ import protos
 import timing
 from client import Client, failure
 from issuer import hash_line
+from logs import expects_log
 from test_details import details_of
 
 LIST = "/v1.post.Post/ListPosts"
@@ -50,6 +51,7 @@ def open_stream(client):
     ("--max-calls", "TOO_MANY_CALLS"),
     ("--max-calls-per-caller", "TOO_MANY_CALLS_OF_CALLER"),
 ])
+@expects_log("too many calls at once")
 def test_calls_at_once(start_pair, flag, reason):
     pair = start_pair(post_args=[flag, "2", "--loops", "2"])
     other = pair.client(pair.post)  # another connection, the same caller
@@ -62,6 +64,7 @@ def test_calls_at_once(start_pair, flag, reason):
         timing.wait_until(lambda: succeeds(pair.posts), "a free place")
 
 
+@expects_log("too many calls at once of ann", "too many calls at once of bob")
 def test_a_caller_is_who_has_the_token(start_pair, tmp_path):
     """Two at one address have a count each; one has one, whatever address it comes from."""
     tokens, socket = tmp_path / "tokens", f"unix:{tmp_path}/socket"
@@ -85,6 +88,7 @@ def succeeds(client):
         return False
 
 
+@expects_log("too many calls a second")
 def test_rate(start_pair):
     """All at once: so some come within a second, however busy the machine is."""
     pair = start_pair(post_args=["--rate-per-caller", "1"])
@@ -101,6 +105,7 @@ def test_no_limit_unless_asked_for(pair):
         stream.rest()
 
 
+@expects_log("too many calls at once")
 def test_postcli_says_when(start_pair):
     pair = start_pair(post_args=["--max-calls", "1"])
     with open_stream(pair.posts):
@@ -111,6 +116,7 @@ def test_postcli_says_when(start_pair):
         "postcli: reason TOO_MANY_CALLS; try again in 1 s"]
 
 
+@expects_log("too many bad tokens from")
 def test_bad_tokens(start_pair, tmp_path):
     """Who tries one after the other is not listened to for a while; a token that is good passes
     from the same address."""
@@ -132,6 +138,7 @@ def test_bad_tokens(start_pair, tmp_path):
                           grpc.StatusCode.UNAUTHENTICATED, "it is looked at again")
 
 
+@expects_log("key set http://127.0.0.1", "its issuer's keys cannot be had now")
 def test_tokens_that_cannot_be_checked_are_not_bad(start_pair):
     """Nobody is there to tell by which keys: that is no fault of who sends them."""
     pair = start_pair(post_args=["--jwks", "http://127.0.0.1:1/keys", "--jwt-issuer", "i",

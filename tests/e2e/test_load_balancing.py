@@ -9,6 +9,7 @@ import pytest
 
 import cli
 import timing
+from logs import may_log
 from pair import Server
 from protos import current, post
 from test_postcli_bad_server import FakePost, ids, message, postcli
@@ -145,6 +146,7 @@ def port_of(server):
     return int(server.listen.rpartition(":")[2])
 
 
+@may_log("the server is stopping", "User is unreachable")
 def test_each_loop_has_its_own_connections(two_users):
     pair, other, lb = two_users
     pair.users.close()

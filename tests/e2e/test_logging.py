@@ -5,6 +5,7 @@ import signal
 import grpc
 
 from client import failure
+from logs import expects_log
 from protos import post, user
 from test_metrics import METRICS, Metrics
 
@@ -75,6 +76,7 @@ def test_off(start_pair):
     assert not call_lines(pair.post)
 
 
+@expects_log("slow call")
 def test_a_slow_call(start_pair):
     """User is frozen: a name takes until it goes on. A stream of requests may take its time."""
     pair = filled(start_pair, "--slow-call", "1ms", "--user-timeout", "1m", *METRICS)

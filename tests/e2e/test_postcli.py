@@ -18,6 +18,7 @@ import pytest
 import cli
 import timing
 from cli import Postcli
+from logs import may_log
 from pair import Pair
 from protos import ROOT
 from test_shapes import SHAPES, rows_of
@@ -396,6 +397,7 @@ def test_a_deadline(demo_pair, shape):
     assert out == b"" and err.startswith("postcli: DEADLINE_EXCEEDED: "), err
 
 
+@may_log("the deadline has passed")
 def test_a_deadline_in_the_middle(many):
     """It is for the whole command, and what was printed can be gone on from."""
     with listing(many, ["stream-list"], "--deadline", "1s") as command:

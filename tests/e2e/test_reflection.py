@@ -7,6 +7,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 
 import timing
 from client import failure
+from logs import expects_log, may_log
 from protos import ROOT, compile_folder, current
 
 FILES = {file.name: file for file in compile_folder(ROOT / "proto")}
@@ -146,6 +147,8 @@ def test_the_stream_ends_as_its_client_wants(pair, which):
 
 
 @servers
+@expects_log("the server is stopping")
+@may_log("User is unreachable")
 def test_an_open_stream_does_not_keep_the_server(pair, which):
     server = pair.user if which == "user" else pair.post
     with Reflection(pair, which, "v1") as reflection:

@@ -12,12 +12,17 @@ import grpc
 import pytest
 
 import cli
+import logs
 import timing
 from cli import Postcli
 from client import Client
-from pair import BUILD, SANITIZER, Server, clean_environment
+from logs import expects_log, may_log
+from pair import BUILD, Server, clean_environment
 from protos import post, user
 from timing import wait_until
+
+# Post is alone in many of these.
+pytestmark = may_log("User is unreachable")
 
 BOTH = ["user-server", "post-server"]
 both = pytest.mark.parametrize("name", BOTH)
@@ -33,7 +38,7 @@ def refused(name, *args, code=1, **variables):
     done = subprocess.run([str(BUILD / name), *map(str, args)], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=timing.START, check=False,
                           env={**clean_environment(), **variables})
-    assert not SANITIZER.search(done.stderr), done.stderr
+    logs.look_at(done.stderr)
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith(f"{name}: ") and done.stderr.endswith("\n")
@@ -295,6 +300,7 @@ def posts(start_pair):
     return pair
 
 
+@expects_log("again: not waiting for calls")
 def test_a_second_signal_ends_at_once(posts):
     """While a call is stuck whose client does not read."""
     posts.post.restart("--drain-timeout", "1h")
@@ -323,6 +329,7 @@ def test_no_new_calls_while_it_drains(posts):
     assert posts.post.wait() == 0
 
 
+@may_log("a client does not let go of its connection", "the server is stopping")
 def test_a_frozen_client_does_not_keep_it(posts):
     """With a call in progress: until --drain-timeout. Frozen, it reads not even from its socket."""
     posts.post.restart("--drain-timeout", "200ms")

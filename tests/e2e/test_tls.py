@@ -6,12 +6,14 @@ import subprocess
 import grpc
 import pytest
 
+import logs
 import timing
 from certs import Certs, handshake
 from client import Client, failure
 from issuer import hash_line
 from library import LISTINGS, SHAPES, collect, posts_of, small_library
-from pair import BUILD, SANITIZER, Server, clean_environment
+from logs import expects_log, may_log
+from pair import BUILD, Server, clean_environment
 from protos import post, user
 from timing import wait_until
 
@@ -95,7 +97,7 @@ def users_cli(target, *args):
     done = subprocess.run([str(BUILD / "postcli"), "users", "list", "--user-target", target, *args],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           timeout=timing.CALL, env=clean_environment())
-    assert not SANITIZER.search(done.stderr), done.stderr
+    logs.look_at(done.stderr)
     assert done.stderr.count("\n") <= 1, done.stderr
     return done.returncode, done.stderr
 
@@ -150,6 +152,7 @@ def test_unix_sockets_stay_plaintext(server, certs, tmp_path):
 # --- Who does not fit is refused, and told why -----------------------------------------------
 
 
+@may_log("Handshake failed")
 def test_plaintext_against_tls(server, certs):
     target = server("user-server", *certs.serve()).target
     assert users_over(target, certs.credentials()) is not None
@@ -158,12 +161,14 @@ def test_plaintext_against_tls(server, certs):
     assert code == 1 and said.startswith("postcli: UNAVAILABLE: ") and "may speak TLS" in said
 
 
+@may_log("Handshake failed")
 def test_tls_against_plaintext(server, certs):
     target = server("user-server").target
     code, said = users_cli(target, *certs.call())
     assert code == 1 and "the server does not speak TLS" in said
 
 
+@may_log("Handshake failed")
 def test_unknown_ca(server, certs):
     target = server("user-server", *certs.serve()).target
     refused_by(target, certs.credentials("other-ca.pem"))
@@ -173,6 +178,7 @@ def test_unknown_ca(server, certs):
     assert users_cli(target, *certs.call())[0] == 0
 
 
+@may_log("No match found for server name")
 def test_another_name(server, certs):
     certs.make("named", SAN="DNS:users.test")
     target = server("user-server", *certs.serve("named")).target
@@ -185,6 +191,7 @@ def test_another_name(server, certs):
                       options=[("grpc.ssl_target_name_override", "users.test")]) is not None
 
 
+@may_log("Handshake failed")
 def test_clients_need_a_certificate(server, certs):
     target = server("user-server", *certs.serve(client_ca="ca.pem")).target
     assert users_over(target, certs.credentials(client="client")) is not None
@@ -195,6 +202,8 @@ def test_clients_need_a_certificate(server, certs):
         assert code == 1 and "may want a certificate, or does not trust this one" in said
 
 
+@expects_log("User is unreachable")
+@may_log("Handshake failed")
 def test_post_without_a_certificate(start_pair, certs):
     """It has no names, and says so to its clients."""
     pair = start_pair(user_args=certs.serve(client_ca="ca.pem"),
@@ -204,6 +213,8 @@ def test_post_without_a_certificate(start_pair, certs):
     assert code == grpc.StatusCode.UNAVAILABLE and "may want a certificate" in text
 
 
+@expects_log("User is unreachable")
+@may_log("No match found for server name")
 def test_user_has_another_name(start_pair, certs):
     """Than the host that Post asks for it."""
     certs.make("named", SAN="DNS:users.test")
@@ -237,6 +248,7 @@ def warnings(server):
     return re.findall(r"warn .*TLS: (.*)", server.stderr())
 
 
+@expects_log("is not that of the certificate")
 def test_server_files_are_replaced(tls_pair, certs):
     """On every listener; a stream goes on. What does not fit is not taken, and logged once."""
     one_post(tls_pair)
@@ -259,6 +271,8 @@ def test_server_files_are_replaced(tls_pair, certs):
     assert len(warnings(tls_pair.post)) == 1
 
 
+@expects_log("is not that of the certificate")
+@may_log("User is unreachable", "the server is stopping")
 def test_client_files_are_replaced(tls_pair, certs):
     """User gets another CA, for itself and its clients, and Post follows without a restart."""
     one_post(tls_pair)
@@ -282,6 +296,8 @@ def test_client_files_are_replaced(tls_pair, certs):
 
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
+@expects_log("whoever reaches")
+@may_log("User is unreachable")
 def test_plaintext_must_be_asked_for(name, address, server, certs, tmp_path):
     said = not_started(name, tmp_path, "--listen", address)
     assert address in said and "--allow-plaintext" in said and "--tls-cert" in said
@@ -296,7 +312,7 @@ def not_started(name, tmp_path, *args, code=1):
     done = subprocess.run([str(BUILD / name), "--db", str(tmp_path / "db"), "--listen",
                            "127.0.0.1:0", *args], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, check=False, timeout=timing.START, env=clean_environment())
-    assert not SANITIZER.search(done.stderr), done.stderr
+    logs.look_at(done.stderr)
     assert done.returncode == code and done.stdout == "", done.stderr
     assert done.stderr.startswith(f"{name}: ") and done.stderr.count("\n") == 1, done.stderr
     return done.stderr
@@ -331,6 +347,8 @@ def test_a_certificate_without_its_key(certs, tmp_path):
     assert "--tls-client-ca needs" in said
 
 
+@expects_log("has expired on", "everybody can read the key")
+@may_log("Handshake failed")
 def test_what_is_hardly_meant_is_said(server, certs):
     certs.make("server", DAYS="-1")
     (certs.folder / "server.key").chmod(0o644)

@@ -3,6 +3,7 @@ import json
 import re
 
 from client import failure
+from logs import may_log
 from protos import post
 
 LIST = "/v1.post.Post/ListPosts"
@@ -65,6 +66,7 @@ def test_a_call_that_fails_has_its_id_too(start_pair):
     assert not call.initial_metadata(), "with headers, no client would try again by itself"
 
 
+@may_log("the server is stopping")
 def test_a_stream_has_one_too(pair):
     with pair.posts.open(BIDI) as stream:
         stream.send(post.ListPostsRequest())

@@ -14,9 +14,13 @@ import pytest
 import cli
 import timing
 from client import failure
+from logs import may_log
 from pair import BUILD, clean_environment
 from protos import ROOT, post
 from timing import MARGIN, wait_until
+
+# Which is what they are about.
+pytestmark = may_log("User is unreachable", "the server is stopping")
 
 DEMO = ROOT / "client-cli" / "demo"
 USER_TIMEOUT = 0.5

@@ -2,6 +2,7 @@
  * their answers does at each moment, on both sides and in all four shapes; and
  * calls that end while they are held. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/call_world.h"
@@ -43,6 +44,29 @@ static void run_to_end(const struct method *m, const struct call_options *option
     talk_open(&g_talk, &g_world, m->path, options);
     loop_run(g_world.loop);
     cr_assert_eq(g_talk.closes, 1);
+    call_world_close(&g_world);
+}
+
+/* --- Life -------------------------------------------------------------------------- */
+
+/* The streams of a channel that is gone pass its chain to their ends, and not
+ * any longer. */
+Test(interceptors, a_chain_is_for_the_streams_not_for_the_channel)
+{
+    struct probe c = { .name = "C" };
+    struct chain *chain = calloc(1, sizeof *chain);
+    const struct channel_options client = { .chain = chain };
+    probe_add(chain, &c);
+    call_world_open_both(&g_world, echo_methods, SHAPES, NULL, &client);
+    g_talk = (struct talk){ .say = SAY("a", "b") };
+    talk_open(&g_talk, &g_world, echo_methods[3].path, NULL);
+    channel_free(g_world.channel);
+    g_world.channel = NULL;
+    loop_run(g_world.loop);
+    free(chain);
+    cr_assert_str_eq(g_talk.heard, "a,b,end,");
+    cr_assert_eq(c.seen[INTERCEPT_IN], 3);
+    cr_assert_eq(c.closed, 1);
     call_world_close(&g_world);
 }
 

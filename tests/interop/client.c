@@ -49,7 +49,8 @@ static struct tls_client *tls; /* NULL: plaintext */
 static bool make_tls(void)
 {
     struct tls_client_options options = { .on = true, .server_name = flags.host_override };
-    char ca[4096], error[TLS_ERROR_MAX];
+    static char ca[4096]; /* tls_client_new() keeps the name, to look at the file again */
+    char error[TLS_ERROR_MAX];
     if (!flags.use_tls)
         return true;
     if (flags.use_test_ca)
@@ -90,12 +91,6 @@ static bool run_cases(bool *ret_known)
     return passed;
 }
 
-static void stop(struct loop *loop, void *arg)
-{
-    (void)arg;
-    loop_stop(loop);
-}
-
 int main(int argc, char **argv)
 {
     const struct option_program program = {
@@ -122,7 +117,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "interop-client: there is no test case %s\n", flags.test_case);
     if (!known || !passed)
         return known ? 1 : 2;
-    loop_post(t.loop, stop, NULL);
+    loop_stop(t.loop);
     loop_run(t.loop); /* until nothing is in flight */
     tls_client_free(tls);
     loop_free(t.loop);

@@ -329,12 +329,19 @@ static void on_read(struct op *op, bool ok)
 
 /* --- Out ------------------------------------------------------------------------- */
 
+/* A write of headers alone carries none, and one in the midst of a run carries
+ * a part of what is at the head of the queue. */
+static unsigned messages_held(const struct call *c)
+{
+    return c->queued + (c->writing && c->wrote_message);
+}
+
 static int enqueue(struct call *c, const struct message *m)
 {
     struct stream *s = &c->stream;
     if (s->finished || !call_is_live(c))
         return EPIPE;
-    if (c->queued == 2 || (c->queued == 1 && c->writing))
+    if (messages_held(c) == 2)
         return EAGAIN;
     buf_ref(m->buf);
     c->queue[c->queued++] = *m;
@@ -477,6 +484,7 @@ void call_write(struct call *c)
 static void on_write(struct op *op, bool ok)
 {
     struct call *c = container_of(op, struct call, write);
+    const bool message_went = ok && c->wrote_message; /* the next write is begun below */
     c->writing = false;
     call_landed(c);
     if (!ok) {
@@ -486,7 +494,7 @@ static void on_write(struct op *op, bool ok)
     call_write(c);
     if (c->side->write_done != NULL)
         c->side->write_done(c);
-    if (ok && c->wrote_message && c->state == CALL_OPEN && !c->stream.finished &&
+    if (message_went && c->state == CALL_OPEN && !c->stream.finished &&
         c->stream.on->on_sent != NULL)
         c->stream.on->on_sent(&c->stream);
     call_reap(c);

@@ -17,6 +17,7 @@
 #include "credentials.h"
 #include "grpc_args.h"
 #include "runtime/address.h"
+#include "runtime/clock.h"
 #include "runtime/status_details.h"
 #include "runtime/tls.h"
 
@@ -25,6 +26,10 @@
 #define FIRST_BACKOFF_MS   50
 #define MAX_BACKOFF_MS     1000
 #define CONNECT_TIMEOUT_MS 5000
+
+/* Between looks at the TLS files, each of which is a system call: long for a
+ * burst of calls, and nothing for whoever replaces a file. */
+#define LOOK_EVERY_NS UINT64_C(20000000)
 
 #define DEFAULT_MAX_MESSAGE_BYTES (4 << 20)
 
@@ -40,9 +45,10 @@ struct channel {
     char *target;
     struct channel_options options;
     char refused[CHANNEL_ERROR_MAX]; /* "": it was not */
-    pthread_mutex_t lock;            /* with TLS: of the two below; a call takes it once */
+    pthread_mutex_t lock;            /* with TLS: of what is below; a call takes it once */
     struct link *link;               /* for new calls */
     unsigned tls_seen;
+    uint64_t looked_ns; /* at the files */
 };
 
 /* A client's call. */
@@ -359,17 +365,31 @@ static struct link *link_new(const struct channel *channel, grpc_channel_credent
 }
 
 /* A connection is kept, whatever becomes of the files. Where one must be made,
- * it is made with what they hold now. */
+ * it is made with what they hold now; but while there is none, many calls may
+ * come at once. */
+static bool must_look(const struct channel *channel, uint64_t now_ns)
+{
+    if (channel->link == NULL)
+        return true;
+    return now_ns - channel->looked_ns >= LOOK_EVERY_NS &&
+           grpc_channel_check_connectivity_state(channel->link->grpc, 0) != GRPC_CHANNEL_READY;
+}
+
 static void renew_link(struct channel *channel)
 {
-    if (channel->link != NULL &&
-        grpc_channel_check_connectivity_state(channel->link->grpc, 0) == GRPC_CHANNEL_READY)
+    const uint64_t now_ns = clock_ns();
+    if (!must_look(channel, now_ns))
         return;
     unsigned seen = channel->tls_seen;
     grpc_channel_credentials *credentials = credentials_of_client(channel->options.tls, &seen);
-    struct link *link = credentials != NULL ? link_new(channel, credentials) : NULL;
-    if (link == NULL)
+    channel->looked_ns = now_ns;
+    if (credentials == NULL)
         return;
+    struct link *link = link_new(channel, credentials);
+    if (link == NULL) {
+        channel->looked_ns = 0; /* the next call tries again */
+        return;
+    }
     link_put(channel->link);
     channel->link = link;
     channel->tls_seen = seen;
@@ -378,9 +398,12 @@ static void renew_link(struct channel *channel)
 /* For one call. */
 static struct link *link_get(struct channel *channel)
 {
+    if (channel->options.tls == NULL) {
+        atomic_fetch_add(&channel->link->users, 1);
+        return channel->link;
+    }
     pthread_mutex_lock(&channel->lock);
-    if (channel->options.tls != NULL)
-        renew_link(channel);
+    renew_link(channel);
     struct link *link = channel->link;
     atomic_fetch_add(&link->users, 1);
     pthread_mutex_unlock(&channel->lock);
