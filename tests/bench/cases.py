@@ -1,5 +1,6 @@
-"""The table: our server against nghttpd and the peers, on the same posts."""
+"""The table: our server against itself on the gRPC core, nghttpd and the peers, on the same posts."""
 import mmap
+import shutil
 from collections import namedtuple
 
 import data
@@ -7,7 +8,7 @@ import grpc_wire
 import h2
 import h2load
 from report import Row
-from servers import FileServer, peer
+from servers import FileServer, Pair, peer
 from stats import Samples
 from usage import Usage
 
@@ -15,10 +16,13 @@ TOPIC = "Load"
 POST = "/v1.post.Post/"
 PEERS = {"C++ peer": "cpp_peer", "Go peer": "go_peer"}
 
-# posts, answers: of one call. of_ceiling: the least share of nghttpd's speed;
-# of_peer: the least multiple of the C++ peer's; grpc-go is there to be seen.
+CORE = "the gRPC core"
+
+# posts, answers: of one call. of_core: the least multiple of our own speed with --transport core;
+# of_ceiling: the least share of nghttpd's; of_peer: the least multiple of the C++ peer's; grpc-go is
+# there to be seen.
 Case = namedtuple("Case", "key title method body posts answers calls connections streams "
-                          "of_ceiling of_peer")
+                          "of_core of_ceiling of_peer")
 
 
 def table(sizes):
@@ -26,20 +30,20 @@ def table(sizes):
     hundred, five = data.HUNDRED.format(0), data.FIVE
     return [
         Case("stream", "server stream, default batches", all_posts, grpc_wire.list_posts(),
-             sizes.posts, 1, sizes.stream_calls, 1, 1, 0.65, None),
+             sizes.posts, 1, sizes.stream_calls, 1, 1, 0.98, 0.65, None),
         Case("page256", "server stream, page_size 256", all_posts, grpc_wire.list_posts(256),
-             sizes.posts, 1, sizes.stream_calls, 1, 1, 0.65, None),
+             sizes.posts, 1, sizes.stream_calls, 1, 1, 0.98, 0.65, None),
         Case("page1", "server stream, page_size 1", all_posts, grpc_wire.list_posts(1),
-             sizes.posts, 1, 1, 1, 1, 0.07, None),
+             sizes.posts, 1, 1, 1, 1, 5, 0.4, None),
         Case("unary100", "unary, 100 posts, 4 x 32", user, grpc_wire.by_user(hundred),
-             100, 1, sizes.unary_calls, 4, 32, None, 2),
+             100, 1, sizes.unary_calls, 4, 32, 1.7, None, 2),
         Case("unary5", "unary, 5 posts, 4 x 32", user, grpc_wire.by_user(five),
-             5, 1, 2 * sizes.unary_calls, 4, 32, None, 1.3),
+             5, 1, 2 * sizes.unary_calls, 4, 32, 2.3, None, 1.3),
         Case("client", "client stream, 1,000 ids of 1 post, 4 x 8", user + "ClientStream",
-             grpc_wire.by_user(*data.ones()), data.IDS, 1, sizes.client_calls, 4, 8, None, 2),
+             grpc_wire.by_user(*data.ones()), data.IDS, 1, sizes.client_calls, 4, 8, 2.2, None, 2),
         Case("bidi", "bidirectional, 1,000 ids of 100 posts, 4 x 1", user + "BidiStream",
              grpc_wire.by_user(*data.hundreds()), 100 * data.IDS, data.IDS, sizes.bidi_calls, 4, 1,
-             None, 2),
+             1.25, None, 2),
     ]
 
 
@@ -86,13 +90,18 @@ class Bench:
 
     def __init__(self, pair, folder, sizes):
         self.pair, self.sizes = pair, sizes
+        self.copy = folder / "core"
         self.www, self.bodies = folder / "www", folder / "bodies"
         self.www.mkdir()
         self.bodies.mkdir()
 
     def __enter__(self):
-        self.pair.restart_post()  # what an import left in memory is not counted
-        warm(self.pair.post.port, self.sizes.posts)
+        self.pair.post.stop()  # what an import left in memory is not counted
+        shutil.copytree(self.pair.folder / "posts", self.copy / "posts")
+        self.pair.start_post()
+        self.core = Pair(self.copy, user=self.pair.user, post_args=("--transport", "core"))
+        for server in (self.pair.post, self.core.post):
+            warm(server.port, self.sizes.posts)
         dump = self.www / "dump"
         capture(self.pair.post.port, POST + "ListPostsServerStream", grpc_wire.list_posts(), dump)
         self.peers = {name: peer(program, dump) for name, program in PEERS.items()}
@@ -101,8 +110,9 @@ class Bench:
         return self
 
     def __exit__(self, *_):
-        for server in (*self.peers.values(), self.files):
+        for server in (*self.peers.values(), self.files, self.core.post):
             server.stop()
+        shutil.rmtree(self.copy)
 
     def contenders(self, case):
         """Each verified: what it answers is what it must. The first one is ours."""
@@ -112,6 +122,7 @@ class Bench:
               None if case.method.endswith("ClientStream") else case.answers)
         size = file.stat().st_size
         return [Contender("ours", self.pair.post, path, size, body),
+                Contender(CORE, self.core.post, path, size, body),
                 Contender("nghttpd", self.files, f"/{case.key}", size),
                 *(self.peer_contender(case, name, path, body) for name in PEERS)]
 
@@ -128,7 +139,7 @@ class Bench:
             for contender in contenders:
                 contender.run(case)
         (self.www / case.key).unlink()
-        least = {"nghttpd": case.of_ceiling, "C++ peer": case.of_peer}
+        least = {CORE: case.of_core, "nghttpd": case.of_ceiling, "C++ peer": case.of_peer}
         for other in others:
             report.add(Row(TOPIC, case.title, ours.samples, other.name, other.samples,
                            other.samples.median / ours.samples.median,
