@@ -286,6 +286,11 @@ void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd)
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
             conn_charge(c, 1);
         break;
+    case NGHTTP2_WINDOW_UPDATE: /* it has read what we sent, perhaps a while ago, */
+        c->ping_strikes = 0;    /* and measures its bandwidth with pings meanwhile */
+        c->pinged_before = false;
+        conn_charge(c, 1);
+        break;
     default:
         conn_charge(c, 1);
         break;
