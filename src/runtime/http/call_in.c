@@ -249,6 +249,18 @@ static void drop_kept(struct http_call *c)
     c->in.kept_from = 0;
 }
 
+/* Its handler keeps up: the window may be what the connection needs (bdp.h). */
+static void widen(struct http_call *c)
+{
+    const struct conn *conn = c->conn;
+    if (conn->bdp.window <= c->in.window)
+        return;
+    c->in.window = conn->bdp.window;
+    if (conn->bdp.window > BDP_WINDOW_MIN)
+        nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, c->id,
+                                              (int32_t)c->in.window);
+}
+
 void call_in_data(struct http_call *c, struct bytes data)
 {
     struct bytes rest = data;
@@ -264,6 +276,8 @@ void call_in_data(struct http_call *c, struct bytes data)
         consume(c, data.len);
         return;
     }
+    if (rest.len == 0)
+        widen(c);
     consume(c, data.len - rest.len);
     if (rest.len > 0 && !keep(c, rest))
         fail_memory(c);

@@ -90,7 +90,7 @@ static const nghttp2_data_provider messages = { .read_callback = call_out_read }
 static void check(struct http_call *c, int rv)
 {
     if (rv == NGHTTP2_ERR_NOMEM)
-        conn_cut(c->conn, REFUSED_MEMORY);
+        conn_break(c->conn, REFUSED_MEMORY);
 }
 
 static void start(struct http_call *c)

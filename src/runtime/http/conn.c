@@ -22,9 +22,6 @@
 /* For the client's end, after ours. */
 #define LINGER_MS 500
 
-/* For the answer to the ping between two GOAWAYs. */
-#define NOTICE_MS 1000
-
 #define BIT(state) (1u << (state))
 
 static const struct {
@@ -75,12 +72,18 @@ static uint64_t keepalive_timeout_ms(const struct conn *c)
     return ms > 0 ? ms : DEFAULT_KEEPALIVE_TIMEOUT_MS;
 }
 
+void conn_ping(struct conn *c, enum ping_kind kind)
+{
+    const uint8_t opaque[8] = { (uint8_t)kind };
+    counter_add(&c->lane->figures.pings_out, 1);
+    nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, opaque);
+    conn_wants_flush(c);
+}
+
 static void ping(struct conn *c)
 {
     c->pinged = true;
-    counter_add(&c->lane->figures.pings_out, 1);
-    nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
-    conn_wants_flush(c);
+    conn_ping(c, PING_KEEPALIVE);
     start_timer(c, &c->keepalive_timer, keepalive_timeout_ms(c));
 }
 
@@ -174,19 +177,31 @@ static void stop_timers(struct conn *c)
     timer_stop(&c->stuck_timer);
 }
 
+/* Ends the connection, and says why. */
+static void calm_down(struct conn *c, const char *reason, enum refusal why)
+{
+    if (c->broken)
+        return;
+    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(c->session),
+                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)reason, strlen(reason));
+    conn_break(c, why);
+}
+
 /* What a client may answer a frame of ours with: an update of each window. */
 #define CREDIT_OF_A_FRAME 2
 
 /* --- Pings -------------------------------------------------------------------------------- */
 
-void conn_ponged(struct conn *c)
+void conn_ponged(struct conn *c, enum ping_kind kind)
 {
-    if (c->pinged) {
+    if (kind == PING_BDP)
+        bdp_answered(&c->bdp);
+    if (kind == PING_KEEPALIVE && c->pinged) {
         c->pinged = false;
-        if (options_of(c)->keepalive_time_ms > 0)
-            start_timer(c, &c->keepalive_timer, options_of(c)->keepalive_time_ms);
+        start_timer(c, &c->keepalive_timer, options_of(c)->keepalive_time_ms);
     }
-    if (c->noticed) {
+    if (kind == PING_NOTICE && c->noticed) {
         c->noticed = false;
         conn_leave(c);
     }
@@ -214,13 +229,7 @@ void conn_pinged(struct conn *c)
     }
     if (++c->ping_strikes <= MAX_STRIKES)
         return;
-    static const char reason[] = "too_many_pings";
-    counter_add(&c->lane->figures.refused[REFUSED_TOO_MANY_PINGS], 1);
-    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(c->session),
-                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)reason, sizeof reason - 1);
-    c->broken = true;
-    conn_wants_flush(c);
+    calm_down(c, "too_many_pings", REFUSED_TOO_MANY_PINGS);
 }
 
 void conn_sent_data(struct conn *c)
@@ -253,21 +262,13 @@ static void refill(struct conn *c)
 
 void conn_charge(struct conn *c, uint32_t tokens)
 {
-    static const char reason[] = "too many frames that do nothing";
     if (c->flood.tokens < tokens)
         refill(c);
     if (c->flood.tokens >= tokens) {
         c->flood.tokens -= tokens;
         return;
     }
-    if (c->broken)
-        return;
-    counter_add(&c->lane->figures.refused[REFUSED_FLOOD], 1);
-    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(c->session),
-                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)reason, sizeof reason - 1);
-    c->broken = true;
-    conn_wants_flush(c);
+    calm_down(c, "too many frames that do nothing", REFUSED_FLOOD);
 }
 
 void conn_credit(struct conn *c, uint32_t tokens)
@@ -312,8 +313,10 @@ void conn_call_ended(struct conn *c)
     c->idle_ms = loop_now_ms(c->lane->loop);
     if (options_of(c)->max_idle_ms > 0 && c->state == CONN_OPEN && !timer_running(&c->idle_timer))
         start_timer(c, &c->idle_timer, options_of(c)->max_idle_ms);
-    if (c->state == CONN_LEAVING)
-        conn_wants_flush(c); /* and then it may go */
+    if (c->state == CONN_LEAVING) { /* whoever comes now is not processed, and tries again */
+        c->noticed = false;
+        conn_leave(c);
+    }
 }
 
 /* --- Life ---------------------------------------------------------------------------------------
@@ -352,8 +355,7 @@ void conn_leave(struct conn *c)
         if (c->ncalls > 0) {
             c->noticed = true;
             nghttp2_submit_shutdown_notice(c->session);
-            nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
-            conn_wants_flush(c);
+            conn_ping(c, PING_NOTICE);
             return;
         }
     }
@@ -386,6 +388,15 @@ void conn_give_up(struct conn *c)
     conn_leave(c);
     if (c->state == CONN_LEAVING)
         start_timer(c, &c->hello_timer, LINGER_MS);
+}
+
+void conn_break(struct conn *c, enum refusal why)
+{
+    if (c->broken || c->state >= CONN_LINGER)
+        return;
+    counter_add(&c->lane->figures.refused[why], 1);
+    c->broken = true;
+    conn_wants_flush(c);
 }
 
 static void end_calls(struct conn *c)
@@ -487,6 +498,7 @@ static struct conn *conn_new(struct lane *lane)
     c->age_timer.fired = on_age_timer;
     c->stuck_timer.fired = on_stuck_timer;
     c->flood = (struct flood){ FLOOD_BURST, loop_now_ms(lane->loop) };
+    bdp_init(&c->bdp);
     ring_init(&c->hello);
     ring_init(&c->calls);
     ring_init(&c->sent);

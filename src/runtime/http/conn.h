@@ -25,6 +25,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "bdp.h"
 #include "runtime/counter.h"
 #include "runtime/loop.h"
 #include "runtime/ring.h"
@@ -116,6 +117,7 @@ struct conn {
     bool pinged_before; /* by the client; at: */
     uint64_t ping_ms;
     struct flood flood;
+    struct bdp bdp;
 };
 
 /** The only writer of c->state. */
@@ -139,12 +141,22 @@ void conn_give_up(struct conn *c);
 void conn_cut(struct conn *c, enum refusal why);
 void conn_close(struct conn *c);
 
+/** The same on the next round, when what it has to say is out: from where calls
+ * may be in the midst of something. */
+void conn_break(struct conn *c, enum refusal why);
+
 /** A call began, or ended. */
 void conn_call_began(struct conn *c);
 void conn_call_ended(struct conn *c);
 
-/** A frame of keepalive's came: its answer, or a ping of the client's. */
-void conn_ponged(struct conn *c);
+/* What our pings have in them, to know their answers by. */
+enum ping_kind { PING_KEEPALIVE = 1, PING_NOTICE, PING_BDP };
+
+/** Sends one. */
+void conn_ping(struct conn *c, enum ping_kind kind);
+
+/** The answer to one came; or a ping of the client's. */
+void conn_ponged(struct conn *c, enum ping_kind kind);
 void conn_pinged(struct conn *c);
 
 /** Something of a call went out: pings are free again. */

@@ -19,34 +19,11 @@ static void linger(struct conn *c);
  * it, which tells more than a closed connection. */
 static void refuse_preface(struct conn *c)
 {
-    static const uint8_t frames[] = { 0,
-                                      0,
-                                      0,
-                                      NGHTTP2_SETTINGS,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      8,
-                                      NGHTTP2_GOAWAY,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      NGHTTP2_PROTOCOL_ERROR };
+    static const char frames[] = "\0\0\0\4\0\0\0\0\0"  /* SETTINGS */
+                                 "\0\0\10\7\0\0\0\0\0" /* GOAWAY */
+                                 "\0\0\0\0\0\0\0\1";   /* PROTOCOL_ERROR */
     counter_add(&c->lane->figures.refused[REFUSED_BAD_PREFACE], 1);
-    outbox_copy(&c->lane->outbox, bytes_of(frames, sizeof frames));
+    outbox_copy(&c->lane->outbox, bytes_of(frames, sizeof frames - 1));
     write_collected(c);
     if (c->state < CONN_LINGER)
         linger(c);

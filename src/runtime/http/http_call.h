@@ -61,6 +61,7 @@ struct call_in {
     struct deframer frames;
     struct buf *kept; /* bytes that nobody has asked for, behind kept_from */
     size_t kept_from;
+    uint32_t window; /* that the client was given; 0: what all have */
     struct incoming message;
     bool wanted;  /* stream_read() */
     bool pumping; /* it is being handed on: stream_read() need not wake it */

@@ -7,11 +7,11 @@
 #include "runtime/log.h"
 
 /* What a client may send on a stream that its handler does not read. */
-#define STREAM_WINDOW_BYTES (256 * 1024)
+#define STREAM_WINDOW_BYTES BDP_WINDOW_MIN
 
 /* Of a connection: it is given back at once, for what is not read yet is counted
  * by its streams. */
-#define CONNECTION_WINDOW_BYTES (16 * 1024 * 1024)
+#define CONNECTION_WINDOW_BYTES (2 * BDP_WINDOW_MAX)
 
 /* A request's headers, counted as RFC 9113 (6.5.2) counts them. */
 #define HEADER_LIST_BYTES (16 * 1024)
@@ -111,7 +111,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
             on_end_stream(conn, session, frame);
         break;
     case NGHTTP2_PING:
-        ((frame->hd.flags & NGHTTP2_FLAG_ACK) ? conn_ponged : conn_pinged)(conn);
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+            conn_ponged(conn, (enum ping_kind)frame->ping.opaque_data[0]);
+        else
+            conn_pinged(conn);
         break;
     default:
         break;
@@ -128,6 +131,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     if (conn->borrower != NULL)
         call_in_settle(conn->borrower);
     nghttp2_session_consume_connection(session, len);
+    if (bdp_count(&conn->bdp, len))
+        conn_ping(conn, PING_BDP);
     if (c != NULL)
         call_in_data(c, bytes_of(data, len));
     return 0;
