@@ -1,7 +1,10 @@
 #include "bdp.h"
 
 /* Less than this is no upload that a window could hold back. */
-#define ASK_AFTER (BDP_WINDOW_MIN / 2)
+#define ASK_AFTER (32 * 1024)
+
+/* A step takes a round trip or two: from 256 KiB to 16 MiB there are three. */
+#define GROWTH 4
 
 void bdp_init(struct bdp *b)
 {
@@ -19,10 +22,12 @@ bool bdp_count(struct bdp *b, size_t len)
     return true;
 }
 
-void bdp_answered(struct bdp *b)
+bool bdp_answered(struct bdp *b)
 {
-    if (b->counted >= b->window / 3 * 2)
-        b->window = b->window < BDP_WINDOW_MAX / 2 ? b->window * 2 : BDP_WINDOW_MAX;
+    const bool was_full = b->counted >= b->window / 2;
+    if (was_full)
+        b->window = b->window < BDP_WINDOW_MAX / GROWTH ? b->window * GROWTH : BDP_WINDOW_MAX;
     b->pinged = false;
     b->counted = 0;
+    return was_full;
 }

@@ -3,9 +3,9 @@
  * A stream may have a window of bytes on its way to us, and gets it back as they
  * are read: a window a round trip. 256 KiB fill any link of this machine and no
  * long one (at 50 ms they are 5 MB/s). So while much comes in, a ping is sent, and
- * what comes until its answer is what was under way. If that is most of the
- * window, the window was what held the client back, and it is doubled: streams
- * whose handlers keep up get the new one, those that are not read do not.
+ * what comes until its answer is what was under way. If that is half of the
+ * window or more, the window may be what held the client back, and it grows:
+ * streams whose handlers keep up get the new one, those that are not read do not.
  *
  * The same idea as gRPC's BDP estimator (grpc.io/blog/grpc-go-perf-improvements),
  * but that it never asks where little comes in: listings cost nothing. */
@@ -30,7 +30,7 @@ void bdp_init(struct bdp *b);
 /** @len bytes of requests came. Returns whether to ping now. */
 bool bdp_count(struct bdp *b, size_t len);
 
-/** The ping was answered: perhaps b->window is larger now. */
-void bdp_answered(struct bdp *b);
+/** The ping was answered. Returns whether b->window is larger now. */
+bool bdp_answered(struct bdp *b);
 
 #endif

@@ -249,18 +249,6 @@ static void drop_kept(struct http_call *c)
     c->in.kept_from = 0;
 }
 
-/* Its handler keeps up: the window may be what the connection needs (bdp.h). */
-static void widen(struct http_call *c)
-{
-    const struct conn *conn = c->conn;
-    if (conn->bdp.window <= c->in.window)
-        return;
-    c->in.window = conn->bdp.window;
-    if (conn->bdp.window > BDP_WINDOW_MIN)
-        nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, c->id,
-                                              (int32_t)c->in.window);
-}
-
 void call_in_data(struct http_call *c, struct bytes data)
 {
     struct bytes rest = data;
@@ -276,11 +264,23 @@ void call_in_data(struct http_call *c, struct bytes data)
         consume(c, data.len);
         return;
     }
-    if (rest.len == 0)
-        widen(c);
+    c->in.window = c->in.window > 0 ? c->in.window : BDP_WINDOW_MIN;
     consume(c, data.len - rest.len);
     if (rest.len > 0 && !keep(c, rest))
         fail_memory(c);
+    else
+        call_in_widen(c);
+}
+
+void call_in_widen(struct http_call *c)
+{
+    const struct conn *conn = c->conn;
+    const bool keeps_up = c->in.window > 0 && c->in.state == IN_OPEN && !has_kept(c);
+    if (!keeps_up || conn->bdp.window <= c->in.window)
+        return;
+    c->in.window = conn->bdp.window;
+    nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, c->id,
+                                          (int32_t)c->in.window);
 }
 
 /* --- The end ------------------------------------------------------------------------------ */

@@ -193,10 +193,16 @@ static void calm_down(struct conn *c, const char *reason, enum refusal why)
 
 /* --- Pings -------------------------------------------------------------------------------- */
 
+static void widen_calls(struct conn *c)
+{
+    for (struct ring *r = c->calls.next; r != &c->calls; r = r->next)
+        call_in_widen(container_of(r, struct http_call, link));
+}
+
 void conn_ponged(struct conn *c, enum ping_kind kind)
 {
-    if (kind == PING_BDP)
-        bdp_answered(&c->bdp);
+    if (kind == PING_BDP && bdp_answered(&c->bdp))
+        widen_calls(c);
     if (kind == PING_KEEPALIVE && c->pinged) {
         c->pinged = false;
         start_timer(c, &c->keepalive_timer, options_of(c)->keepalive_time_ms);

@@ -61,7 +61,7 @@ struct call_in {
     struct deframer frames;
     struct buf *kept; /* bytes that nobody has asked for, behind kept_from */
     size_t kept_from;
-    uint32_t window; /* that the client was given; 0: what all have */
+    uint32_t window; /* that the client was given; 0: nothing has come yet */
     struct incoming message;
     bool wanted;  /* stream_read() */
     bool pumping; /* it is being handed on: stream_read() need not wake it */
@@ -154,6 +154,9 @@ static inline bool http_call_is_open(const struct http_call *c)
 
 /** Bytes of the request came. */
 void call_in_data(struct http_call *c, struct bytes data);
+
+/** A call whose handler keeps up gets the window that its connection needs. */
+void call_in_widen(struct http_call *c);
 
 /** The client sends no more. */
 void call_in_end(struct http_call *c);
