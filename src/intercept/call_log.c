@@ -1,6 +1,7 @@
 #include "call_log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/identity.h"
 #include "runtime/log.h"
@@ -125,10 +126,21 @@ static bool is_sampled(const struct call_log_options *o)
     return true;
 }
 
-/* Ours to look into, ours to do something about, or the client's own. */
-static enum log_level level_of(enum status_code code)
+/* A deadline that a client has set, and what it sends that no server takes. */
+static bool is_the_clients_own(const struct status *status)
 {
-    switch (code) {
+    if (status->code == STATUS_DEADLINE_EXCEEDED)
+        return status->reason[0] == '\0';
+    return strcmp(status->reason, REASON_PROTOCOL_VIOLATION) == 0 ||
+           strcmp(status->reason, REASON_MESSAGE_TOO_LARGE) == 0;
+}
+
+/* Ours to look into, ours to do something about, or the client's own. */
+static enum log_level level_of(const struct status *status)
+{
+    if (is_the_clients_own(status))
+        return LOG_INFO;
+    switch (status->code) {
     case STATUS_UNKNOWN:
     case STATUS_INTERNAL:
     case STATUS_DATA_LOSS:
@@ -148,7 +160,7 @@ static void log_call(const struct intercepted *i, const struct status *status)
     const struct stream *s = i->stream;
     const struct ended e = { i->stream, status, s->out.first_ns, s->trace };
     if (status->code != STATUS_OK)
-        write_line(level_of(status->code), "call", &e);
+        write_line(level_of(status), "call", &e);
     else if (o->which >= CALL_LOG_SLOW && is_slow(o, s))
         write_line(LOG_WARN, "slow call", &e);
     else if (o->which == CALL_LOG_ALL && is_sampled(o))

@@ -38,6 +38,10 @@ enum status_code {
 #define STATUS_REASON_MAX 64 /* the same */
 #define STATUS_FIELD_MAX  64
 
+/* Reasons that a transport gives for what came in. */
+#define REASON_PROTOCOL_VIOLATION "PROTOCOL_VIOLATION"
+#define REASON_MESSAGE_TOO_LARGE  "MESSAGE_TOO_LARGE"
+
 struct status {
     enum status_code code;
     uint32_t retry_after_ms;        /* there is too much to do: try again then. 0: never mind */

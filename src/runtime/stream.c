@@ -92,7 +92,7 @@ static void fail_decode(struct stream *s)
     if (arena_no_memory(s->arena))
         stream_fail_memory(s);
     else if (arena_exhausted(s->arena))
-        stream_fail_because(s, STATUS_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE",
+        stream_fail_because(s, STATUS_RESOURCE_EXHAUSTED, REASON_MESSAGE_TOO_LARGE,
                             "%s is too large when decoded: send less at once", name);
     else if (s->method != NULL)
         stream_fail_because(s, STATUS_INVALID_ARGUMENT, "INVALID_MESSAGE",

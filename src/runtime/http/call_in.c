@@ -41,9 +41,18 @@ static bool has_message(const struct http_call *c)
     return c->in.message.bytes.data != NULL;
 }
 
-static void fail(struct http_call *c, enum status_code code, const char *text)
+/* The client breaks gRPC's protocol. */
+static void fail(struct http_call *c, const char *text)
 {
-    const struct status why = status_of(code, "%s", text);
+    struct status why = status_of(STATUS_INTERNAL, "%s", text);
+    status_because(&why, REASON_PROTOCOL_VIOLATION);
+    http_call_fail(c, &why);
+}
+
+static void fail_too_large(struct http_call *c, const char *what)
+{
+    struct status why = status_of(STATUS_RESOURCE_EXHAUSTED, "%s %zu bytes", what, max_bytes(c));
+    status_because(&why, REASON_MESSAGE_TOO_LARGE);
     http_call_fail(c, &why);
 }
 
@@ -65,15 +74,11 @@ static bool unpack(struct http_call *c)
         c->in.message = (struct incoming){ .bytes = buf_bytes(plain), .own = plain };
         return true;
     case INFLATE_DAMAGED:
-        fail(c, STATUS_INTERNAL, "a compressed message is damaged");
+        fail(c, "a compressed message is damaged");
         return false;
-    case INFLATE_TOO_LARGE: {
-        const struct status why =
-            status_of(STATUS_RESOURCE_EXHAUSTED,
-                      "a compressed message has more than %zu bytes when unpacked", max_bytes(c));
-        http_call_fail(c, &why);
+    case INFLATE_TOO_LARGE:
+        fail_too_large(c, "a compressed message has, when unpacked, more than");
         return false;
-    }
     default:
         fail_memory(c);
         return false;
@@ -160,11 +165,9 @@ static void fail_frame(struct http_call *c, enum deframe result)
     if (result == DEFRAME_NOMEM) {
         fail_memory(c);
     } else if (result == DEFRAME_BAD_FLAG) {
-        fail(c, STATUS_INTERNAL, "a message's head says neither compressed nor not");
+        fail(c, "a message's head says neither compressed nor not");
     } else {
-        const struct status why =
-            status_of(STATUS_RESOURCE_EXHAUSTED, "a message has more than %zu bytes", max_bytes(c));
-        http_call_fail(c, &why);
+        fail_too_large(c, "a message has more than");
     }
 }
 
@@ -185,7 +188,7 @@ static bool next_message(struct http_call *c, struct bytes *input)
     }
     if (m->compressed && c->in.encoding == ENCODING_IDENTITY) {
         m->bytes = nothing;
-        fail(c, STATUS_INTERNAL, "a message is compressed, and grpc-encoding does not say how");
+        fail(c, "a message is compressed, and grpc-encoding does not say how");
         return false;
     }
     if (m->bytes.data == NULL) /* an empty one */
@@ -201,7 +204,7 @@ static void take_only(struct http_call *c, struct bytes *input)
         c->conn->borrower = c;
     }
     if (has_message(c) && input->len > 0)
-        fail(c, STATUS_INTERNAL, "the method takes one request, and more came");
+        fail(c, "the method takes one request, and more came");
 }
 
 static bool may_take(const struct http_call *c)
@@ -292,7 +295,7 @@ static void end_request(struct http_call *c)
         return;
     }
     if (!deframer_is_between(&c->in.frames)) {
-        fail(c, STATUS_INTERNAL, "the requests end in the midst of a message");
+        fail(c, "the requests end in the midst of a message");
         return;
     }
     struct status why = status_of(STATUS_INVALID_ARGUMENT, "%s: the call has no request message",
@@ -307,7 +310,7 @@ static void tell_end(struct http_call *c)
     if (c->in.state != IN_ENDED || has_kept(c) || !may_take(c))
         return;
     if (!deframer_is_between(&c->in.frames)) {
-        fail(c, STATUS_INTERNAL, "the requests end in the midst of a message");
+        fail(c, "the requests end in the midst of a message");
         return;
     }
     c->in.wanted = false;

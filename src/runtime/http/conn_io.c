@@ -92,7 +92,7 @@ static void take_plain(struct conn *c)
     }
 }
 
-void conn_handshake_turn(struct conn *c)
+static void shake_hands(struct conn *c)
 {
     switch (tls_session_handshake(c->tls)) {
     case TLS_OK:
@@ -110,14 +110,25 @@ void conn_handshake_turn(struct conn *c)
     conn_wants_flush(c);
 }
 
+void conn_handshake_turn(struct conn *c)
+{
+    conn_start_io(c);
+    shake_hands(c);
+}
+
+/* One that waits for its turn reads nothing meanwhile. */
 static void take_cipher(struct conn *c, struct bytes bytes)
 {
-    if (!tls_session_feed(c->tls, bytes))
+    if (!tls_session_feed(c->tls, bytes)) {
         conn_cut(c, REFUSED_MEMORY);
-    else if (c->tls_ready)
+    } else if (c->tls_ready) {
         take_plain(c);
-    else if (ring_empty(&c->hello))
+    } else if (tls_session_wants_turn(c->tls)) {
+        uv_read_stop(&c->uv.stream);
         lane_queue_handshake(c);
+    } else {
+        shake_hands(c);
+    }
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)

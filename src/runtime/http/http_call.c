@@ -199,11 +199,12 @@ static bool read_timeout(struct http_call *c, struct status *why)
     c->has_timeout = true;
     if (!grpc_timeout_parse(timeout, &c->timeout_ms)) {
         *why = status_of(STATUS_INTERNAL, "grpc-timeout is malformed");
+        status_because(why, REASON_PROTOCOL_VIOLATION);
         return false;
     }
     if (c->timeout_ms > 0)
         return true;
-    *why = status_of(STATUS_DEADLINE_EXCEEDED, "the deadline had passed when the call came");
+    *why = status_of(STATUS_DEADLINE_EXCEEDED, "Deadline Exceeded");
     return false;
 }
 
@@ -329,7 +330,7 @@ void http_call_cut(struct http_call *c, const struct status *why)
 static void on_deadline(struct timer *timer)
 {
     struct http_call *c = container_of(timer, struct http_call, deadline);
-    struct status why = status_of(STATUS_DEADLINE_EXCEEDED, "the deadline has passed");
+    struct status why = status_of(STATUS_DEADLINE_EXCEEDED, "Deadline Exceeded");
     if (!c->has_timeout) {
         why = status_of(STATUS_DEADLINE_EXCEEDED,
                         "it took %llu ms, the most for a call without a deadline",

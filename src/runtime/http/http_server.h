@@ -79,8 +79,8 @@ const struct method *http_server_find(const struct http_server *server, struct b
 /** A connection of the lane is gone, or the lane drains: perhaps that was all. */
 void lane_note_end(struct lane *lane);
 
-/** The connection's TLS handshake may go on, which can take a millisecond of the
- * loop (a signature): such steps take turns, one a round, so that calls are not
+/** The next step of the connection's TLS handshake takes long (a signature: half a
+ * millisecond with RSA): such steps take turns, one a round, so that calls are not
  * held up by many. */
 void lane_queue_handshake(struct conn *c);
 
