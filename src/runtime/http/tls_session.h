@@ -63,10 +63,11 @@ enum tls_result tls_session_handshake(struct tls_session *t);
 enum tls_result tls_session_read(struct tls_session *t, uint8_t *to, size_t room, size_t *ret_len);
 
 /** After the handshake: encrypts @plain, in records of 16 KiB, each with 22 to
- * 29 bytes more. false: no memory; end the connection. */
+ * 29 bytes more. false: no memory, or it has failed before; end the connection. */
 bool tls_session_write(struct tls_session *t, struct bytes plain);
 
-/** What the network should get, in one piece; good until the next call. */
+/** What the network should get, in one piece; good until the next call. After a
+ * failure too: it is the alert then, which tells the peer. */
 struct bytes tls_session_output(const struct tls_session *t);
 
 /** The network has taken the first @n bytes of that. */
