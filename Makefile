@@ -331,7 +331,7 @@ foreign: setup-test
 FUZZ_SECONDS ?= 60
 FUZZ         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_FLAGS   := BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g"
-FUZZ_LIB     := $(patsubst tests/lib/%.c,$(BUILD)/obj/fuzz-lib/%.o,$(wildcard tests/lib/*.c))
+FUZZ_LIB     := $(patsubst tests/lib/%.c,$(BUILD)/obj/fuzz-lib/%.o,$(filter-out tests/lib/tls_%.c tests/lib/certs.c,$(wildcard tests/lib/*.c)))
 SEEDS        := $(wildcard tests/fuzz/seeds/*$(T)*)
 
 $(BUILD)/obj/fuzz-lib/%.o: tests/lib/%.c | $(GEN_OBJ:.o=.stamp)
