@@ -141,12 +141,12 @@ void conn_give_up(struct conn *c);
 void conn_cut(struct conn *c, enum refusal why);
 void conn_close(struct conn *c);
 
+/** The same after a moment. */
+void conn_close_soon(struct conn *c);
+
 /** The same on the next round, when what it has to say is out: from where calls
  * may be in the midst of something. */
 void conn_break(struct conn *c, enum refusal why);
-
-/** After a moment. */
-void conn_close_soon(struct conn *c);
 
 /** The same for a client that hears why: GOAWAY, ENHANCE_YOUR_CALM and @reason.
  * What it still sends is thrown away; its calls are over when that is out. */
