@@ -192,7 +192,7 @@ class Peer:
         if "grpc-status" in headers:
             self.seen[STATUSES[int(headers["grpc-status"])]] += 1
         elif last:
-            self.seen["answered"] += 1
+            self.seen["HTTP " + headers.get(":status", "?")] += 1
         if last:
             self.ended.add(stream)
 

@@ -22,7 +22,9 @@ CONTINUATION, PRIORITY, UNKNOWN_FRAME = 9, 2, 0xfa
 STREAMS = 100  # calls at once that a connection may have
 CANCEL = struct.pack(">I", 8)
 
-# expected: what is seen must be of this, and something of it be seen.
+CALM = "GOAWAY ENHANCE_YOUR_CALM"
+
+# expected: something of it must be seen.
 Hostile = namedtuple("Hostile", "name what run few many expected seconds tls")
 ALL = []
 
@@ -91,7 +93,7 @@ def half_a_message(target, calls, over):
 
 
 @hostile("calls beyond the limit, by a client that never acknowledges SETTINGS", 300, 10_000,
-         ["kept"])
+         ["RST_STREAM REFUSED_STREAM"])
 def no_settings_ack(target, calls, over):
     with crowd(target, 1, acks=False) as peers:
         for _ in range(calls // 50):
@@ -99,7 +101,7 @@ def no_settings_ack(target, calls, over):
         return keep(peers, over, calls)
 
 
-@hostile("calls beyond the limit, by one that does", 300, 10_000, ["closed"])
+@hostile("calls beyond the limit, by one that does", 300, 10_000, ["GOAWAY PROTOCOL_ERROR"])
 def too_many_calls(target, calls, _):
     with Peer(target) as peer:
         peer.sync()
@@ -113,14 +115,14 @@ def reset(peer, path, whole):
     return call + frame(RST_STREAM, 0, peer.last, CANCEL)
 
 
-@hostile("calls that are reset at once", 1000, 20_000, ["survived"])
+@hostile("calls that are reset at once", 2000, 20_000, [CALM])
 def rapid_reset(target, calls, _):
     with Peer(target) as peer:
         peer.send(b"".join(reset(peer, STREAM, whole=False) for _ in range(calls)), 60)
         return survived(peer)
 
 
-@hostile("whole requests that are reset at once", 1000, 20_000, ["survived"])
+@hostile("whole requests that are reset at once", 2000, 20_000, [CALM])
 def rapid_reset_of_requests(target, calls, _):
     with Peer(target) as peer:
         peer.send(b"".join(reset(peer, STREAM, whole=True) for _ in range(calls)), 60)
@@ -137,7 +139,7 @@ def survived(peer):
 # --- Floods -----------------------------------------------------------------------------------
 
 
-@hostile("pings", 1000, 200_000, ["GOAWAY ENHANCE_YOUR_CALM", "closed"])
+@hostile("pings", 1000, 200_000, [CALM])
 def ping_flood(target, frames, _):
     with Peer(target) as peer:
         peer.send(frame(PING, 0, 0, bytes(8)) * frames)
@@ -145,21 +147,22 @@ def ping_flood(target, frames, _):
         return peer.seen
 
 
-@hostile("SETTINGS, each to be acknowledged, by one that reads", 1000, 100_000, ["survived"])
+@hostile("SETTINGS, each to be acknowledged, by one that reads", 1000, 100_000, [CALM])
 def settings_flood(target, frames, _):
     with Peer(target) as peer:
         peer.send(frame(SETTINGS, 0, 0) * frames, 20)
         return survived(peer)
 
 
-@hostile("SETTINGS, by one that does not read", 1_000_000, 2_000_000, ["stopped reading"])
+@hostile("SETTINGS, by one that does not read", 100_000, 2_000_000, [CALM])
 def settings_flood_unread(target, frames, _):
     with Peer(target, reads=False) as peer:
-        peer.send(frame(SETTINGS, 0, 0) * frames, 0.5)
+        peer.send(frame(SETTINGS, 0, 0) * frames)
+        peer.until(lambda: peer.over)
         return peer.seen
 
 
-@hostile("empty DATA frames on one call", 1000, 200_000, ["survived"])
+@hostile("empty DATA frames on one call", 5000, 200_000, [CALM])
 def empty_data(target, frames, _):
     with Peer(target) as peer:
         peer.send(peer.headers(BIDI))
@@ -167,7 +170,7 @@ def empty_data(target, frames, _):
         return survived(peer)
 
 
-@hostile("frames of an unknown type, and priorities", 1000, 200_000, ["survived"])
+@hostile("frames of an unknown type, and priorities", 5000, 200_000, [CALM])
 def useless_frames(target, frames, _):
     with Peer(target) as peer:
         peer.send((frame(UNKNOWN_FRAME, 0, 0) + frame(PRIORITY, 0, 1, bytes(5))) * (frames // 2),
@@ -186,7 +189,7 @@ def no_window(target, calls, over):
         return keep(peers, over, STREAMS)
 
 
-@hostile("listings, read byte by byte: WINDOW_UPDATE 1", 200, 20_000, ["survived"])
+@hostile("listings, read byte by byte: WINDOW_UPDATE 1", 10_000, 20_000, [CALM])
 def tiny_windows(target, updates, _):
     with Peer(target, hello=settings(initial_window_size=1)) as peer:
         peer.send(b"".join(peer.request(STREAM) for _ in range(10)))
@@ -194,21 +197,21 @@ def tiny_windows(target, updates, _):
         return survived(peer)
 
 
-@hostile("a connection's window beyond 2^31", 1, 1, ["survived"])
+@hostile("a connection's window beyond 2^31", 1, 1, ["GOAWAY FLOW_CONTROL_ERROR"])
 def window_overflow(target, _, __):
     with Peer(target) as peer:
         peer.send(update(0, LARGEST_WINDOW) * 2)
         return survived(peer)
 
 
-@hostile("an initial window beyond 2^31", 1, 1, ["GOAWAY FLOW_CONTROL_ERROR", "closed"])
+@hostile("an initial window beyond 2^31", 1, 1, ["GOAWAY FLOW_CONTROL_ERROR"])
 def bad_initial_window(target, _, __):
     with Peer(target, hello=settings(initial_window_size=LARGEST_WINDOW + 1)) as peer:
         peer.until(lambda: peer.over)
         return peer.seen
 
 
-@hostile("100 listings whose windows are opened and shut by SETTINGS", 20, 2000, ["survived"])
+@hostile("100 listings whose windows are opened and shut by SETTINGS", 1000, 2000, [CALM])
 def window_games(target, changes, _):
     with Peer(target, hello=settings(initial_window_size=0)) as peer:
         peer.send(b"".join(peer.request(STREAM) for _ in range(STREAMS)))
@@ -217,13 +220,13 @@ def window_games(target, changes, _):
         return survived(peer)
 
 
-@hostile("an upload that ignores the window", 2, 64, ["RST_STREAM PROTOCOL_ERROR"])
+@hostile("requests that ignore the window, of a call that cannot answer", 2, 64,
+         ["RST_STREAM FLOW_CONTROL_ERROR"])
 def window_ignored(target, megabytes, _):
-    with Peer(target) as peer:
-        peer.send(peer.headers(IMPORT))
-        peer.send(frame(DATA, 0, peer.last, b"\0\x7f\xff\xff\xff") +
-                  frame(DATA, 0, peer.last, bytes(1 << 14)) * (megabytes * 64))
-        peer.until(lambda: peer.over)
+    with Peer(target, hello=settings(initial_window_size=0)) as peer:
+        peer.send(peer.headers(BIDI))
+        peer.send(frame(DATA, 0, peer.last, message(b"") * 3000) * (megabytes * 70))
+        peer.until(lambda: peer.over or peer.ended)
         return peer.seen
 
 
@@ -239,7 +242,7 @@ def stopped_readers(target, calls, over):
 # --- Messages and headers ---------------------------------------------------------------------
 
 
-@hostile("a request of many megabytes", 8, 64, ["RESOURCE_EXHAUSTED", "RST_STREAM NO_ERROR"])
+@hostile("a request of many megabytes", 8, 64, ["RESOURCE_EXHAUSTED"])
 def huge_request(target, megabytes, _):
     with Peer(target) as peer:
         peer.send(peer.headers(IMPORT))
@@ -258,9 +261,8 @@ def gzip_bomb(target, megabytes, _):
         return peer.seen
 
 
-@hostile("40 KB of headers", 1, 1, ["RESOURCE_EXHAUSTED", "UNIMPLEMENTED"])
+@hostile("40 KB of headers", 1, 1, ["HTTP 431"])
 def large_headers(target, _, __):
-    """The core counts them as they arrive: sometimes it lets them pass."""
     with Peer(target) as peer:
         block = peer.headers(NOTHING, *[(f"x{i}", "v" * 100) for i in range(400)])[9:]
         peer.send(frame(HEADERS, 0, peer.last, block[:LARGEST_FRAME]) +
@@ -278,32 +280,32 @@ def endless_header(peer, kilobytes):
             frame(CONTINUATION, 0, peer.last, b"v" * (1 << 14)) * (kilobytes // 16))
 
 
-@hostile("one header of many frames, without an end", 64, 4096, ["survived", "closed"])
+@hostile("one header of many frames, without an end", 256, 4096,
+         [CALM, "GOAWAY COMPRESSION_ERROR"])
 def continuation_flood(target, kilobytes, over):
     with Peer(target) as peer:
         peer.send(endless_header(peer, kilobytes), 60)
-        peer.seen["survived"] += not peer.over
-        return +peer.seen
+        peer.until(lambda: peer.over)
+        return peer.seen
 
 
-@hostile("CONTINUATION frames with nothing in them", 1000, 200_000, ["survived", "closed"])
+@hostile("CONTINUATION frames with nothing in them", 1000, 200_000, [CALM])
 def empty_continuations(target, frames, _):
     with Peer(target) as peer:
         start = peer.headers(UNARY)[9:]
         peer.send(frame(HEADERS, 0, peer.last, start) + frame(CONTINUATION, 0, peer.last) * frames,
                   20)
-        peer.seen["survived"] += not peer.over
-        return +peer.seen
+        peer.until(lambda: peer.over)
+        return peer.seen
 
 
-@hostile("a 4 KB header, 16,000 times by its number in the table", 1, 20,
-         ["RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "closed"])
+@hostile("a 4 KB header, 16,000 times by its number in the table", 1, 20, [CALM])
 def hpack_bomb(target, _, __):
     kept = b"\x40\1x\x7f" + bytes([0xa1, 0x1e]) + b"v" * 4000  # 127 + 0x21 + 0x1e * 128
     with Peer(target) as peer:
         block = peer.headers(NOTHING)[9:] + kept + b"\xbe" * 10_000
         peer.send(frame(HEADERS, END_HEADERS, peer.last, block[:1 << 14]))
-        peer.await_ends(1)
+        peer.until(lambda: peer.over)
         return peer.seen
 
 
@@ -354,7 +356,7 @@ def slow_headers(target, count, over):
         return keep(peers, over, 1, sync=False)
 
 
-@hostile("HTTP/1.1, and random bytes", 10, 1000, ["closed", "GOAWAY PROTOCOL_ERROR"])
+@hostile("HTTP/1.1, and random bytes", 10, 1000, ["GOAWAY PROTOCOL_ERROR"])
 def garbage(target, connections, _):
     seen = Counter()
     for i in range(connections):

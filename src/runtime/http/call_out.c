@@ -472,19 +472,24 @@ static size_t put_some(struct http_call *c, struct outbox *o, size_t room)
     return head + n;
 }
 
+/* The middle of a message in less than this is what a window makes that is opened
+ * byte by byte. */
+#define TINY_FRAME_BYTES 256
+
 int call_out_write(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t len,
                    nghttp2_data_source *source, void *arg)
 {
     struct conn *conn = arg;
     struct outbox *o = &conn->lane->outbox;
     struct http_call *c = call_at(session, frame->hd.stream_id);
+    const size_t bytes = len;
     (void)source;
     assert(c != NULL && ready_bytes(c) >= len);
     outbox_copy(o, bytes_of(head, 9));
     while (len > 0)
         len -= put_some(c, o, len);
     c->out.progress_ms = loop_now_ms(c->stream.loop);
-    conn_sent_data(conn);
+    conn_sent_data(conn, bytes >= TINY_FRAME_BYTES || c->out.owed > 0);
     return outbox_has_room(o) ? 0 : NGHTTP2_ERR_PAUSE;
 }
 

@@ -177,17 +177,6 @@ static void stop_timers(struct conn *c)
     timer_stop(&c->stuck_timer);
 }
 
-/* Ends the connection, and says why. */
-static void calm_down(struct conn *c, const char *reason, enum refusal why)
-{
-    if (c->broken)
-        return;
-    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(c->session),
-                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)reason, strlen(reason));
-    conn_break(c, why);
-}
-
 /* What a client may answer a frame of ours with: an update of each window. */
 #define CREDIT_OF_A_FRAME 2
 
@@ -235,25 +224,32 @@ void conn_pinged(struct conn *c)
     }
     if (++c->ping_strikes <= MAX_STRIKES)
         return;
-    calm_down(c, "too_many_pings", REFUSED_TOO_MANY_PINGS);
+    conn_calm_down(c, REFUSED_TOO_MANY_PINGS, "too_many_pings");
 }
 
-void conn_sent_data(struct conn *c)
+void conn_sent_data(struct conn *c, bool earns)
 {
     c->ping_strikes = 0;
     c->pinged_before = false;
-    conn_credit(c, CREDIT_OF_A_FRAME);
+    if (earns)
+        conn_credit(c, CREDIT_OF_A_FRAME);
 }
 
 /* --- Floods ------------------------------------------------------------------------------- */
 
-/* Frames that a client seldom needs cost a token each. There are FLOOD_BURST to
- * begin with, and FLOOD_RATE more a second; what is sent to the client earns some
- * as well, for it answers that with window updates and pings. nghttp2 itself
- * counts resets (1,000, then 33 a second), CONTINUATIONs (8), and SETTINGS and
- * answers that the client does not take (1,000). */
+/* Frames that a client seldom needs cost tokens. There are FLOOD_BURST to begin
+ * with, and FLOOD_RATE more a second; what is sent to the client earns some as
+ * well, for it answers that with window updates and pings. nghttp2 itself counts
+ * CONTINUATIONs (8), and SETTINGS and answers that the client does not take
+ * (1,000). */
 #define FLOOD_BURST 2000
 #define FLOOD_RATE  200
+
+/* A call was made for nothing: 1,000 in a row, then 100 a second. */
+#define RESET_TOKENS 2
+
+/* Each of them may change the window of every stream. */
+#define SETTINGS_TOKENS 10
 
 static void refill(struct conn *c)
 {
@@ -266,15 +262,26 @@ static void refill(struct conn *c)
         earned + c->flood.tokens < FLOOD_BURST ? c->flood.tokens + (uint32_t)earned : FLOOD_BURST;
 }
 
+/* The client is told, and nothing more of it is looked at. */
+void conn_calm_down(struct conn *c, enum refusal why, const char *reason)
+{
+    if (c->broken || c->session == NULL)
+        return;
+    log_debug("connection %s is cut: %s", c->peer, reason);
+    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(c->session),
+                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)reason, strlen(reason));
+    conn_break(c, why);
+}
+
 void conn_charge(struct conn *c, uint32_t tokens)
 {
     if (c->flood.tokens < tokens)
         refill(c);
-    if (c->flood.tokens >= tokens) {
+    if (c->flood.tokens >= tokens)
         c->flood.tokens -= tokens;
-        return;
-    }
-    calm_down(c, "too many frames that do nothing", REFUSED_FLOOD);
+    else
+        conn_calm_down(c, REFUSED_FLOOD, "too many frames that do nothing");
 }
 
 void conn_credit(struct conn *c, uint32_t tokens)
@@ -292,6 +299,12 @@ void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd)
     case NGHTTP2_DATA: /* an empty one that does not end anything */
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
             conn_charge(c, 1);
+        break;
+    case NGHTTP2_SETTINGS:
+        conn_charge(c, SETTINGS_TOKENS);
+        break;
+    case NGHTTP2_RST_STREAM:
+        conn_charge(c, RESET_TOKENS);
         break;
     case NGHTTP2_WINDOW_UPDATE: /* it has read what we sent, perhaps a while ago, */
         c->ping_strikes = 0;    /* and measures its bandwidth with pings meanwhile */
@@ -387,6 +400,11 @@ void conn_cut(struct conn *c, enum refusal why)
     conn_close(c);
 }
 
+void conn_close_soon(struct conn *c)
+{
+    start_timer(c, &c->hello_timer, LINGER_MS);
+}
+
 /* Its calls have failed; those that the client does not read are over with it. */
 void conn_give_up(struct conn *c)
 {
@@ -424,15 +442,20 @@ static void on_closed(uv_handle_t *handle)
     lane_note_end(lane);
 }
 
+void conn_end_session(struct conn *c)
+{
+    end_calls(c);
+    nghttp2_session_del(c->session);
+    c->session = NULL;
+}
+
 static void close_now(struct conn *c)
 {
     conn_move(c, CONN_CLOSED);
     stop_timers(c);
     task_cancel(&c->flush);
     ring_remove(&c->hello);
-    end_calls(c);
-    nghttp2_session_del(c->session);
-    c->session = NULL;
+    conn_end_session(c);
     uv_close(&c->uv.handle, on_closed);
 }
 

@@ -141,9 +141,19 @@ void conn_give_up(struct conn *c);
 void conn_cut(struct conn *c, enum refusal why);
 void conn_close(struct conn *c);
 
+/** The same after a moment. */
+void conn_close_soon(struct conn *c);
+
 /** The same on the next round, when what it has to say is out: from where calls
  * may be in the midst of something. */
 void conn_break(struct conn *c, enum refusal why);
+
+/** The same for a client that hears why: GOAWAY, ENHANCE_YOUR_CALM and @reason.
+ * What it still sends is thrown away; its calls are over when that is out. */
+void conn_calm_down(struct conn *c, enum refusal why, const char *reason);
+
+/** Frees its calls, which are over, and the session: no frames any more. */
+void conn_end_session(struct conn *c);
 
 /** A call began, or ended. */
 void conn_call_began(struct conn *c);
@@ -159,8 +169,9 @@ void conn_ping(struct conn *c, enum ping_kind kind);
 void conn_ponged(struct conn *c, enum ping_kind kind);
 void conn_pinged(struct conn *c);
 
-/** Something of a call went out: pings are free again. */
-void conn_sent_data(struct conn *c);
+/** Something of a call went out: pings are free again. @earns: and it was worth a
+ * window update or two. */
+void conn_sent_data(struct conn *c, bool earns);
 
 /** An odd frame came that costs so many tokens: cuts the connection when there
  * are none left (ENHANCE_YOUR_CALM). */

@@ -298,6 +298,7 @@ static void on_shut(uv_shutdown_t *shutdown, int status)
 static void linger(struct conn *c)
 {
     conn_move(c, CONN_LINGER);
+    conn_end_session(c); /* of one that was cut, calls may be open */
     if (c->tls != NULL) {
         tls_session_close(c->tls);
         write_cipher(c);
@@ -331,6 +332,10 @@ static void watch_stuck(struct conn *c)
 void conn_on_flush(struct task *task)
 {
     struct conn *c = container_of(task, struct conn, flush);
+    if (c->rest != NULL && c->broken && c->session != NULL) {
+        conn_end_session(c); /* and it may never hear why */
+        conn_close_soon(c);
+    }
     if (c->rest != NULL || c->state >= CONN_LINGER)
         return; /* when that is out, or never */
     if (c->session != NULL && !collect(c)) {

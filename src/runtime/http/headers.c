@@ -7,9 +7,6 @@
 #include "grpc_text.h"
 #include "runtime/base64.h"
 
-/* RFC 9113, 6.5.2: what a header counts for beside its texts. */
-#define HEADER_OVERHEAD 32
-
 /* --- Received ----------------------------------------------------------------------- */
 
 struct decoded {

@@ -11,6 +11,9 @@
 
 /* --- Received ----------------------------------------------------------------------- */
 
+/* What one counts beside its texts: RFC 9113, 6.5.2. */
+#define HEADER_OVERHEAD 32
+
 /* nghttp2 counts references to what it has decoded, so nothing is copied. */
 struct received_header {
     nghttp2_rcbuf *name, *value;

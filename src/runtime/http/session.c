@@ -16,6 +16,14 @@
 /* A request's headers, counted as RFC 9113 (6.5.2) counts them. */
 #define HEADER_LIST_BYTES (16 * 1024)
 
+/* A longer list is answered with 431, but it has to be read all the same, for the
+ * table that both ends keep. One this long is no mistake: it may be a few bytes
+ * that say the same header a million times, and the connection is cut there. */
+#define HEADER_LIST_CUT_BYTES (8 * HEADER_LIST_BYTES)
+
+/* Bytes beyond the limit that cost a token. */
+#define HEADER_BYTES_A_TOKEN 1024
+
 /* --- Headers ------------------------------------------------------------------------- */
 
 static struct http_call *call_at(nghttp2_session *session, int32_t id)
@@ -41,17 +49,30 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+/* false: the connection is being cut, and nothing more of it is looked at. */
+static bool count_header(struct conn *conn, struct http_call *c, size_t bytes)
+{
+    struct received_headers *h = &c->in.headers;
+    h->bytes += (uint32_t)bytes;
+    conn_charge(conn, (uint32_t)(1 + bytes / HEADER_BYTES_A_TOKEN));
+    if (h->bytes > HEADER_LIST_CUT_BYTES)
+        conn_calm_down(conn, REFUSED_HEADERS_TOO_LARGE, "too many headers");
+    return !conn->broken;
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *arg)
 {
     struct conn *conn = arg;
     struct http_call *c = call_at(session, frame->hd.stream_id);
     (void)flags;
-    if (c == NULL || !is_request(frame)) /* trailers of a client say nothing */
-        return 0;
-    if (c->in.headers.bytes > HEADER_LIST_BYTES) {
+    if (c == NULL || !is_request(frame)) { /* trailers of a client say nothing */
         conn_charge(conn, 1);
-        return 0;
+        return conn->broken ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    }
+    if (c->in.headers.bytes > HEADER_LIST_BYTES) {
+        const size_t bytes = rcbuf_bytes(name).len + rcbuf_bytes(value).len + HEADER_OVERHEAD;
+        return count_header(conn, c, bytes) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (!received_headers_add(&c->in.headers, name, value))
         call_out_reset(c, NGHTTP2_REFUSED_STREAM);
@@ -74,9 +95,10 @@ static void headers_complete(struct conn *conn, struct http_call *c, bool ended)
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
+    struct conn *conn = arg;
     (void)session;
-    conn_count_frame(arg, hd);
-    return 0;
+    conn_count_frame(conn, hd);
+    return conn->broken ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static void on_end_stream(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
@@ -144,7 +166,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     struct http_call *c = call_at(session, frame->hd.stream_id);
-    conn_sent_data(arg);
+    conn_sent_data(arg, true);
     if (c != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         call_out_ended(c);
     return 0;
@@ -196,6 +218,8 @@ bool lane_open_sessions(struct lane *lane)
         return false;
     nghttp2_option_set_no_auto_window_update(lane->option, 1);
     nghttp2_option_set_no_closed_streams(lane->option, 1); /* only priorities want them */
+    /* Ours comes first, and says ENHANCE_YOUR_CALM (floods). */
+    nghttp2_option_set_stream_reset_rate_limit(lane->option, 1 << 20, 1 << 20);
     /* RFC 9113 (8.2.1) forbids blanks around a value; gRPC's own clients send them. */
     nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(lane->option, 1);
     return true;
@@ -243,5 +267,7 @@ bool conn_parse(struct conn *c, struct bytes bytes)
     if (n >= 0)
         return true;
     log_debug("%s: %s", c->peer, nghttp2_strerror((int)n));
+    if (n != NGHTTP2_ERR_NOMEM && n != NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+        conn_calm_down(c, REFUSED_FLOOD, nghttp2_strerror((int)n));
     return false;
 }
