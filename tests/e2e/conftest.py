@@ -23,12 +23,22 @@ def pytest_runtest_setup():
     logs.forget()
 
 
+PASSED = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.stash[PASSED] = outcome.get_result().passed
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item):
     """After the fixtures: a server has stopped then, if it was the test's own."""
     announced = {name: [text for mark in item.iter_markers(name) for text in mark.args]
                  for name in ("expects_log", "may_log")}
-    wrong = logs.judge(announced["expects_log"], announced["may_log"])
+    wrong = logs.judge(**announced, passed=item.stash.get(PASSED, False))
     if wrong:
         pytest.fail(wrong, pytrace=False)
 

@@ -50,6 +50,11 @@ def test_bad_half_announced(): logs.look_at(TEXT)
 def test_bad_other_words(): logs.look_at(TEXT)
 @expects_log("it burns")
 def test_bad_in_vain(): logs.look_at(CALM)
+@pytest.mark.skip
+@expects_log("it burns")
+def test_skipped(): pass
+@expects_log("it burns")
+def test_bad_for_another_reason(): assert False
 def test_bad_sanitizer(): logs.look_at("==1==ERROR: AddressSanitizer: heap-use-after-free")
 '''
 
@@ -63,5 +68,5 @@ def test_a_warning_that_was_not_announced_fails_a_test(tmp_path):
     names = set(re.findall(r"^def (test_\w+)", TESTS, re.M))
     bad = set(re.findall(r"^(?:ERROR|FAILED) \S+::(test_\w+)", done.stdout, re.M))
     assert bad == {name for name in names if name.startswith("test_bad")}, done.stdout
-    assert "8 errors" in done.stdout and "1 failed" in done.stdout, done.stdout
+    assert "8 errors" in done.stdout and "2 failed" in done.stdout, done.stdout
     assert "should have said ['water']" in done.stdout
