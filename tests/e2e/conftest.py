@@ -1,6 +1,7 @@
 """Fixtures of the end-to-end tests; see pair.py and client.py for what they give."""
 import contextlib
 import itertools
+import signal
 import sys
 
 import pytest
@@ -13,7 +14,15 @@ from protos import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "http2"))
 
 
+def heed_in_children(number):
+    """They inherit that a signal is ignored, but not a handler, even one that does nothing."""
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
+
+
 def pytest_configure(config):
+    for number in signal.SIGINT, signal.SIGHUP:
+        heed_in_children(number)
     for mark in ("expects_log(text…)", "may_log(text…)"):
         config.addinivalue_line("markers", f"{mark}: see logs.py")
 

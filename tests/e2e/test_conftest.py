@@ -1,13 +1,27 @@
-"""Warnings that no test announced fail it: in a run of its own, of tests that warn and do not."""
+"""What conftest.py sees to for every test: in runs of its own, of tests that are made up here."""
 import os
 import re
 import subprocess
 import sys
 
+import pytest
+
 import timing
 from protos import ROOT
 
-TESTS = '''
+
+def run_tests(tmp_path, tests, *under):
+    """What pytest says of them."""
+    (tmp_path / "test_it.py").write_text(tests)
+    return subprocess.run([*under, sys.executable, "-B", "-m", "pytest", "-q", "-rA",
+                           "-p", "conftest", "-p", "no:cacheprovider", "--rootdir", tmp_path,
+                           tmp_path],
+                          env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "e2e")},
+                          capture_output=True, text=True, timeout=timing.limit(60),
+                          check=False).stdout
+
+
+WARNING_TESTS = '''
 import pytest
 
 import logs
@@ -60,13 +74,26 @@ def test_bad_sanitizer(): logs.look_at("==1==ERROR: AddressSanitizer: heap-use-a
 
 
 def test_a_warning_that_was_not_announced_fails_a_test(tmp_path):
-    (tmp_path / "test_it.py").write_text(TESTS)
-    done = subprocess.run([sys.executable, "-B", "-m", "pytest", "-q", "-rA", "-p", "conftest",
-                           "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
-                          env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "e2e")},
-                          capture_output=True, text=True, timeout=timing.limit(60), check=False)
-    names = set(re.findall(r"^def (test_\w+)", TESTS, re.M))
-    bad = set(re.findall(r"^(?:ERROR|FAILED) \S+::(test_\w+)", done.stdout, re.M))
-    assert bad == {name for name in names if name.startswith("test_bad")}, done.stdout
-    assert "8 errors" in done.stdout and "2 failed" in done.stdout, done.stdout
-    assert "should have said ['water']" in done.stdout
+    said = run_tests(tmp_path, WARNING_TESTS)
+    names = set(re.findall(r"^def (test_\w+)", WARNING_TESTS, re.M))
+    bad = set(re.findall(r"^(?:ERROR|FAILED) \S+::(test_\w+)", said, re.M))
+    assert bad == {name for name in names if name.startswith("test_bad")}, said
+    assert "8 errors" in said and "2 failed" in said, said
+    assert "should have said ['water']" in said
+
+
+SIGNAL_TEST = '''
+import subprocess
+
+def test_child():
+    done = subprocess.run(["sh", "-c", "trap 'exit 5' NAME; kill -NAME $$; exit 7"])
+    assert done.returncode == 5
+'''
+
+
+@pytest.mark.parametrize("name", ["INT", "HUP"])
+def test_signals_reach_what_tests_start(name, tmp_path):
+    """Also where the tests ignore them, as what nohup or a script starts in the background does: a
+    shell cannot even trap what it was born to ignore."""
+    said = run_tests(tmp_path, SIGNAL_TEST.replace("NAME", name), "env", f"--ignore-signal={name}")
+    assert "1 passed" in said, said
