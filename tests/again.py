@@ -4,8 +4,8 @@
     again.py NOTE --report                           says which tests that was, last and at once
 
 FIRST's output passes, and names the tests that failed: as pytest does, or Criterion; a command
-that names none stands for itself. If SECOND passes they go into the file NOTE. The status is that of
-the last run; with --if, a first one that ends otherwise than with 0 or STATUS is the last.
+that names none stands for itself. If SECOND passes they go into the file NOTE. The status is that
+of the last run; with --if, a first one that ends otherwise than with 0 or STATUS is the last.
 
 A machine that others use, too, may be too slow for a test or two: with more of them --report
 fails."""

@@ -18,7 +18,8 @@ class Certs:
         self.make(*names)
 
     def make(self, *names, **environment):
-        """Makes these, again if they are there: SAN="DNS:posts.test", DAYS="-1"."""
+        """Makes these, again if they are there: SAN="DNS:posts.test", DAYS="0" (it has
+        expired when it is made; newer OpenSSLs make none that had before)."""
         subprocess.run([str(ROOT / "tests" / "certs.sh"), str(self.folder), *names], check=True,
                        env={**os.environ, **environment})
 

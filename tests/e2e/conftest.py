@@ -1,6 +1,7 @@
 """Fixtures of the end-to-end tests; see pair.py and client.py for what they give."""
 import contextlib
 import itertools
+import signal
 import sys
 
 import pytest
@@ -13,7 +14,15 @@ from protos import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "http2"))
 
 
+def heed_in_children(number):
+    """They inherit that a signal is ignored, but not a handler, even one that does nothing."""
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
+
+
 def pytest_configure(config):
+    for number in signal.SIGINT, signal.SIGHUP:
+        heed_in_children(number)
     for mark in ("expects_log(text…)", "may_log(text…)"):
         config.addinivalue_line("markers", f"{mark}: see logs.py")
 
@@ -23,12 +32,22 @@ def pytest_runtest_setup():
     logs.forget()
 
 
+PASSED = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.stash[PASSED] = outcome.get_result().passed
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item):
     """After the fixtures: a server has stopped then, if it was the test's own."""
     announced = {name: [text for mark in item.iter_markers(name) for text in mark.args]
                  for name in ("expects_log", "may_log")}
-    wrong = logs.judge(announced["expects_log"], announced["may_log"])
+    wrong = logs.judge(**announced, passed=item.stash.get(PASSED, False))
     if wrong:
         pytest.fail(wrong, pytrace=False)
 

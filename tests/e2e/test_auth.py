@@ -234,7 +234,7 @@ def test_a_provider_that_is_wrong(tmp_path, issuer, path, answer, said):
     del issuer.answers[path]
 
 
-@expects_log("SSL certificate problem", "its issuer's keys cannot be had now")
+@expects_log("keys of https", "its issuer's keys cannot be had now")
 def test_a_provider_must_be_who_it_says(tmp_path):
     """https, with a certificate that somebody trusted has signed."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"

@@ -334,7 +334,13 @@ def test_a_clock_that_jumps(pair, tmp_path, monkeypatch):
     small_library().load(pair)
     pair.post.stop()
     clock = tmp_path / "clock"
-    clock.write_text("+0")
+
+    def set_clock(offset):
+        """At once: libfaketime, which reads it at every turn, ends a process over half a file."""
+        (tmp_path / "new").write_text(offset)
+        (tmp_path / "new").rename(clock)
+
+    set_clock("+0")
     for key, value in {"LD_PRELOAD": FAKETIME[0], "FAKETIME_TIMESTAMP_FILE": str(clock),
                        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_NO_CACHE": "1"}.items():
         monkeypatch.setenv(key, value)
@@ -344,7 +350,7 @@ def test_a_clock_that_jumps(pair, tmp_path, monkeypatch):
     days = set()
     with stream:
         for jump in "+0", "+1d", "-1d":
-            clock.write_text(jump)
+            set_clock(jump)
             stream.send(post.ListPostsByUserIdRequest(user_id="u3"))
             while not stream.receive().last:
                 pass

@@ -117,6 +117,7 @@ def stream(pair):
     return pair.posts.call("/v1.post.Post/ListPostsServerStream", post.ListPostsRequest())
 
 
+@may_log("the server is stopping", "User is unreachable")
 def test_one_of_two_users_dies(two_users):
     """In mid-stream, and each of them once: no listing fails, and every author is right."""
     pair, other, _ = two_users

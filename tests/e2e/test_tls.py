@@ -152,7 +152,7 @@ def test_unix_sockets_stay_plaintext(server, certs, tmp_path):
 # --- Who does not fit is refused, and told why -----------------------------------------------
 
 
-@may_log("Handshake failed")
+@may_log("gRPC: ")
 def test_plaintext_against_tls(server, certs):
     target = server("user-server", *certs.serve()).target
     assert users_over(target, certs.credentials()) is not None
@@ -161,14 +161,14 @@ def test_plaintext_against_tls(server, certs):
     assert code == 1 and said.startswith("postcli: UNAVAILABLE: ") and "may speak TLS" in said
 
 
-@may_log("Handshake failed")
+@may_log("gRPC: ")
 def test_tls_against_plaintext(server, certs):
     target = server("user-server").target
     code, said = users_cli(target, *certs.call())
     assert code == 1 and "the server does not speak TLS" in said
 
 
-@may_log("Handshake failed")
+@may_log("gRPC: ")
 def test_unknown_ca(server, certs):
     target = server("user-server", *certs.serve()).target
     refused_by(target, certs.credentials("other-ca.pem"))
@@ -178,7 +178,7 @@ def test_unknown_ca(server, certs):
     assert users_cli(target, *certs.call())[0] == 0
 
 
-@may_log("No match found for server name")
+@may_log("gRPC: ")
 def test_another_name(server, certs):
     certs.make("named", SAN="DNS:users.test")
     target = server("user-server", *certs.serve("named")).target
@@ -191,7 +191,7 @@ def test_another_name(server, certs):
                       options=[("grpc.ssl_target_name_override", "users.test")]) is not None
 
 
-@may_log("Handshake failed")
+@may_log("gRPC: ")
 def test_clients_need_a_certificate(server, certs):
     target = server("user-server", *certs.serve(client_ca="ca.pem")).target
     assert users_over(target, certs.credentials(client="client")) is not None
@@ -203,9 +203,7 @@ def test_clients_need_a_certificate(server, certs):
 
 
 @expects_log("User is unreachable")
-@may_log("Handshake failed")
-@may_log("tlsv13 alert certificate required", "Corruption detected", "Decryption error",
-         "SSL_write failed", "Handshake failed")  # the core's words for what User tells it
+@may_log("gRPC: ")
 def test_post_without_a_certificate(start_pair, certs):
     """It has no names, and says so to its clients."""
     pair = start_pair(user_args=certs.serve(client_ca="ca.pem"),
@@ -216,7 +214,7 @@ def test_post_without_a_certificate(start_pair, certs):
 
 
 @expects_log("User is unreachable")
-@may_log("No match found for server name")
+@may_log("gRPC: ")
 def test_user_has_another_name(start_pair, certs):
     """Than the host that Post asks for it."""
     certs.make("named", SAN="DNS:users.test")
@@ -350,9 +348,9 @@ def test_a_certificate_without_its_key(certs, tmp_path):
 
 
 @expects_log("has expired on", "everybody can read the key")
-@may_log("Handshake failed")
+@may_log("gRPC: ")
 def test_what_is_hardly_meant_is_said(server, certs):
-    certs.make("server", DAYS="-1")
+    certs.make("server", DAYS="0")
     (certs.folder / "server.key").chmod(0o644)
     one = server("user-server", *certs.serve())
     assert "has expired on " in one.stderr()
