@@ -14,10 +14,17 @@ import pytest
 import h2
 import hpack
 from library import small_library
+from logs import may_log
 from pair import Pair
 from protos import post, user
 from raw import Raw, message, request
 from timing import MARGIN, wait_until
+
+# The server is there for many tests: the line of a call may come after its test.
+pytestmark = may_log("the deadline has passed", "the deadline had passed",
+                     "grpc-timeout is malformed", "a message has more than",
+                     "says neither compressed nor not", "grpc-encoding does not say how",
+                     "end in the midst of a message", "the method takes one request")
 
 LIST = "/v1.post.Post/ListPosts"
 STREAM, COLLECT, BIDI = LIST + "ServerStream", LIST + "ClientStream", LIST + "BidiStream"
@@ -702,3 +709,26 @@ def test_calls_side_by_side(raw):
         raw.send(*(h2.data(s, ONE[i:i + 3], end=i + 3 >= len(ONE)) for s in streams))
     for stream in streams:
         assert well(raw.answer_of(stream))
+
+
+# --- who hears of it ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more, bodies, code", [
+    ([("grpc-timeout", "1X")], [ONE], "INTERNAL"),
+    ([("grpc-timeout", "0n")], [ONE], "DEADLINE_EXCEEDED"),
+    ([("grpc-encoding", "x")], [ONE], "UNIMPLEMENTED"),
+    ([], [ONE[:-1]], "INTERNAL"),
+    ([], [ONE, ONE], "INTERNAL"),
+    ([], [b""], "INVALID_ARGUMENT"),
+], ids=["timeout", "deadline", "encoding", "half", "two", "none"])
+@one_request
+def test_what_the_protocol_refuses_is_in_the_log(pair, raw, path, more, bodies, code):
+    """A status that a client got is one of a call: it has its line, as it has where the requests
+    are a stream and on the core's transport."""
+    def lines():
+        return pair.post.stderr().count(f"method={path} code={code} ")
+
+    before = lines()
+    assert raw.ask(request(path, *more), *bodies).ended
+    wait_until(lambda: lines() == before + 1, "the call's line", MARGIN)
