@@ -434,7 +434,6 @@ static void on_closed(uv_handle_t *handle)
     struct conn *c = handle->data;
     struct lane *lane = c->lane;
     tls_session_free(c->tls);
-    free(c->rest);
     ring_remove(&c->link);
     free(c);
     counter_add(&lane->figures.closed, 1);

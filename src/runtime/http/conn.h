@@ -33,6 +33,7 @@
 
 struct http_call;
 struct lane;
+struct rest;
 struct tls_session;
 
 enum conn_state { CONN_HELLO, CONN_OPEN, CONN_LEAVING, CONN_LINGER, CONN_CLOSED };
@@ -97,12 +98,9 @@ struct conn {
     struct ring sent;           /* calls that are owed an on_sent */
 
     struct task flush;
-    uint8_t *rest; /* what the socket did not take */
-    size_t rest_len;
-    uv_write_t write;
-    uv_shutdown_t shutdown;
-    bool parsing; /* inside nghttp2: it must not go away */
-    bool broken;  /* it is to be closed when that is over */
+    struct rest *rest; /* what the socket did not take; NULL: nothing */
+    bool parsing;      /* inside nghttp2: it must not go away */
+    bool broken;       /* it is to be closed when that is over */
     bool fin_seen;
 
     struct timer hello_timer; /* later: of the linger */

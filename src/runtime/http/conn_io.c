@@ -167,10 +167,31 @@ void conn_start_io(struct conn *c)
 
 /* --- Out ------------------------------------------------------------------------------ */
 
+/* What the socket did not take, on its way with libuv. */
+struct rest {
+    uv_write_t write;
+    struct conn *conn;
+    size_t len;
+    uint8_t bytes[];
+};
+
+static struct rest *rest_new(struct conn *c, size_t len)
+{
+    struct rest *r = malloc(sizeof *r + len);
+    if (r == NULL) {
+        conn_cut(c, REFUSED_MEMORY);
+        return NULL;
+    }
+    r->conn = c;
+    r->len = len;
+    return r;
+}
+
 static void on_rest_written(uv_write_t *write, int status)
 {
-    struct conn *c = container_of(write, struct conn, write);
-    free(c->rest);
+    struct rest *r = container_of(write, struct rest, write);
+    struct conn *c = r->conn;
+    free(r);
     c->rest = NULL;
     if (c->state == CONN_CLOSED)
         return;
@@ -180,41 +201,42 @@ static void on_rest_written(uv_write_t *write, int status)
         conn_wants_flush(c);
 }
 
-/* Hands @rest, which is @len bytes of malloc(), to libuv. */
-static void write_rest(struct conn *c, uint8_t *rest, size_t len)
+static void rest_write(struct rest *r)
 {
-    const uv_buf_t buf = uv_buf_init((char *)rest, (unsigned)len);
-    c->rest = rest;
-    c->rest_len = len;
-    if (uv_write(&c->write, &c->uv.stream, &buf, 1, on_rest_written) == 0)
+    struct conn *c = r->conn;
+    const uv_buf_t buf = uv_buf_init((char *)r->bytes, (unsigned)r->len);
+    c->rest = r;
+    if (uv_write(&r->write, &c->uv.stream, &buf, 1, on_rest_written) == 0)
         return;
-    free(c->rest);
     c->rest = NULL;
+    free(r);
     conn_close(c);
 }
 
-/* Writes @bufs; what the socket does not take is copied. */
+/* Writes what the socket takes of @bufs at once. Returns how much that is, or -1
+ * if the connection broke. */
+static ssize_t write_some(struct conn *c, const uv_buf_t *bufs, size_t n, size_t bytes)
+{
+    const ssize_t taken = uv_try_write(&c->uv.stream, bufs, (unsigned)n);
+    if (taken < 0 && taken != UV_EAGAIN) {
+        conn_close(c);
+        return -1;
+    }
+    counter_add(&c->lane->figures.bytes_out, bytes);
+    return taken == UV_EAGAIN ? 0 : taken;
+}
+
 static void write_plain(struct conn *c)
 {
-    struct outbox *o = &c->lane->outbox;
-    ssize_t n = uv_try_write(&c->uv.stream, o->pieces, (unsigned)o->npieces);
-    if (n == UV_EAGAIN)
-        n = 0;
-    if (n < 0) {
-        conn_close(c);
+    const struct outbox *o = &c->lane->outbox;
+    const ssize_t n = write_some(c, o->pieces, o->npieces, o->bytes);
+    if (n < 0 || (size_t)n == o->bytes)
         return;
-    }
-    counter_add(&c->lane->figures.bytes_out, o->bytes);
-    if ((size_t)n == o->bytes)
+    struct rest *r = rest_new(c, o->bytes - (size_t)n);
+    if (r == NULL)
         return;
-    const size_t len = o->bytes - (size_t)n;
-    uint8_t *rest = malloc(len);
-    if (rest == NULL) {
-        conn_cut(c, REFUSED_MEMORY);
-        return;
-    }
-    outbox_rest(o, (size_t)n, rest);
-    write_rest(c, rest, len);
+    outbox_rest(o, (size_t)n, r->bytes);
+    rest_write(r);
 }
 
 /* What TLS wants to send, with or without something of ours. */
@@ -224,25 +246,18 @@ static void write_cipher(struct conn *c)
     if (out.len == 0)
         return;
     const uv_buf_t buf = uv_buf_init((char *)(uintptr_t)out.data, (unsigned)out.len);
-    ssize_t n = uv_try_write(&c->uv.stream, &buf, 1);
-    if (n == UV_EAGAIN)
-        n = 0;
-    if (n < 0) {
-        conn_close(c);
+    const ssize_t n = write_some(c, &buf, 1, out.len);
+    if (n < 0)
         return;
-    }
-    counter_add(&c->lane->figures.bytes_out, out.len);
-    const size_t len = out.len - (size_t)n;
-    uint8_t *rest = len > 0 ? malloc(len) : NULL;
-    if (len > 0 && rest == NULL) {
-        conn_cut(c, REFUSED_MEMORY);
+    const size_t left = out.len - (size_t)n;
+    struct rest *r = left > 0 ? rest_new(c, left) : NULL;
+    if (r != NULL)
+        memcpy(r->bytes, out.data + n, left);
+    else if (left > 0)
         return;
-    }
-    if (len > 0)
-        memcpy(rest, out.data + n, len);
     tls_session_sent(c->tls, out.len);
-    if (len > 0)
-        write_rest(c, rest, len);
+    if (r != NULL)
+        rest_write(r);
 }
 
 static bool encrypt(struct conn *c)
@@ -290,8 +305,17 @@ static void tell_sent(struct conn *c)
 
 static void on_shut(uv_shutdown_t *shutdown, int status)
 {
-    (void)shutdown;
     (void)status;
+    free(shutdown);
+}
+
+static bool shut_down(struct conn *c)
+{
+    uv_shutdown_t *shutdown = malloc(sizeof *shutdown);
+    if (shutdown != NULL && uv_shutdown(shutdown, &c->uv.stream, on_shut) == 0)
+        return true;
+    free(shutdown);
+    return false;
 }
 
 /* Everything is out; nothing more will come from here. */
@@ -303,7 +327,7 @@ static void linger(struct conn *c)
         tls_session_close(c->tls);
         write_cipher(c);
     }
-    if (c->state == CONN_LINGER && uv_shutdown(&c->shutdown, &c->uv.stream, on_shut) != 0)
+    if (c->state == CONN_LINGER && !shut_down(c))
         conn_close(c);
 }
 
