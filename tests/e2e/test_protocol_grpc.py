@@ -228,6 +228,20 @@ def test_a_deadline_between_messages(raw):
     assert answer.status == DEADLINE_EXCEEDED and len(answer.messages()) == 1
 
 
+@pytest.mark.parametrize("quiet", [0, 0.4], ids=["at once", "after a pause"])
+def test_a_deadline_counts_from_its_call(connect, quiet):
+    """Not from when the server last had something to do: of a server that slept for longer than the
+    call's time, all of that time is still left. The pause is what is tested, so it is slept; alone
+    on a server, since any event of another connection would end it."""
+    raw = connect()
+    raw.sync()
+    time.sleep(quiet)
+    start = time.monotonic()
+    stream = raw.begin(request(BIDI, ("grpc-timeout", "200m")))
+    assert ended_with(raw.answer_of(stream), DEADLINE_EXCEEDED)
+    assert 0.199 < time.monotonic() - start < 0.2 + MARGIN
+
+
 def test_a_deadline_before_a_message(raw):
     """Also of a client that says nothing more, or half a message."""
     silent = [raw.begin(request(path, ("grpc-timeout", "100m"))) for path in SHAPES]
