@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -32,7 +31,6 @@ struct loop {
     enum loop_sleep sleep;
     size_t in_flight; /* ops whose done is still to come, and holds */
     bool stopping, breaking;
-    uint64_t now_ms;
     unsigned index;
     void *env;
 
@@ -243,24 +241,23 @@ static void run_tasks(struct loop *l)
 
 /* --- Time -------------------------------------------------------------------------- */
 
+/* libuv's own time, which it takes itself when it wakes. */
 static void update_time(struct loop *l)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    l->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
     uv_update_time(&l->uv);
 }
 
 uint64_t loop_now_ms(const struct loop *l)
 {
-    return l->now_ms;
+    return uv_now(&l->uv);
 }
 
 void timer_start(struct loop *l, struct timer *t, uint64_t after_ms)
 {
     timer_stop(t);
     t->loop = l;
-    t->due_ms = after_ms < UINT64_MAX - l->now_ms ? l->now_ms + after_ms : UINT64_MAX;
+    const uint64_t now_ms = loop_now_ms(l);
+    t->due_ms = after_ms < UINT64_MAX - now_ms ? now_ms + after_ms : UINT64_MAX;
     timers_add(&l->timers, t);
 }
 
@@ -277,7 +274,7 @@ static void run_timers(struct loop *l)
     size_t due = l->timers.n;
     while (due-- > 0) {
         struct timer *t = l->timers.first;
-        if (t == NULL || t->due_ms > l->now_ms)
+        if (t == NULL || t->due_ms > loop_now_ms(l))
             return;
         timer_stop(t);
         t->fired(t);

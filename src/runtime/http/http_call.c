@@ -122,7 +122,11 @@ static void enter(struct http_call *c)
     switch (
         interception_run(&c->interception, &c->stream, INTERCEPT_CALL, bytes_of(NULL, 0), &why)) {
     case INTERCEPT_PASS:
-        admit(c);
+        why = c->last;
+        if (c->wrong)
+            refuse(c, &why);
+        else
+            admit(c);
         break;
     case INTERCEPT_REJECT:
         refuse(c, &why);
@@ -233,12 +237,13 @@ static void set_method(struct http_call *c)
     c->stream.path = m != NULL ? m->path : (const char *)path.data;
 }
 
-/* Its status is known before anybody looks at it: it is one all the same, for
- * the log and the counts. */
-static void enter_refused(struct http_call *c, const struct status *why)
+/* Its status is known before anybody looks at it: it is a call all the same, for
+ * the interceptors. */
+static void enter_wrong(struct http_call *c, const struct status *why)
 {
-    http_call_move(c, LIFE_ENTERING);
-    refuse(c, why);
+    c->wrong = true;
+    c->last = *why;
+    http_call_enter(c);
 }
 
 void http_call_begin(struct http_call *c, bool ended)
@@ -251,7 +256,7 @@ void http_call_begin(struct http_call *c, bool ended)
     if (ended)
         c->in.state = IN_ENDED;
     if (!read_timeout(c, &why) || !read_encodings(c, &why)) {
-        enter_refused(c, &why);
+        enter_wrong(c, &why);
         return;
     }
     if (c->stream.method->requests == ONE) {
@@ -270,11 +275,13 @@ void http_call_begin(struct http_call *c, bool ended)
 /* Whether it may still be ended by something else; one without a handler is. */
 static bool may_fail(struct http_call *c, const struct status *why)
 {
-    if (c->life == LIFE_REQUEST || c->life == LIFE_ENTERING) {
+    if (c->life == LIFE_REQUEST)
+        enter_wrong(c, why);
+    else if (c->life == LIFE_ENTERING)
         refuse(c, why);
-        return false;
-    }
-    return (c->life == LIFE_OPEN || c->life == LIFE_FINISHING) && c->out.state != OUT_ENDED;
+    else
+        return (c->life == LIFE_OPEN || c->life == LIFE_FINISHING) && c->out.state != OUT_ENDED;
+    return false;
 }
 
 static void set_last(struct http_call *c, const struct status *why)

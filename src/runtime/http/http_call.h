@@ -101,6 +101,7 @@ struct http_call {
     struct call_in in;
     struct call_out out;
     struct status last; /* that it ends with */
+    bool wrong;         /* known before the interceptors have looked at it */
     uint64_t timeout_ms;
     bool has_timeout; /* the client's; else it may be the server's limit */
     struct timer deadline;
