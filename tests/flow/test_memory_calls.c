@@ -45,19 +45,28 @@ static struct status call(const char *path, const char *const *words, unsigned f
     return t.status;
 }
 
+/* The next one is answered. A connection that memory was short for may still be
+ * about to break when it comes, and then the one behind it is. */
+static void call_again(const struct method *m, const char *const *words, unsigned at)
+{
+    struct status next = call(m->path, words, 0);
+    if (next.code == STATUS_UNAVAILABLE)
+        next = call(m->path, words, 0);
+    cr_assert_eq(next.code, STATUS_OK, "%s, after allocation %u: %s", m->path, at, next.message);
+}
+
 /* Returns whether that many allocations were needed. */
 static bool call_with_failure(const struct method *m, const struct server_options *server,
                               const struct channel_options *client, unsigned at)
 {
     const char *const *words = m->requests == ONE ? SAY(WORD) : SAY(WORD, WORD, WORD);
     heap_watch();
-    call_world_open_both(&g_world, echo_methods, 4, server, client);
+    call_world_open_both(&g_world, echo_methods, ECHO_NMETHODS, server, client);
     const struct status status = call(m->path, words, at);
     const bool failed = heap_failed();
     cr_assert(is_clean(&status), "%s, allocation %u: %d %s", m->path, at, status.code,
               status.message);
-    const struct status next = call(m->path, words, 0);
-    cr_assert_eq(next.code, STATUS_OK, "%s, after allocation %u: %s", m->path, at, next.message);
+    call_again(m, words, at);
     call_world_close(&g_world);
     const size_t live = heap_live_in_the_end();
     cr_assert_eq(live, 0, "%s, allocation %u: %zu blocks", m->path, at, live);
@@ -67,7 +76,7 @@ static bool call_with_failure(const struct method *m, const struct server_option
 static void every_allocation(const struct server_options *server,
                              const struct channel_options *client)
 {
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < ECHO_NMETHODS; i++) {
         unsigned at = 1;
         while (call_with_failure(&echo_methods[i], server, client, at))
             at++;
