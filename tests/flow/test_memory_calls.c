@@ -10,6 +10,7 @@
 #include "lib/heap.h"
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
+#include "lib/probe.h"
 #include "runtime/core/core_server.h"
 
 /* Long enough to be worth compressing. */
@@ -102,6 +103,17 @@ Test(memory_calls, fail_one_allocation_in_a_full_chain)
         &(struct server_options){
             .chain = &servers, .compress = true, .write_timeout_ms = 1000, .max_call_ms = 1000 },
         &(struct channel_options){ .chain = &clients, .compress = true });
+}
+
+/* Everything goes on after a while, and not from inside of what came in. */
+Test(memory_calls, fail_one_allocation_of_what_was_held)
+{
+    struct chain servers = { 0 };
+    struct probe probe = { .name = "A" };
+    for (int stage = 0; stage < INTERCEPT_NR; stage++)
+        probe.at[stage] = PROBE_LATER;
+    probe_add(&servers, &probe);
+    every_allocation(&(struct server_options){ .chain = &servers }, NULL);
 }
 
 /* Our own wire offers nothing to anybody. */
