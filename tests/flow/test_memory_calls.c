@@ -10,6 +10,7 @@
 #include "lib/heap.h"
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
+#include "lib/probe.h"
 #include "runtime/core/core_server.h"
 
 /* Long enough to be worth compressing. */
@@ -45,19 +46,28 @@ static struct status call(const char *path, const char *const *words, unsigned f
     return t.status;
 }
 
+/* The next one is answered. A connection that memory was short for may still be
+ * about to break when it comes, and then the one behind it is. */
+static void call_again(const struct method *m, const char *const *words, unsigned at)
+{
+    struct status next = call(m->path, words, 0);
+    if (next.code == STATUS_UNAVAILABLE)
+        next = call(m->path, words, 0);
+    cr_assert_eq(next.code, STATUS_OK, "%s, after allocation %u: %s", m->path, at, next.message);
+}
+
 /* Returns whether that many allocations were needed. */
 static bool call_with_failure(const struct method *m, const struct server_options *server,
                               const struct channel_options *client, unsigned at)
 {
     const char *const *words = m->requests == ONE ? SAY(WORD) : SAY(WORD, WORD, WORD);
     heap_watch();
-    call_world_open_both(&g_world, echo_methods, 4, server, client);
+    call_world_open_both(&g_world, echo_methods, ECHO_NMETHODS, server, client);
     const struct status status = call(m->path, words, at);
     const bool failed = heap_failed();
     cr_assert(is_clean(&status), "%s, allocation %u: %d %s", m->path, at, status.code,
               status.message);
-    const struct status next = call(m->path, words, 0);
-    cr_assert_eq(next.code, STATUS_OK, "%s, after allocation %u: %s", m->path, at, next.message);
+    call_again(m, words, at);
     call_world_close(&g_world);
     const size_t live = heap_live_in_the_end();
     cr_assert_eq(live, 0, "%s, allocation %u: %zu blocks", m->path, at, live);
@@ -67,7 +77,7 @@ static bool call_with_failure(const struct method *m, const struct server_option
 static void every_allocation(const struct server_options *server,
                              const struct channel_options *client)
 {
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < ECHO_NMETHODS; i++) {
         unsigned at = 1;
         while (call_with_failure(&echo_methods[i], server, client, at))
             at++;
@@ -93,6 +103,17 @@ Test(memory_calls, fail_one_allocation_in_a_full_chain)
         &(struct server_options){
             .chain = &servers, .compress = true, .write_timeout_ms = 1000, .max_call_ms = 1000 },
         &(struct channel_options){ .chain = &clients, .compress = true });
+}
+
+/* Everything goes on after a while, and not from inside of what came in. */
+Test(memory_calls, fail_one_allocation_of_what_was_held)
+{
+    struct chain servers = { 0 };
+    struct probe probe = { .name = "A" };
+    for (int stage = 0; stage < INTERCEPT_NR; stage++)
+        probe.at[stage] = PROBE_LATER;
+    probe_add(&servers, &probe);
+    every_allocation(&(struct server_options){ .chain = &servers }, NULL);
 }
 
 /* Our own wire offers nothing to anybody. */

@@ -79,11 +79,66 @@ static const struct stream_handler echo = {
     .on_close = echo_close,
 };
 
-const struct method echo_methods[4] = {
+/* --- Runs -------------------------------------------------------------------------- */
+
+static struct buf *make_run(void)
+{
+    const size_t each = STREAM_HEAD_BYTES + RUN_BYTES_EACH;
+    struct buf *b = buf_new(RUN_MESSAGES * each);
+    if (b == NULL)
+        return NULL;
+    for (int i = 0; i < RUN_MESSAGES; i++, b->len += each) {
+        stream_put_head(b->data + b->len, RUN_BYTES_EACH);
+        memset(b->data + b->len + STREAM_HEAD_BYTES, 'a' + i % 26, RUN_BYTES_EACH);
+    }
+    return b;
+}
+
+static void send_run(struct stream *s)
+{
+    struct buf *b = make_run();
+    check_sent(s, b != NULL ? stream_send_run(s, b, 0, b->len, RUN_MESSAGES, 0) : ENOMEM);
+    buf_unref(b);
+}
+
+static void runs_open(struct stream *s)
+{
+    g_echo.opened++;
+    g_echo.open = s;
+}
+
+/* Both at once: as many as there is room for. */
+static void runs_message(struct stream *s, const ProtobufCMessage *m, struct bytes bytes)
+{
+    (void)m;
+    (void)bytes;
+    g_echo.messages++;
+    send_run(s);
+    if (!s->finished)
+        send_run(s);
+}
+
+static void runs_sent(struct stream *s)
+{
+    const struct status ok = status_ok();
+    if (s->data != NULL)
+        stream_finish(s, &ok);
+    s->data = s;
+}
+
+static const struct stream_handler runs = {
+    .on_open = runs_open,
+    .on_message = runs_message,
+    .on_sent = runs_sent,
+    .on_close = echo_close,
+};
+
+const struct method echo_methods[ECHO_NMETHODS] = {
     { "/test.Echo/Unary", ONE, ONE, &echo, NULL, NULL },
     { "/test.Echo/ServerStream", ONE, MANY, &echo, NULL, NULL },
     { "/test.Echo/ClientStream", MANY, ONE, &echo, NULL, NULL },
     { "/test.Echo/BidiStream", MANY, MANY, &echo, NULL, NULL },
+    [ECHO_RUNS] = { "/test.Echo/Runs", ONE, MANY, &runs, NULL, NULL },
 };
 
 /* --- The client -------------------------------------------------------------------- */

@@ -3,7 +3,10 @@
  * "end" (for one request: its echo is the end).
  *
  *   /test.Echo/Unary, /test.Echo/ServerStream (the request, then "end"),
- *   /test.Echo/ClientStream ("end" only), /test.Echo/BidiStream */
+ *   /test.Echo/ClientStream ("end" only), /test.Echo/BidiStream
+ *
+ * and one beside them whose answer is two runs (stream_send_run()), longer than
+ * the client's window, and ends when they are out: /test.Echo/Runs */
 #ifndef TESTS_CALL_WORLD_H
 #define TESTS_CALL_WORLD_H
 
@@ -14,7 +17,12 @@
 #include "runtime/loop.h"
 #include "runtime/server.h"
 
-extern const struct method echo_methods[4];
+#define ECHO_RUNS      4 /* its row */
+#define ECHO_NMETHODS  5
+#define RUN_MESSAGES   40
+#define RUN_BYTES_EACH 2000 /* of each of them */
+
+extern const struct method echo_methods[ECHO_NMETHODS];
 
 /* What the echo service saw, since call_world_open(). */
 struct echo_seen {

@@ -92,6 +92,7 @@ struct conn {
     uint8_t preface_len;
 
     nghttp2_session *session; /* NULL: no preface yet */
+    size_t held_bytes;        /* that the session takes */
     struct ring calls;
     unsigned ncalls;
     struct http_call *borrower; /* has a message that lies in the input */

@@ -5,6 +5,7 @@
 #include "http_server.h"
 #include "runtime/container.h"
 #include "runtime/log.h"
+#include "session_heap.h"
 
 /* What a client may send on a stream that its handler does not read. */
 #define STREAM_WINDOW_BYTES BDP_WINDOW_MIN
@@ -252,7 +253,8 @@ static int submit_settings(struct conn *c)
 bool conn_open_session(struct conn *c)
 {
     const struct lane *lane = c->lane;
-    if (nghttp2_session_server_new2(&c->session, lane->callbacks, c, lane->option) != 0)
+    nghttp2_mem heap = session_heap(&c->held_bytes);
+    if (nghttp2_session_server_new3(&c->session, lane->callbacks, c, lane->option, &heap) != 0)
         return false;
     return submit_settings(c) == 0;
 }
