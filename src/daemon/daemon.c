@@ -299,11 +299,11 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
  * serve it is detail: the one line of a failed start says what matters. */
 static _Atomic bool g_serving; /* read on threads of the core too */
 
-static void on_core_log(gpr_log_func_args *args)
+static void on_core_log(const struct core_log_line *line)
 {
-    const bool matters = args->severity == GPR_LOG_SEVERITY_ERROR && g_serving;
-    log_line(matters ? LOG_WARN : LOG_DEBUG, "gRPC: %s (%s:%d)", args->message, args->file,
-             args->line);
+    const bool matters = line->is_error && g_serving;
+    log_line(matters ? LOG_WARN : LOG_DEBUG, "gRPC: %s (%s:%d)", line->text, line->file,
+             line->line);
 }
 
 static void *run_loop(void *loop)

@@ -11,8 +11,6 @@
 
 #include "options.h"
 
-struct grpc_args;
-
 /* All zero: no pings, no limits, clients may ping as they like. */
 struct connection_options {
     /* A client that is silent for so long is pinged (0: never) and, without an
@@ -50,9 +48,6 @@ struct connection_options {
 /** What the group sets; its defaults until options_parse(). */
 extern struct connection_options connection_options;
 extern const struct option_group connection_group;
-
-/** As arguments for grpc_server_create(). */
-void connections_put(const struct connection_options *o, struct grpc_args *args);
 
 /** Lets the process have as many descriptors as it may: the core stops to
  * accept for good when it gets none. */
