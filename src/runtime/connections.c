@@ -39,10 +39,11 @@ static const struct option_row rows[] = {
       "calls at once on one connection; clients wait with the others; 0: any number", 0, INT32_MAX,
       NULL },
     { "max-connections", OPTION_INT, &connection_options.max_connections, "N",
-      "connections at once; one more is closed when it comes; 0: any number", 0, INT32_MAX, NULL },
+      "with --transport http: connections at once; one more is closed when it comes; 0: any number",
+      0, INT32_MAX, NULL },
     { "connection-memory", OPTION_INT, &connection_options.memory_bytes, "N",
-      "most bytes that calls and what comes in on them may take together; beyond it calls are "
-      "reset, whosever they are; 0: no limit",
+      "with --transport core: most bytes that calls and what comes in on them may take together; "
+      "beyond it calls are reset, whosever they are; 0: no limit",
       0, INT64_MAX, NULL },
 };
 
