@@ -52,8 +52,9 @@ T       ?=
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo "  $(1)  $(2)")
 
-.PHONY: all setup setup-test setup-bench tests test oidc check ctest run-ctest e2e run-e2e demo run certs \
-        asan ubsan tsan coverage clang bench bench-quick bench-programs interop man install uninstall clean
+.PHONY: all setup setup-test setup-bench tests test oidc check check-includes ctest run-ctest e2e \
+        run-e2e demo run certs asan ubsan tsan coverage clang bench bench-quick bench-programs \
+        interop man install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -157,12 +158,21 @@ counted = @rm -f $(FLAKES); rc=0; $(MAKE) --no-print-directory $(1) || rc=$$?; \
           $(AGAIN) --report || rc=1; exit $$rc
 
 # The C tests mostly wait, and so do the others: side by side they take less.
-check:
+check: check-includes
 	$(call counted,-j2 -Otarget run-ctest run-e2e)
-ctest:
+ctest: check-includes
 	$(call counted,run-ctest)
 e2e:
 	$(call counted,run-e2e)
+
+# The two that speak HTTP/2 are each known in one folder only. (What protoc makes of
+# proto/grpc/ is no part of the core.)
+only_in = @! grep -rnE --include='*.[ch]' '^\s*\#\s*include\s*[<"]$(1)/' src streams client-cli | \
+          grep -v -e '^src/runtime/$(2)/' -e '\.pb-c\.h"' || \
+          { echo "only src/runtime/$(2)/ may include <$(1)/...>"; exit 1; }
+check-includes:
+	$(call only_in,grpc,core)
+	$(call only_in,nghttp2,http)
 
 run-ctest: tests
 	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \

@@ -58,6 +58,11 @@ struct daemon {
     struct posting to_stop[DAEMON_LOOPS_MAX];
 };
 
+static bool is_on_core(const struct daemon *d)
+{
+    return d->config.transport == TRANSPORT_CORE;
+}
+
 /* --- Stopping ------------------------------------------------------------------------ */
 
 static void on_stop_loop(struct loop *loop, void *arg)
@@ -172,8 +177,7 @@ static bool check_listeners(const struct daemon *d, char *error)
 
 static bool make_loops(struct daemon *d, char *error)
 {
-    const enum loop_sleep sleep =
-        d->config.transport == TRANSPORT_CORE ? LOOP_IN_CORE : LOOP_IN_UV;
+    const enum loop_sleep sleep = is_on_core(d) ? LOOP_IN_CORE : LOOP_IN_UV;
     while (d->nloops < (size_t)d->config.loops) {
         const int rv = loop_new(&d->loops[d->nloops], sleep);
         if (rv != 0) {
@@ -244,15 +248,19 @@ static bool make_metrics(struct daemon *d, char *error)
     metrics_add(&d->metrics, call_metrics_print, d->calls);
     if (p->print_metrics != NULL)
         metrics_add(&d->metrics, p->print_metrics, p->print_arg);
-    metrics_add(&d->metrics, metrics_of_core, NULL);
-    metrics_add(&d->metrics, metrics_of_process, NULL);
     return true;
 }
 
 static bool listen_metrics(struct daemon *d, char *error)
 {
-    return !metrics_wanted() ||
-           metrics_http_start(&d->scrapes, &d->metrics, metrics_options.listen, error) == 0;
+    if (!metrics_wanted())
+        return true;
+    if (is_on_core(d))
+        metrics_add(&d->metrics, metrics_of_core, NULL);
+    else
+        metrics_add(&d->metrics, metrics_of_server, d->server);
+    metrics_add(&d->metrics, metrics_of_process, NULL);
+    return metrics_http_start(&d->scrapes, &d->metrics, metrics_options.listen, error) == 0;
 }
 
 /* Port 0 becomes the port that it is. */
@@ -268,9 +276,10 @@ static void put_address(char *line, const char *address, int port, bool tls)
                  port, tls ? " with TLS" : "");
 }
 
+/* Of the core alone: our own listeners survive what would end it. */
 static bool make_probe(struct daemon *d, char *error)
 {
-    if (d->config.self_probe_ms == 0 ||
+    if (!is_on_core(d) || d->config.self_probe_ms == 0 ||
         self_probe_new(&d->probe, d->loops[0], d->config.self_probe_ms, on_listener_dead, d) == 0)
         return true;
     snprintf(error, DAEMON_ERROR_MAX, "out of memory");
@@ -299,11 +308,11 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
  * serve it is detail: the one line of a failed start says what matters. */
 static _Atomic bool g_serving; /* read on threads of the core too */
 
-static void on_core_log(gpr_log_func_args *args)
+static void on_core_log(const struct core_log_line *line)
 {
-    const bool matters = args->severity == GPR_LOG_SEVERITY_ERROR && g_serving;
-    log_line(matters ? LOG_WARN : LOG_DEBUG, "gRPC: %s (%s:%d)", args->message, args->file,
-             args->line);
+    const bool matters = line->is_error && g_serving;
+    log_line(matters ? LOG_WARN : LOG_DEBUG, "gRPC: %s (%s:%d)", line->text, line->file,
+             line->line);
 }
 
 static void *run_loop(void *loop)
@@ -354,7 +363,7 @@ static bool serve(struct daemon *d, const char *line, char *error)
         printf("%s: metrics on %s\n", d->program->name, metrics_http_url(d->scrapes));
     fflush(stdout);
     notify_send("READY=1");
-    if (d->config.transport == TRANSPORT_HTTP)
+    if (!is_on_core(d))
         mask_signals(SIG_UNBLOCK);
     loop_run(d->loops[0]);
     for (size_t i = 1; i < d->nloops; i++)

@@ -5,8 +5,8 @@
  *   signal -> drain -> stop_loop, for each, on its thread -> free_loop -> close
  *
  * A second signal ends the process at once.
- * Exit status: 0 stopped, 1 could not start (the reason on standard error) or
- * accepts no connections any more (self_probe.h), 2 bad usage. */
+ * Exit status: 0 stopped, 1 could not start (the reason on standard error) or,
+ * on gRPC's core, accepts no connections any more (self_probe.h), 2 bad usage. */
 #ifndef RUNTIME_DAEMON_H
 #define RUNTIME_DAEMON_H
 

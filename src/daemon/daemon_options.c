@@ -86,12 +86,12 @@ enum option_result daemon_read_options(const struct daemon_program *p, struct da
           "0: no limit",
           0, 0, NULL },
         { "self-probe-interval", OPTION_DURATION, &c->self_probe_ms, "DURATION",
-          "connect to its own listeners this often; one that does not accept, three times in a "
-          "row, "
-          "ends the process with 1, to be started anew; 0: never",
+          "with --transport core: connect to its own listeners this often; one that does not "
+          "accept, three times in a row, ends the process with 1, to be started anew; 0: never",
           0, 0, NULL },
         { "transport", OPTION_CHOICE, &c->transport, "http|core",
-          "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with",
+          "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with: "
+          "for clients that are trusted",
           0, 0, "http|core" },
         { "reflection", OPTION_FLAG, &c->reflection, NULL,
           "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },

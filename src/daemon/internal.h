@@ -3,7 +3,7 @@
  *   daemon.c          life: starting, serving, stopping
  *   daemon_options.c  the options that every program has
  *   notify.c          the service manager
- *   self_probe.c      whether the listeners still accept
+ *   self_probe.c      whether the core's listeners still accept
  *   trim.c            memory that is unused */
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H

@@ -1,4 +1,5 @@
-/* Whether the listeners still accept, asked by the process itself.
+/* Whether the listeners of a server on gRPC's core still accept, asked by the
+ * process itself. (Those of our own transport do: runtime/http/listener.h.)
  *
  * gRPC's core stops to accept for good when accept() fails once, as it does
  * where the process has no descriptor left; clients connect to the kernel then,

@@ -29,8 +29,13 @@ char *metrics_text(const struct metrics *metrics, size_t *ret_len);
 /** Memory, descriptors, processor time. No arg. */
 void metrics_of_process(struct exposition *e, void *arg);
 
-/** What gRPC's core counts itself (channelz) of this process's servers: calls
- * that it refused are among those. No arg. */
+/** What a server's own transport counts (server_figures()): connections, streams,
+ * bytes, and what it refused. Nothing of a server on gRPC's core.
+ * @arg: the struct server, until it is freed. */
+void metrics_of_server(struct exposition *e, void *arg);
+
+/** What gRPC's core counts itself (channelz) of this process's servers on it:
+ * calls that it refused are among those. No arg. */
 void metrics_of_core(struct exposition *e, void *arg);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <sys/resource.h>
 
-#include "core/grpc_args.h"
 #include "log.h"
 
 struct connection_options connection_options = {
@@ -40,38 +39,15 @@ static const struct option_row rows[] = {
       "calls at once on one connection; clients wait with the others; 0: any number", 0, INT32_MAX,
       NULL },
     { "max-connections", OPTION_INT, &connection_options.max_connections, "N",
-      "connections at once; one more is closed when it comes; 0: any number", 0, INT32_MAX, NULL },
+      "with --transport http: connections at once; one more is closed when it comes; 0: any number",
+      0, INT32_MAX, NULL },
     { "connection-memory", OPTION_INT, &connection_options.memory_bytes, "N",
-      "most bytes that calls and what comes in on them may take together; beyond it calls are "
-      "reset, whosever they are; 0: no limit",
+      "with --transport core: most bytes that calls and what comes in on them may take together; "
+      "beyond it calls are reset, whosever they are; 0: no limit",
       0, INT64_MAX, NULL },
 };
 
 const struct option_group connection_group = { "Connections", rows, sizeof rows / sizeof rows[0] };
-
-static uint64_t or_never(uint64_t ms)
-{
-    return ms > 0 ? ms : INT32_MAX;
-}
-
-void connections_put(const struct connection_options *o, struct grpc_args *args)
-{
-    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIME_MS, or_never(o->keepalive_time_ms));
-    if (o->keepalive_timeout_ms > 0)
-        grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, o->keepalive_timeout_ms);
-    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, o->keepalive_without_stream);
-    /* Else pings stop on a stream that is open but silent. */
-    grpc_args_put_int(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-    grpc_args_put_int(args, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                      o->keepalive_min_time_ms);
-    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or_never(o->max_idle_ms));
-    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_AGE_MS, or_never(o->max_age_ms));
-    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, or_never(o->max_age_grace_ms));
-    if (o->handshake_timeout_ms > 0)
-        grpc_args_put_int(args, GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, o->handshake_timeout_ms);
-    if (o->max_streams > 0)
-        grpc_args_put_int(args, GRPC_ARG_MAX_CONCURRENT_STREAMS, (uint64_t)o->max_streams);
-}
 
 void connections_raise_limit(void)
 {

@@ -1,8 +1,8 @@
 /* How a server keeps its connections: when it asks whether a client is still
  * there, how old a connection gets, and what a client may do with one.
  *
- * The core does all of it; these are its switches, and the group "Connections"
- * of a server's options sets them. */
+ * Each transport does it by itself (runtime/http/conn.h; the core has switches of
+ * its own). The group "Connections" of a server's options sets these. */
 #ifndef RUNTIME_CONNECTIONS_H
 #define RUNTIME_CONNECTIONS_H
 
@@ -10,8 +10,6 @@
 #include <stdint.h>
 
 #include "options.h"
-
-struct grpc_args;
 
 /* All zero: no pings, no limits, clients may ping as they like. */
 struct connection_options {
@@ -24,8 +22,8 @@ struct connection_options {
      * "too_many_pings". */
     uint64_t keepalive_min_time_ms;
 
-    /* Connections without a call are pinged, and may ping, as well. It is one
-     * switch in the core. */
+    /* Connections without a call are pinged, and may ping, as well. One switch,
+     * because the core has one. */
     bool keepalive_without_stream;
 
     /* 0: never. An old connection takes no more calls: GOAWAY, and clients make
@@ -36,12 +34,13 @@ struct connection_options {
     uint64_t handshake_timeout_ms; /* from accept to HTTP/2; 0: 2 min, gRPC's own */
 
     /* Calls at once on a connection; 0: any number. Clients wait with the
-     * others: the core closes the connection of one that does not. */
+     * others: the connection of one that does not is closed. */
     int64_t max_streams;
 
-    int64_t max_connections; /* of a server; 0: any number. One more is closed at once */
+    /* Of a server; 0: any number. One more is closed at once. Not of the core. */
+    int64_t max_connections;
 
-    /* What calls and the messages that come in may take inside the core, all
+    /* On the core only: what calls and the messages that come in may take inside the core, all
      * together; 0: any amount. Beyond it the core resets calls, whosever they
      * are, and lets idle connections go. */
     int64_t memory_bytes;
@@ -51,11 +50,8 @@ struct connection_options {
 extern struct connection_options connection_options;
 extern const struct option_group connection_group;
 
-/** As arguments for grpc_server_create(). */
-void connections_put(const struct connection_options *o, struct grpc_args *args);
-
-/** Lets the process have as many descriptors as it may: the core stops to
- * accept for good when it gets none. */
+/** Lets the process have as many descriptors as it may: without one a connection
+ * is refused, and the core then stops to accept for good. */
 void connections_raise_limit(void);
 
 #endif

@@ -50,6 +50,14 @@ int server_start(struct server *server)
     return server->ops->start(server);
 }
 
+bool server_figures(const struct server *server, struct server_figures *ret)
+{
+    if (server->ops->figures == NULL)
+        return false;
+    server->ops->figures(server, ret);
+    return true;
+}
+
 void server_drain(struct server *server, uint64_t timeout_ms,
                   void (*done)(struct server *server, void *arg), void *arg)
 {

@@ -65,7 +65,8 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
                const struct service *const *services, size_t nservices,
                const struct server_options *options);
 
-#define SERVER_ERROR_MAX 256
+#define SERVER_ERROR_MAX    256
+#define SERVER_REFUSALS_MAX 32
 
 /** Listens on @address: "host:port", "[::1]:port" or "unix:path". Port 0: any
  * free one. Returns the port (1 for unix:), or 0, and @error (may be NULL) says
@@ -75,6 +76,31 @@ int server_listen(struct server *server, const char *address, char error[SERVER_
 
 /** Starts to accept calls. Once. Returns 0; or ENOMEM, and it has not started. */
 int server_start(struct server *server);
+
+/* What a server has counted since it was made, but for @connections. Bytes are
+ * those on the wire, with HTTP/2's own and TLS. */
+struct server_figures {
+    uint64_t connections; /* that are open now */
+    uint64_t connections_opened;
+    uint64_t streams; /* that clients opened: calls, and what is none */
+    uint64_t streams_ok;
+    uint64_t streams_reset; /* by either side, or cut with their connection */
+    uint64_t received_bytes, sent_bytes;
+    uint64_t pings_received, pings_sent;
+    uint64_t tls_handshakes; /* that came to a good end */
+    uint64_t tls_resumed;    /* of those: with a ticket */
+
+    /* Connections, streams and frames that it did not put up with. */
+    struct server_refusal {
+        const char *reason; /* one lower-case word with '_' */
+        uint64_t n;
+    } refused[SERVER_REFUSALS_MAX];
+    size_t nrefused;
+};
+
+/** Adds it up. false: the server's transport does not count (TRANSPORT_CORE).
+ * Any thread, from server_new() to server_free(). */
+bool server_figures(const struct server *server, struct server_figures *ret);
 
 /** Stops: no new calls; every handler's on_drain; whatever is still open after
  * @timeout_ms ends with UNAVAILABLE. Then @done(server, arg), on the first

@@ -7,7 +7,7 @@ import grpc
 from client import failure
 from logs import expects_log
 from protos import post, user
-from test_metrics import METRICS, Metrics
+from scrape import METRICS, Metrics
 
 USERS = [{"user_id": "1", "name": "Henry"}, {"user_id": "2", "name": "Michael"}]
 POSTS = [{"post_id": str(i), "user_id": "1", "title": f"post {i}"} for i in range(1, 9)]

@@ -1,66 +1,27 @@
 """GET /metrics, read with Prometheus's own parser: exact after calls that we know."""
-import http.client
+import socket
+import ssl
 import subprocess
 import threading
 import time
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+import h2
 import timing
+from certs import Certs
 from client import failure
 from logs import expects_log, may_log
 from pair import BUILD, clean_environment
 from protos import post
+from raw import Raw, request
+from scrape import METRICS, Metrics
 
-METRICS = ["--metrics-listen", "127.0.0.1:0"]
 USERS = [{"user_id": str(i), "name": f"name {i}"} for i in range(1, 4)]
 POSTS = [{"post_id": str(i), "user_id": "1", "title": f"post {i}"} for i in range(1, 9)]
 LIST = "/v1.post.Post/ListPosts"
 STREAM = "/v1.post.Post/ListPostsServerStream"
 BIDI = "/v1.post.Post/ListPostsBidiStream"
-
-
-class Metrics:
-    """The metrics of a server that was just started."""
-
-    def __init__(self, server):
-        line = server.process.stdout.readline().decode().strip()
-        said, url = line.split(" metrics on ")
-        assert said == f"{server.name}:"
-        self.address = url.removeprefix("http://").removesuffix("/metrics")
-
-    def request(self, method="GET", path="/metrics", body=None):
-        connection = http.client.HTTPConnection(self.address, timeout=timing.CALL)
-        connection.request(method, path, body)
-        response = connection.getresponse()
-        text = response.read().decode()
-        connection.close()
-        return response, text
-
-    def scrape(self):
-        """{(name, {label: value, …}): figure}, the labels as a frozenset."""
-        response, text = self.request()
-        assert response.status == 200
-        assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        return {(s.name, frozenset(s.labels.items())): s.value
-                for family in text_string_to_metric_families(text) for s in family.samples}
-
-    def get(self, name, path=None, **labels):
-        """One figure; None: there is no such sample."""
-        if path:
-            _, service, method = path.split("/")
-            labels |= {"grpc_service": service, "grpc_method": method}
-        found = [value for (n, have), value in self.scrape().items()
-                 if n == name and set(labels.items()) <= have]
-        assert len(found) <= 1, f"{name} {labels} is not one figure"
-        return found[0] if found else None
-
-    def until(self, want, name, path=None, **labels):
-        """What a client sees may be a moment before the server has counted it."""
-        end = time.monotonic() + timing.CALL
-        while (have := self.get(name, path, **labels)) != want:
-            assert time.monotonic() < end, f"{name} is {have}, not {want}"
 
 
 def test_counts_of_calls(start_pair):
@@ -172,21 +133,144 @@ def test_store_and_memory(start_pair):
     assert of_post.get("answer_memory_max_bytes") == 256 << 20
 
 
-def test_process_and_core(start_pair):
-    pair = start_pair(post_args=METRICS)
+@pytest.mark.parametrize("transport, prefix, others, of_calls", [
+    ("http", "http2_server_", "grpc_core_", {"streams_total": 2, "streams_ok_total": 1,
+                                             "streams_reset_total": 0}),
+    ("core", "grpc_core_", "http2_server_", {"calls_started_total": 2,
+                                             "connection_streams_started": 2,
+                                             "connection_messages_received": 2}),
+])
+def test_process_and_core(start_pair, transport, prefix, others, of_calls):
+    pair = start_pair(post_args=[*METRICS, "--transport", transport])
     metrics = Metrics(pair.post)
     pair.posts.call(LIST, post.ListPostsRequest())
     failure(lambda: pair.posts.call(LIST, post.ListPostsRequest(page_size=-1)))
-    metrics.until(2, "grpc_core_calls_started_total")
-    metrics.until(1, "grpc_core_connections")
-    assert metrics.get("grpc_core_connection_streams_started") == 2
-    assert metrics.get("grpc_core_connection_messages_received") == 2
+    for name, want in {"connections": 1, **of_calls}.items():
+        metrics.until(want, prefix + name)
+    assert not any(name.startswith(others) for name, _ in metrics.scrape())
     assert abs(metrics.get("process_start_time_seconds") - time.time()) < timing.START * 10
     assert metrics.get("process_resident_memory_bytes") > 1 << 20
     assert 0 < metrics.get("process_cpu_seconds_total") < timing.CALL
     assert 10 < metrics.get("process_open_fds") < metrics.get("process_max_fds")
     pair.posts.close()
-    metrics.until(0, "grpc_core_connections")
+    metrics.until(0, f"{prefix}connections")
+
+
+# --- What the servers' own transport counts ------------------------------------------------
+
+
+@pytest.fixture
+def start_own(start_pair):
+    """Metrics of a Post that no client has called yet, and its port."""
+    def start(*args):
+        pair = start_pair(post_args=[*METRICS, *args])
+        return Metrics(pair.post), int(pair.post.listen.rpartition(":")[2])
+    return start
+
+
+def test_streams_by_their_end(start_own):
+    metrics, port = start_own()
+    with Raw(port) as one, Raw(port):
+        metrics.until(2, "http2_server_connections")
+        assert one.ask(request(BIDI), b"").status == 0
+        assert one.ask(request(BIDI, content_type="text/plain"), b"").http_status == 415
+        one.send(h2.reset(one.begin(request(BIDI))))
+        metrics.until(1, "http2_server_streams_reset_total")
+        one.begin(request(BIDI))
+        metrics.until(4, "http2_server_streams_total")
+    metrics.until(2, "http2_server_streams_reset_total")  # the last one with its connection
+    metrics.until(0, "http2_server_connections")
+    assert metrics.get("http2_server_streams_ok_total") == 1
+    assert metrics.get("http2_server_connections_opened_total") == 2
+
+
+def until_ping(raw, flags):
+    """Bytes of all frames until a PING that has them."""
+    size = 0
+    while True:
+        frame = raw.read()
+        size += len(h2.frame(*frame))
+        if (frame.kind, frame.flags) == (h2.PING, flags):
+            return size
+
+
+def test_bytes_and_pings(start_own):
+    metrics, port = start_own("--keepalive-time", "300ms", "--loops", "1")
+    hello = h2.PREFACE + h2.settings()
+    acks = h2.settings()  # one of the server's settings
+    with Raw(port, hello=hello) as raw:
+        read = 0
+        for _ in range(2):  # what the second answer comes behind is all there is
+            raw.send(h2.ping())
+            read += until_ping(raw, h2.ACK)
+        assert metrics.get("http2_server_received_bytes_total") == \
+            len(hello + acks + 2 * h2.ping())
+        assert metrics.get("http2_server_sent_bytes_total") == read
+        assert metrics.get("http2_server_pings_received_total") == 2
+        assert until_ping(raw, 0) == len(h2.ping())
+        assert metrics.get("http2_server_pings_sent_total") == 1
+
+
+def test_handshakes(start_own, tmp_path):
+    certs = Certs(tmp_path, names=("ca", "server"))
+    metrics, port = start_own(*certs.serve())
+    context = ssl.create_default_context(cafile=certs.path("ca.pem"))
+    context.set_alpn_protocols(["h2"])
+    session = None
+    for number in range(1, 4):
+        with socket.create_connection(("127.0.0.1", port), timing.CALL) as plain, \
+                context.wrap_socket(plain, server_hostname="localhost", session=session) as client:
+            client.sendall(h2.PREFACE + h2.settings())
+            assert client.recv(1)  # the ticket came before it
+            assert client.session_reused == (number > 1)
+            session = client.session
+        assert metrics.get("http2_server_tls_handshakes_total") == number
+        assert metrics.get("http2_server_tls_resumed_total") == number - 1
+    with socket.create_connection(("127.0.0.1", port), timing.CALL) as plain:
+        plain.sendall(h2.PREFACE)
+        metrics.until(1, "http2_server_refused_total", reason="tls_failed")
+    assert metrics.get("http2_server_tls_handshakes_total") == 3
+
+
+def many(raw, frame, n):
+    raw.send(frame * n)
+
+
+def resets(raw):
+    """Of calls; nghttp2 itself lets 1,000 of them pass."""
+    for _ in range(1200):
+        raw.send(h2.reset(raw.begin(request(BIDI))))
+
+
+REFUSALS = {
+    "handshake_timeout": (["--handshake-timeout", "100ms"], b"", None),
+    "bad_preface": ([], b"GET / HTTP/1.1\r\n\r\n", None),
+    "protocol_error": ([], None, lambda raw: raw.send(h2.data(0, b"x"))),
+    "protocol_error of a stream": ([], None, lambda raw: raw.begin(request(None))),
+    "too_many_streams": (["--max-streams", "2"], None, lambda raw: [
+        raw.begin(request(BIDI)) for _ in range(3)]),
+    "too_many_pings": ([], None, lambda raw: many(raw, h2.ping(), 4)),
+    "flood": ([], None, lambda raw: many(raw, h2.data(raw.begin(request(BIDI)), b""), 5000)),
+    "flood of resets": ([], None, resets),
+    "headers_too_large": ([], None, lambda raw: raw.begin(request(BIDI, *[("x", "y" * 300)] * 50))),
+    "not_grpc": ([], None, lambda raw: raw.begin(request(BIDI, method="GET"))),
+    "keepalive_timeout": (["--keepalive-time", "100ms", "--keepalive-timeout", "100ms"], None,
+                          lambda raw: None),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refused_by_reason(start_own, case):
+    """Each is counted once, under its own reason."""
+    args, hello, act = REFUSALS[case]
+    metrics, port = start_own(*args)
+    with Raw(port, hello=hello) as raw:
+        if act is not None:
+            act(raw)
+        metrics.until(1, "http2_server_refused_total", reason=case.split()[0])
+    refused = {dict(labels)["reason"]: value for (name, labels), value in metrics.scrape().items()
+               if name == "http2_server_refused_total"}
+    assert sum(refused.values()) == 1, refused
 
 
 def test_only_what_there_is(start_pair):

@@ -3,11 +3,19 @@
 #ifndef RUNTIME_CORE_LOG_H
 #define RUNTIME_CORE_LOG_H
 
-#include <grpc/support/log.h>
+#include <stdbool.h>
 
-/** Has the core's lines come to @line, on whatever thread they are said, rather
+/* Its texts are good until the function that got it returns. */
+struct core_log_line {
+    bool is_error; /* of the core's levels, the highest */
+    const char *text;
+    const char *file; /* of the core, where it is said */
+    int line;
+};
+
+/** Has the core's lines come to @say, on whatever thread they are said, rather
  * than to standard error; NULL: to nobody. */
-void core_log_init(void (*line)(gpr_log_func_args *args));
+void core_log_init(void (*say)(const struct core_log_line *line));
 
 /** The last error that the core logged on this thread, since core_log_forget();
  * "" if there is none, or without core_log_init(). */

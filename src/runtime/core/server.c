@@ -28,6 +28,30 @@ static grpc_resource_quota *make_quota(const struct connection_options *o)
     return quota;
 }
 
+static uint64_t or_never(uint64_t ms)
+{
+    return ms > 0 ? ms : INT32_MAX;
+}
+
+static void put_connections(const struct connection_options *o, struct grpc_args *args)
+{
+    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIME_MS, or_never(o->keepalive_time_ms));
+    if (o->keepalive_timeout_ms > 0)
+        grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, o->keepalive_timeout_ms);
+    grpc_args_put_int(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, o->keepalive_without_stream);
+    /* Else pings stop on a stream that is open but silent. */
+    grpc_args_put_int(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+    grpc_args_put_int(args, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                      o->keepalive_min_time_ms);
+    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or_never(o->max_idle_ms));
+    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_AGE_MS, or_never(o->max_age_ms));
+    grpc_args_put_int(args, GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, or_never(o->max_age_grace_ms));
+    if (o->handshake_timeout_ms > 0)
+        grpc_args_put_int(args, GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, o->handshake_timeout_ms);
+    if (o->max_streams > 0)
+        grpc_args_put_int(args, GRPC_ARG_MAX_CONCURRENT_STREAMS, (uint64_t)o->max_streams);
+}
+
 static grpc_server *create_grpc_server(const struct server_options *o)
 {
     struct grpc_args args = { .n = 0 };
@@ -42,7 +66,7 @@ static grpc_server *create_grpc_server(const struct server_options *o)
     /* See RECEIVE_WINDOW_BYTES. What we send is not concerned. */
     grpc_args_put_int(&args, GRPC_ARG_HTTP2_BDP_PROBE, 0);
     grpc_args_put_int(&args, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RECEIVE_WINDOW_BYTES);
-    connections_put(&o->connections, &args);
+    put_connections(&o->connections, &args);
     grpc_resource_quota *quota = make_quota(&o->connections);
     if (quota != NULL)
         grpc_args_put_pointer(&args, GRPC_ARG_RESOURCE_QUOTA, quota,

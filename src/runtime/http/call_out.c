@@ -124,6 +124,7 @@ void call_out_refuse(struct http_call *c, const char *http_status)
     nghttp2_nv status = HEADER_FIXED(":status", "415");
     status.value = (uint8_t *)(uintptr_t)http_status;
     http_call_move(c, LIFE_FINISHING);
+    c->last = status_of(STATUS_UNKNOWN, "HTTP status %s", http_status); /* so gRPC takes it */
     c->stream.on = NULL;
     call_in_shut(c);
     out_move(c, OUT_ENDING);
@@ -553,6 +554,7 @@ void call_out_reset(struct http_call *c, uint32_t error_code)
     if (c->out.state == OUT_ENDED)
         return;
     out_move(c, OUT_ENDED);
+    c->out.reset = true;
     check(c, nghttp2_submit_rst_stream(c->conn->session, NGHTTP2_FLAG_NONE, c->id, error_code));
     conn_wants_flush(c->conn);
 }

@@ -388,14 +388,9 @@ void conn_leave(struct conn *c)
 
 void conn_cut(struct conn *c, enum refusal why)
 {
-    static const char *const texts[] = {
-#define X(name, text) text,
-        REFUSAL_MAP(X)
-#undef X
-    };
     if (c->state == CONN_CLOSED)
         return;
-    log_debug("connection %s is cut: %s", c->peer, texts[why]);
+    log_debug("connection %s is cut: %s", c->peer, refusal_text(why));
     counter_add(&c->lane->figures.refused[why], 1);
     conn_close(c);
 }
@@ -556,7 +551,11 @@ void conn_open(struct lane *lane, int fd, bool tls)
         close(fd);
     if (tls)
         c->tls = tls_session_new(lane->tls, loop_now_ms(lane->loop));
-    if (!adopted || (tls && c->tls == NULL) || lane->draining) {
+    if (tls && c->tls == NULL) {
+        conn_cut(c, REFUSED_MEMORY);
+        return;
+    }
+    if (!adopted || lane->draining) {
         conn_close(c);
         return;
     }

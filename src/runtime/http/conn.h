@@ -45,9 +45,12 @@ enum conn_state { CONN_HELLO, CONN_OPEN, CONN_LEAVING, CONN_LINGER, CONN_CLOSED 
     X(TLS_FAILED, "tls_failed")                                                                    \
     X(PROTOCOL_ERROR, "protocol_error")                                                            \
     X(TOO_MANY_CONNECTIONS, "too_many_connections")                                                \
+    X(NO_DESCRIPTOR, "no_descriptor")                                                              \
+    X(TOO_MANY_STREAMS, "too_many_streams")                                                        \
     X(TOO_MANY_PINGS, "too_many_pings")                                                            \
     X(FLOOD, "flood")                                                                              \
     X(HEADERS_TOO_LARGE, "headers_too_large")                                                      \
+    X(NOT_GRPC, "not_grpc")                                                                        \
     X(KEEPALIVE, "keepalive_timeout")                                                              \
     X(MEMORY, "memory")
 
@@ -57,6 +60,9 @@ enum refusal {
 #undef X
         REFUSED_NR
 };
+
+/** As it is logged and counted: its text above. */
+const char *refusal_text(enum refusal why);
 
 /* Of a lane; written by its thread, read by any. */
 struct conn_figures {

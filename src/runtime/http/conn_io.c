@@ -98,6 +98,7 @@ static void shake_hands(struct conn *c)
     case TLS_OK:
         c->tls_ready = true;
         counter_add(&c->lane->figures.handshakes, 1);
+        counter_add(&c->lane->figures.resumed, tls_session_resumed(c->tls));
         take_plain(c);
         break;
     case TLS_FAILED:

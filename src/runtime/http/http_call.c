@@ -185,12 +185,11 @@ static bool header_is(struct http_call *c, const char *name, const char *value)
 static bool is_grpc(struct http_call *c)
 {
     const struct bytes type = received_headers_get(&c->in.headers, "content-type");
-    if (!header_is(c, ":method", "POST"))
-        call_out_refuse(c, "405");
-    else if (type.data == NULL || !grpc_content_type(type))
-        call_out_refuse(c, "415");
-    else
+    const bool is_post = header_is(c, ":method", "POST");
+    if (is_post && type.data != NULL && grpc_content_type(type))
         return true;
+    counter_add(&c->conn->lane->figures.refused[REFUSED_NOT_GRPC], 1);
+    call_out_refuse(c, is_post ? "415" : "405");
     return false;
 }
 
@@ -377,10 +376,10 @@ static struct status end_of(const struct http_call *c)
 static void count_end(struct http_call *c, enum status_code code)
 {
     struct conn_figures *figures = &c->conn->lane->figures;
-    if (code == STATUS_OK)
-        counter_add(&figures->streams_ok, 1);
-    else if (code == STATUS_CANCELLED)
+    if (c->out.state != OUT_ENDED || c->out.reset)
         counter_add(&figures->streams_reset, 1);
+    else if (code == STATUS_OK)
+        counter_add(&figures->streams_ok, 1);
 }
 
 static void tell_end(struct http_call *c)

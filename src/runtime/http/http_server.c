@@ -255,6 +255,7 @@ static const struct server_ops http_server_ops = {
     .start = http_server_start,
     .drain = http_server_drain,
     .free = http_server_free,
+    .figures = http_server_figures,
 };
 
 static int init(struct http_server *server, struct loop *const *loops,

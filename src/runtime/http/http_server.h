@@ -7,6 +7,7 @@
  *   conn_io.c      its bytes, in and out, through TLS where there is
  *   session.c      nghttp2's callbacks: frames to calls
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
+ *   figures.c      what all lanes have counted
  *
  * Who owns what: the server its lanes and listeners; a lane, on its loop, its
  * connections; a connection its session and its calls. Nothing is shared between
@@ -75,6 +76,9 @@ static inline struct http_server *http_server_of(struct server *base)
 
 /** The method of this path, or NULL. Any thread. */
 const struct method *http_server_find(const struct http_server *server, struct bytes path);
+
+/** struct server_ops's figures. */
+void http_server_figures(const struct server *server, struct server_figures *ret);
 
 /** A connection of the lane is gone, or the lane drains: perhaps that was all. */
 void lane_note_end(struct lane *lane);

@@ -32,6 +32,11 @@ static struct http_call *call_at(nghttp2_session *session, int32_t id)
     return nghttp2_session_get_stream_user_data(session, id);
 }
 
+static void count_refused(struct conn *c, enum refusal why)
+{
+    counter_add(&c->lane->figures.refused[why], 1);
+}
+
 static bool is_request(const nghttp2_frame *frame)
 {
     return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
@@ -43,9 +48,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (!is_request(frame))
         return 0;
     struct http_call *c = http_call_new(conn, frame->hd.stream_id);
-    if (c == NULL) /* nobody looked at it: the client may try again */
+    if (c == NULL) { /* nobody looked at it: the client may try again */
+        count_refused(conn, REFUSED_MEMORY);
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                          NGHTTP2_REFUSED_STREAM);
+    }
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, c);
     return 0;
 }
@@ -75,8 +82,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
         const size_t bytes = rcbuf_bytes(name).len + rcbuf_bytes(value).len + HEADER_OVERHEAD;
         return count_header(conn, c, bytes) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
-    if (!received_headers_add(&c->in.headers, name, value))
+    if (!received_headers_add(&c->in.headers, name, value)) {
+        count_refused(conn, REFUSED_MEMORY);
         call_out_reset(c, NGHTTP2_REFUSED_STREAM);
+    }
     return 0;
 }
 
@@ -88,7 +97,7 @@ static void headers_complete(struct conn *conn, struct http_call *c, bool ended)
         http_call_begin(c, ended);
         return;
     }
-    counter_add(&conn->lane->figures.refused[REFUSED_HEADERS_TOO_LARGE], 1);
+    count_refused(conn, REFUSED_HEADERS_TOO_LARGE);
     call_out_refuse(c, "431");
 }
 
@@ -161,15 +170,55 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+/* A client that speaks badly hears of it from nghttp2, which asks nobody: its
+ * GOAWAY or RST_STREAM is what tells us. Our own have other codes, or are sent
+ * when the connection is broken. */
+static void note_goaway(struct conn *conn, uint32_t error_code)
 {
-    (void)arg;
-    if (frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
+    if (conn->broken || error_code == NGHTTP2_NO_ERROR)
+        return;
+    const bool flood =
+        error_code == NGHTTP2_INTERNAL_ERROR || error_code == NGHTTP2_ENHANCE_YOUR_CALM;
+    count_refused(conn, flood ? REFUSED_FLOOD : REFUSED_PROTOCOL_ERROR);
+}
+
+static void note_reset(struct conn *conn, uint32_t error_code)
+{
+    switch (error_code) {
+    case NGHTTP2_PROTOCOL_ERROR:
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+    case NGHTTP2_FRAME_SIZE_ERROR:
+    case NGHTTP2_STREAM_CLOSED:
+        count_refused(conn, REFUSED_PROTOCOL_ERROR);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_headers_sent(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
+{
     struct http_call *c = call_at(session, frame->hd.stream_id);
-    conn_sent_data(arg, true);
+    conn_sent_data(conn, true);
     if (c != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         call_out_ended(c);
+}
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        on_headers_sent(arg, session, frame);
+        break;
+    case NGHTTP2_RST_STREAM:
+        note_reset(arg, frame->rst_stream.error_code);
+        break;
+    case NGHTTP2_GOAWAY:
+        note_goaway(arg, frame->goaway.error_code);
+        break;
+    default:
+        break;
+    }
     return 0;
 }
 
@@ -190,7 +239,8 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     (void)session;
     log_debug("%s: a frame of type %u that is not allowed: %s", conn->peer, frame->hd.type,
               nghttp2_strerror(error));
-    counter_add(&conn->lane->figures.refused[REFUSED_PROTOCOL_ERROR], 1);
+    if (error == NGHTTP2_ERR_REFUSED_STREAM)
+        count_refused(conn, REFUSED_TOO_MANY_STREAMS);
     conn_charge(conn, 10);
     return 0;
 }
@@ -269,7 +319,9 @@ bool conn_parse(struct conn *c, struct bytes bytes)
     if (n >= 0)
         return true;
     log_debug("%s: %s", c->peer, nghttp2_strerror((int)n));
-    if (n != NGHTTP2_ERR_NOMEM && n != NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+    if (n == NGHTTP2_ERR_NOMEM)
+        conn_break(c, REFUSED_MEMORY);
+    else if (n != NGHTTP2_ERR_BAD_CLIENT_MAGIC)
         conn_calm_down(c, REFUSED_FLOOD, nghttp2_strerror((int)n));
     return false;
 }

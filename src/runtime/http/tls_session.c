@@ -388,6 +388,11 @@ void tls_session_close(struct tls_session *t)
     ERR_clear_error();
 }
 
+bool tls_session_resumed(const struct tls_session *t)
+{
+    return t->ssl != NULL && SSL_session_reused(t->ssl) == 1;
+}
+
 size_t tls_session_held(const struct tls_session *t)
 {
     const size_t openssl = t->ssl == NULL ? 0 : t->done ? SESSION_BYTES : HANDSHAKE_BYTES;

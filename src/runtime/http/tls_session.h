@@ -77,6 +77,9 @@ void tls_session_sent(struct tls_session *t, size_t n);
  * and after a failure there is nothing to tell. */
 void tls_session_close(struct tls_session *t);
 
+/** After the handshake: whether it went on with an earlier session, by a ticket. */
+bool tls_session_resumed(const struct tls_session *t);
+
 /** Bytes of memory that the session holds, for the owner's budget: exactly, but
  * for OpenSSL's share, which is what was measured. */
 size_t tls_session_held(const struct tls_session *t);

@@ -1,0 +1,44 @@
+/* What all lanes have counted, added up; each counts for itself alone. */
+#include <assert.h>
+
+#include "http_server.h"
+
+static_assert(REFUSED_NR <= SERVER_REFUSALS_MAX, "each reason has its place");
+
+const char *refusal_text(enum refusal why)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        REFUSAL_MAP(X)
+#undef X
+    };
+    return texts[why];
+}
+
+static void add_lane(struct server_figures *to, const struct conn_figures *f)
+{
+    const uint64_t closed = counter_get(&f->closed), opened = counter_get(&f->opened);
+    to->connections += opened > closed ? opened - closed : 0;
+    to->connections_opened += opened;
+    to->streams += counter_get(&f->streams);
+    to->streams_ok += counter_get(&f->streams_ok);
+    to->streams_reset += counter_get(&f->streams_reset);
+    to->received_bytes += counter_get(&f->bytes_in);
+    to->sent_bytes += counter_get(&f->bytes_out);
+    to->pings_received += counter_get(&f->pings_in);
+    to->pings_sent += counter_get(&f->pings_out);
+    to->tls_handshakes += counter_get(&f->handshakes);
+    to->tls_resumed += counter_get(&f->resumed);
+    for (size_t i = 0; i < REFUSED_NR; i++)
+        to->refused[i].n += counter_get(&f->refused[i]);
+}
+
+void http_server_figures(const struct server *base, struct server_figures *ret)
+{
+    const struct http_server *server = (const struct http_server *)base;
+    *ret = (struct server_figures){ .nrefused = REFUSED_NR };
+    for (size_t i = 0; i < REFUSED_NR; i++)
+        ret->refused[i].reason = refusal_text((enum refusal)i);
+    for (size_t i = 0; i < server->nlanes; i++)
+        add_lane(ret, &server->lanes[i].figures);
+}
