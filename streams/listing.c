@@ -115,24 +115,35 @@ static void send_answer(struct listing *l, int32_t request_index, struct bytes t
 }
 
 /* ONE: the page is full, in the midst of @q. */
-static void send_page(struct listing *l, const struct query *q)
+static void send_page(struct listing *l, struct query *q)
 {
     char room[TOKEN_TEXT];
     send_answer(l, q->index, out_token(l, q, room));
 }
 
-/* The query is done: with a token if its limit was reached. MANY: that is its
- * last message. ONE: whether it was the last one is to be seen. */
-static void conclude(struct listing *l, const struct query *q, struct bytes token)
+static void keep_last(struct listing *l, struct query *q, bool cut)
 {
-    if (many_responses(l) && !out_close_message(l, q->index, token, true)) {
+    l->last_index = q->index;
+    l->last_cut = cut;
+    if (!cut)
+        return;
+    query_clear(&l->last);
+    l->last = *q;
+    *q = (struct query){ 0 };
+}
+
+/* The query is done; @cut: its limit was reached, so that a token resumes it.
+ * MANY: that is its last message. ONE: whether it was the last one, and the token
+ * is wanted, is to be seen. */
+static void conclude(struct listing *l, struct query *q, bool cut)
+{
+    char room[TOKEN_TEXT];
+    if (!many_responses(l)) {
+        keep_last(l, q, cut);
+    } else if (!out_close_message(l, q->index, cut ? out_token(l, q, room) : no_token, true)) {
         listing_fail_memory(l);
         return;
     }
-    l->last_index = q->index;
-    l->last_token_len = token.len;
-    if (token.len > 0)
-        memcpy(l->last_token, token.data, token.len);
     pop_query(l);
 }
 
@@ -159,14 +170,7 @@ static void refuse(struct listing *l, struct query *q, const struct status *why)
     else if (!draft_put_error(&l->draft, q->index, why))
         listing_fail_memory(l);
     else
-        conclude(l, q, no_token);
-}
-
-/* The query was listed to its end or limit. */
-static void answered(struct listing *l, struct query *q)
-{
-    char room[TOKEN_TEXT];
-    conclude(l, q, q->left == 0 ? out_token(l, q, room) : no_token);
+        conclude(l, q, false);
 }
 
 static void wait_for_name(struct listing *l, struct name *name)
@@ -212,7 +216,7 @@ static void list(struct listing *l, struct query *q)
 {
     switch (fill_step(l, q)) {
     case STEP_ANSWERED:
-        answered(l, q);
+        conclude(l, q, q->left == 0); /* its limit, or its end */
         break;
     case STEP_PAGE:
         send_page(l, q);
@@ -253,11 +257,18 @@ static void work(struct listing *l, struct query *q)
 
 /* --- The machine ------------------------------------------------------------------------ */
 
+/* ONE: all requests are done. */
+static void send_all(struct listing *l)
+{
+    char room[TOKEN_TEXT];
+    send_answer(l, l->last_index, l->last_cut ? out_token(l, &l->last, room) : no_token);
+}
+
 /* No request is left to work on. */
 static void rest(struct listing *l)
 {
     if (l->ended && !many_responses(l)) {
-        send_answer(l, l->last_index, bytes_of(l->last_token, l->last_token_len));
+        send_all(l);
     } else if (!many_responses(l) || !out_all_handed(l)) {
         move(l, LISTING_IDLE);
     } else if (l->ended) {
@@ -437,6 +448,7 @@ void listing_on_close(struct stream *s, const struct status *status)
     chunk_clear(&l->out);
     chunk_clear(&l->fill);
     draft_clear(&l->draft);
+    query_clear(&l->last);
     free(l->queries);
     free(l);
 }
