@@ -354,30 +354,41 @@ void listing_on_open(struct stream *s)
     read_ahead(l);
 }
 
-static bool add_query(struct listing *l, const ProtobufCMessage *message, struct bytes bytes)
+static bool add_query(struct listing *l, const struct listing_request *request)
 {
-    struct listing_request request = { 0 };
-    struct status wrong;
-    l->kind->decode(message, &request);
-    /* The one request of a call is checked before it comes here. */
-    if (l->s->method->requests == MANY && !rules_check(l->s->on->rules, bytes, &wrong))
-        request.wrong = &wrong;
     struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
-    if (query_init(q, l->kind, l->env, &request, (int32_t)l->next_index++) != 0)
+    if (query_init(q, l->kind, l->env, request, (int32_t)l->next_index++) != 0)
         return false;
     if (q->index == (int32_t)l->env->first_index && !many_responses(l)) {
-        l->paged = request.page_size > 0;
-        l->page_left = l->paged ? (uint32_t)request.page_size : 0;
+        l->paged = request->page_size > 0;
+        l->page_left = l->paged ? (uint32_t)request->page_size : 0;
     }
     return true;
 }
 
-static void take_request(struct listing *l, const ProtobufCMessage *message, struct bytes bytes)
+/* Bytes that are no request end the call; one that breaks the rules is answered. */
+static bool read_request(struct listing *l, struct bytes bytes)
 {
-    if (!add_query(l, message, bytes)) {
-        listing_fail_memory(l);
-        return;
+    struct listing_request request = { 0 };
+    struct said said[RULES_MAX];
+    struct status wrong;
+    const enum rules_result result = rules_read(l->s->on->rules, bytes, said, &wrong);
+    if (result == RULES_NO_MESSAGE) {
+        listing_finish(l, &wrong);
+        return false;
     }
+    l->kind->read(said, &request);
+    if (result == RULES_BROKEN)
+        request.wrong = &wrong;
+    if (!add_query(l, &request))
+        listing_fail_memory(l);
+    return l->state != LISTING_DONE;
+}
+
+static void take_request(struct listing *l, struct bytes bytes)
+{
+    if (!read_request(l, bytes))
+        return;
     tick_if(l, LISTING_IDLE);
     if (l->state != LISTING_DONE)
         read_ahead(l);
@@ -396,6 +407,7 @@ static void take_none(struct listing *l)
 void listing_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
 {
     struct listing *l = s->data;
+    (void)message;
     if (l->state == LISTING_DONE)
         return;
     l->reading = false;
@@ -404,7 +416,7 @@ void listing_on_message(struct stream *s, const ProtobufCMessage *message, struc
     if (l->next_index > INDEX_MAX)
         take_none(l);
     else
-        take_request(l, message, bytes);
+        take_request(l, bytes);
 }
 
 void listing_on_end(struct stream *s)
