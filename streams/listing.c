@@ -179,16 +179,14 @@ static void wait_for_name(struct listing *l, struct name *name)
     name_wait_start(name, &l->wait);
 }
 
-/* What is ready goes out before the machine waits for something else. */
+/* What is ready goes out while the machine waits for something else. */
 static void close_draft(struct listing *l, struct query *q)
 {
     const bool barren = q->barren_bytes >= BARREN_BYTES;
     if (!many_responses(l) || (l->draft.records == 0 && !barren))
         return;
     q->barren_bytes = 0;
-    if (out_close_part(l, q))
-        out_flush(l);
-    else
+    if (!out_close_part(l, q))
         listing_fail_memory(l);
 }
 
@@ -199,6 +197,12 @@ static void after_name(struct listing *l, struct query *q)
         wait_for_name(l, l->awaited);
 }
 
+static void wait_turn(struct listing *l)
+{
+    move(l, LISTING_TURN);
+    task_defer(l->s->loop, &l->turn);
+}
+
 static void after_scanned(struct listing *l, struct query *q)
 {
     if (!many_responses(l) && l->paged && q->barren_bytes >= BARREN_BYTES) {
@@ -206,10 +210,8 @@ static void after_scanned(struct listing *l, struct query *q)
         return;
     }
     close_draft(l, q);
-    if (l->state != LISTING_WORK)
-        return;
-    move(l, LISTING_TURN);
-    task_defer(l->s->loop, &l->turn);
+    if (l->state == LISTING_WORK)
+        wait_turn(l);
 }
 
 static void list(struct listing *l, struct query *q)
@@ -284,25 +286,35 @@ static void rest(struct listing *l)
     }
 }
 
+/* Answers are together in a chunk until it is full, or no request is left. */
+static void go_on(struct listing *l)
+{
+    struct query *q = current(l);
+    if (q != NULL && !(many_responses(l) && out_is_full(l))) {
+        work(l, q);
+        return;
+    }
+    if (many_responses(l))
+        out_flush(l);
+    if (l->state != LISTING_WORK)
+        return;
+    if (q == NULL)
+        rest(l);
+    else if (out_is_full(l))
+        move(l, LISTING_ROOM);
+}
+
 static void tick(struct listing *l)
 {
     if (l->s->finished) /* by the runtime, over bytes that are no message */
         return;
     move(l, LISTING_WORK);
     l->scanned_bytes = 0;
-    while (l->state == LISTING_WORK) {
-        if (many_responses(l))
-            out_flush(l);
-        if (l->state != LISTING_WORK)
-            return;
-        struct query *q = current(l);
-        if (q == NULL)
-            rest(l);
-        else if (many_responses(l) && out_is_full(l))
-            move(l, LISTING_ROOM);
-        else
-            work(l, q);
-    }
+    while (l->state == LISTING_WORK)
+        go_on(l);
+    fill_end(l);
+    if (l->state != LISTING_DONE && many_responses(l))
+        out_flush(l); /* what is ready does not wait for what the machine waits for */
     if (l->state != LISTING_DONE)
         read_ahead(l);
 }
@@ -389,7 +401,10 @@ static void take_request(struct listing *l, struct bytes bytes)
 {
     if (!read_request(l, bytes))
         return;
-    tick_if(l, LISTING_IDLE);
+    if (l->state == LISTING_IDLE && many_requests(l))
+        wait_turn(l); /* those that come in this round are answered together */
+    else
+        tick_if(l, LISTING_IDLE);
     if (l->state != LISTING_DONE)
         read_ahead(l);
 }

@@ -19,7 +19,8 @@
  *   IDLE     for a request           (on_message, on_end)
  *   NAME     for an author's name    (the resolver)
  *   ROOM     for a chunk to go out   (on_sent)
- *   TURN     for the loop's other work, in a long scan (a deferred task)
+ *   TURN     for the loop's next round: requests that come together are answered
+ *            together, and in a long scan others have their turn (a deferred task)
  *   DONE     for the end of the call (on_close): the status was given
  *
  * From each of them to every other; nothing follows DONE but on_close. Every

@@ -222,15 +222,22 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
     }
 }
 
+/* Requests that are answered in one go see one state of the store: to begin is
+ * more work than to find a record or two. */
 enum step fill_step(struct listing *l, struct query *q)
 {
     char error[STORE_ERROR_MAX];
-    struct reader *reader = l->env->reader;
-    if (reader_begin(reader, error) != 0) {
+    if (!l->stepping && reader_begin(l->env->reader, error) != 0) {
         listing_fail_store(l, error);
         return STEP_FAILED;
     }
-    const enum step why = scan(l, q, reader);
-    reader_end(reader);
-    return why;
+    l->stepping = true;
+    return scan(l, q, l->env->reader);
+}
+
+void fill_end(struct listing *l)
+{
+    if (l->stepping)
+        reader_end(l->env->reader);
+    l->stepping = false;
 }

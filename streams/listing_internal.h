@@ -59,6 +59,7 @@ struct listing {
     struct name_wait wait;
     struct task turn;
     size_t scanned_bytes; /* since the loop had its last turn */
+    bool stepping;        /* the reader's step began: it ends with this tick */
 };
 
 static inline bool many_requests(const struct listing *l)
@@ -96,8 +97,10 @@ enum step {
 };
 
 /** Reads records of @q into messages, until one of these. MANY: the draft has
- * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. */
+ * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. Begins a step of
+ * the reader if none was begun; fill_end() ends it. */
 enum step fill_step(struct listing *l, struct query *q);
+void fill_end(struct listing *l);
 
 /* --- listing_out.c ---------------------------------------------------------------------- */
 

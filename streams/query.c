@@ -77,10 +77,13 @@ int query_init(struct query *q, const struct listing_kind *kind, const struct li
         return refuse(q, status);
     q->page_size = (uint32_t)r->page_size;
     q->left = r->limit == 0 ? UINT64_MAX : (uint64_t)r->limit;
-    if (!copy(&q->user_id, r->user_id) || !copy(&q->tag, r->tag))
+    if (!copy(&q->tag, r->tag))
         return ENOMEM;
-    if (kind->by_user)
-        return lookahead_one(&q->names, env->resolver, q->user_id);
+    if (!kind->by_user)
+        return 0;
+    if (lookahead_one(&q->names, env->resolver, r->user_id) != 0)
+        return ENOMEM;
+    q->user_id = name_user_id(q->names.one);
     return 0;
 }
 
@@ -100,7 +103,6 @@ void query_token(struct query *q, const struct listing_kind *kind, const struct 
 void query_clear(struct query *q)
 {
     free(q->refused);
-    free((void *)(uintptr_t)q->user_id.data);
     free((void *)(uintptr_t)q->tag.data);
     lookahead_clear(&q->names);
     *q = (struct query){ 0 };

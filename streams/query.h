@@ -16,7 +16,7 @@ struct query {
 
     uint32_t page_size;   /* 0: the server chooses */
     uint64_t left;        /* records until the limit; UINT64_MAX: none */
-    struct bytes user_id; /* owned */
+    struct bytes user_id; /* its name's, which is held; empty: all users */
     struct bytes tag;     /* owned; empty: no filter */
     uint64_t binding;     /* of its tokens, if it is bound: once one is read or written */
     bool bound;
