@@ -4,7 +4,6 @@
 #include "ahead.h"
 #include "internal.h"
 #include "pages.h"
-#include "recent.h"
 #include "spots.h"
 
 #define SOUND_LEAVES 1024
@@ -14,7 +13,6 @@ struct reader {
     MDB_txn *txn;       /* reset between steps: it keeps its place among LMDB's readers */
     MDB_cursor *cursor; /* in `records`, renewed with it */
     struct ahead ahead;
-    struct recent recent;
     const uint8_t *end; /* of what of the map is used */
 
     /* Of the last step's snapshot. */
@@ -174,15 +172,10 @@ int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
 {
     if (id.len > STORE_ID_MAX)
         return 0;
-    if (recent_find(&r->recent, id, ret_ordinal))
-        return 1;
     int rc = group_find(r->store, r->txn, id, ret_ordinal);
     if (rc == MDB_NOTFOUND)
         return 0;
-    if (rc != 0)
-        return fail(r, rc);
-    recent_put(&r->recent, id, *ret_ordinal);
-    return 1;
+    return rc == 0 ? 1 : fail(r, rc);
 }
 
 int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
