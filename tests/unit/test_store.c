@@ -355,7 +355,7 @@ Test(store, lists_groups_of_every_size_again)
             snprintf(group, sizeof group, "g%d", g);
             snprintf(value, sizeof value, "%070d", n);
             import_one(group, id, value);
-            snprintf(want[g] + strlen(want[g]), 100, "%d.%d=%s ", g, n, value);
+            snprintf(want[g] + strlen(want[g]), 140, "%d.%d=%s ", g, n, value);
         }
         for (uint32_t g = 0; g < GROUPS; g++)
             assert_group(g, want[g]);
