@@ -115,24 +115,35 @@ static void send_answer(struct listing *l, int32_t request_index, struct bytes t
 }
 
 /* ONE: the page is full, in the midst of @q. */
-static void send_page(struct listing *l, const struct query *q)
+static void send_page(struct listing *l, struct query *q)
 {
     char room[TOKEN_TEXT];
     send_answer(l, q->index, out_token(l, q, room));
 }
 
-/* The query is done: with a token if its limit was reached. MANY: that is its
- * last message. ONE: whether it was the last one is to be seen. */
-static void conclude(struct listing *l, const struct query *q, struct bytes token)
+static void keep_last(struct listing *l, struct query *q, bool cut)
 {
-    if (many_responses(l) && !out_close_message(l, q->index, token, true)) {
+    l->last_index = q->index;
+    l->last_cut = cut;
+    if (!cut)
+        return;
+    query_clear(&l->last);
+    l->last = *q;
+    *q = (struct query){ 0 };
+}
+
+/* The query is done; @cut: its limit was reached, so that a token resumes it.
+ * MANY: that is its last message. ONE: whether it was the last one, and the token
+ * is wanted, is to be seen. */
+static void conclude(struct listing *l, struct query *q, bool cut)
+{
+    char room[TOKEN_TEXT];
+    if (!many_responses(l)) {
+        keep_last(l, q, cut);
+    } else if (!out_close_message(l, q->index, cut ? out_token(l, q, room) : no_token, true)) {
         listing_fail_memory(l);
         return;
     }
-    l->last_index = q->index;
-    l->last_token_len = token.len;
-    if (token.len > 0)
-        memcpy(l->last_token, token.data, token.len);
     pop_query(l);
 }
 
@@ -159,14 +170,7 @@ static void refuse(struct listing *l, struct query *q, const struct status *why)
     else if (!draft_put_error(&l->draft, q->index, why))
         listing_fail_memory(l);
     else
-        conclude(l, q, no_token);
-}
-
-/* The query was listed to its end or limit. */
-static void answered(struct listing *l, struct query *q)
-{
-    char room[TOKEN_TEXT];
-    conclude(l, q, q->left == 0 ? out_token(l, q, room) : no_token);
+        conclude(l, q, false);
 }
 
 static void wait_for_name(struct listing *l, struct name *name)
@@ -175,16 +179,14 @@ static void wait_for_name(struct listing *l, struct name *name)
     name_wait_start(name, &l->wait);
 }
 
-/* What is ready goes out before the machine waits for something else. */
+/* What is ready goes out while the machine waits for something else. */
 static void close_draft(struct listing *l, struct query *q)
 {
     const bool barren = q->barren_bytes >= BARREN_BYTES;
     if (!many_responses(l) || (l->draft.records == 0 && !barren))
         return;
     q->barren_bytes = 0;
-    if (out_close_part(l, q))
-        out_flush(l);
-    else
+    if (!out_close_part(l, q))
         listing_fail_memory(l);
 }
 
@@ -195,6 +197,12 @@ static void after_name(struct listing *l, struct query *q)
         wait_for_name(l, l->awaited);
 }
 
+static void wait_turn(struct listing *l)
+{
+    move(l, LISTING_TURN);
+    task_defer(l->s->loop, &l->turn);
+}
+
 static void after_scanned(struct listing *l, struct query *q)
 {
     if (!many_responses(l) && l->paged && q->barren_bytes >= BARREN_BYTES) {
@@ -202,17 +210,15 @@ static void after_scanned(struct listing *l, struct query *q)
         return;
     }
     close_draft(l, q);
-    if (l->state != LISTING_WORK)
-        return;
-    move(l, LISTING_TURN);
-    task_defer(l->s->loop, &l->turn);
+    if (l->state == LISTING_WORK)
+        wait_turn(l);
 }
 
 static void list(struct listing *l, struct query *q)
 {
     switch (fill_step(l, q)) {
     case STEP_ANSWERED:
-        answered(l, q);
+        conclude(l, q, q->left == 0); /* its limit, or its end */
         break;
     case STEP_PAGE:
         send_page(l, q);
@@ -253,11 +259,18 @@ static void work(struct listing *l, struct query *q)
 
 /* --- The machine ------------------------------------------------------------------------ */
 
+/* ONE: all requests are done. */
+static void send_all(struct listing *l)
+{
+    char room[TOKEN_TEXT];
+    send_answer(l, l->last_index, l->last_cut ? out_token(l, &l->last, room) : no_token);
+}
+
 /* No request is left to work on. */
 static void rest(struct listing *l)
 {
     if (l->ended && !many_responses(l)) {
-        send_answer(l, l->last_index, bytes_of(l->last_token, l->last_token_len));
+        send_all(l);
     } else if (!many_responses(l) || !out_all_handed(l)) {
         move(l, LISTING_IDLE);
     } else if (l->ended) {
@@ -273,25 +286,35 @@ static void rest(struct listing *l)
     }
 }
 
+/* Answers are together in a chunk until it is full, or no request is left. */
+static void go_on(struct listing *l)
+{
+    struct query *q = current(l);
+    if (q != NULL && !(many_responses(l) && out_is_full(l))) {
+        work(l, q);
+        return;
+    }
+    if (many_responses(l))
+        out_flush(l);
+    if (l->state != LISTING_WORK)
+        return;
+    if (q == NULL)
+        rest(l);
+    else if (out_is_full(l))
+        move(l, LISTING_ROOM);
+}
+
 static void tick(struct listing *l)
 {
     if (l->s->finished) /* by the runtime, over bytes that are no message */
         return;
     move(l, LISTING_WORK);
     l->scanned_bytes = 0;
-    while (l->state == LISTING_WORK) {
-        if (many_responses(l))
-            out_flush(l);
-        if (l->state != LISTING_WORK)
-            return;
-        struct query *q = current(l);
-        if (q == NULL)
-            rest(l);
-        else if (many_responses(l) && out_is_full(l))
-            move(l, LISTING_ROOM);
-        else
-            work(l, q);
-    }
+    while (l->state == LISTING_WORK)
+        go_on(l);
+    fill_end(l);
+    if (l->state != LISTING_DONE && many_responses(l))
+        out_flush(l); /* what is ready does not wait for what the machine waits for */
     if (l->state != LISTING_DONE)
         read_ahead(l);
 }
@@ -343,31 +366,45 @@ void listing_on_open(struct stream *s)
     read_ahead(l);
 }
 
-static bool add_query(struct listing *l, const ProtobufCMessage *message, struct bytes bytes)
+static bool add_query(struct listing *l, const struct listing_request *request)
 {
-    struct listing_request request = { 0 };
-    struct status wrong;
-    l->kind->decode(message, &request);
-    /* The one request of a call is checked before it comes here. */
-    if (l->s->method->requests == MANY && !rules_check(l->s->on->rules, bytes, &wrong))
-        request.wrong = &wrong;
     struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
-    if (query_init(q, l->kind, l->env, &request, (int32_t)l->next_index++) != 0)
+    if (query_init(q, l->kind, l->env, request, (int32_t)l->next_index++) != 0)
         return false;
     if (q->index == (int32_t)l->env->first_index && !many_responses(l)) {
-        l->paged = request.page_size > 0;
-        l->page_left = l->paged ? (uint32_t)request.page_size : 0;
+        l->paged = request->page_size > 0;
+        l->page_left = l->paged ? (uint32_t)request->page_size : 0;
     }
     return true;
 }
 
-static void take_request(struct listing *l, const ProtobufCMessage *message, struct bytes bytes)
+/* Bytes that are no request end the call; one that breaks the rules is answered. */
+static bool read_request(struct listing *l, struct bytes bytes)
 {
-    if (!add_query(l, message, bytes)) {
-        listing_fail_memory(l);
-        return;
+    struct listing_request request = { 0 };
+    struct said said[RULES_MAX];
+    struct status wrong;
+    const enum rules_result result = rules_read(l->s->on->rules, bytes, said, &wrong);
+    if (result == RULES_NO_MESSAGE) {
+        listing_finish(l, &wrong);
+        return false;
     }
-    tick_if(l, LISTING_IDLE);
+    l->kind->read(said, &request);
+    if (result == RULES_BROKEN)
+        request.wrong = &wrong;
+    if (!add_query(l, &request))
+        listing_fail_memory(l);
+    return l->state != LISTING_DONE;
+}
+
+static void take_request(struct listing *l, struct bytes bytes)
+{
+    if (!read_request(l, bytes))
+        return;
+    if (l->state == LISTING_IDLE && many_requests(l))
+        wait_turn(l); /* those that come in this round are answered together */
+    else
+        tick_if(l, LISTING_IDLE);
     if (l->state != LISTING_DONE)
         read_ahead(l);
 }
@@ -385,6 +422,7 @@ static void take_none(struct listing *l)
 void listing_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
 {
     struct listing *l = s->data;
+    (void)message;
     if (l->state == LISTING_DONE)
         return;
     l->reading = false;
@@ -393,7 +431,7 @@ void listing_on_message(struct stream *s, const ProtobufCMessage *message, struc
     if (l->next_index > INDEX_MAX)
         take_none(l);
     else
-        take_request(l, message, bytes);
+        take_request(l, bytes);
 }
 
 void listing_on_end(struct stream *s)
@@ -437,6 +475,7 @@ void listing_on_close(struct stream *s, const struct status *status)
     chunk_clear(&l->out);
     chunk_clear(&l->fill);
     draft_clear(&l->draft);
+    query_clear(&l->last);
     free(l->queries);
     free(l);
 }

@@ -19,7 +19,8 @@
  *   IDLE     for a request           (on_message, on_end)
  *   NAME     for an author's name    (the resolver)
  *   ROOM     for a chunk to go out   (on_sent)
- *   TURN     for the loop's other work, in a long scan (a deferred task)
+ *   TURN     for the loop's next round: requests that come together are answered
+ *            together, and in a long scan others have their turn (a deferred task)
  *   DONE     for the end of the call (on_close): the status was given
  *
  * From each of them to every other; nothing follows DONE but on_close. Every
@@ -44,15 +45,15 @@
 struct reader;
 struct resolver;
 
-/* A request of any listing. The bytes are the decoded message's. */
+/* A request of any listing. The bytes are the message's. */
 struct listing_request {
     struct bytes user_id; /* kinds that are by_user */
     struct bytes page_token;
     struct bytes tag;
     int32_t page_size;
     int64_t limit;
-    const struct status *wrong; /* it breaks the handler's rules; NULL: it does not, or that
-                                   was checked before; set by the pipeline */
+    const struct status *wrong; /* it breaks the handler's rules; NULL: it does not; set by the
+                                   pipeline */
 };
 
 struct listing_kind {
@@ -61,7 +62,9 @@ struct listing_kind {
     bool authors;       /* append the author's name, from the resolver */
     bool plain;         /* responses have only fields 1 and 2: records, token */
     unsigned tag_field; /* of a record; 0: records have no tags */
-    void (*decode)(const ProtobufCMessage *message, struct listing_request *ret);
+    /* Of what the request says, in the order of the handler's rules, which therefore
+     * name every field. */
+    void (*read)(const struct said *said, struct listing_request *ret);
 };
 
 /* Bytes that all single answers together may take. */
@@ -80,8 +83,8 @@ struct listing_env {
     uint32_t first_index; /* of a stream's requests: 0, but where a test comes to the last one */
 };
 
-/* The functions of every listing's `struct stream_handler`, whose message is
- * the request's descriptor. */
+/* The functions of every listing's `struct stream_handler`. It has no message:
+ * requests are read by their rules, without a struct in between. */
 void listing_on_open(struct stream *s);
 void listing_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes);
 void listing_on_end(struct stream *s);
@@ -92,11 +95,11 @@ void listing_on_close(struct stream *s, const struct status *status);
 /* Of the requests of a listing. */
 #define LISTING_TAG_MAX 256 /* bytes */
 
-#define LISTING_HANDLER(descriptor, message_rules)                                                 \
+#define LISTING_HANDLER(message_rules)                                                             \
     {                                                                                              \
-        .message = &(descriptor), .rules = &(message_rules), .on_open = listing_on_open,           \
-        .on_message = listing_on_message, .on_end = listing_on_end, .on_sent = listing_on_sent,    \
-        .on_drain = listing_on_drain, .on_close = listing_on_close,                                \
+        .rules = &(message_rules), .on_open = listing_on_open, .on_message = listing_on_message,   \
+        .on_end = listing_on_end, .on_sent = listing_on_sent, .on_drain = listing_on_drain,        \
+        .on_close = listing_on_close,                                                              \
     }
 
 #endif

@@ -175,13 +175,29 @@ static bool visit_record(struct visit *visit, struct position at, struct bytes r
     return put_record(f, record);
 }
 
+/* As reader_group(), of the query's user. A walk through the index is more work
+ * than all else that a record or two take, so the name notes what was found: the
+ * group's number and 1. */
+static int group_of(const struct query *q, struct reader *reader, uint32_t *ret)
+{
+    uint32_t *note = name_note(q->names.one);
+    *ret = *note - 1;
+    if (*note != 0)
+        return 1;
+    *ret = 0;
+    const int found = reader_group(reader, q->user_id, ret);
+    if (found == 1)
+        *note = *ret + 1;
+    return found;
+}
+
 /* The group of the query's user, once. */
 static int find_group(struct query *q, struct reader *reader)
 {
-    uint32_t group = 0;
+    uint32_t group;
     if (q->found)
         return 0;
-    const int found = reader_group(reader, q->user_id, &group);
+    const int found = group_of(q, reader, &group);
     if (found < 0)
         return -1;
     q->found = true;
@@ -222,15 +238,22 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
     }
 }
 
+/* Requests that are answered in one go see one state of the store: to begin is
+ * more work than to find a record or two. */
 enum step fill_step(struct listing *l, struct query *q)
 {
     char error[STORE_ERROR_MAX];
-    struct reader *reader = l->env->reader;
-    if (reader_begin(reader, error) != 0) {
+    if (!l->stepping && reader_begin(l->env->reader, error) != 0) {
         listing_fail_store(l, error);
         return STEP_FAILED;
     }
-    const enum step why = scan(l, q, reader);
-    reader_end(reader);
-    return why;
+    l->stepping = true;
+    return scan(l, q, l->env->reader);
+}
+
+void fill_end(struct listing *l)
+{
+    if (l->stepping)
+        reader_end(l->env->reader);
+    l->stepping = false;
 }

@@ -47,11 +47,10 @@ struct listing {
     bool noted;          /* the draft has noted_group's user as unresolved */
     uint32_t noted_group;
 
-    /* ONE. The request that was done last, and where if it has reached its
-     * limit: the answer may end there. */
+    /* ONE. The request that was done last: the answer may end there. */
     int32_t last_index;
-    char last_token[TOKEN_TEXT];
-    size_t last_token_len; /* 0: it was complete, or refused */
+    bool last_cut;         /* it has reached its limit, and is */
+    struct query last;     /* kept for the token that resumes it */
     bool paged;            /* the first request has a page_size, */
     uint32_t page_left;    /* of which so many records are left */
     size_t budgeted_bytes; /* taken from the budget */
@@ -60,6 +59,7 @@ struct listing {
     struct name_wait wait;
     struct task turn;
     size_t scanned_bytes; /* since the loop had its last turn */
+    bool stepping;        /* the reader's step began: it ends with this tick */
 };
 
 static inline bool many_requests(const struct listing *l)
@@ -97,8 +97,10 @@ enum step {
 };
 
 /** Reads records of @q into messages, until one of these. MANY: the draft has
- * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. */
+ * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. Begins a step of
+ * the reader if none was begun; fill_end() ends it. */
 enum step fill_step(struct listing *l, struct query *q);
+void fill_end(struct listing *l);
 
 /* --- listing_out.c ---------------------------------------------------------------------- */
 
@@ -123,12 +125,12 @@ void out_flush(struct listing *l);
 bool out_all_handed(const struct listing *l);
 
 /** The token that resumes after what @q has listed, in @room. */
-struct bytes out_token(const struct listing *l, const struct query *q, char room[TOKEN_TEXT]);
+struct bytes out_token(const struct listing *l, struct query *q, char room[TOKEN_TEXT]);
 
 /** End the message in the draft; with a token if it is not empty. close_part:
  * in the midst of @q's answer. false: out of memory. */
 bool out_close_message(struct listing *l, int32_t request_index, struct bytes token, bool last);
-bool out_close_part(struct listing *l, const struct query *q);
+bool out_close_part(struct listing *l, struct query *q);
 
 /** ONE: whether @more bytes still fit in the answer. */
 bool out_fits(const struct listing *l, size_t more);

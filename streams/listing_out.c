@@ -113,9 +113,9 @@ bool out_is_full(const struct listing *l)
     return !chunk_empty(c) && c->buf->len + c->last_bytes > out_target(l);
 }
 
-struct bytes out_token(const struct listing *l, const struct query *q, char room[TOKEN_TEXT])
+struct bytes out_token(const struct listing *l, struct query *q, char room[TOKEN_TEXT])
 {
-    query_token(q, l->env, room);
+    query_token(q, l->kind, l->env, room);
     return bytes_of(room, TOKEN_TEXT);
 }
 
@@ -133,7 +133,7 @@ bool out_close_message(struct listing *l, int32_t request_index, struct bytes to
     return draft_close(&l->draft, &l->fill, &t);
 }
 
-bool out_close_part(struct listing *l, const struct query *q)
+bool out_close_part(struct listing *l, struct query *q)
 {
     char room[TOKEN_TEXT];
     return out_close_message(l, q->index, out_token(l, q, room), false);

@@ -41,6 +41,7 @@ struct name {
     size_t holds;
     enum name_state state;
     unsigned request; /* ASKED: in which of the requests in flight */
+    uint32_t note;    /* of name_note() */
     char *text;       /* FOUND; ends with a NUL that does not count */
     size_t text_len;
     size_t id_len;

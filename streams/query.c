@@ -23,11 +23,21 @@ static struct status foreign_token(void)
     return *status_because(&s, "FOREIGN_PAGE_TOKEN");
 }
 
-static struct status check_token(struct query *q, const struct listing_env *env, struct bytes token)
+static void bind(struct query *q, const struct listing_kind *kind, struct bytes user_id,
+                 struct bytes tag)
 {
-    if (token.len == 0)
+    if (!q->bound)
+        q->binding = token_bind(kind->name, user_id, tag);
+    q->bound = true;
+}
+
+static struct status check_token(struct query *q, const struct listing_kind *kind,
+                                 const struct listing_env *env, const struct listing_request *r)
+{
+    if (r->page_token.len == 0)
         return status_ok();
-    switch (token_read(token, env->store_id, q->binding, &q->at)) {
+    bind(q, kind, r->user_id, r->tag);
+    switch (token_read(r->page_token, env->store_id, q->binding, &q->at)) {
     case TOKEN_OTHER_QUERY:
         return status_invalid("page_token", "PAGE_TOKEN_MISMATCH",
                               "page_token is of another listing: user_id and tag must be the same");
@@ -43,10 +53,7 @@ static struct status check_token(struct query *q, const struct listing_env *env,
 static struct status check(struct query *q, const struct listing_kind *kind,
                            const struct listing_env *env, const struct listing_request *r)
 {
-    if (r->wrong != NULL)
-        return *r->wrong;
-    q->binding = token_bind(kind->name, r->user_id, r->tag);
-    return check_token(q, env, r->page_token);
+    return r->wrong != NULL ? *r->wrong : check_token(q, kind, env, r);
 }
 
 static bool copy(struct bytes *to, struct bytes from)
@@ -70,10 +77,13 @@ int query_init(struct query *q, const struct listing_kind *kind, const struct li
         return refuse(q, status);
     q->page_size = (uint32_t)r->page_size;
     q->left = r->limit == 0 ? UINT64_MAX : (uint64_t)r->limit;
-    if (!copy(&q->user_id, r->user_id) || !copy(&q->tag, r->tag))
+    if (!copy(&q->tag, r->tag))
         return ENOMEM;
-    if (kind->by_user)
-        return lookahead_one(&q->names, env->resolver, q->user_id);
+    if (!kind->by_user)
+        return 0;
+    if (lookahead_one(&q->names, env->resolver, r->user_id) != 0)
+        return ENOMEM;
+    q->user_id = name_user_id(q->names.one);
     return 0;
 }
 
@@ -82,8 +92,10 @@ bool query_is_whole(const struct query *q, const struct listing_kind *kind)
     return !kind->by_user && q->tag.len == 0;
 }
 
-void query_token(const struct query *q, const struct listing_env *env, char *text)
+void query_token(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
+                 char *text)
 {
+    bind(q, kind, q->user_id, q->tag);
     const struct token token = { env->store_id, q->binding, q->at };
     token_write(&token, text);
 }
@@ -91,7 +103,6 @@ void query_token(const struct query *q, const struct listing_env *env, char *tex
 void query_clear(struct query *q)
 {
     free(q->refused);
-    free((void *)(uintptr_t)q->user_id.data);
     free((void *)(uintptr_t)q->tag.data);
     lookahead_clear(&q->names);
     *q = (struct query){ 0 };

@@ -16,9 +16,10 @@ struct query {
 
     uint32_t page_size;   /* 0: the server chooses */
     uint64_t left;        /* records until the limit; UINT64_MAX: none */
-    struct bytes user_id; /* owned */
+    struct bytes user_id; /* its name's, which is held; empty: all users */
     struct bytes tag;     /* owned; empty: no filter */
-    uint64_t binding;
+    uint64_t binding;     /* of its tokens, if it is bound: once one is read or written */
+    bool bound;
 
     bool found;         /* the user's group was looked up */
     bool empty;         /* and is not in the store */
@@ -39,7 +40,8 @@ int query_init(struct query *q, const struct listing_kind *kind, const struct li
 bool query_is_whole(const struct query *q, const struct listing_kind *kind);
 
 /** The token that resumes at q->at. TOKEN_TEXT characters. */
-void query_token(const struct query *q, const struct listing_env *env, char *text);
+void query_token(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
+                 char *text);
 
 void query_clear(struct query *q);
 

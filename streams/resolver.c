@@ -519,6 +519,11 @@ struct bytes name_user_id(const struct name *name)
     return bytes_of(name->id, name->id_len);
 }
 
+uint32_t *name_note(struct name *name)
+{
+    return &name->note;
+}
+
 void name_wait_start(struct name *name, struct name_wait *wait)
 {
     struct resolver *r = resolver_of(name);

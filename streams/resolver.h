@@ -86,6 +86,10 @@ static inline bool name_is_known(enum name_state state)
 struct bytes name_text(const struct name *name);
 struct bytes name_user_id(const struct name *name); /* valid while held */
 
+/** A number that goes with the name, for who uses names: 0 at first, and again
+ * once the name was forgotten. */
+uint32_t *name_note(struct name *name);
+
 /* --- Waiting ---------------------------------------------------------------------- */
 
 /* Lives in whoever waits; zero it, and set known and failed. */

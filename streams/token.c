@@ -4,52 +4,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "runtime/base64.h"
+
 #define VERSION 1
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* --- base64url of TOKEN_BYTES, a multiple of 3: no padding, no tail --------------- */
-
-static void encode(const uint8_t in[TOKEN_BYTES], char out[TOKEN_TEXT])
-{
-    for (int i = 0; i < TOKEN_BYTES; i += 3) {
-        const uint32_t v = (uint32_t)in[i] << 16 | (uint32_t)in[i + 1] << 8 | in[i + 2];
-        *out++ = alphabet[v >> 18];
-        *out++ = alphabet[v >> 12 & 63];
-        *out++ = alphabet[v >> 6 & 63];
-        *out++ = alphabet[v & 63];
-    }
-}
-
-static int digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-static bool decode(const uint8_t *in, uint8_t out[TOKEN_BYTES])
-{
-    for (int i = 0; i < TOKEN_TEXT; i += 4) {
-        uint32_t v = 0;
-        for (int k = 0; k < 4; k++) {
-            const int d = digit(in[i + k]);
-            if (d < 0)
-                return false;
-            v = v << 6 | (uint32_t)d;
-        }
-        *out++ = (uint8_t)(v >> 16);
-        *out++ = (uint8_t)(v >> 8);
-        *out++ = (uint8_t)v;
-    }
-    return true;
-}
-
-/* --- The bytes ----------------------------------------------------------------------- */
 
 static uint8_t *put32(uint8_t *to, uint32_t v)
 {
@@ -100,15 +57,16 @@ void token_write(const struct token *token, char text[TOKEN_TEXT])
     to = put32(to, token->at.group);
     to = put64(to, token->at.sequence);
     put32(to, checksum(raw));
-    encode(raw, text);
+    base64_encode(text, bytes_of(raw, TOKEN_BYTES), BASE64_URL);
 }
 
 enum token_result token_read(struct bytes text, uint64_t store_id, uint64_t binding,
                              struct position *ret_at)
 {
+    size_t len;
     uint8_t raw[TOKEN_BYTES];
-    if (text.len != TOKEN_TEXT || !decode(text.data, raw) || raw[0] != VERSION ||
-        get32(raw + 29) != checksum(raw))
+    if (text.len != TOKEN_TEXT || !base64_decode(raw, text, BASE64_URL, &len) ||
+        len != TOKEN_BYTES || raw[0] != VERSION || get32(raw + 29) != checksum(raw))
         return TOKEN_DAMAGED;
     if (get64(raw + 1) != store_id)
         return TOKEN_OTHER_STORE;

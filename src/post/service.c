@@ -8,32 +8,33 @@
 
 /* --- The two listings, as the pipeline sees them ------------------------------------ */
 
-static void decode_list_posts(const ProtobufCMessage *message, struct listing_request *ret)
+/* Of ListPostsRequest and ListPostsByUserIdRequest, in the order in which they are
+ * checked. */
+enum { PAGE_SIZE, LIMIT, TAG, PAGE_TOKEN };
+enum { USER_PAGE_SIZE, USER_LIMIT, USER_ID, USER_TAG, USER_PAGE_TOKEN };
+
+static void read_list_posts(const struct said *said, struct listing_request *ret)
 {
-    const V1__Post__ListPostsRequest *m = (const V1__Post__ListPostsRequest *)message;
-    ret->page_size = m->page_size;
-    ret->limit = m->limit;
-    ret->page_token = bytes_of_text(m->page_token);
-    ret->tag = bytes_of_text(m->tag);
+    ret->page_size = (int32_t)said[PAGE_SIZE].number;
+    ret->limit = (int64_t)said[LIMIT].number;
+    ret->page_token = said[PAGE_TOKEN].text;
+    ret->tag = said[TAG].text;
 }
 
-static void decode_list_posts_by_user_id(const ProtobufCMessage *message,
-                                         struct listing_request *ret)
+static void read_list_posts_by_user_id(const struct said *said, struct listing_request *ret)
 {
-    const V1__Post__ListPostsByUserIdRequest *m =
-        (const V1__Post__ListPostsByUserIdRequest *)message;
-    ret->user_id = bytes_of_text(m->user_id);
-    ret->page_size = m->page_size;
-    ret->limit = m->limit;
-    ret->page_token = bytes_of_text(m->page_token);
-    ret->tag = bytes_of_text(m->tag);
+    ret->user_id = said[USER_ID].text;
+    ret->page_size = (int32_t)said[USER_PAGE_SIZE].number;
+    ret->limit = (int64_t)said[USER_LIMIT].number;
+    ret->page_token = said[USER_PAGE_TOKEN].text;
+    ret->tag = said[USER_TAG].text;
 }
 
 static const struct listing_kind all_posts = {
     .name = "ListPosts",
     .authors = true,
     .tag_field = FIELD_TAGS,
-    .decode = decode_list_posts,
+    .read = read_list_posts,
 };
 
 static const struct listing_kind user_posts = {
@@ -41,20 +42,22 @@ static const struct listing_kind user_posts = {
     .by_user = true,
     .authors = true,
     .tag_field = FIELD_TAGS,
-    .decode = decode_list_posts_by_user_id,
+    .read = read_list_posts_by_user_id,
 };
 
 static const struct field_rule all_fields[] = {
-    { 1, RULE_NOT_NEGATIVE, 0, 0 },         /* page_size */
-    { 3, RULE_NOT_NEGATIVE, 0, 0 },         /* limit */
-    { 4, RULE_LENGTH, 0, LISTING_TAG_MAX }, /* tag */
+    [PAGE_SIZE] = { 1, RULE_NOT_NEGATIVE, 0, 0 },
+    [LIMIT] = { 3, RULE_NOT_NEGATIVE, 0, 0 },
+    [TAG] = { 4, RULE_LENGTH, 0, LISTING_TAG_MAX },
+    [PAGE_TOKEN] = { 2, RULE_LENGTH, 0, SIZE_MAX },
 };
 
 static const struct field_rule user_fields[] = {
-    { 2, RULE_NOT_NEGATIVE, 0, 0 },         /* page_size */
-    { 4, RULE_NOT_NEGATIVE, 0, 0 },         /* limit */
-    { 1, RULE_LENGTH, 1, STORE_ID_MAX },    /* user_id */
-    { 5, RULE_LENGTH, 0, LISTING_TAG_MAX }, /* tag */
+    [USER_PAGE_SIZE] = { 2, RULE_NOT_NEGATIVE, 0, 0 },
+    [USER_LIMIT] = { 4, RULE_NOT_NEGATIVE, 0, 0 },
+    [USER_ID] = { 1, RULE_LENGTH, 1, STORE_ID_MAX },
+    [USER_TAG] = { 5, RULE_LENGTH, 0, LISTING_TAG_MAX },
+    [USER_PAGE_TOKEN] = { 3, RULE_LENGTH, 0, SIZE_MAX },
 };
 
 static const struct message_rules all_rules = {
@@ -69,10 +72,8 @@ static const struct message_rules user_rules = {
     sizeof user_fields / sizeof *user_fields,
 };
 
-static const struct stream_handler all_handler =
-    LISTING_HANDLER(v1__post__list_posts_request__descriptor, all_rules);
-static const struct stream_handler user_handler =
-    LISTING_HANDLER(v1__post__list_posts_by_user_id_request__descriptor, user_rules);
+static const struct stream_handler all_handler = LISTING_HANDLER(all_rules);
+static const struct stream_handler user_handler = LISTING_HANDLER(user_rules);
 
 /* --- The table -------------------------------------------------------------------------- */
 

@@ -31,7 +31,7 @@ enum rule_kind {
 struct field_rule {
     uint32_t number; /* of the field, which is no repeated one */
     enum rule_kind kind;
-    size_t min, max;
+    size_t min, max; /* RULE_LENGTH: 0, SIZE_MAX for a string that only has to be text */
 };
 
 #define RULES_MAX 8 /* of one message */
@@ -41,6 +41,26 @@ struct message_rules {
     const struct field_rule *fields; /* in the order in which they are checked */
     size_t nfields;
 };
+
+/* What a message says of a field that has a rule: as protobuf decodes it, the
+ * last one counts; empty or 0 if there is none. */
+struct said {
+    struct bytes text;
+    uint64_t number;
+};
+
+enum rules_result {
+    RULES_KEPT,
+    RULES_BROKEN,     /* *why names the field and what is wrong */
+    RULES_NO_MESSAGE, /* the bytes are no rules->type, says *why */
+};
+
+/** Checks @message and reads it, in one walk over its bytes: @said is in the
+ * order of rules->fields, and of a message that breaks the rules what was heard
+ * of it. For requests so small that to decode them costs more than to answer.
+ * Any thread. */
+enum rules_result rules_read(const struct message_rules *rules, struct bytes message,
+                             struct said said[RULES_MAX], struct status *why);
 
 /** Whether @message, the bytes of a rules->type, keeps the rules; if not, *why
  * names the field and what is wrong. Bytes that are no message are refused

@@ -4,6 +4,7 @@
 #include "utf8.h"
 
 #define VARINT_MAX_BYTES 10
+#define HEAD_MAX_BYTES   5 /* of a key or a length, says protobuf, however small its value */
 
 /* --- Reading --------------------------------------------------------------------- */
 
@@ -40,10 +41,17 @@ static inline bool next_varint(struct bytes *rest, uint64_t *ret)
     return true;
 }
 
+/* A key or a length. */
+static inline bool next_head(struct bytes *rest, uint64_t *ret)
+{
+    const uint8_t *from = rest->data;
+    return next_varint(rest, ret) && rest->data - from <= HEAD_MAX_BYTES;
+}
+
 static bool next_bytes(struct bytes *rest, struct bytes *ret)
 {
     uint64_t len;
-    if (!next_varint(rest, &len) || len > rest->len)
+    if (!next_head(rest, &len) || len > rest->len)
         return false;
     *ret = bytes_of(rest->data, (size_t)len);
     return skip(rest, len);
@@ -69,7 +77,7 @@ bool wire_next(struct bytes *rest, struct wire_field *ret)
     struct bytes after = *rest;
     struct wire_field f = { 0 };
     uint64_t tag;
-    if (rest->len == 0 || !next_varint(&after, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
+    if (rest->len == 0 || !next_head(&after, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
         return false;
     f.number = (uint32_t)(tag >> 3);
     f.type = (enum wire_type)(tag & 7);
@@ -90,27 +98,34 @@ struct bytes wire_find(struct bytes message, uint32_t number)
     return found;
 }
 
-static bool is_text(struct bytes b)
+bool wire_is_text(struct bytes b)
 {
     return b.len == 0 || (memchr(b.data, 0, b.len) == NULL && utf8_valid(b));
+}
+
+static const char *bad_text(const ProtobufCMessageDescriptor *type, struct bytes message, int left);
+
+static const char *bad_field(const ProtobufCMessageDescriptor *type, const struct wire_field *f,
+                             int left)
+{
+    const ProtobufCFieldDescriptor *d =
+        f->type == WIRE_BYTES ? protobuf_c_message_descriptor_get_field(type, f->number) : NULL;
+    if (d == NULL)
+        return NULL;
+    if (d->type == PROTOBUF_C_TYPE_STRING)
+        return wire_is_text(f->bytes) ? NULL : d->name;
+    if (d->type != PROTOBUF_C_TYPE_MESSAGE)
+        return NULL;
+    return left > 0 ? bad_text(d->descriptor, f->bytes, left - 1) : type->short_name;
 }
 
 static const char *bad_text(const ProtobufCMessageDescriptor *type, struct bytes message, int left)
 {
     struct wire_field f;
     while (wire_next(&message, &f)) {
-        const ProtobufCFieldDescriptor *d =
-            f.type == WIRE_BYTES ? protobuf_c_message_descriptor_get_field(type, f.number) : NULL;
-        if (d == NULL)
-            continue;
-        if (d->type == PROTOBUF_C_TYPE_STRING && !is_text(f.bytes))
-            return d->name;
-        if (d->type == PROTOBUF_C_TYPE_MESSAGE) {
-            const char *inner =
-                left > 0 ? bad_text(d->descriptor, f.bytes, left - 1) : type->short_name;
-            if (inner != NULL)
-                return inner;
-        }
+        const char *bad = bad_field(type, &f, left);
+        if (bad != NULL)
+            return bad;
     }
     return message.len == 0 ? NULL : type->short_name;
 }
@@ -118,6 +133,11 @@ static const char *bad_text(const ProtobufCMessageDescriptor *type, struct bytes
 const char *wire_bad_text(const ProtobufCMessageDescriptor *type, struct bytes message)
 {
     return bad_text(type, message, NESTING_MAX);
+}
+
+const char *wire_bad_field(const ProtobufCMessageDescriptor *type, const struct wire_field *f)
+{
+    return bad_field(type, f, NESTING_MAX);
 }
 
 /* --- Writing ----------------------------------------------------------------------- */

@@ -35,6 +35,12 @@ struct bytes wire_find(struct bytes message, uint32_t number);
  * deeper than nesting.h allows. NULL: all are. @message decodes as @type. */
 const char *wire_bad_text(const ProtobufCMessageDescriptor *type, struct bytes message);
 
+/** Whether a string field may hold it: UTF-8, without NUL. */
+bool wire_is_text(struct bytes b);
+
+/** wire_bad_text() of one field of a @type. */
+const char *wire_bad_field(const ProtobufCMessageDescriptor *type, const struct wire_field *field);
+
 /* --- Writing ------------------------------------------------------------------------ */
 
 /** How many bytes a WIRE_BYTES field takes. */

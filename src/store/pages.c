@@ -21,11 +21,6 @@ bool pages_known(void)
 
 /* --- One page ------------------------------------------------------------------------ */
 
-static size_t value_bytes(const struct node *n)
-{
-    return n->size[0] | (size_t)n->size[1] << 16;
-}
-
 static uint64_t big_first(const struct node *n)
 {
     uint64_t first;
@@ -35,7 +30,7 @@ static uint64_t big_first(const struct node *n)
 
 static uint64_t big_pages(const struct node *n, size_t page_bytes)
 {
-    return (sizeof(struct page) - 1 + value_bytes(n)) / page_bytes + 1;
+    return (sizeof(struct page) - 1 + node_value_bytes(n)) / page_bytes + 1;
 }
 
 /* Only what is after the node's head is not known to be in the page. */
@@ -43,7 +38,7 @@ static size_t node_bytes(const struct node *n, unsigned kind)
 {
     size_t bytes = sizeof *n + n->key_bytes;
     if (kind == PAGE_LEAF)
-        bytes += n->flags & NODE_BIG ? sizeof(uint64_t) : value_bytes(n);
+        bytes += n->flags & NODE_BIG ? sizeof(uint64_t) : node_value_bytes(n);
     return bytes + (bytes & 1);
 }
 
@@ -282,7 +277,7 @@ static int walk_tables(struct walk *w, const struct page *leaf)
         const struct node *n = page_node(leaf, i);
         struct table t;
         char name[TABLE_NAME];
-        if (n->flags != NODE_TABLE || value_bytes(n) != sizeof t)
+        if (n->flags != NODE_TABLE || node_value_bytes(n) != sizeof t)
             continue;
         memcpy(&t, n->key + n->key_bytes, sizeof t);
         snprintf(name, sizeof name, "%.*s", n->key_bytes, (const char *)n->key);
@@ -316,7 +311,7 @@ static int claim_list(struct walk *w, const struct page *leaf, const uint8_t *li
 
 static int claim_big_list(struct walk *w, const struct page *leaf, const struct node *n)
 {
-    const size_t bytes = sizeof(struct page) + value_bytes(n);
+    const size_t bytes = sizeof(struct page) + node_value_bytes(n);
     uint8_t *pages = malloc(bytes);
     if (pages == NULL)
         return fail_memory(w);
@@ -324,7 +319,7 @@ static int claim_big_list(struct walk *w, const struct page *leaf, const struct 
                  ? 0
                  : fail(w, big_first(n), "it cannot be read");
     if (rv == 0)
-        rv = claim_list(w, leaf, pages + sizeof(struct page), value_bytes(n));
+        rv = claim_list(w, leaf, pages + sizeof(struct page), node_value_bytes(n));
     free(pages);
     return rv;
 }
@@ -334,10 +329,10 @@ static int claim_free(struct walk *w, const struct page *leaf)
     int rv = 0;
     for (unsigned i = 0; rv == 0 && i < page_nodes(leaf); i++) {
         const struct node *n = page_node(leaf, i);
-        if (value_bytes(n) < sizeof(uint64_t))
+        if (node_value_bytes(n) < sizeof(uint64_t))
             return fail(w, leaf->number, "a list of free pages is too short");
         rv = n->flags & NODE_BIG ? claim_big_list(w, leaf, n)
-                                 : claim_list(w, leaf, n->key + n->key_bytes, value_bytes(n));
+                                 : claim_list(w, leaf, n->key + n->key_bytes, node_value_bytes(n));
     }
     return rv;
 }

@@ -58,6 +58,12 @@ static inline const struct node *page_node(const struct page *page, unsigned i)
     return (const void *)((const uint8_t *)page + page->at[i]);
 }
 
+/* Of one in a leaf. */
+static inline size_t node_value_bytes(const struct node *n)
+{
+    return n->size[0] | (size_t)n->size[1] << 16;
+}
+
 static inline uint64_t node_child(const struct node *n)
 {
     return n->child[0] | (uint64_t)n->child[1] << 16 | (uint64_t)n->child[2] << 32;

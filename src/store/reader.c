@@ -4,17 +4,24 @@
 #include "ahead.h"
 #include "internal.h"
 #include "pages.h"
-#include "recent.h"
+#include "spots.h"
+
+#define SOUND_LEAVES 1024
 
 struct reader {
     struct store *store;
     MDB_txn *txn;       /* reset between steps: it keeps its place among LMDB's readers */
     MDB_cursor *cursor; /* in `records`, renewed with it */
     struct ahead ahead;
-    struct recent recent;
     const uint8_t *end; /* of what of the map is used */
-    size_t commit;      /* of the last step */
-    uintptr_t leaf;     /* the last one that was looked at in it */
+
+    /* Of the last step's snapshot. */
+    size_t commit;
+    uintptr_t leaf;               /* the last one that was looked at */
+    uint64_t sound[SOUND_LEAVES]; /* numbers of those that are: page 0 is none */
+    struct spots spots;
+
+    bool cursor_ready; /* in this step */
     char error[STORE_ERROR_MAX];
 };
 
@@ -67,6 +74,7 @@ static void look_anew(struct reader *r)
     MDB_envinfo info;
     r->commit = mdb_txn_id(r->txn);
     r->leaf = 0;
+    memset(r->sound, 0, sizeof r->sound);
     if (r->store->map == NULL)
         return;
     mdb_env_info(r->store->env, &info);
@@ -79,12 +87,7 @@ int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
     if (rc != 0)
         return store_fail(error, "cannot read the store in %s: %s", r->store->dir,
                           mdb_strerror(rc));
-    rc = mdb_cursor_renew(r->txn, r->cursor);
-    if (rc != 0) {
-        mdb_txn_reset(r->txn);
-        return store_fail(error, "cannot read the store in %s: %s", r->store->dir,
-                          mdb_strerror(rc));
-    }
+    r->cursor_ready = false;
     if (mdb_txn_id(r->txn) != r->commit)
         look_anew(r);
     return 0;
@@ -116,19 +119,26 @@ static bool is_in_file(const struct reader *r, MDB_val v)
            (data >= r->store->map && data <= r->end && v.mv_size <= (size_t)(r->end - data));
 }
 
-/* Once for each leaf that a scan comes to. */
+static const struct page *leaf_of(const struct reader *r, MDB_val key)
+{
+    return (const void *)((uintptr_t)key.mv_data & ~(uintptr_t)(r->store->page_bytes - 1));
+}
+
+/* Once for each leaf that a scan comes to, or as long as it is remembered. */
 static bool leaf_is_sound(struct reader *r, MDB_val key)
 {
     const struct store *s = r->store;
-    const uintptr_t leaf = (uintptr_t)key.mv_data & ~(uintptr_t)(s->page_bytes - 1);
+    const uintptr_t leaf = (uintptr_t)leaf_of(r, key);
     if (leaf == r->leaf || s->map == NULL)
         return true;
     const uint64_t pages = (uint64_t)(r->end - s->map) / s->page_bytes;
     const uint64_t number = (leaf - (uintptr_t)s->map) / s->page_bytes;
-    if (number >= pages ||
-        page_wrong((void *)leaf, number, PAGE_LEAF, s->page_bytes, pages) != NULL)
+    uint64_t *sound = &r->sound[number % SOUND_LEAVES];
+    if (number != *sound && (number >= pages || page_wrong((void *)leaf, number, PAGE_LEAF,
+                                                           s->page_bytes, pages) != NULL))
         return false;
     r->leaf = leaf;
+    *sound = number;
     return true;
 }
 
@@ -162,15 +172,10 @@ int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
 {
     if (id.len > STORE_ID_MAX)
         return 0;
-    if (recent_find(&r->recent, id, ret_ordinal))
-        return 1;
     int rc = group_find(r->store, r->txn, id, ret_ordinal);
     if (rc == MDB_NOTFOUND)
         return 0;
-    if (rc != 0)
-        return fail(r, rc);
-    recent_put(&r->recent, id, *ret_ordinal);
-    return 1;
+    return rc == 0 ? 1 : fail(r, rc);
 }
 
 int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
@@ -194,25 +199,97 @@ static bool is_after(struct position a, struct position b)
     return a.group > b.group || (a.group == b.group && a.sequence > b.sequence);
 }
 
-/* The record that the cursor is at, which must come after @before. */
+/* A record, which must come after @before. */
+static int record_read(MDB_val key, MDB_val stored, struct position before, struct position *ret,
+                       struct bytes *ret_value)
+{
+    if (key.mv_size != RECORD_KEY_BYTES)
+        return MDB_CORRUPTED;
+    *ret = record_key_read(key.mv_data);
+    return is_after(*ret, before) ? record_value(*ret, stored, ret_value) : MDB_CORRUPTED;
+}
+
+/* The one that the cursor is at. */
 static int record_at(struct reader *r, MDB_val key, MDB_val stored, struct position before,
                      struct position *ret, struct bytes *ret_value)
 {
-    if (!leaf_is_sound(r, key) || key.mv_size != RECORD_KEY_BYTES)
-        return MDB_CORRUPTED;
-    *ret = record_key_read(key.mv_data);
-    return is_after(*ret, before) ? value_of(r, *ret, stored, ret_value) : MDB_CORRUPTED;
+    return leaf_is_sound(r, key) && is_in_file(r, stored)
+               ? record_read(key, stored, before, ret, ret_value)
+               : MDB_CORRUPTED;
 }
 
 static int cursor_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
 {
     guard_enter();
-    int rc = mdb_cursor_get(r->cursor, key, stored, op);
+    int rc = r->cursor_ready ? 0 : mdb_cursor_renew(r->txn, r->cursor);
+    r->cursor_ready = true;
+    if (rc == 0)
+        rc = mdb_cursor_get(r->cursor, key, stored, op);
     guard_leave();
     return rc;
 }
 
-int reader_scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit)
+/* --- Groups of few records --------------------------------------------------------------- */
+
+static bool is_in_page(const struct reader *r, const struct page *page, MDB_val v)
+{
+    return (uintptr_t)v.mv_data - (uintptr_t)page < r->store->page_bytes;
+}
+
+static uint16_t node_index(const struct page *page, const uint8_t *key)
+{
+    const size_t at = (size_t)(key - (const uint8_t *)page) - offsetof(struct node, key);
+    uint16_t i = 0;
+    while (i < page_nodes(page) && page->at[i] != at)
+        i++;
+    return i;
+}
+
+/* The group's next record is this one, in a sound leaf. */
+static void spot_add(const struct reader *r, struct spot *s, MDB_val key, MDB_val stored)
+{
+    const struct page *leaf = leaf_of(r, key);
+    if (s->commit == 0)
+        return;
+    if (s->n++ == 0) {
+        s->leaf = leaf;
+        s->first = node_index(leaf, key.mv_data);
+    }
+    if (s->leaf != leaf || !is_in_page(r, leaf, stored))
+        s->commit = 0; /* no spot will come of it */
+}
+
+/* The group has ended. */
+static void spot_keep(struct reader *r, const struct spot *s)
+{
+    if (s->commit != 0 && s->n > 0)
+        spots_put(&r->spots, s);
+}
+
+static int visit_spot(struct reader *r, const struct spot *s, struct position *at,
+                      struct visit *visit)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        struct position here;
+        struct bytes value;
+        const struct node *n = page_node(s->leaf, s->first + i);
+        const MDB_val key = val_of(n->key, n->key_bytes),
+                      stored = val_of(n->key + n->key_bytes, node_value_bytes(n));
+        const int rc = record_read(key, stored, *at, &here, &value);
+        if (rc != 0 || here.group != s->group)
+            return fail(r, MDB_CORRUPTED);
+        if (!visit->record(visit, here, value))
+            return 1;
+        *at = here;
+    }
+    return 0;
+}
+
+/* --- Scanning ------------------------------------------------------------------------------ */
+
+/* @s gathers where the records are, if it has a commit. */
+static int scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit,
+                struct spot *s)
 {
     struct position from = *at;
     if (!step_after(&from))
@@ -234,6 +311,20 @@ int reader_scan(struct reader *r, struct position *at, uint32_t last_group, stru
         if (!visit->record(visit, here, value))
             return 1;
         *at = here;
+        spot_add(r, s, key, stored);
     }
     return rc == MDB_NOTFOUND ? 0 : fail(r, rc);
+}
+
+int reader_scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit)
+{
+    const bool whole = at->sequence == 0 && at->group == last_group && r->store->map != NULL;
+    struct spot s = { .commit = whole ? r->commit : 0, .group = last_group };
+    const struct spot *known = whole ? spots_find(&r->spots, r->commit, last_group) : NULL;
+    if (known != NULL)
+        return visit_spot(r, known, at, visit);
+    const int rv = scan(r, at, last_group, visit, &s);
+    if (rv == 0)
+        spot_keep(r, &s);
+    return rv;
 }

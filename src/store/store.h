@@ -109,7 +109,8 @@ uint64_t reader_count(struct reader *reader);
 /** The value of the record with this id. */
 int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
 
-/** The ordinal of a group, and the id of an ordinal. */
+/** The ordinal of a group, and the id of an ordinal. Once there is one, both are
+ * for ever. */
 int reader_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
 int reader_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
 

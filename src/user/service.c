@@ -4,23 +4,26 @@
 #include "streams/listing.h"
 #include "v1/user/user.pb-c.h"
 
-static void decode_list_users(const ProtobufCMessage *message, struct listing_request *ret)
+/* Of ListUsersRequest, in the order in which they are checked. */
+enum { PAGE_SIZE, LIMIT, PAGE_TOKEN };
+
+static void read_list_users(const struct said *said, struct listing_request *ret)
 {
-    const V1__User__ListUsersRequest *m = (const V1__User__ListUsersRequest *)message;
-    ret->page_size = m->page_size;
-    ret->limit = m->limit;
-    ret->page_token = bytes_of_text(m->page_token);
+    ret->page_size = (int32_t)said[PAGE_SIZE].number;
+    ret->limit = (int64_t)said[LIMIT].number;
+    ret->page_token = said[PAGE_TOKEN].text;
 }
 
 static const struct listing_kind all_users = {
     .name = "ListUsers",
     .plain = true,
-    .decode = decode_list_users,
+    .read = read_list_users,
 };
 
 static const struct field_rule list_fields[] = {
-    { 1, RULE_NOT_NEGATIVE, 0, 0 }, /* page_size */
-    { 3, RULE_NOT_NEGATIVE, 0, 0 }, /* limit */
+    [PAGE_SIZE] = { 1, RULE_NOT_NEGATIVE, 0, 0 },
+    [LIMIT] = { 3, RULE_NOT_NEGATIVE, 0, 0 },
+    [PAGE_TOKEN] = { 2, RULE_LENGTH, 0, SIZE_MAX },
 };
 
 static const struct message_rules list_rules = {
@@ -29,8 +32,7 @@ static const struct message_rules list_rules = {
     sizeof list_fields / sizeof *list_fields,
 };
 
-static const struct stream_handler list_handler =
-    LISTING_HANDLER(v1__user__list_users_request__descriptor, list_rules);
+static const struct stream_handler list_handler = LISTING_HANDLER(list_rules);
 
 static const struct method methods[] = {
     { "/v1.user.User/GetUser", ONE, ONE, &get_user_handler, NULL, SCOPE_READ },

@@ -331,6 +331,25 @@ Test(listing_flow, answers_before_the_client_has_ended)
     stop();
 }
 
+/* Their answers are one run: nothing goes out before the last that has come. */
+Test(listing_flow, answers_together_what_comes_together)
+{
+    struct ask asks[20];
+    add_posts(3, "u1", 10);
+    start();
+    expect_ok(listing_start(&w, BIDI, ask_of("u1"), 1), "u1"); /* the name is known */
+    for (int i = 0; i < 20; i++)
+        asks[i] = (struct ask){ .user = "u1" };
+    struct fake_stream *f = listing_open(&w, BIDI, asks, 20);
+    f->burst = true;
+    POST_UNTIL(&w, f->sent.n == 20);
+    for (size_t i = 0; i < 20; i++)
+        cr_assert_eq(fake_stream_sent(f, i)->behind, 19 - i);
+    fake_stream_end(f);
+    expect_end(f, STATUS_OK, 20 * 3);
+    stop();
+}
+
 /* A request's index is an int32: when they are used up the stream ends, after
  * the answers to those before. */
 Test(listing_flow, ends_a_stream_before_its_index_wraps)

@@ -90,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct ask ask = ask_of(&in);
     struct fake_stream *f = listing_open(&g_world, shape, &ask, 1);
     bool ended = !many_asks(shape);
+    f->burst = in.len % 2;
     for (int i = 0; i < MAX_EVENTS && in.len > 0; i++)
         event(f, shape, ask.user, &in, &ended);
     fake_stream_window(f, true);

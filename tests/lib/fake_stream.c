@@ -314,6 +314,8 @@ static void on_work(struct task *task)
     struct fake_stream *f = container_of(task, struct fake_stream, work);
     step_open(f);
     bool more = step_in(f);
+    while (f->burst && step_in(f))
+        ;
     more |= step_out(f);
     step_drain(f);
     if (more)

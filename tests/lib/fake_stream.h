@@ -41,6 +41,9 @@ struct fake_queue {
 struct fake_stream {
     struct stream s; /* what the code under test gets */
 
+    bool burst; /* set it: what is asked for comes in one round, as from one read of a
+                   socket, and not a message a round */
+
     /* What the code under test did; read-only. */
     struct fake_queue out;  /* accepted by stream_send() or _run(), held back for now */
     size_t held;            /* how many those are, a run being one */

@@ -101,3 +101,29 @@ Test(rules, what_is_no_message_is_refused)
     cr_assert_eq(g_why.code, STATUS_INVALID_ARGUMENT);
     cr_assert_str_eq(g_why.reason, "INVALID_MESSAGE");
 }
+
+/* protobuf-c decodes no message in which a field it knows is of another type. */
+Test(rules, a_field_of_another_type_is_no_message)
+{
+    struct said said[RULES_MAX];
+    const char number_as_text[] = "\x0a\x01u\x12\x01x", text_as_number[] = "\x08\x01";
+    cr_assert_eq(rules_read(&rules, bytes_of(number_as_text, 6), said, &g_why), RULES_NO_MESSAGE);
+    cr_assert_eq(rules_read(&rules, bytes_of(text_as_number, 2), said, &g_why), RULES_NO_MESSAGE);
+    cr_assert_str_eq(g_why.message, "the bytes are not a valid v1.post.ListPostsByUserIdRequest");
+}
+
+Test(rules, tell_what_is_said)
+{
+    uint8_t bytes[256];
+    struct said said[RULES_MAX];
+    const request m = REQUEST(.user_id = "ab", .limit = INT64_MAX, .tag = "t", .page_size = -1);
+    const struct bytes all = bytes_of(bytes, protobuf_c_message_pack(&m.base, bytes));
+    cr_assert_eq(rules_read(&rules, all, said, &g_why), RULES_BROKEN);
+    cr_assert_eq((int32_t)said[0].number, -1, "what was heard of it");
+    cr_assert_eq(said[1].number, INT64_MAX);
+    cr_assert(bytes_equal(said[2].text, bytes_of_text("ab")));
+    cr_assert(bytes_equal(said[3].text, bytes_of_text("t")));
+    cr_assert_eq(rules_read(&rules, bytes_of("\x0a\x01u", 3), said, &g_why), RULES_KEPT);
+    cr_assert_eq(said[1].number, 0, "nothing is left of another message");
+    cr_assert_eq(said[3].text.len, 0);
+}

@@ -289,6 +289,126 @@ Test(store, stops_after_the_last_group)
     reader_end(reader);
 }
 
+/* The second time a reader knows where the few records of a group are. */
+static void assert_group(uint32_t group, const char *want)
+{
+    for (int i = 0; i < 2; i++) {
+        begin();
+        struct position at = { .group = group };
+        cr_assert_str_eq(scan_some(&at, group, SIZE_MAX, 0), want, "time %d", i);
+        at = (struct position){ .group = group };
+        cr_assert_str_eq(scan_some(&at, group, SIZE_MAX, 0), want, "time %d, again", i);
+        reader_end(reader);
+    }
+}
+
+Test(store, lists_a_group_again)
+{
+    import_sample();
+    assert_group(0, "0.1=one 0.3=three ");
+    assert_group(1, "1.2=two ");
+    assert_group(2, "2.4=four ");
+    assert_group(3, "");
+    import_one("b", "3", "THREE");
+    assert_group(0, "0.1=one 0.3=THREE ");
+    import_one("b", "5", "five");
+    import_one("d", "6", "six");
+    assert_group(0, "0.1=one 0.3=THREE 0.5=five ");
+    assert_group(1, "1.2=two ");
+    assert_group(2, "2.4=four ");
+    assert_group(3, "3.6=six ");
+}
+
+Test(store, knows_no_group_that_was_not_seen_to_its_end)
+{
+    import_sample();
+    begin();
+    struct position at = { .group = 0 };
+    cr_assert_str_eq(scan_some(&at, 0, 1, 1), "0.1=one ");
+    reader_end(reader);
+    assert_group(0, "0.1=one 0.3=three ");
+}
+
+Test(store, stops_in_a_group_that_is_known)
+{
+    import_sample();
+    assert_group(0, "0.1=one 0.3=three ");
+    begin();
+    struct position at = { .group = 0 };
+    cr_assert_str_eq(scan_some(&at, 0, 1, 1), "0.1=one ");
+    cr_assert_eq(at.sequence, 1);
+    cr_assert_str_eq(scan_some(&at, 0, SIZE_MAX, 0), "0.3=three ");
+    cr_assert_str_eq(scan_some(&at, 0, SIZE_MAX, 0), "");
+    reader_end(reader);
+}
+
+/* From one record to several pages; each import moves records of all groups. */
+Test(store, lists_groups_of_every_size_again)
+{
+    enum { GROUPS = 40 };
+    static char want[GROUPS][4096];
+    int n = 0;
+    for (int round = 0; round < GROUPS; round++) {
+        for (int g = round; g < GROUPS; g++) {
+            char id[16], group[16], value[80];
+            snprintf(id, sizeof id, "%d", ++n);
+            snprintf(group, sizeof group, "g%d", g);
+            snprintf(value, sizeof value, "%070d", n);
+            import_one(group, id, value);
+            snprintf(want[g] + strlen(want[g]), 140, "%d.%d=%s ", g, n, value);
+        }
+        for (uint32_t g = 0; g < GROUPS; g++)
+            assert_group(g, want[g]);
+    }
+}
+
+/* Its value has pages of its own. */
+Test(store, lists_a_big_value_again)
+{
+    char value[5000], want[4096];
+    memset(value, 'v', sizeof value);
+    value[sizeof value - 1] = '\0';
+    import_sample();
+    import_one("a", "5", value);
+    const int head = snprintf(want, sizeof want, "1.2=two 1.5=");
+    memset(want + head, 'v', sizeof want - (size_t)head);
+    want[sizeof want - 1] = '\0'; /* as far as a scribe writes it down */
+    assert_group(1, want);
+    assert_group(0, "0.1=one 0.3=three ");
+}
+
+/* Changes a byte of the file, which the store has mapped. */
+static void damage_value(const char *value, char by)
+{
+    char *path = tmpdir_path(dir, "data.mdb");
+    FILE *f = fopen(path, "r+");
+    static char file[1 << 20];
+    const size_t bytes = fread(file, 1, sizeof file, f);
+    size_t found = 0;
+    for (char *at = file; (at = memmem(at, bytes - (size_t)(at - file), value, strlen(value)));) {
+        fseek(f, at - file, SEEK_SET);
+        fputc(by, f);
+        at++;
+        found++;
+    }
+    cr_assert_gt(found, 0);
+    cr_assert_eq(fclose(f), 0);
+    free(path);
+}
+
+Test(store, what_is_known_of_a_group_is_checked_each_time)
+{
+    import_sample();
+    assert_group(1, "1.2=two ");
+    damage_value("two", 'T');
+    begin();
+    struct position at = { .group = 1 };
+    scan_some(&at, 1, SIZE_MAX, -1);
+    reader_end(reader);
+    damage_value("Two", 't');
+    assert_group(1, "1.2=two ");
+}
+
 Test(store, a_step_sees_one_state)
 {
     import_sample();

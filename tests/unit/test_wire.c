@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "runtime/wire.h"
-#include "v1/user/user.pb-c.h"
 #include "v1/post/post.pb-c.h"
+#include "v1/user/user.pb-c.h"
 
 #define BYTES(text) bytes_of(text, sizeof(text) - 1)
 
@@ -45,9 +45,11 @@ Test(wire, stops_at_what_is_no_field)
               "1234567"),
         BYTES("\x25"
               "123"),
-        BYTES("\x0b"),     /* a group */
-        BYTES("\x0f"),     /* no type */
-        BYTES("\x02\x00"), /* field 0 */
+        BYTES("\x0b"),                          /* a group */
+        BYTES("\x0f"),                          /* no type */
+        BYTES("\x02\x00"),                      /* field 0 */
+        BYTES("\x88\x80\x80\x80\x80\x00\x01"),  /* a key of more bytes than it may have */
+        BYTES("\x12\x81\x80\x80\x80\x80\x00x"), /* and a length */
         BYTES("\x80"),
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
