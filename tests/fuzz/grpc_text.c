@@ -23,7 +23,8 @@ static void check_timeout(struct bytes in)
                       : unit == 'm' ? 1
                       : unit == 'u' ? 1e-3
                                     : 1e-6;
-    cr_assert((double)ms >= n * of * (1 - 1e-12) && (double)ms < n * of + 1);
+    const double least = unit == 'n' ? n * of - 1 : n * of * (1 - 1e-12); /* those round down */
+    cr_assert((double)ms >= least && (double)ms < n * of + 1);
 }
 
 static size_t count(struct bytes in, uint8_t c)
