@@ -41,8 +41,8 @@ static void add(struct nvs *to, nghttp2_nv nv)
 
 static void add_all(struct nvs *to, const struct sent_headers *h)
 {
-    for (size_t i = 0; i < h->n; i++)
-        add(to, h->items[i]);
+    for (const struct sent_header *one = h->first; one != NULL; one = one->next)
+        add(to, one->nv);
 }
 
 static bool compresses(const struct http_call *c)

@@ -129,6 +129,14 @@ static bool is_reserved(const char *name)
     return false;
 }
 
+static void append(struct sent_headers *h, struct sent_header *one)
+{
+    one->next = NULL;
+    *(h->first == NULL ? &h->first : &h->last->next) = one;
+    h->last = one;
+    h->n++;
+}
+
 int sent_headers_put(struct sent_headers *h, const char *name, struct bytes value)
 {
     const struct bytes key = bytes_of_text(name);
@@ -137,29 +145,27 @@ int sent_headers_put(struct sent_headers *h, const char *name, struct bytes valu
         return EINVAL;
     if (h->n == SENT_HEADERS_MAX)
         return ENOMEM;
-    nghttp2_nv *items = realloc(h->items, (h->n + 1) * sizeof *items);
-    if (items == NULL)
-        return ENOMEM;
-    h->items = items;
     const size_t len = binary ? base64_text_len(value.len) : value.len;
-    uint8_t *block = malloc(key.len + len + 1);
-    if (block == NULL)
+    struct sent_header *one = malloc(sizeof *one + key.len + len);
+    if (one == NULL)
         return ENOMEM;
-    memcpy(block, key.data, key.len);
+    uint8_t *at = one->texts + key.len;
+    memcpy(one->texts, key.data, key.len);
     if (binary)
-        base64_encode((char *)block + key.len, value, BASE64_STANDARD);
+        base64_encode((char *)at, value, BASE64_STANDARD);
     else if (len > 0)
-        memcpy(block + key.len, value.data, len);
+        memcpy(at, value.data, len);
     /* Most are of one call only: no place in the table of the connection. */
-    h->items[h->n++] =
-        (nghttp2_nv){ block, block + key.len, key.len, len, NGHTTP2_NV_FLAG_NO_INDEX };
+    one->nv = (nghttp2_nv){ one->texts, at, key.len, len, NGHTTP2_NV_FLAG_NO_INDEX };
+    append(h, one);
     return 0;
 }
 
 void sent_headers_clear(struct sent_headers *h)
 {
-    for (size_t i = 0; i < h->n; i++)
-        free(h->items[i].name);
-    free(h->items);
+    for (struct sent_header *one = h->first, *next; one != NULL; one = next) {
+        next = one->next;
+        free(one);
+    }
     *h = (struct sent_headers){ 0 };
 }

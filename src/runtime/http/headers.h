@@ -47,9 +47,16 @@ static inline struct bytes rcbuf_bytes(nghttp2_rcbuf *b)
 #define SENT_HEADERS_MAX   24 /* of one call's headers, or trailers */
 #define SENT_HEADERS_FIXED 8  /* room for those that every answer has */
 
+/* In one piece with its texts. */
+struct sent_header {
+    struct sent_header *next;
+    nghttp2_nv nv;
+    uint8_t texts[];
+};
+
 /* Zero is empty. */
 struct sent_headers {
-    nghttp2_nv *items; /* each with a block of its own, at its name */
+    struct sent_header *first, *last;
     size_t n;
 };
 
