@@ -1,6 +1,6 @@
 #!/bin/bash
 # Compression: a server that was told to compresses what it answers, postcli what
-# it asks. The core's trace tells what that gains. Needs user-server ("make run").
+# it asks. The server's log tells what that gains. Needs user-server ("make run").
 #
 # expect:
 #   imported 300, updated 0, unchanged 0, rejected 0
