@@ -9,8 +9,8 @@
  * there is room for it. A call keeps
  *   requests   read ahead, at most READ_AHEAD, so that names are asked for
  *              before they are needed
- *   responses  MANY: two chunks, one being sent and one being filled, of 48 KiB
- *              or a sixteenth of what has gone out, up to 160 KiB; ONE: the
+ *   responses  MANY: two chunks, one being sent and one being filled, of a
+ *              quarter of what has gone out, from 4 to 96 KiB; ONE: the
  *              answer, which draws on a budget per process
  * so a slow reader costs a constant.
  *

@@ -42,7 +42,6 @@ struct listing {
      * ONE: the answer is in `fill`. */
     struct chunk out, fill;
     struct draft draft;
-    bool first_chunk_sent;
     uint64_t total_size; /* for the next message that is closed */
     bool noted;          /* the draft has noted_group's user as unresolved */
     uint32_t noted_group;

@@ -8,14 +8,12 @@
 
 #include "listing_internal.h"
 
-/* The first chunk is small, for a fast first post. Then a chunk is a share of
- * what was handed to gRPC: each is one write, and wakes the reader once. A listing of
- * 200 MB in chunks of 160 KiB takes four fifths of the time of one in 48 KiB; a
- * reader that stops early still costs what small ones cost. */
+/* The first chunk is small, for a fast first post; then a chunk is a quarter of what was
+ * handed over, up to 96 KiB. So a reader that stops costs two chunks that are
+ * less than what it has read, and never more than 192 KiB. */
 #define FIRST_CHUNK_BYTES (4 * 1024)
-#define MIN_CHUNK_BYTES   (48 * 1024)
-#define MAX_CHUNK_BYTES   (160 * 1024)
-#define CHUNK_SHARE       16
+#define MAX_CHUNK_BYTES   (96 * 1024)
+#define CHUNK_SHARE       4
 
 /* A message is full when the record that fills it is in: room for most of
  * those, so that buffers seldom grow. */
@@ -41,26 +39,16 @@ void out_init(struct listing *l)
 size_t out_target(const struct listing *l)
 {
     const size_t share = l->s->out.bytes / CHUNK_SHARE;
-    if (!l->first_chunk_sent)
+    if (share < FIRST_CHUNK_BYTES)
         return FIRST_CHUNK_BYTES;
-    if (share < MIN_CHUNK_BYTES)
-        return MIN_CHUNK_BYTES;
     return share < MAX_CHUNK_BYTES ? share : MAX_CHUNK_BYTES;
-}
-
-/* After a large chunk there will be another; small answers need no such room. */
-static size_t next_chunk_bytes(const struct listing *l)
-{
-    const bool large = l->out.buf->len >= MIN_CHUNK_BYTES;
-    return (large ? out_target(l) : MIN_CHUNK_BYTES) + LAST_RECORD_BYTES;
 }
 
 static void promote(struct listing *l)
 {
     assert(l->draft.records == 0);
     l->out = l->fill;
-    l->first_chunk_sent = true;
-    l->fill = (struct chunk){ .expect_bytes = next_chunk_bytes(l) };
+    l->fill = (struct chunk){ .expect_bytes = out_target(l) + LAST_RECORD_BYTES };
     l->draft.from = 0;
 }
 

@@ -171,41 +171,27 @@ Test(listing, filters_by_tag)
     stop();
 }
 
-/* A message is closed at about 48 KiB; the first one is small. */
-Test(listing, closes_messages_by_their_size)
-{
-    for (int i = 0; i < 400; i++)
-        posts_add(&posts, "u1", 900, "");
-    start();
-    struct answer a = listing_one(&w, SERVER_STREAM, (struct ask){ 0 });
-    cr_assert_gt(a.n, 5);
-    cr_assert_lt(a.messages[0].bytes, 6 * 1024);
-    for (size_t i = 1; i + 1 < a.n; i++) {
-        cr_assert_geq(a.messages[i].bytes, 48 * 1024);
-        cr_assert_lt(a.messages[i].bytes, 50 * 1024);
-    }
-    answer_free(&a);
-    stop();
-}
-
-/* It may be a sixteenth of what has gone out, up to 160 KiB: the two messages
- * before may be on their way yet. */
-Test(listing, closes_messages_later_once_much_has_gone_out)
+/* The first one is small; then a message is a quarter of what has gone out, up to
+ * 96 KiB. The two before may be on their way yet. */
+Test(listing, messages_grow_with_what_has_gone_out)
 {
     size_t sent = 0, largest = 0;
     for (int i = 0; i < 6000; i++)
         posts_add(&posts, "u1", 900, "");
     start();
     struct answer a = listing_one(&w, SERVER_STREAM, (struct ask){ 0 });
+    cr_assert_lt(a.messages[0].bytes, 6 * 1024);
     for (size_t i = 0; i < a.n; i++) {
         const size_t bytes = a.messages[i].bytes;
-        if (bytes > 50 * 1024)
-            cr_assert_lt(bytes, sent / 16 + 2 * 1024);
+        if (i + 1 < a.n)
+            cr_assert_geq(bytes, 4 * 1024);
+        if (bytes > 6 * 1024)
+            cr_assert_lt(bytes, sent / 4 + 2 * 1024);
         largest = bytes > largest ? bytes : largest;
         sent += bytes;
     }
-    cr_assert_gt(largest, 160 * 1024);
-    cr_assert_lt(largest, 162 * 1024);
+    cr_assert_gt(largest, 96 * 1024);
+    cr_assert_lt(largest, 98 * 1024);
     answer_free(&a);
     stop();
 }
