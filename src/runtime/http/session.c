@@ -47,7 +47,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct conn *conn = arg;
     if (!is_request(frame))
         return 0;
-    struct http_call *c = http_call_new(conn, frame->hd.stream_id);
+    struct http_call *c =
+        lane_is_full(conn->lane) ? NULL : http_call_new(conn, frame->hd.stream_id);
     if (c == NULL) { /* nobody looked at it: the client may try again */
         count_refused(conn, REFUSED_MEMORY);
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
