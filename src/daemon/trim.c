@@ -19,6 +19,9 @@
 #define WORTH_QUIET_BYTES (1 << 20)
 #define QUIET_BYTES       (256 << 10)
 
+#define LARGE_BYTES (1 << 20)
+#define TOP_BYTES   (8 << 20)
+
 struct trim {
     struct loop *loop;
     struct timer timer;
@@ -94,8 +97,18 @@ static void on_due(struct timer *timer)
     uv_queue_work(loop_uv(trim->loop), &trim->work, on_work, on_worked);
 }
 
+/* glibc learns from what is freed which sizes to keep, up to 32 MiB: after a burst
+ * of large messages no message would ever go back at once. Ours stay: a large one
+ * has pages of its own. */
+static void set_thresholds(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, TOP_BYTES);
+}
+
 int trim_start(struct trim **ret, struct loop *loop)
 {
+    set_thresholds();
     struct trim *trim = calloc(1, sizeof *trim);
     if (trim == NULL)
         return ENOMEM;

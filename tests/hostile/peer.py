@@ -65,6 +65,7 @@ class Peer:
                  reads=True):
         self.acks, self.reads = acks, reads
         self.seen, self.over, self.pongs, self.ended = Counter(), False, 0, set()
+        self.received = 0  # bytes
         self.buffer, self.hpack = bytearray(), hpack.Decoder()
         self.stream_window, self.windows = FIRST_WINDOW, {0: FIRST_WINDOW}
         self.next_stream = 1
@@ -137,6 +138,7 @@ class Peer:
             while not self.over:
                 more = self.sock.recv(1 << 18)
                 self.buffer += more
+                self.received += len(more)
                 if not more:
                     self.frames()
                     self.end("closed")

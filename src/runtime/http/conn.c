@@ -60,7 +60,7 @@ static bool not_yet(struct conn *c, struct timer *timer, uint64_t since_ms, uint
 static void on_hello_timer(struct timer *timer)
 {
     struct conn *c = container_of(timer, struct conn, hello_timer);
-    if (c->state == CONN_HELLO)
+    if (c->state == CONN_HELLO || (c->state == CONN_OPEN && !c->greeted))
         conn_cut(c, REFUSED_HELLO_TIMEOUT);
     else
         conn_close(c); /* it has lingered */

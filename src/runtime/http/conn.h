@@ -96,6 +96,7 @@ struct conn {
     bool tls_ready;
     struct ring hello; /* of the lane's handshakes that wait for their turn */
     uint8_t preface_len;
+    bool greeted; /* its SETTINGS came: that is the end of the hello (RFC 9113, 3.4) */
 
     nghttp2_session *session; /* NULL: no preface yet */
     size_t held_bytes;        /* that the session and its calls take */

@@ -43,7 +43,6 @@ static void take_preface(struct conn *c, struct bytes *bytes)
     }
     if (c->preface_len < NGHTTP2_CLIENT_MAGIC_LEN)
         return;
-    timer_stop(&c->hello_timer);
     if (!conn_open_session(c)) {
         conn_cut(c, REFUSED_MEMORY);
         return;
