@@ -471,7 +471,7 @@ void listing_on_close(struct stream *s, const struct status *status)
     while (l->queries != NULL && l->nqueries > 0)
         pop_query(l);
     if (l->budgeted_bytes > 0)
-        atomic_fetch_sub(&l->env->budget->used, l->budgeted_bytes);
+        budget_give(l->env->budget, l->budgeted_bytes);
     chunk_clear(&l->out);
     chunk_clear(&l->fill);
     draft_clear(&l->draft);

@@ -33,11 +33,11 @@
 #define STREAMS_LISTING_H
 
 #include <protobuf-c/protobuf-c.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/budget.h"
 #include "runtime/bytes.h"
 #include "runtime/rules.h"
 #include "runtime/stream.h"
@@ -67,20 +67,14 @@ struct listing_kind {
     void (*read)(const struct said *said, struct listing_request *ret);
 };
 
-/* Bytes that all single answers together may take. */
-struct listing_budget {
-    atomic_size_t used;
-    size_t max;
-};
-
 /* What listings need on each loop. The program's loop_env() begins with one. */
 struct listing_env {
     struct reader *reader;
     struct resolver *resolver; /* NULL where no kind has authors */
     uint64_t store_id;
     size_t answer_max_bytes; /* of one single answer */
-    struct listing_budget *budget;
-    uint32_t first_index; /* of a stream's requests: 0, but where a test comes to the last one */
+    struct budget *budget;   /* of all single answers together */
+    uint32_t first_index;    /* of a stream's requests: 0, but where a test comes to the last one */
 };
 
 /* The functions of every listing's `struct stream_handler`. It has no message:

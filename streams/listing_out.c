@@ -134,14 +134,6 @@ bool out_fits(const struct listing *l, size_t more)
     return draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES <= l->env->answer_max_bytes;
 }
 
-static bool budget_take(struct listing_budget *budget, size_t bytes)
-{
-    if (atomic_fetch_add(&budget->used, bytes) + bytes <= budget->max)
-        return true;
-    atomic_fetch_sub(&budget->used, bytes);
-    return false;
-}
-
 bool out_take(struct listing *l, size_t more)
 {
     const size_t bytes = draft_bytes(&l->draft, &l->fill) + more + OVERHEAD_BYTES;

@@ -394,6 +394,7 @@ static bool make_server(struct daemon *d, char *error)
         .write_timeout_ms = d->config.write_timeout_ms,
         .max_call_ms = d->config.max_call_ms,
         .connections = connection_options,
+        .budget = connections_budget(),
         .tls = d->tls,
     };
     const int rv = server_new(&d->server, d->loops, d->nloops, d->services, d->nservices, &options);

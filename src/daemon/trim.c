@@ -12,8 +12,15 @@
 #include "runtime/log.h"
 #include "runtime/loop.h"
 
-#define LOOK_EVERY_MS 5000
+#define LOOK_EVERY_MS 2000
 #define WORTH_BYTES   (16 << 20)
+
+/* Worth it where nothing goes on: what is used is about what it was. */
+#define WORTH_QUIET_BYTES (1 << 20)
+#define QUIET_BYTES       (256 << 10)
+
+#define LARGE_BYTES (1 << 20)
+#define TOP_BYTES   (8 << 20)
 
 struct trim {
     struct loop *loop;
@@ -21,6 +28,7 @@ struct trim {
     uv_work_t work;
     bool working, stopped;
     size_t kept_bytes; /* unused, and could not be given back the last time */
+    size_t used_bytes; /* the last time */
 };
 
 /* The process's own memory, without mapped files; 0: not known. */
@@ -36,23 +44,36 @@ static size_t own_bytes(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static size_t unused_bytes(void)
+static size_t used_bytes(void)
 {
     const struct mallinfo2 m = mallinfo2();
-    const size_t own = own_bytes(), used = m.uordblks + m.hblkhd;
+    return m.uordblks + m.hblkhd;
+}
+
+static size_t unused_bytes(size_t used)
+{
+    const size_t own = own_bytes();
     return own > used ? own - used : 0;
+}
+
+static bool is_quiet(struct trim *trim, size_t used)
+{
+    const size_t before = trim->used_bytes;
+    trim->used_bytes = used;
+    return (used > before ? used - before : before - used) < QUIET_BYTES;
 }
 
 static void on_work(uv_work_t *work)
 {
     struct trim *trim = container_of(work, struct trim, work);
-    const size_t unused = unused_bytes();
+    const size_t used = used_bytes(), unused = unused_bytes(used);
+    const size_t worth = is_quiet(trim, used) ? WORTH_QUIET_BYTES : WORTH_BYTES;
     if (unused < trim->kept_bytes)
         trim->kept_bytes = unused;
-    if (unused < trim->kept_bytes + WORTH_BYTES)
+    if (unused < trim->kept_bytes + worth)
         return;
     malloc_trim(0);
-    trim->kept_bytes = unused_bytes();
+    trim->kept_bytes = unused_bytes(used_bytes());
     log_debug("unused memory given back: %zu bytes, then %zu", unused, trim->kept_bytes);
 }
 
@@ -76,8 +97,18 @@ static void on_due(struct timer *timer)
     uv_queue_work(loop_uv(trim->loop), &trim->work, on_work, on_worked);
 }
 
+/* glibc learns from what is freed which sizes to keep, up to 32 MiB: after a burst
+ * of large messages no message would ever go back at once. Ours stay: a large one
+ * has pages of its own. */
+static void set_thresholds(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, TOP_BYTES);
+}
+
 int trim_start(struct trim **ret, struct loop *loop)
 {
+    set_thresholds();
     struct trim *trim = calloc(1, sizeof *trim);
     if (trim == NULL)
         return ENOMEM;

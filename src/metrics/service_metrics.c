@@ -27,7 +27,7 @@ void metrics_of_store(struct exposition *e, struct store *store)
 
 /* --- Answers ------------------------------------------------------------------------- */
 
-void metrics_of_answers(struct exposition *e, const struct listing_budget *budget)
+void metrics_of_answers(struct exposition *e, const struct budget *budget)
 {
     exposition_single(e, "answer_memory_used_bytes", METRIC_GAUGE,
                       "Memory that single answers under way have taken of their budget.",

@@ -7,12 +7,12 @@
 
 #include "exposition.h"
 
-struct listing_budget;
+struct budget;
 struct resolver;
 struct store;
 
 void metrics_of_store(struct exposition *e, struct store *store);
-void metrics_of_answers(struct exposition *e, const struct listing_budget *budget);
+void metrics_of_answers(struct exposition *e, const struct budget *budget);
 
 /** Of all of them together. None of them is closed meanwhile. */
 void metrics_of_resolvers(struct exposition *e, const struct resolver *const *resolvers, size_t n);

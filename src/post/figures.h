@@ -12,7 +12,7 @@ struct post_figures {
     struct loop *const *loops;
     size_t nloops;
     struct store *store;
-    const struct listing_budget *budget;
+    const struct budget *budget;
     struct call_metrics *user_calls; /* NULL: nobody wants figures */
 };
 

@@ -21,7 +21,7 @@ static struct {
     int64_t max_answer_bytes, answer_memory_bytes;
 
     struct store *store;
-    struct listing_budget budget;
+    struct budget budget;
     struct readiness readiness;
     struct user_link links[DAEMON_LOOPS_MAX];
     struct post_figures figures;
@@ -213,6 +213,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
                       char error[DAEMON_ERROR_MAX])
 {
     g.budget.max = (size_t)g.answer_memory_bytes;
+    g.budget.total = connections_budget();
     if (!open_user(loops, nloops, error))
         return false;
     if (store_open(&g.store, g.db, "posts", error) != 0) {

@@ -15,8 +15,16 @@ struct connection_options connection_options = {
     .handshake_timeout_ms = 10 * 1000,
     .max_streams = 100,
     .max_connections = 10000,
-    .memory_bytes = 256 << 20,
+    .memory_bytes = 160 << 20,
 };
+
+struct budget connection_budget;
+
+struct budget *connections_budget(void)
+{
+    connection_budget.max = (size_t)connection_options.memory_bytes;
+    return &connection_budget;
+}
 
 static const struct option_row rows[] = {
     { "keepalive-time", OPTION_DURATION, &connection_options.keepalive_time_ms, "DURATION",
@@ -42,8 +50,8 @@ static const struct option_row rows[] = {
       "with --transport http: connections at once; one more is closed when it comes; 0: any number",
       0, INT32_MAX, NULL },
     { "connection-memory", OPTION_INT, &connection_options.memory_bytes, "N",
-      "with --transport core: most bytes that calls and what comes in on them may take together; "
-      "beyond it calls are reset, whosever they are; 0: no limit",
+      "most bytes that connections, their calls and answers may take together; near it the "
+      "connection that holds most is cut; 0: no limit",
       0, INT64_MAX, NULL },
 };
 

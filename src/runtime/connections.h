@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "budget.h"
 #include "options.h"
 
 /* All zero: no pings, no limits, clients may ping as they like. */
@@ -40,14 +41,22 @@ struct connection_options {
     /* Of a server; 0: any number. One more is closed at once. Not of the core. */
     int64_t max_connections;
 
-    /* On the core only: what calls and the messages that come in may take inside the core, all
-     * together; 0: any amount. Beyond it the core resets calls, whosever they
-     * are, and lets idle connections go. */
+    /* What connections and answers may take together; 0: any amount. Near it
+     * connections that hold most are cut (http/pressure.h). On the core it is its
+     * quota, of calls and messages that come in, and beyond it the core resets
+     * calls, whosever they are. */
     int64_t memory_bytes;
 };
 
 /** What the group sets; its defaults until options_parse(). */
 extern struct connection_options connection_options;
+
+/** The process's total (budget.h). Its limit is connection_options.memory_bytes,
+ * set with connections_budget(). */
+extern struct budget connection_budget;
+
+/** That, once options are parsed. */
+struct budget *connections_budget(void);
 extern const struct option_group connection_group;
 
 /** Lets the process have as many descriptors as it may: without one a connection

@@ -13,6 +13,7 @@
 #include "connections.h"
 #include "stream.h"
 
+struct budget;
 struct loop;
 struct server;
 
@@ -55,6 +56,8 @@ struct server_options {
     uint64_t max_call_ms;      /* a call of one request and one response that has no
                                   deadline gets this one: DEADLINE_EXCEEDED; 0: none */
     struct connection_options connections;
+    struct budget *budget;     /* what connections hold is told to this one, which may be
+                                  over: then some are cut; NULL: of memory_bytes, its own */
     struct tls_server *tls;    /* encrypt, but on unix: (tls.h); NULL: plaintext */
     const struct chain *chain; /* its interceptors (interceptor.h); NULL: none */
 };

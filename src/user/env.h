@@ -16,7 +16,7 @@ struct user_service {
     struct loop *const *loops;
     size_t nloops;
     size_t answer_max_bytes; /* of one unary listing */
-    struct listing_budget *budget;
+    struct budget *budget;
 };
 
 struct user_env {

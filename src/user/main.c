@@ -13,7 +13,7 @@
 static const char *g_db = "user-data";
 static int64_t g_max_answer_bytes = 4 << 20;
 static int64_t g_answer_memory_bytes = 256 << 20;
-static struct listing_budget g_budget;
+static struct budget g_budget;
 static struct user_service g_service;
 
 static const struct option_row rows[] = {
@@ -29,6 +29,7 @@ static bool open_store(struct loop *const *loops, size_t nloops, struct health *
 {
     (void)health; /* it serves as long as it runs */
     g_budget.max = (size_t)g_answer_memory_bytes;
+    g_budget.total = connections_budget();
     g_service = (struct user_service){
         .loops = loops,
         .nloops = nloops,

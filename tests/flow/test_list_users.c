@@ -7,7 +7,7 @@
 #include "lib/user_world.h"
 
 static struct user_world w;
-static struct listing_budget budget = { .max = 1 << 20 };
+static struct budget budget = { .max = 1 << 20 };
 
 static void start(int n)
 {

@@ -142,7 +142,7 @@ static struct fake_stream *begin_resolve(struct user_world *w)
 
 static bool call_with_failure(begin_fn begin, unsigned at)
 {
-    struct listing_budget budget = { .max = 1 << 20 };
+    struct budget budget = { .max = 1 << 20 };
     struct user_world w = { .service = { .answer_max_bytes = 1 << 20, .budget = &budget } };
     heap_watch();
     user_world_open(&w);

@@ -3,14 +3,18 @@
 
     hostile.py [--only WORDS,...] [--front]
 
-Each peer gets a server of its own. Printed as a table: what it does and what is done about it,
-the most memory that the server had and what it has when the peer is gone, and another client's
-p99 with and without it.
+Each peer gets a server of its own, on the first core; the peer and another client, which goes
+first, have the second. Printed as a table: what it does and what is done about it; the most memory
+of its own that the server had, and what it has when the peer is gone; the other client's p99 with
+and without it.
 
-Exit status 1: something else was done about a peer than has to be."""
+Exit status 1: something else was done about a peer than has to be, or the server had more than
+PEAK, did not give it back, or others had to wait (three times: the machine may have been busy) or
+failed. With --front, and where there is one core, nothing is judged."""
 import argparse
 import contextlib
 import json
+import os
 import resource
 import ssl
 import subprocess
@@ -36,9 +40,11 @@ CALLS_A_SECOND, WITHOUT_S = 200, 2
 SETTLED_S, LONGEST_S = 0.5, 15  # memory that does not change for so long will not
 QUIET = ["--log-calls", "off"]
 MIB = 1 << 20
-SLACK = 20 * MIB  # less is not worth to be given back
+PEAK_MIB, SLACK_MIB, GIVEN_BACK_S = 160, 2, 5
+P99_TIMES, P99_MS = 2, 5  # the larger of the two
+TRIES = 3
 
-Row = namedtuple("Row", "hostile seen before_mib peak_mib after_mib p99_ms with_p99_ms failed")
+Row = namedtuple("Row", "hostile seen before_mib peak_mib after_mib files p99_ms with_p99_ms failed")
 
 
 def settled(server):
@@ -52,12 +58,28 @@ def settled(server):
     return before
 
 
-def given_back(server, before):
-    """Its own memory, when it is about what it was, or when that does not come."""
-    end = time.monotonic() + LONGEST_S
-    while server.rss_anon_bytes() > before + SLACK and time.monotonic() < end:
+def files(server):
+    return len(os.listdir(f"/proc/{server.pid}/fd"))
+
+
+def given_back(server, before, before_files):
+    """Its own memory and descriptors, when they are what they were, or when that does not come."""
+    end = time.monotonic() + GIVEN_BACK_S
+    while time.monotonic() < end and (server.rss_anon_bytes() > before + SLACK_MIB * MIB or
+                                      files(server) > before_files):
         time.sleep(0.05)
-    return server.rss_anon_bytes()
+    return server.rss_anon_bytes(), files(server) - before_files
+
+
+def pin(pid, core):
+    if os.cpu_count() > 1:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(thread), {core})
+
+
+def own_peak(server):
+    """Without the store's pages, which only grow."""
+    return server.memory_peak_bytes() - server.memory("RssFile")
 
 
 def other_caller(pair, seconds):
@@ -72,6 +94,7 @@ def other_caller(pair, seconds):
 
 
 def attack(hostile, target, over, seen):
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
     while True:
         seen.update(hostile.run(target, hostile.many, over))
         if over.is_set():
@@ -80,9 +103,10 @@ def attack(hostile, target, over, seen):
 
 def measure(hostile, pair, target):
     pair.post.restart()
+    pin(pair.post.pid, 0)
     other_caller(pair, 1)
     p99_ms, _ = other_caller(pair, WITHOUT_S)
-    before = settled(pair.post)
+    before, before_files = settled(pair.post), files(pair.post)
     pair.post.reset_peak()
     over, seen = threading.Event(), Counter()
     thread = threading.Thread(target=attack, args=(hostile, target, over, seen))
@@ -90,11 +114,39 @@ def measure(hostile, pair, target):
     with_p99_ms, failed = other_caller(pair, hostile.seconds)
     over.set()
     thread.join()
-    peak = pair.post.memory_peak_bytes()
-    after = given_back(pair.post, before)
+    peak = own_peak(pair.post)
+    after, more_files = given_back(pair.post, before, before_files)
     _, failed_after = other_caller(pair, 0.2)
-    return Row(hostile, seen, before / MIB, peak / MIB, after / MIB, p99_ms, with_p99_ms,
-               failed + failed_after)
+    return Row(hostile, seen, before / MIB, peak / MIB, after / MIB, more_files, p99_ms,
+               with_p99_ms, failed + failed_after)
+
+
+def wrongs(row):
+    """What is not as it has to be."""
+    if not row.seen.keys() & row.hostile.expected:
+        yield "sees something else"
+    if row.peak_mib > PEAK_MIB:
+        yield f"{row.peak_mib:.0f} MiB"
+    if row.after_mib > row.before_mib + SLACK_MIB:
+        yield f"{row.before_mib:.1f} MiB before and {row.after_mib:.1f} afterwards"
+    if row.files > 0:
+        yield f"{row.files} descriptors are left"
+    if row.failed:
+        yield f"{row.failed} calls of others failed"
+    if is_late(row):
+        yield f"p99 of others {row.p99_ms:.1f} and {row.with_p99_ms:.1f} ms"
+
+
+def is_late(row):
+    return row.with_p99_ms > max(P99_TIMES * row.p99_ms, P99_MS)
+
+
+def measure_well(hostile, pair, target):
+    for _ in range(TRIES):
+        row = measure(hostile, pair, target)
+        if not is_late(row):
+            break
+    return row
 
 
 def text_of(row):
@@ -157,11 +209,14 @@ def run(hostiles, start, failed):
         return
     with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as (pair, context):
         fill(pair)
+        pin(pair.user.pid, 0)
+        pin(os.getpid(), 1)
         for hostile in hostiles:
-            row = measure(hostile, pair, Target(port_of(pair.front or pair.post), context))
+            row = (measure if pair.front else measure_well)(
+                hostile, pair, Target(port_of(pair.front or pair.post), context))
             print(text_of(row), flush=True)
-            if not pair.front and not row.seen.keys() & hostile.expected:
-                failed.append(hostile.name)
+            if not pair.front and os.cpu_count() > 1:
+                failed += [f"{hostile.name}: {wrong}" for wrong in wrongs(row)]
 
 
 def main():
@@ -179,7 +234,7 @@ def main():
         run([h for h in chosen if not h.tls], plain, failed)
         run([h for h in chosen if h.tls], encrypted, failed)
     if failed:
-        sys.exit("not as expected: " + ", ".join(failed))
+        sys.exit("not as it has to be:\n" + "\n".join(failed))
 
 
 if __name__ == "__main__":

@@ -65,10 +65,11 @@ class Peer:
                  reads=True):
         self.acks, self.reads = acks, reads
         self.seen, self.over, self.pongs, self.ended = Counter(), False, 0, set()
+        self.received = 0  # bytes
         self.buffer, self.hpack = bytearray(), hpack.Decoder()
         self.stream_window, self.windows = FIRST_WINDOW, {0: FIRST_WINDOW}
         self.next_stream = 1
-        self.sock = None
+        self.sock, self.sending, self.replies = None, False, b""
         try:
             self.sock = target.connect()
             self.sock.sendall(b"" if hello is None else PREFACE + hello)
@@ -92,7 +93,12 @@ class Peer:
 
     def send(self, data, seconds=LONGEST_S):
         """All of it, and reads what comes meanwhile. Gives up when nothing moves for so long."""
-        view = memoryview(data)
+        self.sending = True
+        self.send_some(memoryview(data), seconds)
+        self.sending = False
+        self.reply()
+
+    def send_some(self, view, seconds):
         while view and not self.over:
             ready = self.wait(select.POLLOUT | (select.POLLIN if self.reads else 0), seconds)
             if not ready:
@@ -101,6 +107,13 @@ class Peer:
                 self.take()
             if ready & ~select.POLLIN and not self.over:
                 view = view[self.write(view[:1 << 16]):]
+
+    def reply(self, more=b""):
+        """Not in the midst of a frame that is being sent."""
+        self.replies += more
+        if self.replies and not self.sending:
+            now, self.replies = self.replies, b""
+            self.write(now)
 
     def wait(self, events, seconds):
         """What is ready of these. Not by select(), which knows 1,024 descriptors."""
@@ -125,6 +138,7 @@ class Peer:
             while not self.over:
                 more = self.sock.recv(1 << 18)
                 self.buffer += more
+                self.received += len(more)
                 if not more:
                     self.frames()
                     self.end("closed")
@@ -165,7 +179,7 @@ class Peer:
         elif kind == PING and flags & ACK:
             self.pongs += 1
         elif kind == PING:
-            self.write(frame(PING, ACK, 0, payload))
+            self.reply(frame(PING, ACK, 0, payload))
         elif kind == WINDOW_UPDATE:
             before = self.windows.get(stream, self.stream_window)
             self.windows[stream] = before + int.from_bytes(payload, "big")
@@ -185,7 +199,7 @@ class Peer:
         for stream in self.windows.keys() - {0}:
             self.windows[stream] += more
         if self.acks:
-            self.write(frame(SETTINGS, ACK, 0))
+            self.reply(frame(SETTINGS, ACK, 0))
 
     def note_headers(self, stream, headers, last):
         """An answer without a gRPC status is a proxy's own, or says that this is no gRPC."""

@@ -82,7 +82,7 @@ def headers_only(target, calls, over):
         return keep(peers, over, STREAMS)
 
 
-@hostile("calls with the most of a 4 MB message, then silence", 20, 500, ["kept"])
+@hostile("calls with the most of a 4 MB message, then silence", 20, 500, ["kept", CALM])
 def half_a_message(target, calls, over):
     each = min(calls, STREAMS)
     with crowd(target, calls // each) as peers:
@@ -90,6 +90,17 @@ def half_a_message(target, calls, over):
             peer.send(b"".join(peer.headers(UNARY) for _ in range(each)))
             peer.pour(range(1, 2 * each, 2), message(bytes(4 << 20))[:-1])
         return keep(peers, over, each)
+
+
+@hostile("calls with the first 64 KiB of a message", 200, 10_000, ["kept", CALM])
+def begun_messages(target, calls, over):
+    part = message(bytes(1 << 17))[:1 << 14], bytes(1 << 14), bytes(1 << 14), bytes(1 << 14)
+    with crowd(target, connections_for(calls)) as peers:
+        for peer in peers:
+            peer.send(b"".join(peer.headers(UNARY) for _ in range(STREAMS)))
+            for stream in range(1, 2 * STREAMS, 2):
+                peer.send(b"".join(frame(DATA, 0, stream, data) for data in part))
+        return keep(peers, over, STREAMS)
 
 
 @hostile("calls beyond the limit, by a client that never acknowledges SETTINGS", 300, 10_000,
@@ -119,6 +130,13 @@ def reset(peer, path, whole):
 def rapid_reset(target, calls, _):
     with Peer(target) as peer:
         peer.send(b"".join(reset(peer, STREAM, whole=False) for _ in range(calls)), 60)
+        return survived(peer)
+
+
+@hostile("calls of a method that is not there, reset at once", 2000, 20_000, [CALM])
+def unknown_and_reset(target, calls, _):
+    with Peer(target) as peer:
+        peer.send(b"".join(reset(peer, NOTHING, whole=True) for _ in range(calls)), 60)
         return survived(peer)
 
 
@@ -172,9 +190,37 @@ def empty_data(target, frames, _):
 
 @hostile("frames of an unknown type, and priorities", 5000, 200_000, [CALM])
 def useless_frames(target, frames, _):
+    both = frame(UNKNOWN_FRAME, 0, 0) + frame(PRIORITY, 0, 1, bytes(5))
+    return flood(target, both * (frames // 2))
+
+
+@hostile("frames of an unknown type", 5000, 200_000, [CALM])
+def unknown_frames(target, frames, _):
+    return flood(target, frame(UNKNOWN_FRAME, 0, 0) * frames)
+
+
+@hostile("priorities", 5000, 200_000, [CALM])
+def priority_flood(target, frames, _):
+    return flood(target, frame(PRIORITY, 0, 1, bytes(5)) * frames)
+
+
+@hostile("WINDOW_UPDATE frames of a byte", 5000, 200_000, [CALM])
+def window_update_flood(target, frames, _):
+    return flood(target, update(0, 1) * frames)
+
+
+def flood(target, frames):
     with Peer(target) as peer:
-        peer.send((frame(UNKNOWN_FRAME, 0, 0) + frame(PRIORITY, 0, 1, bytes(5))) * (frames // 2),
-                  20)
+        peer.send(frames, 20)
+        return survived(peer)
+
+
+@hostile("bytes of a message, each in a DATA frame of its own", 5000, 200_000, ["survived"])
+def one_byte_frames(target, count, _):
+    """Clients that send small messages do the same, so it is no flood."""
+    with Peer(target) as peer:
+        peer.send(peer.headers(IMPORT) + frame(DATA, 0, peer.last, message(bytes(1 << 20))[:5]))
+        peer.send(frame(DATA, 0, peer.last, b"x") * count, 20)
         return survived(peer)
 
 
@@ -228,6 +274,19 @@ def window_ignored(target, megabytes, _):
         peer.send(frame(DATA, 0, peer.last, message(b"") * 3000) * (megabytes * 70))
         peer.until(lambda: peer.over or peer.ended)
         return peer.seen
+
+
+@hostile("listings that are read for 2 MB a connection, and then no more", 100, 1000,
+         ["kept", CALM])
+def stop_after_megabytes(target, calls, over):
+    with crowd(target, connections_for(calls)) as peers:
+        for peer in peers:
+            peer.send(update(0, LARGEST_WINDOW - (1 << 16)) +
+                      b"".join(peer.request(STREAM) for _ in range(STREAMS)))
+        for peer in peers:
+            peer.until(lambda peer=peer: peer.received > 2 << 20)
+            peer.reads = False
+        return keep(peers, over, STREAMS)
 
 
 @hostile("listings that nobody reads", 100, 1000, ["kept"])
@@ -309,6 +368,39 @@ def hpack_bomb(target, _, __):
         return peer.seen
 
 
+def header_list(path, bytes_each, peer, headers):
+    """One call's, in frames; and never an end of the call."""
+    block = peer.headers(path)[9:] + headers * (bytes_each // len(headers))
+    parts = [block[at:at + LARGEST_FRAME] for at in range(0, len(block), LARGEST_FRAME)]
+    return frame(HEADERS, 0, peer.last, parts[0]) + b"".join(
+        frame(CONTINUATION, END_HEADERS if part is parts[-1] else 0, peer.last, part)
+        for part in parts[1:])
+
+
+LITERAL = b"\0\1x\x7f" + bytes([0xa1, 0x1e]) + b"v" * 4000  # as in hpack_bomb, and not kept
+
+
+@hostile("kilobytes of headers of one call", 8192, 8192, [CALM])
+def literal_headers(target, kilobytes, _):
+    with Peer(target) as peer:
+        peer.send(header_list(NOTHING, kilobytes << 10, peer, LITERAL))
+        return survived(peer)
+
+
+@hostile("calls with 100 KB of headers each", 80, 80, [CALM])
+def literal_headers_of_many(target, calls, _):
+    with Peer(target) as peer:
+        peer.send(b"".join(header_list(NOTHING, 100_000, peer, LITERAL) for _ in range(calls)))
+        return survived(peer)
+
+
+@hostile("calls with 100,000 headers that take a byte each", 80, 80, [CALM])
+def indexed_headers_of_many(target, calls, _):
+    with Peer(target) as peer:
+        peer.send(b"".join(header_list(NOTHING, 100_000, peer, b"\x90") for _ in range(calls)))
+        return survived(peer)
+
+
 # --- Connections ------------------------------------------------------------------------------
 
 
@@ -318,9 +410,26 @@ def idle_connections(target, count, over):
         return keep(peers, over, 1)
 
 
-@hostile("connections that say nothing", 100, 5000, ["closed"], seconds=14)
+@hostile("connections that say nothing", 100, 10_000, ["closed"], seconds=14)
 def silent_connections(target, count, over):
     with crowd(target, count, hello=None, acks=False) as peers:
+        return wait_for_ends(peers, over)
+
+
+@hostile("connections that send the preface, and no SETTINGS", 100, 1000, ["closed"], seconds=14)
+def only_prefaces(target, count, over):
+    with crowd(target, count, hello=b"", acks=False) as peers:
+        return wait_for_ends(peers, over)
+
+
+@hostile("connections that send a byte a second", 50, 500, ["closed"], seconds=14)
+def slow_preface(target, count, over):
+    with crowd(target, count, hello=None, acks=False) as peers:
+        for byte in PREFACE:
+            for peer in peers:
+                peer.send(bytes([byte]))
+            if all(peer.over for peer in peers) or over.wait(1):
+                break
         return wait_for_ends(peers, over)
 
 
@@ -348,6 +457,9 @@ def slowloris(target, count, over):
 def slow_headers(target, count, over):
     with crowd(target, count) as peers:
         calls = [peer.headers(UNARY) for peer in peers]
+        for peer in peers:  # its acknowledgement must not come between the bytes
+            peer.sync()
+            peer.acks = False
         for at in range(len(calls[0])):
             for peer, call in zip(peers, calls):
                 peer.send(call[at:at + 1])

@@ -26,7 +26,7 @@ struct post_world {
     char *dir;
     struct loop *loop;
     struct post_env env;
-    struct listing_budget budget;
+    struct budget budget;
 
     /* User. */
     bool silent;

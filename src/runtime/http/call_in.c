@@ -252,7 +252,14 @@ static void drop_kept(struct http_call *c)
     c->in.kept_from = 0;
 }
 
-void call_in_data(struct http_call *c, struct bytes data)
+size_t call_in_held(const struct http_call *c)
+{
+    const size_t kept = has_kept(c) ? c->in.kept->cap : 0;
+    const size_t message = c->in.message.own != NULL ? c->in.message.own->cap : 0;
+    return kept + message + deframer_bytes(&c->in.frames);
+}
+
+static void take_data(struct http_call *c, struct bytes data)
 {
     struct bytes rest = data;
     if (c->in.state != IN_OPEN) {
@@ -284,6 +291,12 @@ void call_in_widen(struct http_call *c)
     c->in.window = conn->bdp.window;
     nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, c->id,
                                           (int32_t)c->in.window);
+}
+
+void call_in_data(struct http_call *c, struct bytes data)
+{
+    take_data(c, data);
+    http_call_note(c);
 }
 
 /* --- The end ------------------------------------------------------------------------------ */
@@ -347,6 +360,7 @@ void call_in_pump(struct http_call *c)
     if (has_kept(c))
         pump_kept(c);
     tell_end(c);
+    http_call_note(c);
     conn_wants_flush(c->conn);
 }
 
@@ -376,6 +390,7 @@ void call_in_settle(struct http_call *c)
         return;
     }
     m->bytes = buf_bytes(m->own);
+    http_call_note(c);
 }
 
 void call_in_shut(struct http_call *c)
@@ -388,6 +403,7 @@ void call_in_shut(struct http_call *c)
     drop_kept(c);
     if (!c->in.pumping)
         deframer_clear(&c->in.frames);
+    http_call_note(c);
 }
 
 void call_in_close(struct http_call *c)

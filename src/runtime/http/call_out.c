@@ -350,6 +350,15 @@ void call_out_resume(struct http_call *c, enum intercept_stage stage, enum inter
 
 /* --- Sending ------------------------------------------------------------------------------- */
 
+size_t call_out_held(const struct http_call *c)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < c->out.queued; i++)
+        bytes += c->out.queue[i].len;
+    const struct method *m = c->stream.method;
+    return m != NULL && m->responses == MANY ? 2 * bytes : bytes;
+}
+
 static int enqueue(struct http_call *c, const struct outgoing *m)
 {
     struct stream *s = &c->stream;
@@ -361,6 +370,7 @@ static int enqueue(struct http_call *c, const struct outgoing *m)
         c->out.progress_ms = loop_now_ms(s->loop);
     buf_ref(m->buf);
     c->out.queue[c->out.queued++] = *m;
+    http_call_note(c);
     count(c, m->messages, m->len - (m->head_len > 0 ? 0 : m->messages * STREAM_HEAD_BYTES));
     if (m->flags & STREAM_LAST) {
         const struct status ok = status_ok();
@@ -469,6 +479,7 @@ static size_t put_some(struct http_call *c, struct outbox *o, size_t room)
     if (m->sent == m->len && m->head_sent == m->head_len) {
         pop(c);
         owe(c);
+        http_call_note(c);
     }
     return head + n;
 }

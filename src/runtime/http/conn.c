@@ -60,7 +60,7 @@ static bool not_yet(struct conn *c, struct timer *timer, uint64_t since_ms, uint
 static void on_hello_timer(struct timer *timer)
 {
     struct conn *c = container_of(timer, struct conn, hello_timer);
-    if (c->state == CONN_HELLO)
+    if (c->state == CONN_HELLO || (c->state == CONN_OPEN && !c->greeted))
         conn_cut(c, REFUSED_HELLO_TIMEOUT);
     else
         conn_close(c); /* it has lingered */
@@ -321,7 +321,8 @@ void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd)
 
 void conn_call_began(struct conn *c)
 {
-    c->ncalls++;
+    if (c->ncalls++ == 0)
+        ring_remove(&c->spare);
     counter_add(&c->lane->figures.streams, 1);
 }
 
@@ -330,6 +331,8 @@ void conn_call_ended(struct conn *c)
     if (--c->ncalls > 0)
         return;
     c->idle_ms = loop_now_ms(c->lane->loop);
+    if (c->state == CONN_OPEN)
+        ring_append(&c->lane->pressure.spares, &c->spare);
     if (options_of(c)->max_idle_ms > 0 && c->state == CONN_OPEN && !timer_running(&c->idle_timer))
         start_timer(c, &c->idle_timer, options_of(c)->max_idle_ms);
     if (c->state == CONN_LEAVING) { /* whoever comes now is not processed, and tries again */
@@ -346,6 +349,9 @@ void conn_move(struct conn *c, enum conn_state next)
     assert(states[c->state].next & BIT(next));
     log_debug("connection %s: %s -> %s", c->peer, states[c->state].name, states[next].name);
     c->state = next;
+    ring_remove(&c->spare);
+    if (next == CONN_OPEN)
+        ring_append(&c->lane->pressure.spares, &c->spare);
     if (next == CONN_OPEN)
         start_timers(c);
     if (next == CONN_LINGER) {
@@ -450,6 +456,7 @@ static void close_now(struct conn *c)
     task_cancel(&c->flush);
     ring_remove(&c->hello);
     conn_end_session(c);
+    conn_note_end(c);
     uv_close(&c->uv.handle, on_closed);
 }
 
@@ -525,6 +532,8 @@ static struct conn *conn_new(struct lane *lane)
     ring_init(&c->hello);
     ring_init(&c->calls);
     ring_init(&c->sent);
+    ring_init(&c->spare);
+    ring_append(&lane->pressure.strangers, &c->spare);
     ring_append(&lane->conns, &c->link);
     return c;
 }
@@ -535,6 +544,15 @@ static void refuse_fd(struct lane *lane, int fd)
     counter_add(&lane->figures.refused[REFUSED_MEMORY], 1);
     atomic_fetch_sub_explicit(&lane->server->nconns, 1, memory_order_relaxed);
     close(fd);
+}
+
+/* One too many takes the place of one that is not needed, if there is one. */
+static bool is_welcome(struct conn *c)
+{
+    const size_t max = (size_t)options_of(c)->max_connections;
+    const bool too_many =
+        max > 0 && atomic_load_explicit(&c->lane->server->nconns, memory_order_relaxed) > max;
+    return !lane_is_full(c->lane) && (!too_many || lane_make_way(c->lane, c));
 }
 
 void conn_open(struct lane *lane, int fd, bool tls)
@@ -559,6 +577,11 @@ void conn_open(struct lane *lane, int fd, bool tls)
         conn_close(c);
         return;
     }
+    if (!is_welcome(c)) {
+        conn_cut(c, REFUSED_TOO_MANY_CONNECTIONS);
+        return;
+    }
+    conn_note(c);
     const uint64_t hello_ms = options_of(c)->handshake_timeout_ms;
     start_timer(c, &c->hello_timer, hello_ms > 0 ? hello_ms : DEFAULT_HELLO_TIMEOUT_MS);
     conn_start_io(c);

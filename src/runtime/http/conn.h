@@ -96,9 +96,13 @@ struct conn {
     bool tls_ready;
     struct ring hello; /* of the lane's handshakes that wait for their turn */
     uint8_t preface_len;
+    bool greeted; /* its SETTINGS came: that is the end of the hello (RFC 9113, 3.4) */
 
     nghttp2_session *session; /* NULL: no preface yet */
-    size_t held_bytes;        /* that the session takes */
+    size_t held_bytes;        /* that the session and its calls take */
+    size_t noted_bytes;       /* all it holds, as the lane knows it (pressure.h) */
+    uint64_t hoard_ms;        /* since when that is much */
+    struct ring spare;        /* of the lane's, while there is no call */
     struct ring calls;
     unsigned ncalls;
     struct http_call *borrower; /* has a message that lies in the input */
@@ -109,6 +113,8 @@ struct conn {
     bool parsing;      /* inside nghttp2: it must not go away */
     bool broken;       /* it is to be closed when that is over */
     bool fin_seen;
+    bool paused;      /* it has had its turn, and reads on after the others */
+    uint64_t turn_ns; /* when that began; 0: a read of less than all ends it */
 
     struct timer hello_timer; /* later: of the linger */
     struct timer keepalive_timer, idle_timer, age_timer, stuck_timer;
@@ -190,6 +196,9 @@ void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd);
 
 /** Reads from now on. */
 void conn_start_io(struct conn *c);
+
+/** What the socket did not take. */
+size_t conn_rest_bytes(const struct conn *c);
 
 /** The task of conn_wants_flush(). */
 void conn_on_flush(struct task *task);

@@ -5,6 +5,7 @@
 
 #include "http_call.h"
 #include "http_server.h"
+#include "runtime/clock.h"
 #include "runtime/container.h"
 #include "runtime/log.h"
 #include "tls_session.h"
@@ -42,7 +43,6 @@ static void take_preface(struct conn *c, struct bytes *bytes)
     }
     if (c->preface_len < NGHTTP2_CLIENT_MAGIC_LEN)
         return;
-    timer_stop(&c->hello_timer);
     if (!conn_open_session(c)) {
         conn_cut(c, REFUSED_MEMORY);
         return;
@@ -139,6 +139,31 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     *ret = uv_buf_init((char *)c->lane->input, INPUT_BYTES);
 }
 
+/* A turn that takes longer goes on in the next round: libuv would read up to 32
+ * times what INPUT_BYTES are, and calls of others wait meanwhile. */
+#define TURN_NS 500000
+
+static void bound_turn(struct conn *c)
+{
+    const uint64_t now_ns = clock_ns();
+    if (c->turn_ns == 0)
+        c->turn_ns = now_ns;
+    if (now_ns - c->turn_ns < TURN_NS || c->paused || c->state >= CONN_LINGER)
+        return;
+    c->paused = true;
+    uv_read_stop(&c->uv.stream);
+    conn_wants_flush(c);
+}
+
+static void end_turn(struct conn *c)
+{
+    c->turn_ns = 0;
+    if (!c->paused)
+        return;
+    c->paused = false;
+    conn_start_io(c);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
@@ -159,6 +184,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         take(c, bytes);
     if (c->fin_seen)
         conn_close(c);
+    else if (c->state < CONN_LINGER)
+        conn_note(c);
+    if (n == INPUT_BYTES && c->state < CONN_LINGER)
+        bound_turn(c);
 }
 
 void conn_start_io(struct conn *c)
@@ -175,6 +204,11 @@ struct rest {
     size_t len;
     uint8_t bytes[];
 };
+
+size_t conn_rest_bytes(const struct conn *c)
+{
+    return c->rest != NULL ? c->rest->len : 0;
+}
 
 static struct rest *rest_new(struct conn *c, size_t len)
 {
@@ -354,15 +388,8 @@ static void watch_stuck(struct conn *c)
         }
 }
 
-void conn_on_flush(struct task *task)
+static void flush(struct conn *c)
 {
-    struct conn *c = container_of(task, struct conn, flush);
-    if (c->rest != NULL && c->broken && c->session != NULL) {
-        conn_end_session(c); /* and it may never hear why */
-        conn_close_soon(c);
-    }
-    if (c->rest != NULL || c->state >= CONN_LINGER)
-        return; /* when that is out, or never */
     if (c->session != NULL && !collect(c)) {
         outbox_clear(&c->lane->outbox);
         conn_close(c);
@@ -378,4 +405,22 @@ void conn_on_flush(struct task *task)
         linger(c);
     else if (c->rest == NULL && c->session != NULL && nghttp2_session_want_write(c->session))
         conn_wants_flush(c);
+}
+
+void conn_on_flush(struct task *task)
+{
+    struct conn *c = container_of(task, struct conn, flush);
+    if (c->state == CONN_CLOSED)
+        return;
+    end_turn(c);
+    if (c->state == CONN_LINGER)
+        return;
+    if (c->rest == NULL) {
+        flush(c);
+    } else if (c->broken && c->session != NULL) {
+        conn_end_session(c); /* and it may never hear why */
+        conn_close_soon(c);
+    }
+    if (c->state != CONN_CLOSED)
+        conn_note(c);
 }

@@ -86,7 +86,7 @@ static void start_deadline(struct http_call *c)
     const uint64_t limit_ms = c->conn->lane->server->options.max_call_ms;
     if (c->has_timeout)
         timer_start(c->stream.loop, &c->deadline, c->timeout_ms);
-    else if (limit_ms > 0 && m->requests == ONE && m->responses == ONE)
+    else if (limit_ms > 0 && m->requests == ONE) /* of MANY responses: see http_call_enter() */
         timer_start(c->stream.loop, &c->deadline, limit_ms);
 }
 
@@ -139,6 +139,8 @@ static void enter(struct http_call *c)
 
 void http_call_enter(struct http_call *c)
 {
+    if (!c->has_timeout && c->stream.method->responses == MANY)
+        timer_stop(&c->deadline); /* that was for its request to come */
     http_call_move(c, LIFE_ENTERING);
     if (c->conn->lane->draining) {
         /* The loops that its interceptors would ask may be gone. */
@@ -359,6 +361,7 @@ static void free_call(struct http_call *c)
     ring_remove(&c->link);
     call_in_close(c);
     call_out_close(c);
+    http_call_note_end(c);
     identity_unref(c->stream.identity);
     arena_free(c->stream.arena);
     free(c);
@@ -436,5 +439,6 @@ struct http_call *http_call_new(struct conn *conn, int32_t id)
     ring_init(&c->out.link);
     ring_append(&conn->calls, &c->link);
     conn_call_began(conn);
+    http_call_note(c);
     return c;
 }

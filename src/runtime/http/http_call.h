@@ -106,7 +106,8 @@ struct http_call {
     uint64_t timeout_ms;
     bool has_timeout; /* the client's; else it may be the server's limit */
     struct timer deadline;
-    struct task turn; /* stream_read() outside of the pump */
+    struct task turn;  /* stream_read() outside of the pump */
+    size_t held_bytes; /* that its connection knows of (pressure.h) */
 };
 
 static inline struct http_call *http_call_of(struct stream *s)
@@ -179,6 +180,9 @@ void call_in_read(struct stream *s);
 void call_in_resume(struct http_call *c, enum intercept verdict, const struct status *why);
 void call_in_close(struct http_call *c);
 
+/** Bytes that came and are not read. */
+size_t call_in_held(const struct http_call *c);
+
 /* --- call_out.c ------------------------------------------------------------------------ */
 
 int call_out_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
@@ -206,6 +210,9 @@ void call_out_ended(struct http_call *c);
 
 /** The socket has taken what was written: on_sent for what is owed. */
 void call_out_sent(struct http_call *c);
+
+/** Bytes that wait to go out, with what its handler makes meanwhile. */
+size_t call_out_held(const struct http_call *c);
 
 /** Whether something waits for the client to read. */
 bool call_out_waits(const struct http_call *c);

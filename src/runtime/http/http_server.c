@@ -98,6 +98,7 @@ static bool lane_init(struct lane *lane, struct http_server *server, struct loop
     lane->hello_turn.run = on_hello_turn;
     ring_init(&lane->conns);
     ring_init(&lane->hellos);
+    pressure_init(lane);
     lane->input = malloc(INPUT_BYTES);
     lane->deflater = deflater_new();
     if (!outbox_init(&lane->outbox) || lane->input == NULL || lane->deflater == NULL ||
@@ -137,6 +138,7 @@ void lane_note_end(struct lane *lane)
     if (!lane->draining || lane->gone || !ring_empty(&lane->conns))
         return;
     lane->gone = true;
+    pressure_end(lane);
     loop_post_with(lane->server->lanes[0].loop, &lane->is_gone, on_lane_gone, lane);
 }
 
@@ -280,6 +282,9 @@ int http_server_new(struct server **ret, struct loop *const *loops, size_t nloop
     server->base.ops = &http_server_ops;
     server->options = *options;
     server->nlanes = nloops;
+    server->own_budget.max = (size_t)options->connections.memory_bytes;
+    if (options->budget == NULL)
+        server->options.budget = &server->own_budget;
     const int rv = init(server, loops, services, nservices);
     if (rv != 0) {
         http_server_free(&server->base);

@@ -5,6 +5,7 @@
  *   listener.c     sockets that listen, and dealing out what they accept
  *   conn.c         a connection's life: its states, timers, end
  *   conn_io.c      its bytes, in and out, through TLS where there is
+ *   pressure.c     what connections hold, and who must go when it is too much
  *   session.c      nghttp2's callbacks: frames to calls
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
  *   figures.c      what all lanes have counted
@@ -18,6 +19,7 @@
 #include "conn.h"
 #include "listener.h"
 #include "outbox.h"
+#include "pressure.h"
 #include "runtime/server_side.h"
 
 struct deflater;
@@ -40,6 +42,7 @@ struct lane {
     struct ring hellos; /* TLS handshakes that wait for their turn */
     struct task hello_turn;
     struct conn_figures figures;
+    struct pressure pressure;
     bool draining;
     bool gone; /* it drains, and no connection is left */
     struct posting to_drain, to_cut, is_gone;
@@ -54,6 +57,7 @@ struct http_route {
 struct http_server {
     struct server base; /* first */
     struct server_options options;
+    struct budget own_budget;  /* options.budget, where none is given */
     struct http_route *routes; /* in the order of their paths */
     size_t nroutes;
     struct lane *lanes;

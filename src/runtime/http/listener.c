@@ -251,19 +251,10 @@ static void shed(struct listener *l)
     pause_accepting(l);
 }
 
-static bool over_the_cap(struct http_server *server)
-{
-    const size_t max = (size_t)server->options.connections.max_connections;
-    return max > 0 && atomic_load_explicit(&server->nconns, memory_order_relaxed) >= max;
-}
-
+/* Whether it is one too many is its lane's to say: it may take the place of
+ * another. */
 static void take(struct listener *l, int fd)
 {
-    if (over_the_cap(l->server)) {
-        counter_add(&l->server->lanes[0].figures.refused[REFUSED_TOO_MANY_CONNECTIONS], 1);
-        close(fd);
-        return;
-    }
     atomic_fetch_add_explicit(&l->server->nconns, 1, memory_order_relaxed);
     deal(l, fd);
 }

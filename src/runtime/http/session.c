@@ -47,7 +47,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct conn *conn = arg;
     if (!is_request(frame))
         return 0;
-    struct http_call *c = http_call_new(conn, frame->hd.stream_id);
+    struct http_call *c =
+        lane_is_full(conn->lane) ? NULL : http_call_new(conn, frame->hd.stream_id);
     if (c == NULL) { /* nobody looked at it: the client may try again */
         count_refused(conn, REFUSED_MEMORY);
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
@@ -131,10 +132,21 @@ static void on_headers(struct conn *conn, nghttp2_session *session, const nghttp
         call_in_end(c);
 }
 
+static void greet(struct conn *c)
+{
+    if (c->greeted || c->state != CONN_OPEN)
+        return;
+    c->greeted = true;
+    timer_stop(&c->hello_timer);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct conn *conn = arg;
     switch (frame->hd.type) {
+    case NGHTTP2_SETTINGS:
+        greet(conn);
+        break;
     case NGHTTP2_HEADERS:
         on_headers(conn, session, frame);
         break;
@@ -245,6 +257,24 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+/* Of a type that nobody knows. Without this nghttp2 would not tell of its head, and
+ * it could not be counted. */
+static int on_unknown_frame(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
+                            void *arg)
+{
+    (void)session;
+    (void)payload;
+    (void)hd;
+    (void)arg;
+    return NGHTTP2_ERR_CANCEL;
+}
+
+static void count_unknown_frames(nghttp2_option *option)
+{
+    for (unsigned type = NGHTTP2_ALTSVC; type <= UINT8_MAX; type++)
+        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
+}
+
 /* --- Life -------------------------------------------------------------------------------- */
 
 static void set_callbacks(nghttp2_session_callbacks *cb)
@@ -257,6 +287,7 @@ static void set_callbacks(nghttp2_session_callbacks *cb)
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
+    nghttp2_session_callbacks_set_unpack_extension_callback(cb, on_unknown_frame);
     nghttp2_session_callbacks_set_send_data_callback(cb, call_out_write);
 }
 
@@ -269,6 +300,7 @@ bool lane_open_sessions(struct lane *lane)
         return false;
     nghttp2_option_set_no_auto_window_update(lane->option, 1);
     nghttp2_option_set_no_closed_streams(lane->option, 1); /* only priorities want them */
+    count_unknown_frames(lane->option);
     /* Ours comes first, and says ENHANCE_YOUR_CALM (floods). */
     nghttp2_option_set_stream_reset_rate_limit(lane->option, 1 << 20, 1 << 20);
     /* RFC 9113 (8.2.1) forbids blanks around a value; gRPC's own clients send them. */
