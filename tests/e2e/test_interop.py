@@ -1,6 +1,6 @@
-"""gRPC's own test cases (tests/interop/): our server and client with each other, and each with a
-peer on python3-grpcio and one on grpc-go. `make interop` installs Go for the latter, shows the
-cases, and makes a longer soak."""
+"""gRPC's own test cases (tests/interop/): our server, on both of its transports, and our client
+with each other, and each with a peer on python3-grpcio and one on grpc-go. `make interop` installs
+Go for the latter, shows the cases, and makes a longer soak."""
 import os
 import select
 import subprocess
@@ -16,8 +16,9 @@ from protos import ROOT
 
 PEER = [sys.executable, "-B", str(ROOT / "tests" / "interop" / "peer.py")]
 GO = BUILD / "interop-go"
-SERVERS = {"ours": [str(BUILD / "interop-server"), "--loops=1"], "peer": [*PEER, "server"],
-           "go": [str(GO), "server"]}
+OURS = [str(BUILD / "interop-server"), "--loops=1"]
+SERVERS = {"ours": OURS, "ours on the core": [*OURS, "--transport=core"],
+           "peer": [*PEER, "server"], "go": [str(GO), "server"]}
 CLIENTS = {"ours": [str(BUILD / "interop-client")], "peer": [*PEER, "client"],
            "go": [str(GO), "client"]}
 SOAK = os.environ.get("INTEROP_SOAK", "50")
@@ -99,6 +100,8 @@ def client_flags(client, tls):
 @pytest.mark.parametrize("server, client", [
     pytest.param("ours", "ours", marks=errors_are_asked_for),
     pytest.param("ours", "peer", marks=errors_are_asked_for),
+    pytest.param("ours on the core", "ours", marks=errors_are_asked_for),
+    pytest.param("ours on the core", "peer", marks=errors_are_asked_for),
     ("peer", "ours"),
 ], ids=lambda name: name)
 def test_all_cases(start, environment, server, client, tls):
@@ -119,8 +122,9 @@ def test_our_client_with_a_server_on_grpc_go(start, environment, tls):
 @if_go_is_there
 @plaintext_and_tls
 @errors_are_asked_for
-def test_a_client_on_grpc_go_with_our_server(start, environment, tls):
-    port = start("ours", *tls_flags(tls))
+@pytest.mark.parametrize("server", ["ours", "ours on the core"])
+def test_a_client_on_grpc_go_with_our_server(start, environment, server, tls):
+    port = start(server, *tls_flags(tls))
     said = run("go", port, environment, "--test_case=all", *client_flags("go", tls))
     assert said.count("passed") == GO_CLIENT_CASES and "FAILED" not in said
 
