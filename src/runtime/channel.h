@@ -17,7 +17,9 @@ struct channel_options {
     int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
     bool compress;                 /* requests, with gzip */
     bool own_connection;           /* not shared with other channels to the same target */
-    const char *service_config;    /* JSON (service_config.h); NULL: pick_first, no retries */
+    const char *service_config;    /* JSON (service_config.h); NULL: pick_first. Without a
+                                      retryPolicy no call is repeated, not even one that a
+                                      server says it has not processed */
     struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext.
                                       A call that finds no connection looks whether the files
                                       have changed, or another one did within 20 ms before */

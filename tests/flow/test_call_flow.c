@@ -170,6 +170,7 @@ static void run_for(uint64_t ms)
     struct timer t = { .fired = break_when_fired };
     timer_start(g_world.loop, &t, ms);
     loop_run(g_world.loop);
+    timer_stop(&t); /* the loop may have been stopped before */
 }
 
 /* The client does not read, so the server's stream takes what the windows
