@@ -286,8 +286,9 @@ void call_world_drain(struct call_world *w, uint64_t timeout_ms)
 void call_world_close(struct call_world *w)
 {
     call_world_drain(w, 1000);
-    if (!w->drained)
-        loop_run(w->loop);
+    if (w->drained) /* and a loop_break() was quicker than what is in flight */
+        loop_stop(w->loop);
+    loop_run(w->loop);
     cr_assert_eq(g_echo.opened, g_echo.closed);
     channel_free(w->channel);
     server_free(w->server);
