@@ -22,9 +22,6 @@
 /* For the client's end, after ours. */
 #define LINGER_MS 500
 
-/* For the answer to the ping between two GOAWAYs. */
-#define NOTICE_MS 200
-
 #define BIT(state) (1u << (state))
 
 static const struct {
@@ -60,15 +57,11 @@ static bool not_yet(struct conn *c, struct timer *timer, uint64_t since_ms, uint
 
 /* --- Timers ----------------------------------------------------------------------------- */
 
-static void say_last(struct conn *c);
-
 static void on_hello_timer(struct timer *timer)
 {
     struct conn *c = container_of(timer, struct conn, hello_timer);
     if (c->state == CONN_HELLO || (c->state == CONN_OPEN && !c->greeted))
         conn_cut(c, REFUSED_HELLO_TIMEOUT);
-    else if (c->state == CONN_LEAVING && c->noticed)
-        say_last(c);
     else
         conn_close(c); /* it has lingered */
 }
@@ -203,8 +196,10 @@ void conn_ponged(struct conn *c, enum ping_kind kind)
         c->pinged = false;
         start_timer(c, &c->keepalive_timer, options_of(c)->keepalive_time_ms);
     }
-    if (kind == PING_NOTICE && c->noticed)
-        say_last(c);
+    if (kind == PING_NOTICE && c->noticed) {
+        c->noticed = false;
+        conn_leave(c);
+    }
 }
 
 /* gRPC's rule (grpc/proposal A8): pings must be min_time apart; without a call,
@@ -340,8 +335,10 @@ void conn_call_ended(struct conn *c)
         ring_append(&c->lane->pressure.spares, &c->spare);
     if (options_of(c)->max_idle_ms > 0 && c->state == CONN_OPEN && !timer_running(&c->idle_timer))
         start_timer(c, &c->idle_timer, options_of(c)->max_idle_ms);
-    if (c->state == CONN_LEAVING)
-        conn_wants_flush(c); /* and then it may go */
+    if (c->state == CONN_LEAVING) { /* whoever comes now is not processed, and tries again */
+        c->noticed = false;
+        conn_leave(c);
+    }
 }
 
 /* --- Life ---------------------------------------------------------------------------------------
@@ -369,31 +366,30 @@ void conn_wants_flush(struct conn *c)
         task_defer(c->lane->loop, &c->flush);
 }
 
-static void say_last(struct conn *c)
+/* Twice (RFC 9113, 6.8): the first says that there will be a second, whose last
+ * stream is known once the client has heard of it. Without a call there is
+ * nothing to lose. */
+void conn_leave(struct conn *c)
 {
-    c->noticed = false;
-    timer_stop(&c->hello_timer);
+    if (c->state == CONN_HELLO) {
+        conn_close(c);
+        return;
+    }
+    if (c->state == CONN_OPEN) {
+        conn_move(c, CONN_LEAVING);
+        if (c->ncalls > 0) {
+            c->noticed = true;
+            nghttp2_submit_shutdown_notice(c->session);
+            conn_ping(c, PING_NOTICE);
+            return;
+        }
+    }
+    if (c->state != CONN_LEAVING)
+        return;
     nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
                           nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
                           NULL, 0);
     conn_wants_flush(c);
-}
-
-/* GOAWAY goes out twice (RFC 9113, 6.8): the first says that there will be a second,
- * whose last stream is known once the client has heard of it, or has had the time
- * to. Calls that it began meanwhile are answered. (One GOAWAY would have clients try
- * those again by themselves; the core's do so with a crash now and then.) */
-void conn_leave(struct conn *c)
-{
-    if (c->state == CONN_HELLO)
-        conn_close(c);
-    if (c->state != CONN_OPEN)
-        return;
-    conn_move(c, CONN_LEAVING);
-    c->noticed = true;
-    nghttp2_submit_shutdown_notice(c->session);
-    conn_ping(c, PING_NOTICE);
-    start_timer(c, &c->hello_timer, NOTICE_MS);
 }
 
 void conn_cut(struct conn *c, enum refusal why)
@@ -413,11 +409,10 @@ void conn_close_soon(struct conn *c)
 /* Its calls have failed; those that the client does not read are over with it. */
 void conn_give_up(struct conn *c)
 {
+    c->noticed = false;
     conn_leave(c);
-    if (c->state != CONN_LEAVING)
-        return;
-    say_last(c);
-    start_timer(c, &c->hello_timer, LINGER_MS);
+    if (c->state == CONN_LEAVING)
+        start_timer(c, &c->hello_timer, LINGER_MS);
 }
 
 void conn_break(struct conn *c, enum refusal why)

@@ -116,7 +116,7 @@ struct conn {
     bool paused;      /* it has had its turn, and reads on after the others */
     uint64_t turn_ns; /* when that began; 0: a read of less than all ends it */
 
-    struct timer hello_timer; /* later: of the notice, and of the linger */
+    struct timer hello_timer; /* later: of the linger */
     struct timer keepalive_timer, idle_timer, age_timer, stuck_timer;
     uint64_t heard_ms; /* when something came */
     uint64_t idle_ms;  /* since when there is no call */
