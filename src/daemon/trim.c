@@ -12,14 +12,14 @@
 #include "runtime/log.h"
 #include "runtime/loop.h"
 
-#define LOOK_EVERY_MS 2000
+#define LOOK_EVERY_MS 1500
 #define WORTH_BYTES   (16 << 20)
 
 /* Worth it where nothing goes on: what is used is about what it was. */
 #define WORTH_QUIET_BYTES (1 << 20)
 #define QUIET_BYTES       (256 << 10)
 
-#define LARGE_BYTES (1 << 20)
+#define LARGE_BYTES (256 << 10)
 #define TOP_BYTES   (8 << 20)
 
 struct trim {

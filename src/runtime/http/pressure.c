@@ -19,6 +19,13 @@
 /* Less is nobody's hoard. */
 #define HOARD_BYTES ((size_t)64 * 1024)
 
+/* A connection that holds this part of the budget goes before idle ones do. */
+#define LARGE_DEN 128
+
+/* nghttp2 takes 16 KiB for a frame that we never have it make: the system gives no
+ * pages for most of them. */
+#define UNTOUCHED_BYTES (12 * 1024)
+
 /* For so long a hoard counts less. */
 #define NEW_MS 1000
 
@@ -62,13 +69,14 @@ static uint64_t greed(const struct conn *c, uint64_t now_ms)
     return c->noted_bytes * (1 + (for_ms < NEW_MS ? for_ms : NEW_MS));
 }
 
-static struct conn *greediest(struct lane *lane)
+/* The greediest of those that hold so much. */
+static struct conn *greediest(struct lane *lane, size_t least)
 {
     const uint64_t now_ms = loop_now_ms(lane->loop);
     struct conn *most = NULL;
     for (struct ring *r = lane->conns.next; r != &lane->conns; r = r->next) {
         struct conn *c = container_of(r, struct conn, link);
-        if (greed(c, now_ms) > (most != NULL ? greed(most, now_ms) : 0))
+        if (c->noted_bytes >= least && greed(c, now_ms) > (most != NULL ? greed(most, now_ms) : 0))
             most = c;
     }
     return most;
@@ -109,12 +117,15 @@ static void on_relief(struct task *task)
     struct lane *lane = container_of(task, struct lane, pressure.relief);
     if (!wants_relief(lane))
         return;
-    struct conn *c = greediest(lane);
-    if (c != NULL)
-        cut(c);
-    else if ((c = longest_spare(lane)) != NULL)
-        let_go(c, REFUSED_MEMORY);
-    if (c != NULL)
+    struct conn *greedy = greediest(lane, budget_of(lane)->max / LARGE_DEN);
+    struct conn *spare = greedy == NULL ? longest_spare(lane) : NULL;
+    if (greedy == NULL && spare == NULL)
+        greedy = greediest(lane, HOARD_BYTES);
+    if (greedy != NULL)
+        cut(greedy);
+    else if (spare != NULL)
+        let_go(spare, REFUSED_MEMORY);
+    if (greedy != NULL || spare != NULL)
         task_defer(lane->loop, task);
 }
 
@@ -184,7 +195,8 @@ static void note(struct conn *c, size_t bytes)
 void conn_note(struct conn *c)
 {
     const size_t tls = c->tls != NULL ? tls_session_held(c->tls) : 0;
-    note(c, CONN_BYTES + c->held_bytes + conn_rest_bytes(c) + tls);
+    const size_t all = CONN_BYTES + c->held_bytes + conn_rest_bytes(c) + tls;
+    note(c, c->session != NULL ? all - UNTOUCHED_BYTES : all);
 }
 
 void conn_note_end(struct conn *c)

@@ -10,11 +10,12 @@
  *
  * Over RELIEF_NUM/RELIEF_DEN of the budget the lane that holds most lets go of one
  * connection a round until that is over:
- *   - the one that holds most, counted less while it has held it for under a
+ *   - the one that holds most, if that is much, counted less while it has held it for under a
  *     second: a large message on its way is no hoard. Its client hears
  *     ENHANCE_YOUR_CALM
- *   - where none holds much, the one that has had no call for longest: GOAWAY,
+ *   - where none does, the one that has had no call for longest: GOAWAY,
  *     and its client makes a new one when it needs it
+ *   - where all have calls, the one that holds most all the same
  * Over all of the budget no call and no connection is taken (REFUSED_STREAM, of
  * which clients know that it was not looked at).
  *
