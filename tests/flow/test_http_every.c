@@ -569,7 +569,7 @@ static const struct disturbance disturbances[] = {
     ROW(deadline_passes, ANYWHERE, OK | DEADLINE | CANCELLED, OK | DEADLINE),
     ROW(client_is_too_slow, ROUND, OK | UNAVAILABLE, OK | UNAVAILABLE),
     ROW(keepalive_fails, ROUND, OK | UNAVAILABLE, OK | CANCELLED),
-    ROW(connection_ages, ROUND, OK | UNAVAILABLE, OK), /* a call that was about to begin */
+    ROW(connection_ages, ROUND, OK, OK),
     ROW(client_floods, ROUND, OK | UNAVAILABLE, OK | CANCELLED),
 #undef ROW
 };

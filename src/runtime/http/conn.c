@@ -386,9 +386,7 @@ void conn_leave(struct conn *c)
     }
     if (c->state != CONN_LEAVING)
         return;
-    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
-                          NULL, 0);
+    c->says_last = true;
     conn_wants_flush(c);
 }
 

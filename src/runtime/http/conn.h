@@ -122,6 +122,8 @@ struct conn {
     uint64_t idle_ms;  /* since when there is no call */
     bool pinged;       /* keepalive's ping is out */
     bool noticed;      /* the first GOAWAY is out, and its ping */
+    bool says_last;    /* the last GOAWAY goes out with what is collected next: what was
+                          parsed by then is processed, and nobody may take it for lost */
     bool old;          /* it has had its age: the age timer is that of the grace */
 
     uint8_t ping_strikes;

@@ -388,8 +388,18 @@ static void watch_stuck(struct conn *c)
         }
 }
 
+static void say_last(struct conn *c)
+{
+    c->says_last = false;
+    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
+                          NULL, 0);
+}
+
 static void flush(struct conn *c)
 {
+    if (c->says_last && c->session != NULL)
+        say_last(c);
     if (c->session != NULL && !collect(c)) {
         outbox_clear(&c->lane->outbox);
         conn_close(c);
