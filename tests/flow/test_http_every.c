@@ -343,6 +343,7 @@ static void reset(int at)
 static void check_call(const char *path, int at)
 {
     cr_assert_eq(g_talk.closes, 1, "%s: %s, event %d", g_do.name, path, at);
+    cr_assert_leq(g_echo.opened, 1, "%s: %s, event %d: it was handled twice", g_do.name, path, at);
     cr_assert_eq(g_entered, g_left, "%s: %s, event %d", g_do.name, path, at);
     g_seen |= BIT(g_talk.status.code);
     cr_assert(g_do.client_may_see & BIT(g_talk.status.code), "%s: %s, event %d: %d %s", g_do.name,
