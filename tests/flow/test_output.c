@@ -31,7 +31,6 @@ static void set_up(struct fixture *f)
 static void tear_down(struct fixture *f)
 {
     output_close(&f->out);
-    uv_run(loop_uv(f->loop), UV_RUN_DEFAULT);
     loop_free(f->loop);
     close(f->from);
     close(f->to);
