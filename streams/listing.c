@@ -71,9 +71,9 @@ static void fail_spent(struct listing *l)
 
 /* --- Requests ------------------------------------------------------------------------ */
 
-static uint32_t ring_size(const struct listing *l)
+static uint32_t ring_size(const struct stream *s)
 {
-    return many_requests(l) ? READ_AHEAD : 1;
+    return s->method->requests == MANY ? READ_AHEAD : 1;
 }
 
 static struct query *current(struct listing *l)
@@ -84,7 +84,7 @@ static struct query *current(struct listing *l)
 static void pop_query(struct listing *l)
 {
     query_clear(&l->queries[l->oldest]);
-    l->oldest = (l->oldest + 1) % ring_size(l);
+    l->oldest = (l->oldest + 1) % ring_size(l->s);
     l->nqueries--;
 }
 
@@ -345,30 +345,29 @@ static void on_turn(struct task *task)
 
 void listing_on_open(struct stream *s)
 {
-    struct listing *l = calloc(1, sizeof *l);
+    const struct listing_env *env = loop_env(s->loop);
+    struct listing *l = malloc(sizeof *l + ring_size(s) * sizeof l->queries[0]);
     s->data = l;
-    if (l != NULL) {
-        l->s = s;
-        l->kind = s->method->row;
-        l->env = loop_env(s->loop);
-        l->next_index = l->env->first_index;
-        l->state = LISTING_IDLE;
-        l->wait.known = on_name_known;
-        l->wait.failed = on_name_failed;
-        l->turn.run = on_turn;
-        out_init(l);
-        l->queries = calloc(ring_size(l), sizeof *l->queries);
-    }
-    if (l == NULL || l->queries == NULL) {
+    if (l == NULL) {
         stream_fail_memory(s);
         return;
     }
+    *l = (struct listing){
+        .s = s,
+        .kind = s->method->row,
+        .env = env,
+        .state = LISTING_IDLE,
+        .next_index = env->first_index,
+        .wait = { .known = on_name_known, .failed = on_name_failed },
+        .turn.run = on_turn,
+    };
+    out_init(l);
     read_ahead(l);
 }
 
 static bool add_query(struct listing *l, const struct listing_request *request)
 {
-    struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l)];
+    struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l->s)];
     if (query_init(q, l->kind, l->env, request, (int32_t)l->next_index++) != 0)
         return false;
     if (q->index == (int32_t)l->env->first_index && !many_responses(l)) {
@@ -468,7 +467,7 @@ void listing_on_close(struct stream *s, const struct status *status)
         return;
     name_wait_stop(&l->wait);
     task_cancel(&l->turn);
-    while (l->queries != NULL && l->nqueries > 0)
+    while (l->nqueries > 0)
         pop_query(l);
     if (l->budgeted_bytes > 0)
         budget_give(l->env->budget, l->budgeted_bytes);
@@ -476,6 +475,5 @@ void listing_on_close(struct stream *s, const struct status *status)
     chunk_clear(&l->fill);
     draft_clear(&l->draft);
     query_clear(&l->last);
-    free(l->queries);
     free(l);
 }

@@ -32,8 +32,7 @@ struct listing {
     enum listing_state state;
 
     /* Requests read and not answered, oldest first. */
-    struct query *queries; /* a ring of READ_AHEAD; of one for a single request */
-    uint32_t oldest, nqueries;
+    uint32_t oldest, nqueries; /* of `queries` */
     uint32_t next_index;
     bool reading, ended, draining;
     bool spent; /* one came after the last that can have an index */
@@ -59,6 +58,8 @@ struct listing {
     struct task turn;
     size_t scanned_bytes; /* since the loop had its last turn */
     bool stepping;        /* the reader's step began: it ends with this tick */
+
+    struct query queries[]; /* a ring of READ_AHEAD; of one for a single request */
 };
 
 static inline bool many_requests(const struct listing *l)

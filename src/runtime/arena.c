@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define FIRST_BLOCK_BYTES 4096
+#define FIRST_BLOCK_BYTES 1000 /* malloc() has such a block at hand: see spares.h */
 #define MAX_BLOCK_BYTES   (256 * 1024)
 
 struct block {
@@ -35,11 +35,11 @@ static void protobuf_free(void *arena, void *p)
 
 struct arena *arena_new(size_t limit_bytes)
 {
-    struct arena *a = calloc(1, sizeof *a);
+    struct arena *a = malloc(sizeof *a);
     if (a == NULL)
         return NULL;
-    a->limit = limit_bytes;
-    a->protobuf = (ProtobufCAllocator){ protobuf_alloc, protobuf_free, a };
+    *a = (struct arena){ .limit = limit_bytes,
+                         .protobuf = { protobuf_alloc, protobuf_free, a } };
     return a;
 }
 

@@ -29,12 +29,13 @@ static bool grow(struct received_headers *h)
 
 bool received_headers_add(struct received_headers *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 {
-    h->bytes += (uint32_t)(rcbuf_bytes(name).len + rcbuf_bytes(value).len + HEADER_OVERHEAD);
+    const struct bytes text = rcbuf_bytes(name);
+    h->bytes += (uint32_t)(text.len + rcbuf_bytes(value).len + HEADER_OVERHEAD);
     if (h->n == h->cap && !grow(h))
         return false;
     nghttp2_rcbuf_incref(name);
     nghttp2_rcbuf_incref(value);
-    h->items[h->n++] = (struct received_header){ name, value };
+    h->items[h->n++] = (struct received_header){ text, name, value };
     return true;
 }
 
@@ -73,7 +74,7 @@ struct bytes received_headers_get(struct received_headers *h, const char *name)
 {
     const struct bytes wanted = bytes_of_text(name);
     for (uint16_t i = 0; i < h->n; i++) {
-        if (!bytes_equal(rcbuf_bytes(h->items[i].name), wanted))
+        if (!bytes_equal(h->items[i].name, wanted))
             continue;
         nghttp2_rcbuf *value = h->items[i].value;
         return is_binary(wanted) ? decoded_value(h, value) : rcbuf_bytes(value);
@@ -84,7 +85,7 @@ struct bytes received_headers_get(struct received_headers *h, const char *name)
 void received_headers_clear(struct received_headers *h)
 {
     for (uint16_t i = 0; i < h->n; i++) {
-        nghttp2_rcbuf_decref(h->items[i].name);
+        nghttp2_rcbuf_decref(h->items[i].name_buf);
         nghttp2_rcbuf_decref(h->items[i].value);
     }
     free(h->items);
@@ -117,14 +118,18 @@ static bool is_ascii_value(struct bytes value)
 }
 
 /* Those that the transport itself sends: twice would be wrong. */
-static bool is_reserved(const char *name)
+static bool is_reserved(struct bytes name)
 {
-    static const char *const names[] = { "content-type",  "te",
-                                         "grpc-status",   "grpc-message",
-                                         "grpc-encoding", "grpc-accept-encoding",
-                                         "connection",    "transfer-encoding" };
+#define NAME(text) { (const uint8_t *)(text), sizeof(text) - 1 }
+    static const struct bytes names[] = {
+        NAME("content-type"),     NAME("te"),
+        NAME("grpc-status"),      NAME("grpc-message"),
+        NAME("grpc-encoding"),    NAME("grpc-accept-encoding"),
+        NAME("connection"),       NAME("transfer-encoding"),
+    };
+#undef NAME
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
+        if (bytes_equal(names[i], name))
             return true;
     return false;
 }
@@ -141,7 +146,7 @@ int sent_headers_put(struct sent_headers *h, const char *name, struct bytes valu
 {
     const struct bytes key = bytes_of_text(name);
     const bool binary = is_binary(key);
-    if (!is_name(key) || is_reserved(name) || !(binary || is_ascii_value(value)))
+    if (!is_name(key) || is_reserved(key) || !(binary || is_ascii_value(value)))
         return EINVAL;
     if (h->n == SENT_HEADERS_MAX)
         return ENOMEM;

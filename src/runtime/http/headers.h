@@ -16,7 +16,8 @@
 
 /* nghttp2 counts references to what it has decoded, so nothing is copied. */
 struct received_header {
-    nghttp2_rcbuf *name, *value;
+    struct bytes name; /* of name_buf */
+    nghttp2_rcbuf *name_buf, *value;
 };
 
 /* Zero is empty. */

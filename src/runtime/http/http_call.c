@@ -364,7 +364,7 @@ static void free_call(struct http_call *c)
     http_call_note_end(c);
     identity_unref(c->stream.identity);
     arena_free(c->stream.arena);
-    free(c);
+    spares_give(&c->conn->lane->spare_calls, c);
 }
 
 /* What the handler and the interceptors hear. A status that went out is what
@@ -424,7 +424,8 @@ struct http_call *http_call_new(struct conn *conn, int32_t id)
 {
     const struct chain *chain = conn->lane->server->options.chain;
     const size_t room = padded(sizeof(struct http_call));
-    struct http_call *c = calloc(1, room + (chain != NULL ? chain->state_bytes : 0));
+    struct http_call *c = spares_take(&conn->lane->spare_calls,
+                                      room + (chain != NULL ? chain->state_bytes : 0));
     if (c == NULL)
         return NULL;
     c->conn = conn;

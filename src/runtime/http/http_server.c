@@ -116,6 +116,7 @@ static void lane_close(struct lane *lane)
     tls_context_free(lane->tls);
     deflater_free(lane->deflater);
     outbox_close(&lane->outbox);
+    spares_clear(&lane->spare_calls);
     free(lane->input);
 }
 

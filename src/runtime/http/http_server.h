@@ -21,6 +21,7 @@
 #include "outbox.h"
 #include "pressure.h"
 #include "runtime/server_side.h"
+#include "runtime/spares.h"
 
 struct deflater;
 struct tls_context;
@@ -34,6 +35,7 @@ struct lane {
     struct loop *loop;
     struct ring conns;
     struct outbox outbox;
+    struct spares spare_calls;
     uint8_t *input; /* INPUT_BYTES */
     struct deflater *deflater;
     struct tls_context *tls; /* NULL: plaintext */
