@@ -16,12 +16,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "http2"))  # Debian has an h2, too
 
+import bursts  # noqa: E402
 import cases  # noqa: E402
 import cli  # noqa: E402
 import data  # noqa: E402
 import features  # noqa: E402
 import first_post  # noqa: E402
 import growth  # noqa: E402
+import handshakes  # noqa: E402
 import imports  # noqa: E402
 import load_tester  # noqa: E402
 import long_link  # noqa: E402
@@ -29,6 +31,7 @@ import loops  # noqa: E402
 import names  # noqa: E402
 import report as reports  # noqa: E402
 import slow_readers  # noqa: E402
+import tls  # noqa: E402
 from h2 import Failure  # noqa: E402
 from servers import BUILD, Pair  # noqa: E402
 
@@ -45,8 +48,9 @@ QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=
 
 # In this order; each gets the pair with the main store.
 TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
-          "slow": slow_readers.run, "cli": cli.run, "load-tester": load_tester.run,
-          "loops": loops.run, "long-link": long_link.run, "features": features.run, "growth": growth.run,
+          "slow": slow_readers.run, "bursts": bursts.run, "cli": cli.run, "load-tester": load_tester.run,
+          "loops": loops.run, "long-link": long_link.run, "tls": tls.run,
+          "handshakes": handshakes.run, "features": features.run, "growth": growth.run,
           "import": imports.run}
 
 

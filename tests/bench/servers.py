@@ -106,13 +106,15 @@ def free_port():
 class FileServer(Stranger):
     """nghttpd, which prints nothing when it serves: asked until it answers."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *key_and_cert):
         self.name, self.port = "nghttpd", free_port()
+        self.scheme = "https" if key_and_cert else "http"
         self.process = subprocess.Popen(
-            [*DIES_WITH_US, "nghttpd", "--no-tls", "--address=127.0.0.1", "--window-bits=24",
-             "--connection-window-bits=24", "-d", str(folder), str(self.port)],
+            [*DIES_WITH_US, "nghttpd", *([] if key_and_cert else ["--no-tls"]),
+             "--address=127.0.0.1", "--window-bits=24", "--connection-window-bits=24",
+             "-d", str(folder), str(self.port), *map(str, key_and_cert)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        subprocess.run(["h2load", "-n1", f"http://127.0.0.1:{self.port}/"], check=True,
+        subprocess.run(["h2load", "-n1", f"{self.scheme}://127.0.0.1:{self.port}/"], check=True,
                        stdout=subprocess.DEVNULL)
 
 
