@@ -33,7 +33,7 @@ import report as reports  # noqa: E402
 import slow_readers  # noqa: E402
 import tls  # noqa: E402
 from h2 import Failure  # noqa: E402
-from servers import BUILD, Pair  # noqa: E402
+from servers import BUILD, CLIENT_CORES, SERVER_CORES, Pair, client_stays  # noqa: E402
 
 START = time.monotonic()
 
@@ -100,15 +100,21 @@ def step(text):
     print(f"{time.monotonic() - START:4.0f} s  {text}", flush=True)
 
 
+def listed(cores):
+    return ", ".join(map(str, cores))
+
+
 def title(sizes):
     return (f"{sizes.posts:,} posts by {sizes.users:,} users, {sizes.rounds} rounds; "
-            f"{reports.machine()}")
+            f"{reports.machine()}; clients on core {listed(CLIENT_CORES)}, servers on "
+            f"{listed(SERVER_CORES)}")
 
 
 def main():
     args = arguments()
     sizes = sizes_of(args)
     report = reports.Report(title(sizes))
+    client_stays()
     results = BUILD / "bench"
     results.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="data-", dir=results))

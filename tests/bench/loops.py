@@ -1,9 +1,11 @@
-"""Loops: one against two, on copies of one store."""
+"""Loops: one against two, on copies of one store.
+
+Both servers may use all cores here, and so may the client."""
 import shutil
 
 import cases
 from report import Row
-from servers import Pair
+from servers import CLIENT_CORES, CORES, Pair, client_stays
 
 TOPIC = "Loops"
 KEYS = ("stream", "page1", "unary100", "unary5", "client", "bidi")
@@ -27,15 +29,24 @@ def measure(case, pairs, folder, sizes, report):
                    one.samples.median / two.samples.median, uses=two.usage, other_uses=one.usage))
 
 
-def run(two, folder, sizes, report):
+def compare(one, two, folder, sizes, report):
+    for pair in (one, two):
+        cases.warm(pair.post.port, sizes.posts)
+    for case in cases.table(sizes):
+        if case.key in KEYS:
+            measure(case, (one, two), folder, sizes, report)
+
+
+def run(main, folder, sizes, report):
     copy = folder / "one-loop"
-    two.post.stop()
-    shutil.copytree(two.folder / "posts", copy / "posts")
-    two.start_post()
-    with Pair(copy, loops=1, user=two.user) as one:
-        for pair in (one, two):
-            cases.warm(pair.post.port, sizes.posts)
-        for case in cases.table(sizes):
-            if case.key in KEYS:
-                measure(case, (one, two), folder, sizes, report)
-    one.remove()
+    main.post.stop()
+    shutil.copytree(main.folder / "posts", copy / "posts")
+    client_stays(CORES)
+    try:
+        with Pair(copy, 1, main.user, cores=CORES) as one, \
+                Pair(main.folder, 2, main.user, cores=CORES) as two:
+            compare(one, two, folder, sizes, report)
+        one.remove()
+    finally:
+        client_stays(CLIENT_CORES)
+        main.start_post()

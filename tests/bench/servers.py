@@ -17,8 +17,21 @@ START, STOP = 120, 20  # seconds; a peer loads its posts before it serves
 CPUCLOCK_SCHED = 2
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
 
-# A benchmark that is killed leaves no server behind.
-DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+# The client has a core of its own, as one on another machine has. Left alone, Linux wakes a reader
+# of the loopback interface on the core of the writer, who then waits for it: both together take one
+# core, and a figure tells the sum of both.
+CORES = sorted(os.sched_getaffinity(0))
+CLIENT_CORES, SERVER_CORES = CORES[:1], CORES[1:] or CORES
+
+
+def client_stays(cores=CLIENT_CORES):
+    """This process, and those that it starts from now on; servers have cores of their own."""
+    os.sched_setaffinity(0, cores)
+
+
+def on(cores):
+    """What a command starts with. A benchmark that is killed leaves no server behind."""
+    return ["taskset", "--cpu-list", ",".join(map(str, cores)), "setpriv", "--pdeathsig", "KILL"]
 
 
 def clean_environment():
@@ -32,9 +45,9 @@ class Server:
     EXIT_STATUS = 0  # on SIGTERM
     scheme, headers = "http", ()  # what calls need
 
-    def __init__(self, *command):
+    def __init__(self, *command, cores=SERVER_CORES):
         self.name = pathlib.Path(command[0]).name
-        self.process = subprocess.Popen([*DIES_WITH_US, *map(str, command)],
+        self.process = subprocess.Popen([*on(cores), *map(str, command)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         env=clean_environment())
         ready, _, _ = select.select([self.process.stdout], [], [], START)
@@ -88,9 +101,10 @@ def user_server(folder, *more):
                   "--log-level", "warn", *more)
 
 
-def post_server(folder, user, *more):
+def post_server(folder, user, *more, cores=SERVER_CORES):
     return Server(BUILD / "post-server", "--listen", "127.0.0.1:0", "--db", folder,
-                  "--user-target", f"127.0.0.1:{user.port}", "--log-level", "warn", *more)
+                  "--user-target", f"127.0.0.1:{user.port}", "--log-level", "warn", *more,
+                  cores=cores)
 
 
 def peer(name, dump):
@@ -110,7 +124,7 @@ class FileServer(Stranger):
         self.name, self.port = "nghttpd", free_port()
         self.scheme = "https" if key_and_cert else "http"
         self.process = subprocess.Popen(
-            [*DIES_WITH_US, "nghttpd", *([] if key_and_cert else ["--no-tls"]),
+            [*on(SERVER_CORES), "nghttpd", *([] if key_and_cert else ["--no-tls"]),
              "--address=127.0.0.1", "--window-bits=24", "--connection-window-bits=24",
              "-d", str(folder), str(self.port), *map(str, key_and_cert)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -123,8 +137,9 @@ class Pair:
 
     The user server may be another pair's."""
 
-    def __init__(self, folder, loops=2, user=None, post_args=()):
-        self.folder, self.loops, self.post_args = folder, loops, post_args
+    def __init__(self, folder, loops=len(SERVER_CORES), user=None, post_args=(),
+                 cores=SERVER_CORES):
+        self.folder, self.loops, self.post_args, self.cores = folder, loops, post_args, cores
         folder.mkdir(parents=True, exist_ok=True)
         self.owns_user = user is None
         self.user = user or user_server(folder / "users")
@@ -142,7 +157,7 @@ class Pair:
 
     def start_post(self):
         self.post = post_server(self.folder / "posts", self.user, "--loops", self.loops,
-                                *self.post_args)
+                                *self.post_args, cores=self.cores)
 
     def restart_post(self):
         try:
