@@ -401,6 +401,7 @@ void conn_cut(struct conn *c, enum refusal why)
 
 void conn_close_soon(struct conn *c)
 {
+    stop_timers(c); /* there is no session any more that could ping */
     start_timer(c, &c->hello_timer, LINGER_MS);
 }
 

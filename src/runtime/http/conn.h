@@ -154,7 +154,7 @@ void conn_give_up(struct conn *c);
 void conn_cut(struct conn *c, enum refusal why);
 void conn_close(struct conn *c);
 
-/** The same after a moment. */
+/** The same after a moment, in which no other timer of it fires. */
 void conn_close_soon(struct conn *c);
 
 /** The same on the next round, when what it has to say is out: from where calls

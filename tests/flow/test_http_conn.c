@@ -1,0 +1,135 @@
+/* A server's connections and clients that no library of gRPC's is: what the
+ * connection does then, and that everything is given back. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/call_world.h"
+#include "lib/heap.h"
+#include "lib/leaks.h"
+#include "lib/loop_until.h"
+#include "lib/raw_peer.h"
+#include "runtime/container.h"
+#include "runtime/http/http_server.h"
+#include "runtime/log.h"
+
+static struct call_world g_world;
+static struct raw_peer g_peer;
+static struct frames g_frames;
+
+static void init(void)
+{
+    setenv("CALL_TRANSPORT", "http", 1);
+    signal(SIGPIPE, SIG_IGN);
+    log_init("test", LOG_ERROR, LOG_TEXT);
+}
+
+TestSuite(http_conn, .init = init);
+
+static struct lane *lane(void)
+{
+    return &http_server_of(g_world.server)->lanes[0];
+}
+
+/* The only connection; NULL: there is none. */
+static struct conn *conn(void)
+{
+    struct ring *conns = &lane()->conns;
+    return ring_empty(conns) ? NULL : container_of(conns->next, struct conn, link);
+}
+
+static unsigned refused(enum refusal why)
+{
+    return (unsigned)counter_get(&lane()->figures.refused[why]);
+}
+
+static void meet(const struct server_options *options, int receive_bytes)
+{
+    int port = 0;
+    heap_watch();
+    call_world_open(&g_world, echo_methods, ECHO_NMETHODS, options);
+    sscanf(strrchr(g_world.target, ':'), ":%d", &port);
+    raw_open(&g_peer, port, receive_bytes);
+    frames_hello(&g_frames);
+}
+
+static void part(void)
+{
+    raw_close(&g_peer);
+    call_world_close(&g_world);
+    cr_assert_eq(heap_live_in_the_end(), 0);
+    assert_no_leaks();
+}
+
+static void put_odd_frames(int n)
+{
+    const uint8_t priority[5] = { 0, 0, 0, 0, 1 };
+    for (int i = 0; i < n; i++)
+        frames_frame(&g_frames, NGHTTP2_PRIORITY, 0, 1, bytes_of(priority, sizeof priority));
+}
+
+#define A_FLOOD 4000
+
+/* --- Floods --------------------------------------------------------------------------------- */
+
+/* It asks for more than the socket takes, and reads nothing. */
+static void fill_the_socket(void)
+{
+    const uint8_t large_windows[6] = { 0,   NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0x7f, 0xff, 0xff,
+                                       0xff };
+    frames_frame(&g_frames, NGHTTP2_SETTINGS, 0, 0, bytes_of(large_windows, sizeof large_windows));
+    frames_window(&g_frames, 0, 1 << 30);
+    for (int32_t id = 1; id < 200; id += 2) {
+        frames_request(&g_frames, id, "/test.Echo/Runs", NULL);
+        frames_message(&g_frames, id, bytes_of_text("a"), NGHTTP2_FLAG_END_STREAM);
+    }
+    raw_send(&g_peer, &g_frames);
+    LOOP_UNTIL(g_world.loop, conn() != NULL && conn()->rest != NULL);
+}
+
+/* It cannot be told, and is gone all the same; meanwhile its timers find nothing. */
+Test(http_conn, a_flood_of_one_that_does_not_read)
+{
+    const struct server_options options = { .connections = { .keepalive_time_ms = 20,
+                                                             .keepalive_without_stream = true } };
+    meet(&options, 4096);
+    fill_the_socket();
+    put_odd_frames(A_FLOOD);
+    raw_send(&g_peer, &g_frames);
+    LOOP_UNTIL(g_world.loop, conn() == NULL);
+    cr_assert_eq(refused(REFUSED_FLOOD), 1);
+    cr_assert_eq(g_echo.opened, 100);
+    cr_assert_eq(g_echo.closed, 100);
+    part();
+}
+
+Test(http_conn, the_server_stops_while_a_flood_is_not_read)
+{
+    meet(NULL, 4096);
+    fill_the_socket();
+    put_odd_frames(A_FLOOD);
+    raw_send(&g_peer, &g_frames);
+    LOOP_UNTIL(g_world.loop, conn()->session == NULL);
+    cr_assert_not_null(conn()->rest);
+    call_world_drain(&g_world, 10000);
+    loop_run(g_world.loop);
+    cr_assert(g_world.drained);
+    part();
+}
+
+/* What comes behind it is not processed, as the GOAWAY says. */
+Test(http_conn, a_call_behind_a_flood)
+{
+    struct frame goaway;
+    meet(NULL, 0);
+    put_odd_frames(A_FLOOD);
+    frames_request(&g_frames, 1, "/test.Echo/Unary", NULL);
+    frames_message(&g_frames, 1, bytes_of_text("a"), NGHTTP2_FLAG_END_STREAM);
+    raw_send(&g_peer, &g_frames);
+    LOOP_UNTIL(g_world.loop, (raw_read(&g_peer), g_peer.gone));
+    cr_assert_eq(raw_frames(&g_peer, NGHTTP2_GOAWAY, &goaway), 1);
+    cr_assert_eq(goaway.payload.data[7], NGHTTP2_ENHANCE_YOUR_CALM);
+    cr_assert_eq(goaway.payload.data[3], 0, "no call was processed");
+    cr_assert_eq(g_echo.opened, 0);
+    part();
+}
