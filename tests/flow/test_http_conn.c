@@ -133,3 +133,21 @@ Test(http_conn, a_call_behind_a_flood)
     cr_assert_eq(g_echo.opened, 0);
     part();
 }
+
+/* --- Requests ------------------------------------------------------------------------------- */
+
+/* It lies in what was kept of the first piece when the second one makes it whole,
+ * and wrong. (Who reads it then is for a sanitizer to see.) */
+Test(http_conn, a_request_in_pieces_and_more)
+{
+    struct frame end;
+    meet(NULL, 0);
+    frames_request(&g_frames, 1, "/test.Echo/Unary", NULL);
+    frames_frame(&g_frames, NGHTTP2_DATA, 0, 1, bytes_of("\0\0\0\0\4ab", 7));
+    frames_frame(&g_frames, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, bytes_of("cde", 3));
+    raw_send(&g_peer, &g_frames);
+    LOOP_UNTIL(g_world.loop, (raw_read(&g_peer), raw_frames(&g_peer, NGHTTP2_HEADERS, &end) > 0));
+    cr_assert_neq(end.flags & NGHTTP2_FLAG_END_STREAM, 0);
+    cr_assert_eq(g_echo.opened, 0);
+    part();
+}

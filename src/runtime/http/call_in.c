@@ -401,8 +401,10 @@ void call_in_shut(struct http_call *c)
     if (has_kept(c))
         consume(c, c->in.kept->len - c->in.kept_from);
     drop_kept(c);
-    if (!c->in.pumping)
+    if (!c->in.pumping) {
+        drop_message(c); /* it may lie in the deframer */
         deframer_clear(&c->in.frames);
+    }
     http_call_note(c);
 }
 
