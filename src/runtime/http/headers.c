@@ -117,7 +117,8 @@ static bool is_ascii_value(struct bytes value)
     return i == value.len;
 }
 
-/* Those that the transport itself sends: twice would be wrong. */
+/* Those that the transport itself sends: twice would be wrong. And those of HTTP/1's
+ * connections, which make a message of HTTP/2 malformed (RFC 9113, 8.2.2). */
 static bool is_reserved(struct bytes name)
 {
 #define NAME(text) { (const uint8_t *)(text), sizeof(text) - 1 }
@@ -126,6 +127,8 @@ static bool is_reserved(struct bytes name)
         NAME("grpc-status"),      NAME("grpc-message"),
         NAME("grpc-encoding"),    NAME("grpc-accept-encoding"),
         NAME("connection"),       NAME("transfer-encoding"),
+        NAME("proxy-connection"), NAME("keep-alive"),
+        NAME("upgrade"),
     };
 #undef NAME
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
