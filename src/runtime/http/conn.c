@@ -177,9 +177,6 @@ static void stop_timers(struct conn *c)
     timer_stop(&c->stuck_timer);
 }
 
-/* What a client may answer a frame of ours with: an update of each window. */
-#define CREDIT_OF_A_FRAME 2
-
 /* --- Pings -------------------------------------------------------------------------------- */
 
 static void widen_calls(struct conn *c)
@@ -202,65 +199,25 @@ void conn_ponged(struct conn *c, enum ping_kind kind)
     }
 }
 
-/* gRPC's rule (grpc/proposal A8): pings must be min_time apart; without a call,
- * and where such are not wanted, two hours. What we send of a call makes the next
- * one free. The third that comes too early is too many. */
-#define MAX_STRIKES      2
-#define IDLE_PING_MIN_MS (2 * 60 * 60 * 1000)
-
 void conn_pinged(struct conn *c)
 {
     const struct connection_options *o = options_of(c);
-    const uint64_t now_ms = loop_now_ms(c->lane->loop);
     const uint64_t min_ms = c->ncalls == 0 && !o->keepalive_without_stream
-                                ? IDLE_PING_MIN_MS
+                                ? PING_IDLE_MIN_MS
                                 : o->keepalive_min_time_ms;
-    const bool early = c->pinged_before && now_ms < c->ping_ms + min_ms;
     counter_add(&c->lane->figures.pings_in, 1);
-    c->pinged_before = true;
-    if (!early) {
-        c->ping_ms = now_ms;
-        return;
-    }
-    if (++c->ping_strikes <= MAX_STRIKES)
-        return;
-    conn_calm_down(c, REFUSED_TOO_MANY_PINGS, "too_many_pings");
+    if (!pings_take(&c->pings, loop_now_ms(c->lane->loop), min_ms))
+        conn_calm_down(c, REFUSED_TOO_MANY_PINGS, "too_many_pings");
 }
 
 void conn_sent_data(struct conn *c, bool earns)
 {
-    c->ping_strikes = 0;
-    c->pinged_before = false;
+    pings_forgive(&c->pings);
     if (earns)
-        conn_credit(c, CREDIT_OF_A_FRAME);
+        flood_credit(&c->flood, FLOOD_CREDIT_OF_A_FRAME);
 }
 
 /* --- Floods ------------------------------------------------------------------------------- */
-
-/* Frames that a client seldom needs cost tokens. There are FLOOD_BURST to begin
- * with, and FLOOD_RATE more a second; what is sent to the client earns some as
- * well, for it answers that with window updates and pings. nghttp2 itself counts
- * CONTINUATIONs (8), and SETTINGS and answers that the client does not take
- * (1,000). */
-#define FLOOD_BURST 2000
-#define FLOOD_RATE  200
-
-/* A call was made for nothing: 1,000 in a row, then 100 a second. */
-#define RESET_TOKENS 2
-
-/* Each of them may change the window of every stream. */
-#define SETTINGS_TOKENS 10
-
-static void refill(struct conn *c)
-{
-    const uint64_t now_ms = loop_now_ms(c->lane->loop);
-    const uint64_t earned = (now_ms - c->flood.filled_ms) * FLOOD_RATE / 1000;
-    if (earned == 0)
-        return;
-    c->flood.filled_ms = now_ms;
-    c->flood.tokens =
-        earned + c->flood.tokens < FLOOD_BURST ? c->flood.tokens + (uint32_t)earned : FLOOD_BURST;
-}
 
 /* The client is told, and nothing more of it is looked at. */
 void conn_calm_down(struct conn *c, enum refusal why, const char *reason)
@@ -276,45 +233,15 @@ void conn_calm_down(struct conn *c, enum refusal why, const char *reason)
 
 void conn_charge(struct conn *c, uint32_t tokens)
 {
-    if (c->flood.tokens < tokens)
-        refill(c);
-    if (c->flood.tokens >= tokens)
-        c->flood.tokens -= tokens;
-    else
+    if (!flood_charge(&c->flood, tokens, loop_now_ms(c->lane->loop)))
         conn_calm_down(c, REFUSED_FLOOD, "too many frames that do nothing");
-}
-
-void conn_credit(struct conn *c, uint32_t tokens)
-{
-    if (c->flood.tokens < FLOOD_BURST)
-        c->flood.tokens += tokens;
 }
 
 void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd)
 {
-    switch (hd->type) {
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_CONTINUATION:
-        break;
-    case NGHTTP2_DATA: /* an empty one that does not end anything */
-        if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
-            conn_charge(c, 1);
-        break;
-    case NGHTTP2_SETTINGS:
-        conn_charge(c, SETTINGS_TOKENS);
-        break;
-    case NGHTTP2_RST_STREAM:
-        conn_charge(c, RESET_TOKENS);
-        break;
-    case NGHTTP2_WINDOW_UPDATE: /* it has read what we sent, perhaps a while ago, */
-        c->ping_strikes = 0;    /* and measures its bandwidth with pings meanwhile */
-        c->pinged_before = false;
-        conn_charge(c, 1);
-        break;
-    default:
-        conn_charge(c, 1);
-        break;
-    }
+    if (hd->type == NGHTTP2_WINDOW_UPDATE)
+        pings_forgive(&c->pings);
+    conn_charge(c, flood_price(hd));
 }
 
 /* --- Calls ----------------------------------------------------------------------------------- */
@@ -526,7 +453,7 @@ static struct conn *conn_new(struct lane *lane)
     c->idle_timer.fired = on_idle_timer;
     c->age_timer.fired = on_age_timer;
     c->stuck_timer.fired = on_stuck_timer;
-    c->flood = (struct flood){ FLOOD_BURST, loop_now_ms(lane->loop) };
+    flood_init(&c->flood, loop_now_ms(lane->loop));
     bdp_init(&c->bdp);
     ring_init(&c->hello);
     ring_init(&c->calls);

@@ -26,6 +26,8 @@
 #include <uv.h>
 
 #include "bdp.h"
+#include "floods.h"
+#include "pings.h"
 #include "runtime/counter.h"
 #include "runtime/loop.h"
 #include "runtime/ring.h"
@@ -74,12 +76,6 @@ struct conn_figures {
     struct counter refused[REFUSED_NR];
 };
 
-/* Tokens that odd frames cost; see floods.c. */
-struct flood {
-    uint32_t tokens;
-    uint64_t filled_ms;
-};
-
 struct conn {
     struct lane *lane;
     struct ring link; /* of lane->conns */
@@ -126,9 +122,7 @@ struct conn {
                           parsed by then is processed, and nobody may take it for lost */
     bool old;          /* it has had its age: the age timer is that of the grace */
 
-    uint8_t ping_strikes;
-    bool pinged_before; /* by the client; at: */
-    uint64_t ping_ms;
+    struct pings pings; /* of the client's */
     struct flood flood;
     struct bdp bdp;
 };
@@ -189,7 +183,6 @@ void conn_sent_data(struct conn *c, bool earns);
 /** An odd frame came that costs so many tokens: cuts the connection when there
  * are none left (ENHANCE_YOUR_CALM). */
 void conn_charge(struct conn *c, uint32_t tokens);
-void conn_credit(struct conn *c, uint32_t tokens);
 
 /** A frame came: charges for one of a kind that floods are made of. */
 void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd);

@@ -1,0 +1,53 @@
+#include "floods.h"
+
+/* A call was made for nothing: 1,000 in a row, then 100 a second. */
+#define RESET_TOKENS 2
+
+/* Each of them may change the window of every stream. */
+#define SETTINGS_TOKENS 10
+
+void flood_init(struct flood *f, uint64_t now_ms)
+{
+    *f = (struct flood){ FLOOD_BURST, now_ms };
+}
+
+void flood_credit(struct flood *f, uint32_t tokens)
+{
+    f->tokens = tokens < FLOOD_BURST - f->tokens ? f->tokens + tokens : FLOOD_BURST;
+}
+
+/* The rest of a token is not lost: its time begins where the last whole one ended. */
+static void refill(struct flood *f, uint64_t now_ms)
+{
+    if (now_ms <= f->filled_ms)
+        return;
+    const uint64_t earned = (now_ms - f->filled_ms) * FLOOD_RATE / 1000;
+    flood_credit(f, earned < FLOOD_BURST ? (uint32_t)earned : FLOOD_BURST);
+    f->filled_ms = f->tokens < FLOOD_BURST ? f->filled_ms + earned * 1000 / FLOOD_RATE : now_ms;
+}
+
+bool flood_charge(struct flood *f, uint32_t tokens, uint64_t now_ms)
+{
+    refill(f, now_ms);
+    if (f->tokens < tokens)
+        return false;
+    f->tokens -= tokens;
+    return true;
+}
+
+uint32_t flood_price(const nghttp2_frame_hd *hd)
+{
+    switch (hd->type) {
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_CONTINUATION:
+        return 0;
+    case NGHTTP2_DATA: /* an empty one that does not end anything */
+        return hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
+    case NGHTTP2_SETTINGS:
+        return SETTINGS_TOKENS;
+    case NGHTTP2_RST_STREAM:
+        return RESET_TOKENS;
+    default:
+        return 1;
+    }
+}
