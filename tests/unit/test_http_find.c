@@ -57,9 +57,9 @@ Test(http_find, each_path_and_no_other)
     for (int i = 0; i < MANY_METHODS; i++) {
         char other[40];
         cr_assert_eq(find(server, g_paths[i]), &g_methods[i]);
-        snprintf(other, sizeof other, "%sx", g_paths[i]);
+        snprintf(other, sizeof other, "%.30sx", g_paths[i]);
         cr_assert_null(find(server, other));
-        snprintf(other, sizeof other, "/t/%s", g_paths[i] + 3);
+        snprintf(other, sizeof other, "/t/%.30s", g_paths[i] + 3);
         cr_assert_null(find(server, other));
     }
     cr_assert_null(find(server, ""));
