@@ -151,3 +151,49 @@ Test(http_conn, a_request_in_pieces_and_more)
     cr_assert_eq(g_echo.opened, 0);
     part();
 }
+
+/* --- Several loops ---------------------------------------------------------------------------- */
+
+static void on_drained(struct server *server, void *arg)
+{
+    (void)server;
+    *(bool *)arg = true;
+}
+
+/* Runs both loops, which this thread has, in turn. */
+#define BOTH_UNTIL(loops, condition) LOOP_UNTIL((loops)[0], (loop_turns((loops)[1], 1), condition))
+
+/* The second connection is the other loop's, and there is no memory to hand it
+ * over: it is refused, and the third is the first loop's again. */
+Test(http_conn, one_that_cannot_be_handed_over)
+{
+    struct raw_peer peers[3];
+    struct loop *loops[2];
+    struct server *server;
+    bool drained = false;
+    heap_watch();
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(loop_new(&loops[i], LOOP_IN_UV), 0);
+    cr_assert_eq(server_of(&server, loops, 2, echo_methods, ECHO_NMETHODS, NULL), 0);
+    const int port = server_listen(server, "127.0.0.1:0", NULL);
+    cr_assert_eq(server_start(server), 0);
+    const struct http_server *http = http_server_of(server);
+    raw_open(&peers[0], port, 0);
+    BOTH_UNTIL(loops, counter_get(&http->lanes[0].figures.opened) == 1);
+    heap_fail_at(1);
+    raw_open(&peers[1], port, 0);
+    BOTH_UNTIL(loops, (raw_read(&peers[1]), peers[1].gone));
+    heap_fail_at(0);
+    raw_open(&peers[2], port, 0);
+    BOTH_UNTIL(loops, counter_get(&http->lanes[0].figures.opened) == 2);
+    cr_assert_eq(atomic_load(&http->nconns), 2);
+    cr_assert_eq(counter_get(&http->lanes[0].figures.refused[REFUSED_MEMORY]), 1);
+    server_drain(server, 1000, on_drained, &drained);
+    BOTH_UNTIL(loops, drained);
+    server_free(server);
+    for (int i = 0; i < 3; i++)
+        raw_close(&peers[i]);
+    for (int i = 0; i < 2; i++)
+        loop_free(loops[i]);
+    cr_assert_eq(heap_live(), 0);
+}

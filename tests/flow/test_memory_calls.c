@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdalign.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "intercept/chain.h"
 #include "lib/call_world.h"
@@ -11,7 +12,9 @@
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
 #include "lib/probe.h"
+#include "lib/tls_world.h"
 #include "runtime/core/core_server.h"
+#include "runtime/tls.h"
 
 /* Long enough to be worth compressing. */
 #define WORD "so much of the same, so much of the same, so much of the same, so much of the same"
@@ -121,6 +124,24 @@ Test(memory_calls, fail_one_allocation_of_what_was_held)
         probe.at[stage] = PROBE_LATER;
     probe_add(&servers, &probe);
     every_allocation_of(ECHO_RUNS, &(struct server_options){ .chain = &servers }, NULL);
+}
+
+/* What OpenSSL takes is its own. */
+Test(memory_calls, fail_one_allocation_over_tls)
+{
+    char error[TLS_ERROR_MAX], ca[256];
+    struct tls_client *client;
+    if (call_world_transport() == TRANSPORT_CORE)
+        cr_skip_test("of our own wire");
+    tls_world_open();
+    tls_open(NULL);
+    snprintf(ca, sizeof ca, "%s", tls_path("ca.pem"));
+    const struct tls_client_options o = { .ca = ca, .server_name = "localhost" };
+    cr_assert(tls_client_new(&client, &o, error), "%s", error);
+    every_allocation_of(1, &(struct server_options){ .tls = g_server },
+                        &(struct channel_options){ .tls = client });
+    tls_client_free(client);
+    tls_world_close();
 }
 
 /* Our own wire offers nothing to anybody. */

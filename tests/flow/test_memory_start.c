@@ -14,6 +14,7 @@
 #include "lib/heap.h"
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
+#include "lib/tls_world.h"
 #include "lib/tmpdir.h"
 #include "reflection/reflection.h"
 #include "runtime/log.h"
@@ -68,14 +69,15 @@ struct made {
 
 static bool make_parts(struct made *m, const struct service *const *services, size_t n)
 {
-    return loop_new(&m->loop, LOOP_IN_UV) == 0 && health_new(&m->health, &m->loop, 1, services, n) == 0 &&
+    return loop_new(&m->loop, LOOP_IN_UV) == 0 &&
+           health_new(&m->health, &m->loop, 1, services, n) == 0 &&
            reflection_new(&m->reflection, services, n) == 0 &&
            call_metrics_new(&m->metrics, CALL_METRICS_SERVER, services, n, 1) == 0;
 }
 
 static bool start(struct made *m, const struct service *const *services, size_t n)
 {
-    const struct server_options options = { .chain = &m->chain };
+    const struct server_options options = { .chain = &m->chain, .tls = g_server };
     chain_add(&m->chain, &call_metrics, m->metrics);
     if (server_new(&m->server, &m->loop, 1, services, n, &options) != 0 ||
         server_listen(m->server, "127.0.0.1:0", NULL) == 0)
@@ -116,6 +118,14 @@ static bool make_server(void)
 Test(memory_start, server)
 {
     every_allocation(make_server);
+}
+
+Test(memory_start, server_with_tls)
+{
+    tls_world_open();
+    tls_open(NULL);
+    every_allocation(make_server);
+    tls_world_close();
 }
 
 /* --- A channel ------------------------------------------------------------------------- */
@@ -198,14 +208,14 @@ Test(memory_start, channel_with_new_tls_files)
 
 /* --- A store ----------------------------------------------------------------------------- */
 
-static char *g_dir;
+static char *g_store_dir;
 
 static bool make_store(void)
 {
     char error[STORE_ERROR_MAX] = "";
     struct store *store;
     struct reader *reader;
-    if (store_open(&store, g_dir, "posts", error) != 0) {
+    if (store_open(&store, g_store_dir, "posts", error) != 0) {
         cr_assert_not_null(strstr(error, "memory"), "%s", error);
         return false;
     }
@@ -220,9 +230,9 @@ static bool make_store(void)
 
 Test(memory_start, store)
 {
-    g_dir = tmpdir_make();
+    g_store_dir = tmpdir_make();
     every_allocation(make_store);
-    tmpdir_remove(g_dir);
+    tmpdir_remove(g_store_dir);
 }
 
 /* --- Tokens ------------------------------------------------------------------------------- */
