@@ -57,6 +57,8 @@ static void every_allocation(bool (*make)(void))
 
 /* --- A server ------------------------------------------------------------------------ */
 
+static const char *g_address = "127.0.0.1:0", *g_path;
+
 struct made {
     struct loop *loop;
     struct health *health;
@@ -80,7 +82,7 @@ static bool start(struct made *m, const struct service *const *services, size_t 
     const struct server_options options = { .chain = &m->chain, .tls = g_server };
     chain_add(&m->chain, &call_metrics, m->metrics);
     if (server_new(&m->server, &m->loop, 1, services, n, &options) != 0 ||
-        server_listen(m->server, "127.0.0.1:0", NULL) == 0)
+        server_listen(m->server, g_address, NULL) == 0)
         return false;
     m->started = server_start(m->server) == 0;
     return m->started;
@@ -112,6 +114,7 @@ static bool make_server(void)
     struct made m = { 0 };
     const bool made = make_parts(&m, services, 1) && start(&m, services, 1);
     finish(&m);
+    cr_assert(g_path == NULL || access(g_path, F_OK) != 0, "its socket is left behind");
     return made;
 }
 
@@ -126,6 +129,17 @@ Test(memory_start, server_with_tls)
     tls_open(NULL);
     every_allocation(make_server);
     tls_world_close();
+}
+
+Test(memory_start, server_on_a_path)
+{
+    char *dir = tmpdir_make(), *path = tmpdir_path(dir, "socket"), address[256];
+    snprintf(address, sizeof address, "unix:%s", path);
+    g_address = address;
+    g_path = path;
+    every_allocation(make_server);
+    free(path);
+    tmpdir_remove(dir);
 }
 
 /* --- A channel ------------------------------------------------------------------------- */

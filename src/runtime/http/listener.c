@@ -98,14 +98,21 @@ static int wanted_port(const char *address)
     return *end == '\0' && port <= UINT16_MAX ? (int)port : -1;
 }
 
-static char *path_of(int fd)
+/* Of a unix: socket; else "". */
+static void get_path(int fd, char to[LISTENER_PATH_MAX])
 {
     struct sockaddr_un a = { 0 };
     socklen_t len = sizeof a;
-    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0 || a.sun_family != AF_UNIX ||
-        a.sun_path[0] == '\0')
-        return NULL;
-    return strdup(a.sun_path);
+    to[0] = '\0';
+    if (getsockname(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX)
+        snprintf(to, LISTENER_PATH_MAX, "%.*s", (int)sizeof a.sun_path, a.sun_path);
+}
+
+static void close_socket(int fd, const char *path)
+{
+    if (path[0] != '\0')
+        unlink(path);
+    close(fd);
 }
 
 static void on_pause(struct timer *timer);
@@ -115,13 +122,15 @@ static int add(struct http_server *server, int fd, bool tls)
 {
     struct listener *l = calloc(1, sizeof *l);
     if (l == NULL) {
-        close(fd);
+        char path[LISTENER_PATH_MAX];
+        get_path(fd, path);
+        close_socket(fd, path);
         return 0;
     }
     l->server = server;
     l->fd = fd;
     l->tls = tls;
-    l->path = path_of(fd);
+    get_path(fd, l->path);
     l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     l->pause.fired = on_pause;
     l->next = server->listeners;
@@ -303,12 +312,9 @@ int listener_start(struct listener *l)
 
 void listener_free(struct listener *l)
 {
-    if (l->path != NULL)
-        unlink(l->path);
     if (l->spare_fd >= 0)
         close(l->spare_fd);
-    close(l->fd);
-    free(l->path);
+    close_socket(l->fd, l->path);
     free(l);
 }
 

@@ -17,13 +17,16 @@
 
 struct http_server;
 
+/* Linux has 108 bytes, with or without a NUL. */
+#define LISTENER_PATH_MAX 109
+
 struct listener {
     struct listener *next;
     struct http_server *server;
     int fd;
     bool tls;
     bool polling;
-    char *path; /* of a unix: socket, to be unlinked; else NULL */
+    char path[LISTENER_PATH_MAX]; /* of a unix: socket, to be unlinked; else "" */
     uv_poll_t poll;
     int spare_fd;
     struct timer pause;
