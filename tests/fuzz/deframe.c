@@ -38,10 +38,11 @@ static enum deframe read_whole(struct bytes in, size_t max_bytes, struct buf *re
 static enum deframe feed(struct deframer *d, struct bytes piece, size_t max_bytes, struct buf *ret)
 {
     uint8_t *copy = malloc(piece.len + 1); /* gone before the next piece */
-    struct bytes in = bytes_of(copy, piece.len), message;
+    struct bytes in, message;
     bool compressed;
     enum deframe result;
     memcpy(copy, piece.data, piece.len);
+    in = bytes_of(copy, piece.len);
     while ((result = deframer_next(d, &in, max_bytes, &message, &compressed)) == DEFRAME_MESSAGE)
         put(ret, compressed, message);
     cr_assert(result != DEFRAME_MORE || in.len == 0);
