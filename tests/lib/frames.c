@@ -83,6 +83,17 @@ static void add_header(struct frames *f, const char *name, const char *value)
     add_text(f, value);
 }
 
+/* What does not fit into one frame goes on in others. */
+static void add_block(struct frames *f, int32_t id, struct bytes block)
+{
+    uint8_t type = NGHTTP2_HEADERS;
+    for (; block.len > MAX_FRAME_BYTES; type = NGHTTP2_CONTINUATION) {
+        frames_frame(f, type, 0, id, bytes_of(block.data, MAX_FRAME_BYTES));
+        block = bytes_of(block.data + MAX_FRAME_BYTES, block.len - MAX_FRAME_BYTES);
+    }
+    frames_frame(f, type, NGHTTP2_FLAG_END_HEADERS, id, block);
+}
+
 void frames_request(struct frames *f, int32_t id, const char *path, const char *const *more)
 {
     struct frames block = { 0 };
@@ -94,7 +105,7 @@ void frames_request(struct frames *f, int32_t id, const char *path, const char *
     add_header(&block, "content-type", "application/grpc");
     for (; more != NULL && *more != NULL; more += 2)
         add_header(&block, more[0], more[1]);
-    frames_frame(f, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, frames_bytes(&block));
+    add_block(f, id, frames_bytes(&block));
     frames_clear(&block);
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/bytes.h"
 
 #define FRAME_HEAD_BYTES 9
+#define MAX_FRAME_BYTES  16384 /* that everybody takes */
 
 /* Zero is empty. */
 struct frames {
