@@ -7,7 +7,12 @@ struct spare {
     struct spare *next;
 };
 
-#ifdef __SANITIZE_ADDRESS__
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+
+/* The first is gcc's, the second clang's. */
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #define SPARES_MAX 0
 #else
 #define SPARES_MAX 32
