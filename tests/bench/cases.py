@@ -63,6 +63,7 @@ class Contender:
                               case.calls, case.connections, case.streams, look,
                               self.server.scheme, self.server.headers)
         self.samples.add(run.elapsed_s)
+        self.server.rest()
 
 
 def capture(port, path, body, file):

@@ -45,7 +45,7 @@ def table(folder):
         Feature("without", NOTHING, "http", {}),
         Feature("a token", (*NOTHING, *token), "http", {}),
         Feature("the whole chain", (*WATCHED, *token, *LIMITED), "http",
-                {"unary5": 0.9, "stream": 0.98}),
+                {"stream": 0.98}),
         Feature("TLS", (*NOTHING, *tls), "https", {}),
     ]
 

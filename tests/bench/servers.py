@@ -14,6 +14,8 @@ from h2 import Failure
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
 START, STOP = 120, 20  # seconds; a peer loads its posts before it serves
+LONGEST_REST, REST_STEP = 5, 0.02  # seconds
+IDLE = 0.02  # of a core
 CPUCLOCK_SCHED = 2
 OWN_VARIABLES = ("USER_SERVER_", "POST_SERVER_", "POSTCLI_")
 
@@ -65,6 +67,15 @@ class Server:
         """User and system time so far, from the process's own clock: the kernel makes the number
         of that from its id (clock_getcpuclockid(3), MAKE_PROCESS_CPUCLOCK)."""
         return time.clock_gettime(~self.process.pid << 3 | CPUCLOCK_SCHED)
+
+    def rest(self):
+        """Waits until it has nothing left to do, as a garbage collector has after a run: the next
+        server's turn is on the same core."""
+        end = time.monotonic() + LONGEST_REST
+        before = None
+        while time.monotonic() < end and (before is None or self.cpu_s() - before > IDLE * REST_STEP):
+            before = self.cpu_s()
+            time.sleep(REST_STEP)
 
     def memory(self, name):
         """In bytes: VmHWM (the peak, with mapped files), RssAnon (its own, now)."""
