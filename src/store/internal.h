@@ -46,7 +46,7 @@ struct store {
     uint64_t id;
     char *dir;
     const uint8_t *map; /* where the file is mapped; NULL: not known */
-    size_t page_bytes;
+    size_t map_bytes, page_bytes;
     int lock_fd;
     struct writer writer;
 };
@@ -214,19 +214,23 @@ static inline int record_value(struct position at, MDB_val stored, struct bytes 
     return be32_read(data) == check_sum(at, *ret) ? 0 : MDB_CORRUPTED;
 }
 
+/* What `ids` holds: 0, or MDB_CORRUPTED. */
+static inline int place_read(struct bytes id, MDB_val place, struct position *ret)
+{
+    if (place.mv_size != PLACE_BYTES)
+        return MDB_CORRUPTED;
+    const uint8_t *data = place.mv_data;
+    *ret = record_key_read(data);
+    return be32_read(data + RECORD_KEY_BYTES) == check_sum(*ret, id) ? 0 : MDB_CORRUPTED;
+}
+
 /* Where the record with this id is: 0, MDB_NOTFOUND, MDB_CORRUPTED, ... */
 static inline int place_find(struct store *store, MDB_txn *txn, struct bytes id,
                              struct position *ret)
 {
     MDB_val key = val_of(id.data, id.len), place;
     int rc = table_get(txn, store->ids, &key, &place);
-    if (rc != 0)
-        return rc;
-    if (place.mv_size != PLACE_BYTES)
-        return MDB_CORRUPTED;
-    const uint8_t *data = place.mv_data;
-    *ret = record_key_read(data);
-    return be32_read(data + RECORD_KEY_BYTES) == check_sum(*ret, id) ? 0 : MDB_CORRUPTED;
+    return rc == 0 ? place_read(id, place, ret) : rc;
 }
 
 #endif

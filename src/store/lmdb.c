@@ -313,6 +313,7 @@ int find_map(struct store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
     if (rc != 0)
         return store_fail(error, "cannot open the store in %s: %s", s->dir, mdb_strerror(rc));
     s->page_bytes = stat.ms_psize;
+    s->map_bytes = info.me_mapsize;
     const uintptr_t at = (uintptr_t)value.mv_data & ~(uintptr_t)(s->page_bytes - 1);
     s->map = (const uint8_t *)(at - ((const struct page *)at)->number * s->page_bytes);
     guard_map(s->dir, s->map, info.me_mapsize);

@@ -7,12 +7,14 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "dirty.h"
 #include "internal.h"
 #include "runtime/loop.h"
 
-/* What one transaction takes in, unless a single batch is larger: its changed
- * pages stay in memory until the commit, and a small record can change three. */
-#define COMMIT_BYTES   ((size_t)8 << 20)
+/* When a transaction is large enough, and the batches that are left wait for the next:
+ * what its pages take stays with the process. Records in the order of their users and
+ * ids share pages; one at a random place can change three. */
+#define COMMIT_PAGES   ((size_t)12288)
 #define COMMIT_RECORDS ((size_t)16384)
 
 #define PROBE_BYTES ((off_t)64 << 20) /* more than a commit writes */
@@ -22,8 +24,10 @@
 struct write {
     struct store *store;
     MDB_txn *txn;
+    struct dirty_table records, ids;
     uint64_t next_sequence;
-    uint32_t groups; /* how many there are */
+    uint32_t groups, groups_before; /* how many there are, and were */
+    size_t taken;                   /* records */
 };
 
 static int add_group(struct write *w, struct bytes id, uint32_t *ret_ordinal)
@@ -46,12 +50,13 @@ static int add_group(struct write *w, struct bytes id, uint32_t *ret_ordinal)
     return rc;
 }
 
-/* In its place, with its check sum. */
-static int put_value(struct write *w, struct position at, struct bytes value, unsigned flags)
+/* In its place, with its check sum. @place is what dirty_find() gave. */
+static int put_value(struct write *w, struct position at, struct bytes value, MDB_val place,
+                     unsigned flags)
 {
     uint8_t room[RECORD_KEY_BYTES];
-    MDB_val key = record_key(room, at), to = { .mv_size = CHECK_BYTES + value.len };
-    int rc = mdb_put(w->txn, w->store->records, &key, &to, flags | MDB_RESERVE);
+    MDB_val to = { .mv_size = CHECK_BYTES + value.len };
+    int rc = dirty_put(&w->records, record_key(room, at), &to, place, flags | MDB_RESERVE);
     if (rc != 0)
         return rc;
     be32_write(to.mv_data, check_sum(at, value));
@@ -60,16 +65,30 @@ static int put_value(struct write *w, struct position at, struct bytes value, un
     return 0;
 }
 
-static int put_place(struct write *w, struct bytes id, struct position at)
+static int put_place(struct write *w, struct bytes id, struct position at, MDB_val found)
 {
     uint8_t room[PLACE_BYTES];
-    MDB_val key = val_of(id.data, id.len), place = val_of(room, sizeof room);
+    MDB_val place = val_of(room, sizeof room);
     record_key(room, at);
     be32_write(room + RECORD_KEY_BYTES, check_sum(at, id));
-    return mdb_put(w->txn, w->store->ids, &key, &place, MDB_NOOVERWRITE);
+    return dirty_put(&w->ids, val_of(id.data, id.len), &place, found, MDB_NOOVERWRITE);
 }
 
-static int add_record(struct write *w, struct import_record *r)
+/* In the last group it is the last record of all: appended, pages get full. */
+static int add_value(struct write *w, struct position at, struct bytes value)
+{
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val place = { 0 };
+    if (at.group == w->groups - 1)
+        return put_value(w, at, value, place, MDB_APPEND);
+    const int rc = dirty_find(&w->records, record_key(room, at), &place);
+    if (rc != MDB_NOTFOUND)
+        return rc == 0 ? MDB_CORRUPTED : rc; /* a sequence number that is in use */
+    return put_value(w, at, value, place, MDB_NOOVERWRITE);
+}
+
+/* @found is what dirty_find() gave for its id. */
+static int add_record(struct write *w, struct import_record *r, MDB_val found)
 {
     struct position at = { .sequence = w->next_sequence };
     int rc = group_find(w->store, w->txn, r->group, &at.group);
@@ -77,10 +96,9 @@ static int add_record(struct write *w, struct import_record *r)
         rc = add_group(w, r->group, &at.group);
     if (rc != 0)
         return rc;
-    /* In the last group it is the last record of all: appended, pages get full. */
-    rc = put_value(w, at, r->value, at.group == w->groups - 1 ? MDB_APPEND : MDB_NOOVERWRITE);
+    rc = add_value(w, at, r->value);
     if (rc == 0)
-        rc = put_place(w, r->id, at);
+        rc = put_place(w, r->id, at, found);
     if (rc != 0)
         return rc;
     w->next_sequence++;
@@ -97,10 +115,10 @@ static int update_record(struct write *w, struct import_record *r, struct positi
         return 0;
     }
     uint8_t room[RECORD_KEY_BYTES];
-    MDB_val key = record_key(room, at), stored;
+    MDB_val stored;
     struct bytes before;
     if (rc == 0)
-        rc = mdb_get(w->txn, w->store->records, &key, &stored);
+        rc = dirty_find(&w->records, record_key(room, at), &stored);
     if (rc == 0)
         rc = record_value(at, stored, &before);
     if (rc != 0)
@@ -110,7 +128,7 @@ static int update_record(struct write *w, struct import_record *r, struct positi
         return 0;
     }
     r->result = IMPORT_UPDATED;
-    return put_value(w, at, r->value, 0);
+    return put_value(w, at, r->value, stored, 0);
 }
 
 static int import_record(struct write *w, struct import_record *r)
@@ -118,9 +136,12 @@ static int import_record(struct write *w, struct import_record *r)
     if (r->id.len == 0 || r->id.len > STORE_ID_MAX || r->group.len > STORE_ID_MAX)
         return MDB_BAD_VALSIZE;
     struct position at;
-    int rc = place_find(w->store, w->txn, r->id, &at);
+    MDB_val found;
+    int rc = dirty_find(&w->ids, val_of(r->id.data, r->id.len), &found);
     if (rc == MDB_NOTFOUND)
-        return add_record(w, r);
+        return add_record(w, r, found);
+    if (rc == 0)
+        rc = place_read(r->id, found, &at);
     return rc == 0 ? update_record(w, r, at) : rc;
 }
 
@@ -136,23 +157,50 @@ static int write_begin(struct write *w, struct store *store)
     rc = meta_get(store, w->txn, "next_sequence", &w->next_sequence);
     if (rc == 0)
         rc = mdb_stat(w->txn, store->order, &order);
+    if (rc == 0)
+        rc = dirty_open(&w->records, store, w->txn, store->records);
+    if (rc == 0)
+        rc = dirty_open(&w->ids, store, w->txn, store->ids);
     if (rc != 0)
         mdb_txn_abort(w->txn);
     else
-        w->groups = (uint32_t)order.ms_entries;
+        w->groups = w->groups_before = (uint32_t)order.ms_entries;
     return rc;
 }
 
-static int write_batches(struct store *store, const struct import_batch *first)
+/* Each new group may be on a page of its own. */
+static bool is_large(const struct write *w)
+{
+    const size_t groups = w->groups - w->groups_before;
+    return w->taken >= COMMIT_RECORDS ||
+           dirty_pages(&w->records) + dirty_pages(&w->ids) + groups >= COMMIT_PAGES;
+}
+
+static int import_batch(struct write *w, const struct import_batch *b)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < b->nrecords; i++)
+        rc = import_record(w, &b->records[i]);
+    w->taken += b->nrecords;
+    return rc;
+}
+
+/* Batches from @first on, one at least, until the transaction is large enough. *ret_end is
+ * the first that is not in it. */
+static int write_batches(struct store *store, struct import_batch *first,
+                         struct import_batch **ret_end)
 {
     struct write w;
+    *ret_end = first->next;
     int rc = write_begin(&w, store);
     if (rc != 0)
         return rc;
     uint64_t sequence = w.next_sequence;
-    for (const struct import_batch *b = first; b != NULL; b = b->next)
-        for (size_t i = 0; rc == 0 && i < b->nrecords; i++)
-            rc = import_record(&w, &b->records[i]);
+    rc = import_batch(&w, first);
+    while (rc == 0 && *ret_end != NULL && !is_large(&w)) {
+        rc = import_batch(&w, *ret_end);
+        *ret_end = (*ret_end)->next;
+    }
     if (rc == 0 && w.next_sequence != sequence)
         rc = meta_put(store, w.txn, "next_sequence", w.next_sequence);
     if (rc != 0) {
@@ -197,43 +245,21 @@ static void answer(const struct store *store, struct import_batch *b, int rc)
     loop_post_with(b->loop, &b->answer, on_done, b);
 }
 
-static void commit(struct store *store, struct import_batch *first)
+/* Returns those that are left. */
+static struct import_batch *commit(struct store *store, struct import_batch *first)
 {
-    int rc = find_reason(store, write_batches(store, first));
-    while (first != NULL) {
+    struct import_batch *end;
+    int rc = find_reason(store, write_batches(store, first, &end));
+    while (first != end) {
         struct import_batch *b = first;
         first = b->next;
         b->next = NULL;
         answer(store, b, rc);
     }
+    return end;
 }
 
 /* --- The thread ---------------------------------------------------------------------- */
-
-static size_t batch_bytes(const struct import_batch *b)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < b->nrecords; i++)
-        n += b->records[i].group.len + b->records[i].id.len + b->records[i].value.len;
-    return n;
-}
-
-/* Cuts the batches of one commit off the front of @list. */
-static struct import_batch *cut(struct import_batch **list)
-{
-    struct import_batch *first = *list, *last = first;
-    size_t bytes = batch_bytes(first), records = first->nrecords;
-    for (struct import_batch *b = first->next; b != NULL; b = b->next) {
-        bytes += batch_bytes(b);
-        records += b->nrecords;
-        if (bytes > COMMIT_BYTES || records > COMMIT_RECORDS)
-            break;
-        last = b;
-    }
-    *list = last->next;
-    last->next = NULL;
-    return first;
-}
 
 /* All batches that wait, at least one; NULL: it is time to end. */
 static struct import_batch *take(struct writer *w)
@@ -255,7 +281,7 @@ static void *run(void *arg)
     guard_enter(); /* for good: LMDB is all that it does */
     while ((list = take(&store->writer)) != NULL)
         while (list != NULL)
-            commit(store, cut(&list));
+            list = commit(store, list);
     return NULL;
 }
 

@@ -548,13 +548,14 @@ Test(store, batches_that_wait_share_a_commit)
 
 Test(store, a_commit_is_bounded)
 {
-    uint8_t *value = calloc(1, 1 << 20);
+    uint8_t *value = calloc(1, 2 << 20);
     size_t before = last_commit();
     MDB_txn *txn = hold_writer();
-    queue_many(bytes_of(value, 1 << 20));
+    queue_many(bytes_of(value, 2 << 20));
     mdb_txn_abort(txn);
     await_answers(MANY_BATCHES);
-    cr_assert_geq(last_commit() - before, MANY_BATCHES / 8);
+    /* 48 MiB of pages each; the writer may have taken the first batch before. */
+    cr_assert_geq(last_commit() - before, 3);
     free(value);
 }
 
