@@ -29,6 +29,7 @@ struct trim {
     bool working, stopped;
     size_t kept_bytes; /* unused, and could not be given back the last time */
     size_t used_bytes; /* the last time */
+    size_t left_bytes; /* used, when memory was given back the last time */
 };
 
 /* The process's own memory, without mapped files; 0: not known. */
@@ -70,10 +71,13 @@ static void on_work(uv_work_t *work)
     const size_t worth = is_quiet(trim, used) ? WORTH_QUIET_BYTES : WORTH_BYTES;
     if (unused < trim->kept_bytes)
         trim->kept_bytes = unused;
+    if (used + QUIET_BYTES < trim->left_bytes) /* what held pages then is gone */
+        trim->kept_bytes = 0;
     if (unused < trim->kept_bytes + worth)
         return;
     malloc_trim(0);
-    trim->kept_bytes = unused_bytes(used_bytes());
+    trim->left_bytes = used_bytes();
+    trim->kept_bytes = unused_bytes(trim->left_bytes);
     log_debug("unused memory given back: %zu bytes, then %zu", unused, trim->kept_bytes);
 }
 

@@ -32,6 +32,7 @@ struct loop {
     size_t in_flight; /* ops whose done is still to come, and holds */
     bool stopping, breaking;
     unsigned index;
+    unsigned round;
     void *env;
 
     struct task tasks; /* deferred, in order; the head of a ring */
@@ -352,6 +353,7 @@ void loop_run(struct loop *l)
 {
     update_time(l);
     for (;;) {
+        l->round++;
         run_posts(l);
         run_tasks(l);
         run_timers(l);
@@ -501,6 +503,11 @@ struct uv_loop_s *loop_uv(struct loop *l)
 void loop_set_index(struct loop *l, unsigned index)
 {
     l->index = index;
+}
+
+unsigned loop_round(const struct loop *l)
+{
+    return l->round;
 }
 
 unsigned loop_index(const struct loop *l)

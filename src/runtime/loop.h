@@ -157,6 +157,9 @@ struct core_queue *loop_core(struct loop *loop);
 void loop_set_index(struct loop *loop, unsigned index);
 unsigned loop_index(const struct loop *loop);
 
+/** The number of its round, which only ever changes. On its thread. */
+unsigned loop_round(const struct loop *loop);
+
 /** The program's own per-loop things; NULL until set. */
 void loop_set_env(struct loop *loop, void *env);
 void *loop_env(const struct loop *loop);

@@ -250,6 +250,7 @@ void conn_call_began(struct conn *c)
 {
     if (c->ncalls++ == 0)
         ring_remove(&c->spare);
+    c->begun++;
     counter_add(&c->lane->figures.streams, 1);
 }
 
@@ -455,6 +456,7 @@ static struct conn *conn_new(struct lane *lane)
     c->stuck_timer.fired = on_stuck_timer;
     flood_init(&c->flood, loop_now_ms(lane->loop));
     bdp_init(&c->bdp);
+    c->read_bytes = READ_MIN_BYTES;
     ring_init(&c->hello);
     ring_init(&c->calls);
     ring_init(&c->sent);

@@ -31,6 +31,7 @@
 #include "runtime/counter.h"
 #include "runtime/loop.h"
 #include "runtime/ring.h"
+#include "turns.h"
 #include "runtime/stream.h"
 
 struct http_call;
@@ -101,9 +102,12 @@ struct conn {
     struct ring spare;        /* of the lane's, while there is no call */
     struct ring calls;
     unsigned ncalls;
+    unsigned begun; /* calls, so far */
     struct http_call *borrower; /* has a message that lies in the input */
     struct ring sent;           /* calls that are owed an on_sent */
 
+    struct turn reading, writing;
+    size_t read_bytes; /* what it reads at once */
     struct task flush;
     struct rest *rest; /* what the socket did not take; NULL: nothing */
     bool parsing;      /* inside nghttp2: it must not go away */
@@ -126,6 +130,16 @@ struct conn {
     struct flood flood;
     struct bdp bdp;
 };
+
+/* What a connection reads at once: little, while its reads begin calls. */
+#define READ_MIN_BYTES ((size_t)4 * 1024)
+#define READ_MAX_BYTES ((size_t)64 * 1024)
+
+/* What a lane's busy connections may do in a round of the loop (turns.h), and what
+ * makes one of them busy: so many calls of one read, an outbox that gets full. */
+#define ROUND_CALLS 64
+#define ROUND_BYTES ((size_t)256 * 1024)
+#define MANY_CALLS  8
 
 /** The only writer of c->state. */
 void conn_move(struct conn *c, enum conn_state next);

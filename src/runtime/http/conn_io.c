@@ -76,7 +76,7 @@ static void take_plain(struct conn *c)
 {
     size_t n;
     while (c->state < CONN_LINGER && !c->broken) {
-        switch (tls_session_read(c->tls, c->lane->input, INPUT_BYTES, &n)) {
+        switch (tls_session_read(c->tls, c->lane->input, READ_MAX_BYTES, &n)) {
         case TLS_OK:
             take(c, bytes_of(c->lane->input, n));
             break;
@@ -132,15 +132,18 @@ static void take_cipher(struct conn *c, struct bytes bytes)
     }
 }
 
+/* Without room libuv reads nothing, and asks again in the next round, for the socket
+ * is still readable. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
-    const struct conn *c = handle->data;
+    struct conn *c = handle->data;
+    const bool may = turn_may(&c->lane->reading, &c->reading);
     (void)suggested;
-    *ret = uv_buf_init((char *)c->lane->input, INPUT_BYTES);
+    *ret = uv_buf_init((char *)c->lane->input, may ? (unsigned)c->read_bytes : 0);
 }
 
 /* A turn that takes longer goes on in the next round: libuv would read up to 32
- * times what INPUT_BYTES are, and calls of others wait meanwhile. */
+ * times, and calls of others wait meanwhile. */
 #define TURN_NS 500000
 
 static void bound_turn(struct conn *c)
@@ -164,10 +167,20 @@ static void end_turn(struct conn *c)
     conn_start_io(c);
 }
 
+/* It has read so much, which began so many calls. */
+static void note_read(struct conn *c, size_t bytes, unsigned calls)
+{
+    turn_used(&c->lane->reading, &c->reading, calls, calls >= MANY_CALLS);
+    if (c->reading.busy)
+        c->read_bytes = READ_MIN_BYTES;
+    else if (bytes == c->read_bytes && c->read_bytes < READ_MAX_BYTES)
+        c->read_bytes *= 2;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
-    if (n == 0 || c->state == CONN_CLOSED)
+    if (n == 0 || n == UV_ENOBUFS || c->state == CONN_CLOSED)
         return;
     if (n < 0) {
         conn_close(c);
@@ -176,6 +189,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     c->heard_ms = loop_now_ms(c->lane->loop);
     counter_add(&c->lane->figures.bytes_in, (uint64_t)n);
     const struct bytes bytes = bytes_of(buf->base, (size_t)n);
+    const unsigned begun = c->begun;
     if (c->state == CONN_LINGER)
         return;
     if (c->tls != NULL)
@@ -186,7 +200,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         conn_close(c);
     else if (c->state < CONN_LINGER)
         conn_note(c);
-    if (n == INPUT_BYTES && c->state < CONN_LINGER)
+    note_read(c, (size_t)n, c->begun - begun);
+    if ((size_t)n == buf->len && c->state < CONN_LINGER)
         bound_turn(c);
 }
 
@@ -320,6 +335,7 @@ static bool collect(struct conn *c)
 static void write_collected(struct conn *c)
 {
     struct outbox *o = &c->lane->outbox;
+    turn_used(&c->lane->writing, &c->writing, o->bytes, !outbox_has_room(o));
     if (c->tls == NULL) {
         if (o->bytes > 0)
             write_plain(c);
@@ -425,7 +441,9 @@ void conn_on_flush(struct task *task)
     end_turn(c);
     if (c->state == CONN_LINGER)
         return;
-    if (c->rest == NULL) {
+    if (c->rest == NULL && !turn_may(&c->lane->writing, &c->writing)) {
+        conn_wants_flush(c);
+    } else if (c->rest == NULL) {
         flush(c);
     } else if (c->broken && c->session != NULL) {
         conn_end_session(c); /* and it may never hear why */

@@ -99,7 +99,9 @@ static bool lane_init(struct lane *lane, struct http_server *server, struct loop
     ring_init(&lane->conns);
     ring_init(&lane->hellos);
     pressure_init(lane);
-    lane->input = malloc(INPUT_BYTES);
+    turns_init(&lane->reading, loop, ROUND_CALLS);
+    turns_init(&lane->writing, loop, ROUND_BYTES);
+    lane->input = malloc(READ_MAX_BYTES);
     lane->deflater = deflater_new();
     if (!outbox_init(&lane->outbox) || lane->input == NULL || lane->deflater == NULL ||
         !lane_open_sessions(lane))

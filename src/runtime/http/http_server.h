@@ -7,6 +7,7 @@
  *   conn_io.c      its bytes, in and out, through TLS where there is
  *   pressure.c     what connections hold, and who must go when it is too much
  *   session.c      nghttp2's callbacks: frames to calls
+ *   turns.c        who may read in a round of the loop
  *   floods.c       what odd frames cost; pings.c: whether they are too many
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
  *   figures.c      what all lanes have counted
@@ -23,12 +24,10 @@
 #include "pressure.h"
 #include "runtime/server_side.h"
 #include "runtime/spares.h"
+#include "turns.h"
 
 struct deflater;
 struct tls_context;
-
-/* What a server reads at once. */
-#define INPUT_BYTES (64 * 1024)
 
 /* One loop's part of the server. */
 struct lane {
@@ -37,7 +36,9 @@ struct lane {
     struct ring conns;
     struct outbox outbox;
     struct spares spare_calls;
-    uint8_t *input; /* INPUT_BYTES */
+    struct turns reading; /* calls that begin */
+    struct turns writing; /* bytes */
+    uint8_t *input;       /* READ_MAX_BYTES, of whom it is that reads */
     struct deflater *deflater;
     struct tls_context *tls; /* NULL: plaintext */
     nghttp2_session_callbacks *callbacks;
