@@ -14,7 +14,7 @@
  * back: with it none is kept. */
 struct spares {
     struct spare *first;
-    unsigned n;
+    int n;
 };
 
 /** Returns a block of @size bytes, all zero; NULL: out of memory. */

@@ -35,12 +35,12 @@ Test(spares, so_many_are_kept_and_no_more)
         blocks[i] = spares_take(&s, SIZE);
     for (int i = 0; i < 100; i++)
         spares_give(&s, blocks[i]);
-    const unsigned kept = s.n;
+    const int kept = s.n;
     cr_assert_leq(kept, 32);
-    for (unsigned i = 0; i < kept; i++)
+    for (int i = 0; i < kept; i++)
         blocks[i] = spares_take(&s, SIZE);
     cr_assert_eq(s.n, 0);
-    for (unsigned i = 0; i < kept; i++)
+    for (int i = 0; i < kept; i++)
         spares_give(&s, blocks[i]);
     spares_clear(&s);
     cr_assert_eq(s.n, 0);
