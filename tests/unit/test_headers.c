@@ -110,7 +110,7 @@ Test(received_headers, decoded_ones_stay)
 Test(received_headers, many_of_them_and_their_size)
 {
     const char *more[2 * 500 + 1] = { NULL };
-    static char names[500][8];
+    static char names[500][16];
     for (int i = 0; i < 500; i++) {
         snprintf(names[i], sizeof names[0], "n%04d", i);
         more[2 * i] = names[i];
