@@ -29,7 +29,7 @@ static struct {
 } g = {
     .db = "post-data",
     .max_answer_bytes = 4 << 20,
-    .answer_memory_bytes = 256 << 20,
+    .answer_memory_bytes = 128 << 20,
 };
 
 static const struct option_row rows[] = {

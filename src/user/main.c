@@ -12,7 +12,7 @@
 
 static const char *g_db = "user-data";
 static int64_t g_max_answer_bytes = 4 << 20;
-static int64_t g_answer_memory_bytes = 256 << 20;
+static int64_t g_answer_memory_bytes = 128 << 20;
 static struct budget g_budget;
 static struct user_service g_service;
 

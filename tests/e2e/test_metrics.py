@@ -130,7 +130,7 @@ def test_store_and_memory(start_pair):
     assert of_post.get("store_file_bytes") > 0
     pair.posts.call(LIST, post.ListPostsRequest())
     of_post.until(0, "answer_memory_used_bytes")
-    assert of_post.get("answer_memory_max_bytes") == 256 << 20
+    assert of_post.get("answer_memory_max_bytes") == 128 << 20
 
 
 @pytest.mark.parametrize("transport, prefix, others, of_calls", [

@@ -73,18 +73,23 @@ static void put_odd_frames(int n)
 /* --- Floods --------------------------------------------------------------------------------- */
 
 /* It asks for more than the socket takes, and reads nothing. */
-static void fill_the_socket(void)
+static void fill_the_socket_with(const char *const *headers)
 {
     const uint8_t large_windows[6] = { 0,   NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0x7f, 0xff, 0xff,
                                        0xff };
     frames_frame(&g_frames, NGHTTP2_SETTINGS, 0, 0, bytes_of(large_windows, sizeof large_windows));
     frames_window(&g_frames, 0, 1 << 30);
     for (int32_t id = 1; id < 200; id += 2) {
-        frames_request(&g_frames, id, "/test.Echo/Runs", NULL);
+        frames_request(&g_frames, id, "/test.Echo/Runs", headers);
         frames_message(&g_frames, id, bytes_of_text("a"), NGHTTP2_FLAG_END_STREAM);
     }
     raw_send(&g_peer, &g_frames);
     LOOP_UNTIL(g_world.loop, conn() != NULL && conn()->rest != NULL);
+}
+
+static void fill_the_socket(void)
+{
+    fill_the_socket_with(NULL);
 }
 
 /* It cannot be told, and is gone all the same; meanwhile its timers find nothing. */
@@ -196,4 +201,75 @@ Test(http_conn, one_that_cannot_be_handed_over)
     for (int i = 0; i < 2; i++)
         loop_free(loops[i]);
     cr_assert_eq(heap_live(), 0);
+}
+
+/* --- A full socket ------------------------------------------------------------------------ */
+
+/* Nothing can leave, not even a reset: the handlers hear of their deadline all the same. */
+Test(http_conn, deadlines_hold_while_the_socket_is_full)
+{
+    const char *const headers[] = { "grpc-timeout", "300m", NULL };
+    meet(NULL, 4096);
+    fill_the_socket_with(headers);
+    cr_assert_gt(g_echo.opened, g_echo.closed);
+    LOOP_UNTIL(g_world.loop, g_echo.opened == 100 && g_echo.closed == 100);
+    cr_assert_not_null(conn());
+    cr_assert_not_null(conn()->rest);
+    cr_assert_eq(conn()->ncalls, 0);
+    part();
+}
+
+Test(http_conn, a_client_that_reads_nothing_at_all_is_cut)
+{
+    const struct server_options options = { .write_timeout_ms = 200 };
+    meet(&options, 4096);
+    fill_the_socket();
+    LOOP_UNTIL(g_world.loop, conn() == NULL);
+    cr_assert_eq(refused(REFUSED_WRITE), 1);
+    cr_assert_eq(g_echo.closed, g_echo.opened);
+    part();
+}
+
+/* It reads so slowly that each call is given up, but it reads. */
+Test(http_conn, a_client_that_reads_something_is_not_cut)
+{
+    const struct server_options options = { .write_timeout_ms = 200 };
+    meet(&options, 4096);
+    fill_the_socket();
+    LOOP_UNTIL(g_world.loop, (raw_read(&g_peer), g_echo.opened == 100 && g_echo.closed == 100));
+    cr_assert_not_null(conn());
+    cr_assert_eq(refused(REFUSED_WRITE), 0);
+    part();
+}
+
+/* --- Turns ---------------------------------------------------------------------------------- */
+
+#define CROWD 900
+
+static void put_unary(int32_t id)
+{
+    frames_request(&g_frames, id, "/test.Echo/Unary", NULL);
+    frames_message(&g_frames, id, bytes_of_text("a"), NGHTTP2_FLAG_END_STREAM);
+}
+
+/* All calls of the crowd are there before the other client's. */
+Test(http_conn, calls_of_a_crowd_do_not_all_begin_before_another_one)
+{
+    const struct server_options options = { .connections = { .max_streams = 2 * CROWD } };
+    struct raw_peer other;
+    int port = 0;
+    meet(&options, 0);
+    for (int32_t i = 0; i < CROWD; i++)
+        put_unary(2 * i + 1);
+    raw_send(&g_peer, &g_frames);
+    sscanf(strrchr(g_world.target, ':'), ":%d", &port);
+    raw_open(&other, port, 0);
+    frames_hello(&g_frames);
+    put_unary(1);
+    raw_send(&other, &g_frames);
+    LOOP_UNTIL(g_world.loop, (raw_read(&other), raw_frames(&other, NGHTTP2_DATA, NULL) > 0));
+    cr_assert_lt(g_echo.opened, CROWD / 2);
+    LOOP_UNTIL(g_world.loop, g_echo.closed == CROWD + 1);
+    raw_close(&other);
+    part();
 }

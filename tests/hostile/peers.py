@@ -442,6 +442,18 @@ def half_open_tls(target, count, over):
         return wait_for_ends(peers, over)
 
 
+@hostile("TLS handshakes with 24 KB of other records right behind", 20, 500, ["closed"], seconds=4,
+         tls=True)
+def records_behind_a_hello(target, count, over):
+    """Each read is full, and those that wait for their turn in the handshakes have more to read."""
+    record = b"\x17\x03\x03" + (6000).to_bytes(2, "big") + bytes(6000)
+    everything = client_hello() + 4 * record
+    with crowd(target._replace(context=None), count, hello=None, acks=False) as peers:
+        for peer in peers:
+            peer.send(everything)
+        return wait_for_ends(peers, over)
+
+
 @hostile("connections that begin byte by byte", 50, 500, ["closed"], seconds=14)
 def slowloris(target, count, over):
     with crowd(target, count, hello=None, acks=False) as peers:

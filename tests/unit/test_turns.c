@@ -106,3 +106,16 @@ Test(turns, one_that_asks_no_more_is_not_waited_for)
     next_round();
     cr_assert(serve(&a, LIMIT));
 }
+
+/* What those need that never wait is not taken from those that do. */
+Test(turns, a_busy_one_goes_on_beside_many_that_are_not)
+{
+    struct turn busy = { 0 }, light = { 0 };
+    turn_used(&turns, &busy, 0, true);
+    for (int round = 0; round < 5; round++) {
+        next_round();
+        cr_assert(turn_may(&turns, &light));
+        turn_used(&turns, &light, 2 * LIMIT, false);
+        cr_assert(serve(&busy, LIMIT), "round %d", round);
+    }
+}

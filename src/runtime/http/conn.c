@@ -132,12 +132,10 @@ static void on_age_timer(struct timer *timer)
         start_timer(c, timer, grace_ms);
 }
 
-/* Fails the calls whose client reads nothing, and comes again when the next one
- * may be due. */
-static void on_stuck_timer(struct timer *timer)
+/* Fails the calls whose client has read nothing of them for so long. Returns when the
+ * next one may be due. */
+static uint64_t cut_stuck_calls(struct conn *c, uint64_t timeout_ms)
 {
-    struct conn *c = container_of(timer, struct conn, stuck_timer);
-    const uint64_t timeout_ms = c->lane->server->options.write_timeout_ms;
     const uint64_t now_ms = loop_now_ms(c->lane->loop);
     const struct status why = status_of(STATUS_UNAVAILABLE, "the client did not read for too long");
     uint64_t next_ms = UINT64_MAX;
@@ -151,6 +149,24 @@ static void on_stuck_timer(struct timer *timer)
             http_call_cut(call, &why);
         else if (due_ms < next_ms)
             next_ms = due_ms;
+    }
+    return next_ms;
+}
+
+/* A client that reads nothing at all cannot even be told which calls have failed. */
+static void on_stuck_timer(struct timer *timer)
+{
+    struct conn *c = container_of(timer, struct conn, stuck_timer);
+    const uint64_t timeout_ms = c->lane->server->options.write_timeout_ms;
+    const uint64_t now_ms = loop_now_ms(c->lane->loop);
+    uint64_t next_ms = cut_stuck_calls(c, timeout_ms);
+    if (c->rest != NULL) {
+        const uint64_t due_ms = conn_rest_since_ms(c) + timeout_ms;
+        if (now_ms >= due_ms) {
+            conn_cut(c, REFUSED_WRITE);
+            return;
+        }
+        next_ms = due_ms < next_ms ? due_ms : next_ms;
     }
     if (next_ms != UINT64_MAX)
         start_timer(c, timer, next_ms - now_ms);
@@ -312,7 +328,7 @@ void conn_leave(struct conn *c)
             return;
         }
     }
-    if (c->state != CONN_LEAVING)
+    if (c->state != CONN_LEAVING || c->noticed) /* the second one follows the notice */
         return;
     c->says_last = true;
     conn_wants_flush(c);
@@ -475,12 +491,12 @@ static void refuse_fd(struct lane *lane, int fd)
 }
 
 /* One too many takes the place of one that is not needed, if there is one. */
-static bool is_welcome(struct conn *c)
+static bool is_one_too_many(struct conn *c)
 {
     const size_t max = (size_t)options_of(c)->max_connections;
-    const bool too_many =
-        max > 0 && atomic_load_explicit(&c->lane->server->nconns, memory_order_relaxed) > max;
-    return !lane_is_full(c->lane) && (!too_many || lane_make_way(c->lane, c));
+    return max > 0 &&
+           atomic_load_explicit(&c->lane->server->nconns, memory_order_relaxed) > max &&
+           !lane_make_way(c->lane, c);
 }
 
 void conn_open(struct lane *lane, int fd, bool tls)
@@ -505,7 +521,11 @@ void conn_open(struct lane *lane, int fd, bool tls)
         conn_close(c);
         return;
     }
-    if (!is_welcome(c)) {
+    if (lane_is_full(lane)) {
+        conn_cut(c, REFUSED_MEMORY);
+        return;
+    }
+    if (is_one_too_many(c)) {
         conn_cut(c, REFUSED_TOO_MANY_CONNECTIONS);
         return;
     }

@@ -55,6 +55,7 @@ enum conn_state { CONN_HELLO, CONN_OPEN, CONN_LEAVING, CONN_LINGER, CONN_CLOSED 
     X(HEADERS_TOO_LARGE, "headers_too_large")                                                      \
     X(NOT_GRPC, "not_grpc")                                                                        \
     X(KEEPALIVE, "keepalive_timeout")                                                              \
+    X(WRITE, "write_timeout")                                                                      \
     X(MEMORY, "memory")
 
 enum refusal {
@@ -110,6 +111,8 @@ struct conn {
     size_t read_bytes; /* what it reads at once */
     struct task flush;
     struct rest *rest; /* what the socket did not take; NULL: nothing */
+    size_t rest_left;  /* of it, at rest_ms: when some of it went out, or it began */
+    uint64_t rest_ms;
     bool parsing;      /* inside nghttp2: it must not go away */
     bool broken;       /* it is to be closed when that is over */
     bool fin_seen;
@@ -136,10 +139,11 @@ struct conn {
 #define READ_MAX_BYTES ((size_t)64 * 1024)
 
 /* What a lane's busy connections may do in a round of the loop (turns.h), and what
- * makes one of them busy: so many calls of one read, an outbox that gets full. */
+ * makes one of them busy: so many calls of one read, so many bytes of one write. */
 #define ROUND_CALLS 64
 #define ROUND_BYTES ((size_t)256 * 1024)
 #define MANY_CALLS  8
+#define MANY_BYTES  ((size_t)32 * 1024)
 
 /** The only writer of c->state. */
 void conn_move(struct conn *c, enum conn_state next);
@@ -208,6 +212,9 @@ void conn_start_io(struct conn *c);
 
 /** What the socket did not take. */
 size_t conn_rest_bytes(const struct conn *c);
+
+/** Since when the socket has taken nothing of that. */
+uint64_t conn_rest_since_ms(struct conn *c);
 
 /** The task of conn_wants_flush(). */
 void conn_on_flush(struct task *task);

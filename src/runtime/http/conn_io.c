@@ -65,6 +65,8 @@ static void take(struct conn *c, struct bytes bytes)
 
 static void tls_failed(struct conn *c)
 {
+    if (c->broken)
+        return;
     log_debug("connection %s: %s", c->peer, tls_session_error(c->tls));
     c->broken = true; /* the alert goes out first */
     counter_add(&c->lane->figures.refused[REFUSED_TLS_FAILED], 1);
@@ -115,6 +117,8 @@ void conn_handshake_turn(struct conn *c)
 {
     conn_start_io(c);
     shake_hands(c);
+    if (c->fin_seen)
+        conn_close(c);
 }
 
 /* One that waits for its turn reads nothing meanwhile. */
@@ -164,7 +168,8 @@ static void end_turn(struct conn *c)
     if (!c->paused)
         return;
     c->paused = false;
-    conn_start_io(c);
+    if (ring_empty(&c->hello)) /* else it reads on when its handshake has had its turn */
+        conn_start_io(c);
 }
 
 /* It has read so much, which began so many calls. */
@@ -237,6 +242,31 @@ static struct rest *rest_new(struct conn *c, size_t len)
     return r;
 }
 
+static bool has_stuck(const struct conn *c)
+{
+    for (struct ring *r = c->calls.next; r != &c->calls; r = r->next)
+        if (call_out_waits(container_of(r, struct http_call, link)))
+            return true;
+    return c->rest != NULL;
+}
+
+static void watch_stuck(struct conn *c)
+{
+    const uint64_t timeout_ms = c->lane->server->options.write_timeout_ms;
+    if (timeout_ms > 0 && !timer_running(&c->stuck_timer) && has_stuck(c))
+        timer_start(c->lane->loop, &c->stuck_timer, timeout_ms);
+}
+
+uint64_t conn_rest_since_ms(struct conn *c)
+{
+    const size_t left = uv_stream_get_write_queue_size(&c->uv.stream);
+    if (left < c->rest_left) {
+        c->rest_left = left;
+        c->rest_ms = loop_now_ms(c->lane->loop);
+    }
+    return c->rest_ms;
+}
+
 static void on_rest_written(uv_write_t *write, int status)
 {
     struct rest *r = container_of(write, struct rest, write);
@@ -256,6 +286,9 @@ static void rest_write(struct rest *r)
     struct conn *c = r->conn;
     const uv_buf_t buf = uv_buf_init((char *)r->bytes, (unsigned)r->len);
     c->rest = r;
+    c->rest_left = r->len;
+    c->rest_ms = loop_now_ms(c->lane->loop);
+    watch_stuck(c);
     if (uv_write(&r->write, &c->uv.stream, &buf, 1, on_rest_written) == 0)
         return;
     c->rest = NULL;
@@ -335,7 +368,7 @@ static bool collect(struct conn *c)
 static void write_collected(struct conn *c)
 {
     struct outbox *o = &c->lane->outbox;
-    turn_used(&c->lane->writing, &c->writing, o->bytes, !outbox_has_room(o));
+    turn_used(&c->lane->writing, &c->writing, o->bytes, o->bytes >= MANY_BYTES);
     if (c->tls == NULL) {
         if (o->bytes > 0)
             write_plain(c);
@@ -390,18 +423,6 @@ static bool is_done(const struct conn *c)
         return nghttp2_session_want_write(c->session) == 0 || c->broken;
     return nghttp2_session_want_read(c->session) == 0 &&
            nghttp2_session_want_write(c->session) == 0;
-}
-
-static void watch_stuck(struct conn *c)
-{
-    const uint64_t timeout_ms = c->lane->server->options.write_timeout_ms;
-    if (timeout_ms == 0 || timer_running(&c->stuck_timer))
-        return;
-    for (struct ring *r = c->calls.next; r != &c->calls; r = r->next)
-        if (call_out_waits(container_of(r, struct http_call, link))) {
-            timer_start(c->lane->loop, &c->stuck_timer, timeout_ms);
-            return;
-        }
 }
 
 static void say_last(struct conn *c)

@@ -309,10 +309,12 @@ void http_call_fail(struct http_call *c, const struct status *why)
 }
 
 /* gRPC takes each code of a reset for one of its own (PROTOCOL-HTTP2.md,
- * "Errors"). REFUSED_STREAM is the one for UNAVAILABLE; headers went out before,
- * so nobody takes it for a call that was not looked at. */
-static uint32_t reset_code(enum status_code code)
+ * "Errors"). REFUSED_STREAM is the one for UNAVAILABLE, but before headers it says that
+ * nobody has looked at the call. */
+static uint32_t reset_code(const struct http_call *c, enum status_code code)
 {
+    if (c->out.state != OUT_STARTED)
+        return NGHTTP2_CANCEL;
     switch (code) {
     case STATUS_UNAVAILABLE:
         return NGHTTP2_REFUSED_STREAM;
@@ -323,16 +325,27 @@ static uint32_t reset_code(enum status_code code)
     }
 }
 
+/* Nothing leaves while the socket is full, and nghttp2 closes a stream when its reset
+ * has left: its handler need not wait for that. */
+static void let_go(struct http_call *c)
+{
+    nghttp2_session_set_stream_user_data(c->conn->session, c->id, NULL);
+    http_call_over(c);
+}
+
 void http_call_cut(struct http_call *c, const struct status *why)
 {
     if (!may_fail(c, why))
         return;
     const bool between = call_out_drop(c);
     set_last(c, why);
-    if (between)
+    if (between) {
         call_out_finish(c);
-    else
-        call_out_reset(c, reset_code(why->code));
+        return;
+    }
+    call_out_reset(c, reset_code(c, why->code));
+    if (c->conn->rest != NULL && !c->conn->parsing)
+        let_go(c);
 }
 
 static void on_deadline(struct timer *timer)

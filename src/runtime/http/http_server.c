@@ -7,6 +7,7 @@
  * have a moment to say so. */
 #include "http_server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,7 @@ static void on_hello_turn(struct task *task)
 void lane_queue_handshake(struct conn *c)
 {
     struct lane *lane = c->lane;
+    assert(ring_empty(&c->hello));
     ring_append(&lane->hellos, &c->hello);
     task_defer(lane->loop, &lane->hello_turn);
 }

@@ -7,7 +7,7 @@
  *   conn_io.c      its bytes, in and out, through TLS where there is
  *   pressure.c     what connections hold, and who must go when it is too much
  *   session.c      nghttp2's callbacks: frames to calls
- *   turns.c        who may read in a round of the loop
+ *   turns.c        who may go on in a round of the loop
  *   floods.c       what odd frames cost; pings.c: whether they are too many
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
  *   figures.c      what all lanes have counted

@@ -19,8 +19,8 @@
  * Over all of the budget no call and no connection is taken (REFUSED_STREAM, of
  * which clients know that it was not looked at).
  *
- * The same idle ones give way when there are too many connections: strangers that
- * have not spoken yet keep nobody out. */
+ * When there are too many connections, a stranger that has not spoken yet gives way to
+ * the next one of its lane: strangers keep nobody out. */
 #ifndef HTTP_PRESSURE_H
 #define HTTP_PRESSURE_H
 

@@ -30,7 +30,8 @@ bool turn_may(struct turns *t, const struct turn *turn)
 void turn_used(struct turns *t, struct turn *turn, size_t amount, bool busy)
 {
     look_at_clock(t);
-    t->used += amount;
+    if (busy)
+        t->used += amount;
     turn->epoch = t->epoch;
     turn->busy = busy;
 }

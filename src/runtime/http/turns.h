@@ -5,7 +5,7 @@
  * microseconds and more each) and long answers (the next message of a listing is made
  * when the one before is written). So a lane has so much of either for a round, and a
  * connection that needs much of it, a busy one, waits for the next round once that is
- * used up. One that is not busy never waits.
+ * used up. One that is not busy never waits, and takes nothing of their share.
  *
  * Busy ones are served in epochs: each is served once, in as many rounds as that
  * takes, before one is served twice. An epoch is over when a round is in which none had
@@ -40,7 +40,7 @@ void turns_init(struct turns *turns, const struct loop *loop, size_t limit);
  * next one. */
 bool turn_may(struct turns *turns, const struct turn *turn);
 
-/** It has used so much. @busy: that is much. */
+/** It has done so much. @busy: that is much. */
 void turn_used(struct turns *turns, struct turn *turn, size_t amount, bool busy);
 
 #endif
