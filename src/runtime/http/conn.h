@@ -141,7 +141,7 @@ struct conn {
 /* What a lane's busy connections may do in a round of the loop (turns.h), and what
  * makes one of them busy: so many calls of one read, so many bytes of one write. */
 #define ROUND_CALLS 64
-#define ROUND_BYTES ((size_t)256 * 1024)
+#define ROUND_BYTES ((size_t)128 * 1024)
 #define MANY_CALLS  8
 #define MANY_BYTES  ((size_t)32 * 1024)
 
