@@ -225,14 +225,14 @@ def test_users_resolve_answers_line_by_line(demo_pair):
 # --- Pipes, Ctrl-C, and how to go on -----------------------------------------------------
 
 
-def in_pipe(command):
-    return struct.unpack("i", fcntl.ioctl(command.stdout, termios.FIONREAD, b"\0" * 4))[0]
-
-
 def wait_until_full(command):
-    """The pipe is, and nobody reads."""
-    size = fcntl.fcntl(command.stdout, fcntl.F_GETPIPE_SZ)
-    wait_until(lambda: in_pipe(command) > size - 4096, "the pipe is full")
+    """The pipe is, and nobody reads. How many bytes that are depends on how they were written: only a
+    writer is told."""
+    writer = os.open(f"/proc/self/fd/{command.stdout.fileno()}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        wait_until(lambda: not select.select([], [writer], [], 0)[1], "the pipe is full")
+    finally:
+        os.close(writer)
 
 
 def assert_nothing_in_progress(server):

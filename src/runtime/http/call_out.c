@@ -24,6 +24,7 @@ static void out_move(struct http_call *c, enum out_state next)
     assert(allowed[c->out.state] & BIT(next));
     (void)allowed;
     c->out.state = next;
+    c->out.started |= next == OUT_STARTED;
     if (next == OUT_ENDING)
         c->out.progress_ms = loop_now_ms(c->stream.loop);
 }

@@ -313,7 +313,7 @@ void http_call_fail(struct http_call *c, const struct status *why)
  * nobody has looked at the call. */
 static uint32_t reset_code(const struct http_call *c, enum status_code code)
 {
-    if (c->out.state != OUT_STARTED)
+    if (!c->out.started)
         return NGHTTP2_CANCEL;
     switch (code) {
     case STATUS_UNAVAILABLE:

@@ -87,6 +87,7 @@ struct call_out {
     struct ring link; /* on conn->sent while some are */
     bool waits;       /* nghttp2 was told that there is nothing */
     bool status_passed;
+    bool started;         /* headers went before messages */
     bool reset;           /* it ended so */
     uint8_t encodings;    /* that the client takes */
     uint64_t progress_ms; /* when something went out, or began to wait */
