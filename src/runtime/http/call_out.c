@@ -410,15 +410,10 @@ void call_out_finish(struct http_call *c)
 
 /* --- What nghttp2 asks for ------------------------------------------------------------------ */
 
-static struct http_call *call_at(nghttp2_session *session, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(session, id);
-}
-
 ssize_t call_out_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
                       uint32_t *flags, nghttp2_data_source *source, void *conn)
 {
-    struct http_call *c = call_at(session, id);
+    struct http_call *c = http_call_at(session, id);
     (void)buf;
     (void)source;
     (void)conn;
@@ -496,7 +491,7 @@ int call_out_write(nghttp2_session *session, nghttp2_frame *frame, const uint8_t
 {
     struct conn *conn = arg;
     struct outbox *o = &conn->lane->outbox;
-    struct http_call *c = call_at(session, frame->hd.stream_id);
+    struct http_call *c = http_call_at(session, frame->hd.stream_id);
     const size_t bytes = len;
     (void)source;
     assert(c != NULL && ready_bytes(c) >= len);

@@ -31,8 +31,8 @@
 #include "runtime/counter.h"
 #include "runtime/loop.h"
 #include "runtime/ring.h"
-#include "turns.h"
 #include "runtime/stream.h"
+#include "turns.h"
 
 struct http_call;
 struct lane;

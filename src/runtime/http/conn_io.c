@@ -141,7 +141,7 @@ static void take_cipher(struct conn *c, struct bytes bytes)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
     struct conn *c = handle->data;
-    const bool may = turn_may(&c->lane->reading, &c->reading);
+    const bool may = !c->paused && turn_may(&c->lane->reading, &c->reading);
     (void)suggested;
     *ret = uv_buf_init((char *)c->lane->input, may ? (unsigned)c->read_bytes : 0);
 }
@@ -158,18 +158,13 @@ static void bound_turn(struct conn *c)
     if (now_ns - c->turn_ns < TURN_NS || c->paused || c->state >= CONN_LINGER)
         return;
     c->paused = true;
-    uv_read_stop(&c->uv.stream);
     conn_wants_flush(c);
 }
 
 static void end_turn(struct conn *c)
 {
     c->turn_ns = 0;
-    if (!c->paused)
-        return;
     c->paused = false;
-    if (ring_empty(&c->hello)) /* else it reads on when its handshake has had its turn */
-        conn_start_io(c);
 }
 
 /* It has read so much, which began so many calls. */

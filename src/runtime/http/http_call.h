@@ -141,6 +141,12 @@ void http_call_end(struct http_call *c, const struct status *why);
  * reset. */
 void http_call_cut(struct http_call *c, const struct status *why);
 
+/** The call of a stream; NULL: there is none, or none any more. */
+static inline struct http_call *http_call_at(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
 /** Its stream is closed, or the connection is gone: tells the handler and frees
  * the call. */
 void http_call_over(struct http_call *c);

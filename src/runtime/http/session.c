@@ -27,11 +27,6 @@
 
 /* --- Headers ------------------------------------------------------------------------- */
 
-static struct http_call *call_at(nghttp2_session *session, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(session, id);
-}
-
 static void count_refused(struct conn *c, enum refusal why)
 {
     counter_add(&c->lane->figures.refused[why], 1);
@@ -73,7 +68,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
                      nghttp2_rcbuf *value, uint8_t flags, void *arg)
 {
     struct conn *conn = arg;
-    struct http_call *c = call_at(session, frame->hd.stream_id);
+    struct http_call *c = http_call_at(session, frame->hd.stream_id);
     (void)flags;
     if (c == NULL || !is_request(frame)) { /* trailers of a client say nothing */
         conn_charge(conn, 1);
@@ -114,7 +109,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 
 static void on_end_stream(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
 {
-    struct http_call *c = call_at(session, frame->hd.stream_id);
+    struct http_call *c = http_call_at(session, frame->hd.stream_id);
     (void)conn;
     if (c != NULL)
         call_in_end(c);
@@ -123,7 +118,7 @@ static void on_end_stream(struct conn *conn, nghttp2_session *session, const ngh
 static void on_headers(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
 {
     const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    struct http_call *c = call_at(session, frame->hd.stream_id);
+    struct http_call *c = http_call_at(session, frame->hd.stream_id);
     if (c == NULL)
         return;
     if (is_request(frame))
@@ -170,7 +165,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
                    size_t len, void *arg)
 {
     struct conn *conn = arg;
-    struct http_call *c = call_at(session, id);
+    struct http_call *c = http_call_at(session, id);
     (void)flags;
     if (conn->borrower != NULL)
         call_in_settle(conn->borrower);
@@ -210,7 +205,7 @@ static void note_reset(struct conn *conn, uint32_t error_code)
 
 static void on_headers_sent(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
 {
-    struct http_call *c = call_at(session, frame->hd.stream_id);
+    struct http_call *c = http_call_at(session, frame->hd.stream_id);
     conn_sent_data(conn, true);
     if (c != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         call_out_ended(c);
@@ -236,7 +231,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error_code, void *arg)
 {
-    struct http_call *c = call_at(session, id);
+    struct http_call *c = http_call_at(session, id);
     (void)error_code;
     (void)arg;
     if (c != NULL)
