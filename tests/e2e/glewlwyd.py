@@ -1,8 +1,10 @@
 """Glewlwyd, an OpenID provider that we did not write, set up without a browser."""
 import base64
+import contextlib
 import http.cookiejar
 import json
 import pathlib
+import random
 import socket
 import sqlite3
 import subprocess
@@ -16,6 +18,7 @@ import timing
 from pair import DIES_WITH_US
 
 SCHEMA = pathlib.Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")
+LOCAL_PORTS = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
 CLIENT, SECRET = "reporter", "a-secret-of-the-test"
 
 CONFIGURATION = """
@@ -42,9 +45,14 @@ database = {{ type = "sqlite3" path = "{folder}/db" }};
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Below those that the system gives away: another test's server could be given this one
+    before Glewlwyd listens on it."""
+    first_given = int(LOCAL_PORTS.read_text().split()[0])
+    while True:
+        port = random.randrange(first_given // 2, first_given)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Glewlwyd:
