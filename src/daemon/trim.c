@@ -16,11 +16,11 @@
 #define WORTH_BYTES   (16 << 20)
 
 /* Worth it where nothing goes on: what is used is about what it was. */
-#define WORTH_QUIET_BYTES (1 << 20)
+#define WORTH_QUIET_BYTES (512 << 10)
 #define QUIET_BYTES       (256 << 10)
 
 #define LARGE_BYTES (256 << 10)
-#define TOP_BYTES   (8 << 20)
+#define TOP_BYTES   (1 << 20)
 
 struct trim {
     struct loop *loop;

@@ -1,11 +1,8 @@
 """Glewlwyd, an OpenID provider that we did not write, set up without a browser."""
 import base64
-import contextlib
 import http.cookiejar
 import json
 import pathlib
-import random
-import socket
 import sqlite3
 import subprocess
 import urllib.error
@@ -14,11 +11,11 @@ import urllib.request
 
 from cryptography.hazmat.primitives import serialization
 
+import ports
 import timing
 from pair import DIES_WITH_US
 
 SCHEMA = pathlib.Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")
-LOCAL_PORTS = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
 CLIENT, SECRET = "reporter", "a-secret-of-the-test"
 
 CONFIGURATION = """
@@ -44,17 +41,6 @@ database = {{ type = "sqlite3" path = "{folder}/db" }};
 """
 
 
-def free_port():
-    """Below those that the system gives away: another test's server could be given this one
-    before Glewlwyd listens on it."""
-    first_given = int(LOCAL_PORTS.read_text().split()[0])
-    while True:
-        port = random.randrange(first_given // 2, first_given)
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
-
-
 class Glewlwyd:
     """Serves until the end of the with. It signs with @key, an EC one on P-256.
 
@@ -64,7 +50,7 @@ class Glewlwyd:
 
     def __init__(self, folder, key, resources, scopes):
         self.folder, self.key, self.resources, self.scopes = folder, key, resources, scopes
-        self.root = f"http://localhost:{free_port()}"
+        self.root = f"http://localhost:{ports.free_port()}"
         self.url = self.root + "/api/oidc"
         self.http = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),

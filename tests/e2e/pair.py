@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import logs
+import ports
 import timing
 from client import Client
 from protos import ROOT, post, user
@@ -30,13 +31,13 @@ def clean_environment():
 class Server:
     """One server process after another, on one address and one store.
 
-    The first start takes a free port, later ones the same again."""
+    Each start listens on the same port."""
 
     def __init__(self, name, folder, *args):
         self.name, self.args = name, args
         self.db = folder / f"{name}-data"
         self.stderr_path = folder / f"{name}.stderr"
-        self.listen = "127.0.0.1:0"
+        self.listen = f"127.0.0.1:{ports.free_port()}"
         self.process = None
         self.loops = 0
         self.said = ""  # the line with its addresses

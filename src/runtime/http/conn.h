@@ -99,7 +99,8 @@ struct conn {
     nghttp2_session *session; /* NULL: no preface yet */
     size_t held_bytes;        /* that the session and its calls take */
     size_t noted_bytes;       /* all it holds, as the lane knows it (pressure.h) */
-    uint64_t hoard_ms;        /* since when that is much */
+    struct ring hoard;        /* of the lane's, while that is much */
+    uint64_t hoard_ms;        /* since when it is */
     struct ring spare;        /* of the lane's, while there is no call */
     struct ring calls;
     unsigned ncalls;

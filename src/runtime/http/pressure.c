@@ -64,7 +64,7 @@ static struct lane *heaviest(struct lane *lane)
 static uint64_t greed(const struct conn *c, uint64_t now_ms)
 {
     const uint64_t for_ms = now_ms - c->hoard_ms;
-    if (c->noted_bytes < HOARD_BYTES || c->broken || c->state >= CONN_LINGER)
+    if (c->broken || c->state >= CONN_LINGER)
         return 0;
     return c->noted_bytes * (1 + (for_ms < NEW_MS ? for_ms : NEW_MS));
 }
@@ -74,8 +74,9 @@ static struct conn *greediest(struct lane *lane, size_t least)
 {
     const uint64_t now_ms = loop_now_ms(lane->loop);
     struct conn *most = NULL;
-    for (struct ring *r = lane->conns.next; r != &lane->conns; r = r->next) {
-        struct conn *c = container_of(r, struct conn, link);
+    const struct ring *hoards = &lane->pressure.hoards;
+    for (struct ring *r = hoards->next; r != hoards; r = r->next) {
+        struct conn *c = container_of(r, struct conn, hoard);
         if (c->noted_bytes >= least && greed(c, now_ms) > (most != NULL ? greed(most, now_ms) : 0))
             most = c;
     }
@@ -180,8 +181,12 @@ static size_t apart(size_t a, size_t b)
 static void note(struct conn *c, size_t bytes)
 {
     struct lane *lane = c->lane;
-    if (bytes >= HOARD_BYTES && c->noted_bytes < HOARD_BYTES)
+    if (bytes >= HOARD_BYTES && c->noted_bytes < HOARD_BYTES) {
         c->hoard_ms = loop_now_ms(lane->loop);
+        ring_append(&lane->pressure.hoards, &c->hoard);
+    } else if (bytes < HOARD_BYTES && c->noted_bytes >= HOARD_BYTES) {
+        ring_remove(&c->hoard);
+    }
     lane->pressure.held += bytes - c->noted_bytes;
     c->noted_bytes = bytes;
     if (apart(lane->pressure.held, published(lane)) < STEP_BYTES)
@@ -223,6 +228,7 @@ void pressure_init(struct lane *lane)
 {
     ring_init(&lane->pressure.strangers);
     ring_init(&lane->pressure.spares);
+    ring_init(&lane->pressure.hoards);
     lane->pressure.relief.run = on_relief;
     lane->pressure.watch.fired = on_watch;
 }

@@ -48,6 +48,7 @@ struct pressure {
     atomic_size_t published; /* of that; what others see */
     struct ring strangers;   /* connections without a session, the longest first */
     struct ring spares;      /* the same, of those without a call */
+    struct ring hoards;      /* connections that hold HOARD_BYTES or more */
     struct task relief;
     struct timer watch; /* while it holds much: others may need some of it */
 };
