@@ -7,14 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/container.h"
+#include "base/utf8.h"
 #include "bench_report.h"
 #include "bench_run.h"
 #include "call_policy.h"
 #include "command.h"
 #include "common.h"
 #include "connection.h"
-#include "runtime/container.h"
-#include "runtime/utf8.h"
 #include "session.h"
 
 /* After Ctrl-C: for the calls to be cut and the report to be written. */

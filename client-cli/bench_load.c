@@ -7,11 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "call_policy.h"
 #include "connection.h"
-#include "runtime/channel.h"
-#include "runtime/container.h"
-#include "runtime/stream.h"
+#include "weir/channel.h"
+#include "weir/stream.h"
 
 /* Closed loop: a slot whose call found nobody waits, or it would do nothing but
  * fail. */

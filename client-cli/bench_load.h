@@ -22,11 +22,11 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/ring.h"
 #include "bench_plan.h"
 #include "bench_request.h"
 #include "bench_stats.h"
-#include "runtime/loop.h"
-#include "runtime/ring.h"
+#include "weir/loop.h"
 
 #define LOAD_GRACE_MS 1000
 

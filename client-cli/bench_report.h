@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "bench_plan.h"
 #include "bench_stats.h"
-#include "runtime/buf.h"
 
 struct bench_report {
     const struct bench_plan *plan;

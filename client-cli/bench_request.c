@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/wire.h"
 #include "bench_stats.h"
 #include "generate.h"
-#include "runtime/wire.h"
 
 #define BATCH_BYTES ((size_t)256 * 1024) /* of an import request */
 #define RESOLVE_MAX 1000                 /* ids that User takes in one request */

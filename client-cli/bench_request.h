@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "bench_plan.h"
-#include "runtime/buf.h"
 
 struct stats;
 

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "common.h"
-#include "runtime/container.h"
 #include "session.h"
 
 #define TICK_MS 1000

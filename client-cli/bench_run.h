@@ -15,7 +15,7 @@
 #include "bench_load.h"
 #include "bench_plan.h"
 #include "bench_stats.h"
-#include "runtime/loop.h"
+#include "weir/loop.h"
 
 struct session;
 struct bench_worker;

@@ -8,7 +8,7 @@
 
 #include "bench_hist.h"
 #include "bench_series.h"
-#include "runtime/status.h"
+#include "weir/status.h"
 
 #define STATS_CODES 17
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "runtime/bytes.h"
+#include "base/bytes.h"
 
 #define USERS_ID_MAX 256
 

@@ -8,10 +8,10 @@
 #include <inttypes.h>
 #include <stddef.h>
 
+#include "base/container.h"
 #include "command.h"
 #include "ids.h"
 #include "listing.h"
-#include "runtime/container.h"
 
 #define WINDOW_OF_ARGUMENTS 32
 #define WINDOW_OF_LINES     1

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/service_config.h"
+#include "weir/service_config.h"
 
 struct call_policy call_policy = {
     .lb = LB_PICK_FIRST,

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "connection.h"
-#include "runtime/channel.h"
-#include "runtime/options.h"
+#include "weir/channel.h"
 
 struct call_policy {
     int lb;                     /* enum lb_policy */

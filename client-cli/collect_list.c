@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "command.h"
 #include "ids.h"
 #include "listing.h"
-#include "runtime/container.h"
 
 /* Ids read ahead of those that are sent. */
 #define AHEAD 1024

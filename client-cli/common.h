@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/options.h"
+#include "base/options.h"
 
 enum format { FORMAT_TABLE, FORMAT_NDJSON, FORMAT_JSON, FORMAT_NONE };
 

@@ -1,8 +1,8 @@
 #include "connection.h"
 
-#include "intercept/chain.h"
-#include "runtime/core/core_log.h"
-#include "runtime/log.h"
+#include "base/log.h"
+#include "serverkit/intercept/client_chain.h"
+#include "weir/core/core_log.h"
 
 struct connection connection = {
     .target = "localhost:9001",

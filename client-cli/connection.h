@@ -5,10 +5,10 @@
 #ifndef CLI_CONNECTION_H
 #define CLI_CONNECTION_H
 
-#include "auth/send_token.h"
-#include "runtime/channel.h"
-#include "runtime/options.h"
-#include "runtime/tls.h"
+#include "base/options.h"
+#include "serverkit/auth/send_token.h"
+#include "weir/channel.h"
+#include "weir/tls.h"
 
 #define CONNECTION_ERROR_MAX 512 /* as of what it is made of */
 

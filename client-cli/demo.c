@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "command.h"
 #include "common.h"
 #include "demo_draw.h"
 #include "demo_pause.h"
 #include "demo_scene.h"
-#include "runtime/container.h"
 #include "table.h"
 #include "text.h"
 

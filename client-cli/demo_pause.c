@@ -8,7 +8,7 @@
 
 #include <inttypes.h>
 
-#include "runtime/container.h"
+#include "base/container.h"
 #include "text.h"
 
 #define QUIET_MS     300

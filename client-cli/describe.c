@@ -1,11 +1,11 @@
 /* describe: what a server serves, by one request of its reflection. */
 #include <errno.h>
 
+#include "base/nesting.h"
 #include "command.h"
 #include "common.h"
 #include "describe_print.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
-#include "runtime/nesting.h"
 #include "text.h"
 #include "which_server.h"
 

@@ -2,8 +2,8 @@
 #ifndef CLI_DESCRIBE_PRINT_H
 #define CLI_DESCRIBE_PRINT_H
 
+#include "base/buf.h"
 #include "google/protobuf/descriptor.pb-c.h"
-#include "runtime/buf.h"
 
 /** Appends the service, method, message, field or enum with this full name:
  * the package, and the definition without options and comments. Names of types

@@ -1,10 +1,10 @@
 /* generate: made-up posts or users as NDJSON, as fast as the output takes it. */
 #include <string.h>
 
+#include "base/container.h"
 #include "command.h"
 #include "generate.h"
 #include "rows.h"
-#include "runtime/container.h"
 #include "session.h"
 
 #define AT_ONCE 256 /* records between two looks at the rest of the loop */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/container.h"
+#include "base/container.h"
 
 /* Forgotten places at the front are given back when they are so many. */
 #define FORGET_MANY 1024

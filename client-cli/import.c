@@ -7,13 +7,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/container.h"
 #include "command.h"
 #include "common.h"
 #include "input.h"
 #include "ndjson.h"
 #include "record_lines.h"
-#include "runtime/arena.h"
-#include "runtime/container.h"
 
 #define BATCH_BYTES ((size_t)256 * 1024)
 #define ARENA_BYTES ((size_t)32 * 1024 * 1024) /* for one line */

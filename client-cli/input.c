@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/container.h"
+#include "base/container.h"
 
 #define AGAIN_MS 20
 

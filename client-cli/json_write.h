@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/buf.h"
+#include "base/buf.h"
 
 /** Appends a string in quotes. Valid UTF-8 stays as it is, but for quotes,
  * backslashes and control characters (those of C1 too, which a terminal would

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "runtime/arena.h"
-#include "runtime/buf.h"
+#include "base/arena.h"
+#include "base/buf.h"
 #include "v1/post/post.pb-c.h"
 #include "v1/user/user.pb-c.h"
 

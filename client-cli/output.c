@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "runtime/container.h"
+#include "base/container.h"
 
 #define FULL_BYTES ((size_t)256 * 1024)
 #define KEEP_BYTES ((size_t)1024 * 1024) /* a buffer that grew beyond is not kept */

@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "runtime/buf.h"
-#include "runtime/loop.h"
+#include "base/buf.h"
+#include "weir/loop.h"
 
 struct output_chunk {
     struct buf *bytes;

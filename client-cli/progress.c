@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/container.h"
 #include "output.h"
-#include "runtime/container.h"
 #include "text.h"
 
 #define FIRST_MS 500

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/loop.h"
+#include "weir/loop.h"
 
 struct output;
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/stream.h"
 #include "v1/post/post.pb-c.h"
+#include "weir/stream.h"
 
 enum shape { SHAPE_UNARY, SHAPE_SERVER, SHAPE_CLIENT, SHAPE_BIDI, SHAPE_NR };
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "runtime/buf.h"
+#include "base/buf.h"
 #include "terminal.h"
 
 /* No more rows than these decide the widths of a table. */

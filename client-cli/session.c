@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "call_policy.h"
 #include "common.h"
 #include "connection.h"
-#include "runtime/container.h"
 #include "text.h"
 
 /* After Ctrl-C: for calls to end and a reader to take what is on its way. */

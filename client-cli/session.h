@@ -15,9 +15,9 @@
 
 #include "output.h"
 #include "progress.h"
-#include "runtime/channel.h"
-#include "runtime/loop.h"
-#include "runtime/status.h"
+#include "weir/channel.h"
+#include "weir/loop.h"
+#include "weir/status.h"
 
 struct common;
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "runtime/wire.h"
+#include "base/wire.h"
 
 enum { POST_MESSAGES = 1, NEXT_PAGE_TOKEN = 2, LAST = 6, TOTAL_SIZE = 7 };
 

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
+#include "base/bytes.h"
 #include "query.h"
-#include "runtime/bytes.h"
 
 #define SKIM_TOKEN_MAX 1024
 

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "base/container.h"
 #include "command.h"
 #include "listing.h"
-#include "runtime/container.h"
 #include "skim.h"
 
 struct stream_list {
@@ -125,8 +125,7 @@ static void open_call(struct stream_list *l)
         s->options->format == FORMAT_NONE ? &counting : &decoding;
     struct status status;
     l->last = false;
-    l->call =
-        session_open(s, s->post, query_path(SHAPE_SERVER, user != NULL), handler, l, &status);
+    l->call = session_open(s, s->post, query_path(SHAPE_SERVER, user != NULL), handler, l, &status);
     if (l->call == NULL) {
         listing_end(&l->listing, &status);
         return;

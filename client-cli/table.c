@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include "runtime/buf.h"
+#include "base/buf.h"
 #include "text.h"
 
 #define GAP 2 /* spaces between columns */

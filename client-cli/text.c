@@ -7,8 +7,8 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "runtime/buf.h"
-#include "runtime/utf8.h"
+#include "base/buf.h"
+#include "base/utf8.h"
 
 void text_init(void)
 {

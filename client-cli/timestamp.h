@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/bytes.h"
+#include "base/bytes.h"
 
 /* Room that timestamp_print() may need: "9999-12-31T23:59:59.123456789Z". */
 #define TIMESTAMP_TEXT_BYTES 30

@@ -4,9 +4,9 @@
  * those are not shown. */
 #include <string.h>
 
+#include "base/container.h"
 #include "ids.h"
 #include "rows.h"
-#include "runtime/container.h"
 #include "users.h"
 #include "v1/user/user.pb-c.h"
 

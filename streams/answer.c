@@ -1,6 +1,6 @@
 #include "answer.h"
 
-#include "runtime/stream.h"
+#include "weir/stream.h"
 #include "wire_put.h"
 
 /* Fields of the responses: proto/v1/post/post.proto. */

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/buf.h"
-#include "runtime/bytes.h"
-#include "runtime/status.h"
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "weir/status.h"
 
 struct chunk {
     struct buf *buf;     /* NULL: nothing was put yet */

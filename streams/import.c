@@ -3,12 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/container.h"
+#include "base/wire.h"
 #include "import_errors.h"
-#include "runtime/container.h"
-#include "runtime/loop.h"
-#include "runtime/server.h"
-#include "runtime/wire.h"
 #include "v1/post/post.pb-c.h"
+#include "weir/loop.h"
+#include "weir/server.h"
 
 struct import {
     struct stream *stream; /* NULL once it is closed */

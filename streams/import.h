@@ -22,9 +22,9 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 
-#include "runtime/status.h"
-#include "runtime/stream.h"
 #include "store/store.h"
+#include "weir/status.h"
+#include "weir/stream.h"
 
 #define IMPORT_BATCHES    32
 #define IMPORT_BYTES      ((size_t)8 << 20)

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
+#include "base/log.h"
+#include "base/wire.h"
 #include "listing_internal.h"
-#include "runtime/container.h"
-#include "runtime/log.h"
-#include "runtime/wire.h"
 #include "store/store.h"
 
 /* After so much without a match the client is told how far it is: by an empty

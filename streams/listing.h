@@ -37,10 +37,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/budget.h"
-#include "runtime/bytes.h"
-#include "runtime/rules.h"
-#include "runtime/stream.h"
+#include "base/budget.h"
+#include "base/bytes.h"
+#include "weir/rules.h"
+#include "weir/stream.h"
 
 struct reader;
 struct resolver;

@@ -1,8 +1,8 @@
 /* One step of a listing: records of the store into messages. */
 #include <errno.h>
 
+#include "base/wire.h"
 #include "listing_internal.h"
-#include "runtime/wire.h"
 #include "store/store.h"
 
 /* Others have their turn after so much. */

@@ -11,9 +11,9 @@
 #include "listing.h"
 #include "query.h"
 #include "resolver.h"
-#include "runtime/loop.h"
-#include "runtime/server.h"
 #include "token.h"
+#include "weir/loop.h"
+#include "weir/server.h"
 
 enum listing_state {
     LISTING_WORK,

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/bytes.h"
+#include "base/bytes.h"
 
 struct name;
 struct reader;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#include "runtime/utf8.h"
+#include "base/utf8.h"
 #include "store/store.h" /* STORE_ID_MAX */
 
 #define FIRST_BUCKETS 256

@@ -13,9 +13,9 @@
 
 #include <stddef.h>
 
+#include "base/counter.h"
+#include "base/ring.h"
 #include "resolver.h"
-#include "runtime/counter.h"
-#include "runtime/ring.h"
 
 struct names {
     struct name **buckets;

@@ -7,8 +7,8 @@
 
 #include "listing.h"
 #include "lookahead.h"
-#include "runtime/status.h"
 #include "store/store.h"
+#include "weir/status.h"
 
 struct query {
     int32_t index;          /* which request of the call, from 0 */

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/counter.h"
+#include "base/log.h"
 #include "names.h"
-#include "runtime/counter.h"
-#include "runtime/log.h"
-#include "runtime/loop.h"
-#include "runtime/stream.h"
 #include "v1/user/user.pb-c.h"
 #include "waits.h"
+#include "weir/loop.h"
+#include "weir/stream.h"
 
 #define REQUESTS_IN_FLIGHT 4
 #define IDS_IN_REQUEST     1000

@@ -31,9 +31,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/bytes.h"
-#include "runtime/ring.h"
-#include "runtime/status.h"
+#include "base/bytes.h"
+#include "base/ring.h"
+#include "weir/status.h"
 
 struct loop;
 struct name;

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "runtime/arena.h"
-#include "runtime/wire.h"
-#include "store/check.h"
+#include "base/arena.h"
+#include "base/wire.h"
+#include "store/lmdb/lmdb_check.h"
 
 #define PROBLEMS_SHOWN 20
 #define RECORD_BYTES   ((size_t)64 << 20) /* decoded: a record of many empty texts grows */

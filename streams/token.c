@@ -4,7 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "runtime/base64.h"
+#include "base/base64.h"
 
 #define VERSION 1
 

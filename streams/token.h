@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "runtime/bytes.h"
+#include "base/bytes.h"
 #include "store/store.h"
 
 #define TOKEN_BYTES 33

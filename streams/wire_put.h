@@ -1,6 +1,6 @@
 /* Writing the protobuf wire format where there is room: the hot path's way.
  * Messages are put together from stored bytes, without a struct in between.
- * runtime/wire.h has the rest. */
+ * base/wire.h has the rest. */
 #ifndef STREAMS_WIRE_PUT_H
 #define STREAMS_WIRE_PUT_H
 
@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/wire.h"
+#include "base/wire.h"
 
 #define WIRE_PUT_VARINT_MAX 10 /* bytes */
 

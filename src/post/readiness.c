@@ -1,8 +1,8 @@
 #include "readiness.h"
 
-#include "health/health.h"
-#include "runtime/container.h"
-#include "runtime/server.h"
+#include "base/container.h"
+#include "serverkit/health/health.h"
+#include "weir/server.h"
 
 static void say(struct readiness *r, enum health_state state)
 {

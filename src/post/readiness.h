@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "runtime/loop.h"
+#include "weir/loop.h"
 
 struct health;
 struct readiness;

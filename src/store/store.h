@@ -10,16 +10,16 @@
  * writer thread per store, off the loops, because a commit waits for the disk.
  *
  * This header is all that the rest of the program knows: the embedded default
- * behind it is LMDB (lmdb.c). */
-#ifndef STORE_STORE_H
-#define STORE_STORE_H
+ * behind it is LMDB (lmdb/). */
+#ifndef STORE_H
+#define STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/bytes.h"
-#include "runtime/loop.h"
+#include "base/bytes.h"
+#include "weir/loop.h"
 
 struct loop;
 struct reader;

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "env.h"
-#include "resolve.h"
-#include "runtime/container.h"
+#include "base/container.h"
+#include "resolve_users.h"
+#include "user_env.h"
 
 struct changes *changes_ref(struct changes *c)
 {

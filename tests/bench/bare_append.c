@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/wire.h"
-#include "store/internal.h"
+#include "base/wire.h"
+#include "store/lmdb/lmdb_store.h"
 
 #define MAP_BYTES   ((size_t)64 << 30)
 #define FRAME_BYTES 5

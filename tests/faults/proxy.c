@@ -38,7 +38,7 @@
 #include <string.h>
 #include <uv.h>
 
-#include "runtime/container.h"
+#include "base/container.h"
 
 #define PIECE_BYTES (64 * 1024)
 #define HELD_MAX    ((size_t)64 << 20) /* bytes: 50 ms at more than 1 GB/s */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
-#include "runtime/address.h"
+#include "weir/address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

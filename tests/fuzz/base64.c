@@ -2,8 +2,8 @@
  * padding and for the bits that stand for nothing. */
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "fuzz.h"
-#include "runtime/base64.h"
 
 /* In blocks of just the size, as everything that a sanitizer is to watch. */
 static void check_bytes(struct bytes in, enum base64_alphabet alphabet)

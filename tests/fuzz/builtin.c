@@ -2,7 +2,7 @@
  * bytes: each call ends, and not because of the server. */
 #include "fuzz_call.h"
 #include "lib/health_world.h"
-#include "reflection/reflection.h"
+#include "serverkit/reflection/reflection.h"
 
 static struct health_world g_world;
 static const struct service *g_services[1 + REFLECTION_NSERVICES];

@@ -2,9 +2,9 @@
  * before, on the same deflater, makes no difference. */
 #include <stdlib.h>
 
+#include "base/deflate.h"
+#include "base/inflate.h"
 #include "fuzz.h"
-#include "runtime/deflate.h"
-#include "runtime/inflate.h"
 
 static void check(struct deflater *d, struct bytes plain, bool gzip)
 {

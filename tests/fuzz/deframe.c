@@ -2,9 +2,9 @@
  * they make as a whole; and no more is kept than twice what came. */
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "fuzz.h"
-#include "runtime/buf.h"
-#include "runtime/http/deframe.h"
+#include "weir/http/deframe.h"
 
 #define CUTS 16
 

@@ -3,7 +3,7 @@
 #include <ctype.h>
 
 #include "fuzz.h"
-#include "runtime/status_details.h"
+#include "weir/status_details.h"
 
 static void check_printable(const char *text, size_t max)
 {

@@ -1,7 +1,7 @@
 /* A listing with a network that is played: a byte of the input is an event,
  * such as a request, a full window, a turn of the loop, a word of User, a client
  * that goes away. The fake stream fails when its user breaks the contract of
- * runtime/stream.h; and every call ends, with nothing left behind. */
+ * weir/stream.h; and every call ends, with nothing left behind. */
 #include <stdlib.h>
 
 #include "fuzz.h"

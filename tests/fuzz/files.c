@@ -4,11 +4,11 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "fuzz.h"
 #include "lib/tmpdir.h"
-#include "runtime/log.h"
-#include "runtime/pem.h"
-#include "runtime/service_config.h"
+#include "weir/pem.h"
+#include "weir/service_config.h"
 
 static char *g_dir, *g_path;
 

@@ -13,16 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/container.h"
+#include "base/deflate.h"
+#include "base/log.h"
 #include "fuzz.h"
 #include "lib/call_world.h"
 #include "lib/frames.h"
 #include "lib/heap.h"
 #include "lib/loop_until.h"
-#include "runtime/container.h"
-#include "runtime/deflate.h"
-#include "runtime/http/http_call.h"
-#include "runtime/http/http_server.h"
-#include "runtime/log.h"
+#include "weir/http/http_call.h"
+#include "weir/http/http_server.h"
 
 #define TURNS      4    /* of the loop: enough to answer what came in one piece */
 #define FAR_OFF_MS 5000 /* no timer fires before pass_time() says so */

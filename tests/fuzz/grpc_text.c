@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
-#include "runtime/http/grpc_text.h"
+#include "weir/http/grpc_text.h"
 
 static void check_timeout(struct bytes in)
 {

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "base/inflate.h"
 #include "fuzz.h"
-#include "runtime/inflate.h"
 
 #define MAX_BYTES 4096
 

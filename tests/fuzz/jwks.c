@@ -1,6 +1,6 @@
 /* Key sets, as an issuer may send them: refused with a reason, or what is in
  * them can check signatures and is no shared secret. */
-#include "auth/jwks.h"
+#include "serverkit/auth/jwks.h"
 #include "fuzz.h"
 
 static const char *const algorithms[] = { "RS256", "PS512", "ES256", "ES384", "ES512" };

@@ -3,9 +3,9 @@
  * signed by that key, for us, and is not good once a byte of it is another. */
 #include <stdlib.h>
 
-#include "auth/jwt.h"
 #include "fuzz.h"
 #include "lib/tokens.h"
+#include "serverkit/auth/jwt.h"
 
 #define NOW_S 1800000000
 

@@ -6,10 +6,10 @@
  * bytes before or behind it. */
 #include <stdlib.h>
 
+#include "base/nesting.h"
+#include "base/wire.h"
 #include "fuzz.h"
 #include "google/protobuf/descriptor.pb-c.h"
-#include "runtime/nesting.h"
-#include "runtime/wire.h"
 
 #define MAX_STEPS 1000 /* protobuf-c may go as deep */
 

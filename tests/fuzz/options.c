@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/options.h"
 #include "fuzz.h"
-#include "runtime/options.h"
 
 #define WORDS_MAX 24
 

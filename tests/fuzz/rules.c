@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
-#include "runtime/rules.h"
 #include "v1/post/post.pb-c.h"
+#include "weir/rules.h"
 
 enum { PAGE_SIZE, LIMIT, USER_ID, TAG, PAGE_TOKEN, FIELDS };
 

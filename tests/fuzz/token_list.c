@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "auth/token_list.h"
 #include "fuzz.h"
+#include "serverkit/auth/token_list.h"
 
 static void check_error(const char *error, struct bytes text)
 {

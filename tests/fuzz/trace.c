@@ -3,7 +3,7 @@
 #include <ctype.h>
 
 #include "fuzz.h"
-#include "intercept/trace.h"
+#include "serverkit/intercept/trace.h"
 
 /* 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 */
 static void check_form(const char *text)

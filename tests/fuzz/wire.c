@@ -2,9 +2,9 @@
  * the texts of what protobuf-c decodes are text if ours says so. */
 #include <stdlib.h>
 
+#include "base/utf8.h"
+#include "base/wire.h"
 #include "fuzz.h"
-#include "runtime/utf8.h"
-#include "runtime/wire.h"
 #include "v1/post/post.pb-c.h"
 #include "v1/user/user.pb-c.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "rpc.h"
-#include "runtime/loop.h"
+#include "weir/loop.h"
 
 #define TEST_SERVICE "/grpc.testing.TestService/"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/channel.h"
+#include "weir/channel.h"
 
 struct loop;
 

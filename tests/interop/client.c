@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "cases.h"
 #include "flags.h"
-#include "runtime/loop.h"
-#include "runtime/options.h"
-#include "runtime/tls.h"
+#include "weir/loop.h"
+#include "weir/tls.h"
 
 static struct {
     const char *host, *host_override, *test_case;

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "runtime/container.h"
-#include "runtime/loop.h"
+#include "base/container.h"
 #include "service.h"
+#include "weir/loop.h"
 
 #define WANTED_MAX 10000
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/loop.h"
+#include "weir/loop.h"
 
 static void note_metadata(struct stream *s, enum metadata_place place, const char *name,
                           char to[64])

@@ -5,8 +5,8 @@
 #ifndef INTEROP_RPC_H
 #define INTEROP_RPC_H
 
-#include "runtime/channel.h"
 #include "test.pb-c.h"
+#include "weir/channel.h"
 
 struct rpc {
     struct loop *loop;

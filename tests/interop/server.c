@@ -1,6 +1,6 @@
 /* interop-server: a server program is a table of services and daemon_main(). */
-#include "daemon/daemon.h"
 #include "flags.h"
+#include "serverkit/daemon/daemon.h"
 #include "service.h"
 
 static const struct service *const services[] = { &test_service };

@@ -2,8 +2,8 @@
 #ifndef INTEROP_SERVICE_H
 #define INTEROP_SERVICE_H
 
-#include "runtime/server.h"
 #include "test.pb-c.h"
+#include "weir/server.h"
 
 extern const struct service test_service;
 

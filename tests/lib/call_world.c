@@ -1,4 +1,4 @@
-#include "lib/call_world.h"
+#include "call_world.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -13,9 +13,9 @@
 #include <criterion/criterion.h>
 #include <stdbool.h>
 
-#include "runtime/channel.h"
-#include "runtime/loop.h"
-#include "runtime/server.h"
+#include "weir/channel.h"
+#include "weir/loop.h"
+#include "weir/server.h"
 
 #define ECHO_RUNS      4 /* its row */
 #define ECHO_NMETHODS  5

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "runtime/arena.h"
-#include "runtime/container.h"
-#include "runtime/rules.h"
-#include "runtime/server.h"
+#include "base/arena.h"
+#include "base/container.h"
+#include "weir/rules.h"
+#include "weir/server.h"
 
 #define DECODED_MAX_BYTES (32u << 20) /* as the real streams */
 

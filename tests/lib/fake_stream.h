@@ -1,6 +1,6 @@
 /* A stream without a network: a test plays the peer and the transport.
  *
- * It keeps the contract of runtime/stream.h to the letter and fails the test
+ * It keeps the contract of weir/stream.h to the letter and fails the test
  * when its user does not: a second stream_read() while one is outstanding, a
  * send after STREAM_LAST or stream_finish(), a run whose heads are wrong, a sent
  * part of a buffer that changes before it is gone, any use after on_close.
@@ -17,10 +17,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "runtime/container.h"
-#include "runtime/loop.h"
-#include "runtime/server.h"
-#include "runtime/stream.h"
+#include "base/container.h"
+#include "weir/loop.h"
+#include "weir/server.h"
+#include "weir/stream.h"
 
 #define FAKE_QUEUE_MAX 2 /* messages, or runs of them, that a stream holds, as the real ones */
 

@@ -1,4 +1,4 @@
-#include "lib/frames.h"
+#include "frames.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

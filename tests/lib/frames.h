@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/bytes.h"
+#include "base/bytes.h"
 
 #define FRAME_HEAD_BYTES 9
 #define MAX_FRAME_BYTES  16384 /* that everybody takes */

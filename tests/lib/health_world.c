@@ -1,4 +1,4 @@
-#include "lib/health_world.h"
+#include "health_world.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@ const struct service *const health_world_services[HEALTH_WORLD_NSERVICES] = { &a
 void health_world_open(struct health_world *w)
 {
     cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
-    cr_assert_eq(
-        health_new(&w->health, &w->loop, 1, health_world_services, HEALTH_WORLD_NSERVICES), 0);
+    cr_assert_eq(health_new(&w->health, &w->loop, 1, health_world_services, HEALTH_WORLD_NSERVICES),
+                 0);
 }
 
 void health_world_close(struct health_world *w)

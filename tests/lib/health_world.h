@@ -2,9 +2,9 @@
 #ifndef TESTS_HEALTH_WORLD_H
 #define TESTS_HEALTH_WORLD_H
 
-#include "health/health.h"
-#include "lib/fake_stream.h"
-#include "lib/loop_until.h"
+#include "fake_stream.h"
+#include "loop_until.h"
+#include "serverkit/health/health.h"
 
 #define HEALTH_WORLD_NSERVICES 2
 

@@ -1,4 +1,4 @@
-#include "lib/heap.h"
+#include "heap.h"
 
 #include <errno.h>
 #include <pthread.h>

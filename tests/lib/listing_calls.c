@@ -1,4 +1,4 @@
-#include "lib/listing_calls.h"
+#include "listing_calls.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

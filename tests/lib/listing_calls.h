@@ -4,7 +4,7 @@
 #ifndef TESTS_LISTING_CALLS_H
 #define TESTS_LISTING_CALLS_H
 
-#include "lib/post_world.h"
+#include "post_world.h"
 
 enum shape { UNARY, SERVER_STREAM, CLIENT_STREAM, BIDI, SHAPES };
 

@@ -1,6 +1,6 @@
 #include "loop_until.h"
 
-#include "runtime/container.h"
+#include "base/container.h"
 
 /* So many rounds are run without a pause; a condition that takes longer waits
  * for time to pass, and then the loop may sleep. */

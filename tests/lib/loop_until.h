@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/loop.h"
+#include "weir/loop.h"
 
 #define LOOP_UNTIL_MS 10000
 

@@ -1,4 +1,4 @@
-#include "lib/nested.h"
+#include "nested.h"
 
 #include <criterion/criterion.h>
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "runtime/buf.h"
+#include "base/buf.h"
 
 /** A google.protobuf.DescriptorProto with @depth more of them, each in the one
  * before (nested_type), and @filler, bytes of its fields, in the last. The

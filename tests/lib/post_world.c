@@ -1,10 +1,10 @@
-#include "lib/post_world.h"
+#include "post_world.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/leaks.h"
+#include "leaks.h"
 
 /* --- User ------------------------------------------------------------------------------- */
 

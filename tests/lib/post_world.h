@@ -7,12 +7,12 @@
 #ifndef TESTS_POST_WORLD_H
 #define TESTS_POST_WORLD_H
 
-#include "lib/fake_stream.h"
-#include "lib/loop_until.h"
-#include "lib/tmpdir.h"
-#include "post/env.h"
-#include "post/service.h"
+#include "fake_stream.h"
+#include "loop_until.h"
+#include "post/post_env.h"
+#include "post/post_service.h"
 #include "streams/resolver.h"
+#include "tmpdir.h"
 #include "v1/post/post.pb-c.h"
 #include "v1/user/user.pb-c.h"
 

@@ -1,11 +1,11 @@
-#include "lib/probe.h"
+#include "probe.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/container.h"
-#include "runtime/loop.h"
+#include "base/container.h"
+#include "weir/loop.h"
 
 /* Long enough for whatever else is on its way to arrive before. */
 #define LATER_MS 5

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "runtime/interceptor.h"
-#include "runtime/stream.h"
+#include "weir/interceptor.h"
+#include "weir/stream.h"
 
 enum probe_act {
     PROBE_PASS,

@@ -1,4 +1,4 @@
-#include "lib/raw_peer.h"
+#include "raw_peer.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

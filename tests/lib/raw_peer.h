@@ -4,7 +4,7 @@
 #ifndef TESTS_RAW_PEER_H
 #define TESTS_RAW_PEER_H
 
-#include "lib/frames.h"
+#include "frames.h"
 
 struct raw_peer {
     int fd;

@@ -4,7 +4,7 @@
 
 #include <openssl/ssl.h>
 
-#include "runtime/http/tls_session.h"
+#include "weir/http/tls_session.h"
 
 struct tls_peer {
     SSL_CTX *context;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/tmpdir.h"
-#include "runtime/log.h"
+#include "base/log.h"
+#include "tmpdir.h"
 
 char *g_dir;
 struct tls_server *g_server;

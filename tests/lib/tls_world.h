@@ -3,8 +3,8 @@
 #ifndef TESTS_TLS_WORLD_H
 #define TESTS_TLS_WORLD_H
 
-#include "lib/certs.h"
-#include "lib/tls_peer.h"
+#include "certs.h"
+#include "tls_peer.h"
 
 #define WHOLE 65536 /* as much as is there */
 

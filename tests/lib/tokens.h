@@ -5,7 +5,7 @@
 
 #include <cjose/jwk.h>
 
-#include "runtime/bytes.h"
+#include "base/bytes.h"
 
 /** A new RSA key of @bits, or an EC key; release with cjose_jwk_release(). */
 cjose_jwk_t *tokens_rsa_key(const char *kid, unsigned bits);

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "lib/user_world.h"
+#include "user_world.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

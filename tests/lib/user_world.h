@@ -3,12 +3,12 @@
 #ifndef TESTS_USER_WORLD_H
 #define TESTS_USER_WORLD_H
 
-#include "lib/fake_stream.h"
-#include "lib/loop_until.h"
-#include "lib/tmpdir.h"
+#include "fake_stream.h"
+#include "loop_until.h"
 #include "store/store.h"
-#include "user/env.h"
-#include "user/service.h"
+#include "tmpdir.h"
+#include "user/user_env.h"
+#include "user/user_service.h"
 #include "v1/user/user.pb-c.h"
 
 struct user_world {

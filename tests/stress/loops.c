@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/channel.h"
-#include "runtime/loop.h"
-#include "runtime/server.h"
+#include "weir/channel.h"
+#include "weir/loop.h"
+#include "weir/server.h"
 
 enum { SERVER_LOOPS = 2, CLIENT_LOOPS = 2, CALLS = 300, CALLS_AT_ONCE = 40 };
 

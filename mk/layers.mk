@@ -1,0 +1,61 @@
+# The layers. Each is an archive, stands on the ones named behind it, and knows no other: what a
+# file includes is looked at by tests/layers.py, and what it calls by the linker, for a test links
+# only the layers below it.
+
+LAYERS := base weir serverkit store streams user post client
+
+ON_base      :=
+ON_weir      := base
+ON_serverkit := weir base
+ON_store     := weir base
+ON_streams   := serverkit store weir base
+ON_user      := streams serverkit store weir base
+ON_post      := streams serverkit store weir base
+ON_client    := serverkit weir base
+# For tests of both services together; it has no files of its own.
+ON_pair      := post user streams serverkit store weir base
+
+FOLDER_base      := src/base
+FOLDER_weir      := src/weir
+FOLDER_serverkit := src/serverkit
+FOLDER_store     := src/store
+FOLDER_streams   := streams
+FOLDER_user      := src/user
+FOLDER_post      := src/post
+FOLDER_client    := client-cli
+
+# What each needs that others wrote.
+LIBS_base      := -lprotobuf-c -lz
+LIBS_weir      := -lgrpc -lgpr -lnghttp2 -luv -lssl -lcrypto -ljansson
+LIBS_serverkit := -lmicrohttpd -ljansson -lcjose -lcurl -lnettle -lxxhash
+LIBS_store     := -llmdb -lxxhash
+LIBS_streams   := -lxxhash
+LIBS_user      :=
+LIBS_post      :=
+LIBS_client    := -ljansson
+
+# The programs, which are no part of their layer's archive.
+MAIN_user-server := src/user/user_server
+MAIN_post-server := src/post/post_server
+MAIN_postcli     := client-cli/postcli
+MAINS            := $(MAIN_user-server) $(MAIN_post-server) $(MAIN_postcli)
+
+sources_of = $(filter-out $(MAINS:%=%.c),$(shell find $(FOLDER_$(1)) -name '*.[cS]' | LC_ALL=C sort))
+objects_of = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(call sources_of,$(1))))
+
+# A layer and what it stands on, uppermost first: a single pass of the linker finds everything.
+and_below  = $(filter-out pair,$(1)) $(ON_$(1))
+libs       = $(patsubst %,$(BUILD)/lib/lib%.a,$(call and_below,$(1)) proto)
+# The same, with what they have from the heap taken through tests/lib/heap.c.
+heap_libs  = $(patsubst %,$(BUILD)/lib/heap/lib%.a,$(call and_below,$(1)) proto)
+others     = $(foreach l,$(call and_below,$(1)),$(LIBS_$(l))) -lpthread
+
+define archive
+$(BUILD)/lib/lib$(1).a: $(call objects_of,$(1))
+endef
+$(foreach l,$(LAYERS),$(eval $(call archive,$(l))))
+$(BUILD)/lib/libproto.a: $(GEN_OBJ)
+$(BUILD)/lib/lib%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)ar rcs $@ $^

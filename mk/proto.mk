@@ -1,0 +1,28 @@
+# The contract: C code from proto/, by protobuf-c.
+
+PROTOS  := v1/post/post v1/user/user grpc/health/v1/health \
+           grpc/reflection/v1/reflection google/rpc/status google/rpc/error_details \
+           $(patsubst %,google/protobuf/%,any descriptor duration timestamp)
+GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
+
+PROTO_INCLUDE := $(firstword $(wildcard /usr/include/google /usr/local/include/google))
+$(BUILD)/obj/gen/%.pb-c.stamp: proto/%.proto
+	@mkdir -p $(BUILD)/gen $(@D)
+	$(call say,GEN,$(@F:.stamp=.c))
+	$(Q)protoc-c -I proto -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $<
+	@touch $@
+$(BUILD)/obj/gen/google/protobuf/%.pb-c.stamp:
+	@mkdir -p $(BUILD)/gen $(@D)
+	$(call say,GEN,$(@F:.stamp=.c))
+	$(Q)protoc-c -I $(dir $(PROTO_INCLUDE)) --c_out=$(BUILD)/gen $(dir $(PROTO_INCLUDE))google/protobuf/$*.proto
+	@touch $@
+$(BUILD)/obj/gen/%.pb-c.o: $(GEN_OBJ:.o=.stamp)
+	$(call say,CC,$*.pb-c.c)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $(BUILD)/gen/$*.pb-c.c
+
+# What server reflection tells: descriptors of everything.
+PROTO_FILES := $(sort $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto))
+$(BUILD)/gen/descriptors.pb: $(PROTO_FILES)
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I proto -I $(dir $(PROTO_INCLUDE)) --include_imports --descriptor_set_out=$@ $^

@@ -1,0 +1,112 @@
+# Tests in C, and the end-to-end tests in Python. tests/README.md says what stands in which folder.
+
+T       ?=
+
+# tests/KIND/LAYER/test_*.c: a program each, which links LAYER, what that stands on, and what tests use.
+KINDS   := unit flow net
+TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(foreach k,$(KINDS),$(wildcard tests/$(k)/*/test_*.c)))
+# The contract of a server's calls, which both transports keep.
+ON_BOTH := $(addprefix $(BUILD)/tests/net/weir/test_,call call_flow call_loops interceptors metadata) \
+           $(BUILD)/tests/net/serverkit/test_memory_calls
+HEAP    := $(BUILD)/obj/tests/lib/heap.o
+HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c)))
+
+##@ Test it
+
+.PHONY: tests test ctest e2e check check-layers run-ctest run-e2e asan ubsan tsan oidc coverage
+
+# Sub-makes, so that what setup-test installs is there when make looks for it.
+test: setup-test ## every test; T=token: only those whose file has "token" in its name
+	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory check
+
+tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy $(BUILD)/seeds
+
+# What fails is run once more before it counts, and both runs are there to be read; tests that
+# passed only then are told last, and more than a few of them fail the run.
+FLAKES := $(BUILD)/flakes
+AGAIN  := $(PYTHON) -B tests/again.py $(FLAKES)
+counted = @rm -f $(FLAKES); rc=0; $(MAKE) --no-print-directory $(1) || rc=$$?; \
+          $(AGAIN) --report || rc=1; exit $$rc
+
+# The C tests mostly wait, and so do the others: side by side they take less.
+check: check-layers
+	$(call counted,-j2 -Otarget run-ctest run-e2e)
+ctest: check-layers ## the tests in C
+	$(call counted,run-ctest)
+e2e: ## the end-to-end tests
+	$(call counted,run-e2e)
+
+check-layers: ## no include goes up
+	@$(PYTHON) -B tests/layers.py $(foreach l,$(LAYERS),"$(l):$(FOLDER_$(l)):$(ON_$(l))")
+
+asan: ## all of it under AddressSanitizer
+	@$(MAKE) test BUILD=build/asan SANITIZE=address CFLAGS="-O1 -g"
+ubsan: ## the same under UndefinedBehaviorSanitizer
+	@$(MAKE) test BUILD=build/ubsan SANITIZE=undefined CFLAGS="-O1 -g"
+# Criterion does not start under ThreadSanitizer: the programs and the stress test have a main of
+# their own, and the end-to-end tests drive the programs.
+tsan: setup-test ## the programs and the stress test under ThreadSanitizer
+	@$(MAKE) --no-print-directory all BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g"
+	@$(MAKE) --no-print-directory stress BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" R=8
+	@$(MAKE) --no-print-directory e2e BUILD=build/tsan SANITIZE=thread
+# Not in "test": the package of the provider starts a service of its own, with a
+# password that everybody knows.
+oidc: setup-test ## tokens of a real OpenID provider, which it installs: for containers
+	@.ci/setup oidc
+	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory e2e T=test_oidc
+# The counts of earlier runs go first; those of failed tests count too.
+COVERAGE := BUILD=build/coverage STRETCH=3 CFLAGS="--coverage -fprofile-update=atomic -O0 -g"
+coverage: setup-test ## what the tests ran of our code, by folder
+	@.ci/setup coverage
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory -j2 $(COVERAGE) tests
+	@rc=0; $(MAKE) --no-print-directory $(COVERAGE) check || rc=$$?; \
+	    $(PYTHON) -B tests/coverage.py build/coverage; exit $$rc
+
+# --- how they are built and run ---------------------------------------------------------
+
+# Criterion's macros do not survive the whole warning set.
+$(BUILD)/obj/tests/%.o: tests/%.c | $(GEN_OBJ:.o=.stamp)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests -c -o $@ $<
+
+$(BUILD)/lib/libtests.a: $(HELPERS)
+$(BUILD)/lib/heap/lib%.a: $(BUILD)/lib/lib%.a tests/lib/heap.syms
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-syms=tests/lib/heap.syms $< $@
+
+define test_programs
+$(BUILD)/tests/$(1)/$(2)/%: $(BUILD)/obj/tests/$(1)/$(2)/%.o $(HEAP) $(BUILD)/lib/libtests.a $(call heap_libs,$(2))
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(link) $$^ $$(call others,$(2)) -ljansson -lcriterion
+endef
+$(foreach k,$(KINDS),$(foreach l,$(LAYERS) pair,$(eval $(call test_programs,$(k),$(l)))))
+
+run-ctest: tests
+	@set -e; for t in $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(notdir $t)),$t)),$(TESTS)); do \
+	    echo "== $$t"; $(AGAIN) timeout -k 5 120 $$t --jobs 2 --timeout 60 \
+	        -- timeout -k 5 120 $$t --jobs 1 --timeout 60; done
+	@set -e; for t in $(if $(T),$(foreach t,$(ON_BOTH),$(if $(findstring $(T),$(notdir $t)),$t)),$(ON_BOTH)); do \
+	    echo "== $$t, on the gRPC core"; export CALL_TRANSPORT=core; \
+	    $(AGAIN) timeout -k 5 120 $$t --jobs 2 --timeout 60 \
+	        -- timeout -k 5 120 $$t --jobs 1 --timeout 60; done
+	@echo "== $(BUILD)/seeds"; timeout -k 5 120 $(BUILD)/seeds $(SEEDS)
+
+# Its 5: no test has that name, but a C one may. Most of these tests wait for
+# something most of the time, so two files run at once. They play with time and
+# signals, so what fails is run once more alone.
+STRETCH ?= $(if $(SANITIZE),5,1)
+PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q -rfEs \
+         -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
+run-e2e: $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy
+	@$(AGAIN) --if 1 env $(PYTEST) $(if $(T),,-n 2 --dist loadfile) \
+	    -- env $(PYTEST) --last-failed || { rc=$$?; [ $$rc -eq 5 ] && [ -n "$(T)" ]; } || exit $$rc
+
+export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1
+export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
+export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp:halt_on_error=1

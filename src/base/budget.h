@@ -1,0 +1,62 @@
+/* Bytes that many may take together, of one limit.
+ *
+ * A budget may be a part of a larger one: what is taken of it is taken of that,
+ * too. The process has one total (connection_budget), of `--connection-memory`:
+ *
+ *   connection_budget ──┬── answers      single answers that are being made
+ *                       │                (streams/listing.h), asked for first
+ *                       └── connections  what each holds, told afterwards
+ *                                        (http/pressure.h)
+ *
+ * Over RELIEF of the total, connections that hold most are cut; only beyond all
+ * of it newcomers are refused. Any thread; all zero is a budget of nothing. */
+#ifndef BASE_BUDGET_H
+#define BASE_BUDGET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct budget {
+    atomic_size_t used;
+    size_t max;
+    struct budget *total; /* that it is a part of; NULL: none */
+};
+
+static inline size_t budget_used(const struct budget *b)
+{
+    return atomic_load_explicit(&b->used, memory_order_relaxed);
+}
+
+/** Takes @bytes that are there already, whatever the limit says. */
+static inline void budget_add(struct budget *b, size_t bytes)
+{
+    for (; b != NULL; b = b->total)
+        atomic_fetch_add_explicit(&b->used, bytes, memory_order_relaxed);
+}
+
+/** Gives back. */
+static inline void budget_give(struct budget *b, size_t bytes)
+{
+    for (; b != NULL; b = b->total)
+        atomic_fetch_sub_explicit(&b->used, bytes, memory_order_relaxed);
+}
+
+/** A total without a limit (0) is never full. */
+static inline bool budget_has_room(const struct budget *b, size_t bytes)
+{
+    return b->max == 0 || budget_used(b) + bytes <= b->max;
+}
+
+/** Takes @bytes that are about to be needed. false: there are not so many left,
+ * here or in the total, and nothing was taken. */
+static inline bool budget_take(struct budget *b, size_t bytes)
+{
+    budget_add(b, bytes);
+    if (budget_used(b) <= b->max && (b->total == NULL || budget_has_room(b->total, 0)))
+        return true;
+    budget_give(b, bytes);
+    return false;
+}
+
+#endif

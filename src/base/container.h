@@ -1,0 +1,11 @@
+/* From a member to the struct it is embedded in. */
+#ifndef BASE_CONTAINER_H
+#define BASE_CONTAINER_H
+
+#include <stddef.h>
+
+#ifndef container_of
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#endif
+
+#endif

@@ -1,0 +1,73 @@
+/* Long options, described once: parsing, environment variables and --help all
+ * come from the same table. getopt_long() does the parsing. */
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_kind {
+    OPTION_FLAG,     /* bool *; --x, --no-x */
+    OPTION_TEXT,     /* const char ** */
+    OPTION_LIST,     /* struct option_list *; may be repeated; commas separate in the environment */
+    OPTION_INT,      /* int64_t *; from min to max */
+    OPTION_DURATION, /* uint64_t *, milliseconds; "500ms", "5s", "2m", "1h" */
+    OPTION_CHOICE,   /* int *; the place of the word in choices ("text|json") */
+};
+
+#define OPTION_LIST_MAX 16
+struct option_list {
+    const char *item[OPTION_LIST_MAX];
+    size_t n;
+};
+
+struct option_row {
+    const char *name; /* "drain-timeout" */
+    enum option_kind kind;
+    void *value;     /* holds the default already */
+    const char *arg; /* what help calls the argument: "DURATION" */
+    const char *help;
+    int64_t min, max; /* OPTION_INT; both 0: any. A default outside: none */
+    const char *choices;
+};
+
+/* Rows that several programs share, under a title of their own in --help. */
+struct option_group {
+    const char *title; /* "TLS" */
+    const struct option_row *rows;
+    size_t nrows;
+};
+
+struct option_program {
+    const char *name;    /* "post-server"; the environment prefix is POST_SERVER_ */
+    const char *usage;   /* "[OPTION]..." */
+    const char *summary; /* a line or more */
+    const struct option_row *rows;
+    size_t nrows;
+    const struct option_group *groups; /* after the rows; may be NULL */
+    size_t ngroups;
+    const char *epilogue; /* after the options; may be NULL */
+};
+
+enum option_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
+
+/** Reads the arguments, and for rows without one the environment, into the
+ * rows' values: the command line wins over a variable, that over the default.
+ * An empty variable counts as unset. A given list replaces the default one.
+ * Texts point into argv and the environment (lists from there into a copy that
+ * is never freed). *ret_first is the index of the first argument that is no
+ * option (argv is reordered). May be called again with other rows.
+ *   OPTIONS_OK
+ *   OPTIONS_HELP  --help: printed to standard output; exit 0. --help=man prints
+ *                 a manual page, --help=words what a shell can complete
+ *   OPTIONS_BAD   one line on standard error says what is wrong; exit 2
+ * Before any thread is started. */
+enum option_result options_parse(const struct option_program *program, int argc, char **argv,
+                                 int *ret_first);
+
+/** "500ms" -> 500. Digits and one of ms, s, m, h; the unit is required but for
+ * 0. false: not a duration, or more than 10 years. */
+bool duration_parse(const char *text, uint64_t *ret_ms);
+
+#endif

@@ -1,0 +1,279 @@
+/* post-server: what people wrote, listed in the four call shapes of gRPC. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/container.h"
+#include "post_env.h"
+#include "post_figures.h"
+#include "post_service.h"
+#include "readiness.h"
+#include "serverkit/daemon/daemon.h"
+#include "serverkit/intercept/client_chain.h"
+#include "streams/resolver.h"
+#include "streams/store_check.h"
+#include "user_channels.h"
+#include "v1/post/post.pb-c.h"
+#include "weir/channel.h"
+#include "weir/loop.h"
+
+static struct {
+    const char *db;
+    int64_t max_answer_bytes, answer_memory_bytes;
+
+    struct store *store;
+    struct budget budget;
+    struct readiness readiness;
+    struct user_link links[DAEMON_LOOPS_MAX];
+    struct post_figures figures;
+    struct chain chain; /* of the channels to User */
+} g = {
+    .db = "post-data",
+    .max_answer_bytes = 4 << 20,
+    .answer_memory_bytes = 128 << 20,
+};
+
+static const struct option_row rows[] = {
+    { "db", OPTION_TEXT, &g.db, "DIR", "folder of the posts; made if it is missing", 0, 0, NULL },
+    { "max-answer-bytes", OPTION_INT, &g.max_answer_bytes, "N",
+      "most bytes of one unary or client-streaming answer", 1024, INT32_MAX, NULL },
+    { "answer-memory", OPTION_INT, &g.answer_memory_bytes, "N",
+      "most bytes of all such answers together", 1024, INT64_MAX, NULL },
+};
+
+/* --- One loop's things --------------------------------------------------------------- */
+
+struct loop_things {
+    struct post_env env; /* first: what loop_env() points to */
+    struct loop *loop;
+    struct channel *channel; /* each loop has its own connection to User */
+    struct user_link *link;
+    void (*stopped)(struct loop *loop);
+};
+
+static int dial_user(void *arg, struct loop *loop, const struct stream_handler *handler, void *data,
+                     struct stream **ret)
+{
+    struct loop_things *t = arg;
+    return channel_open(t->channel, loop, USER_RESOLVE_PATH, handler, data, NULL, ret);
+}
+
+static void on_link(void *arg, bool up)
+{
+    struct loop_things *t = arg;
+    readiness_link(t->link, up);
+}
+
+static bool make_resolver(struct loop_things *t, char error[DAEMON_ERROR_MAX])
+{
+    const struct resolver_options resolver = {
+        .timeout_ms = user_channels.timeout_ms,
+        .on_link = on_link,
+    };
+    char why[CHANNEL_ERROR_MAX];
+    if (user_channel_new(&t->channel, &g.chain, why) != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "cannot open a channel to User at %.200s: %s",
+                 user_channels.target, why);
+        return false;
+    }
+    if (resolver_new(&t->env.listing.resolver, t->loop, dial_user, t, &resolver) == 0)
+        return true;
+    snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+    return false;
+}
+
+static void free_loop(struct loop *loop)
+{
+    struct loop_things *t = loop_env(loop);
+    channel_free(t->channel);
+    reader_free(t->env.listing.reader);
+    loop_set_env(loop, NULL);
+    free(t);
+}
+
+static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
+{
+    struct loop_things *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
+    t->loop = loop;
+    t->link = &g.links[loop_index(loop)];
+    t->link->readiness = &g.readiness;
+    t->env.store = g.store;
+    t->env.listing.store_id = store_id(g.store);
+    t->env.listing.answer_max_bytes = (size_t)g.max_answer_bytes;
+    t->env.listing.budget = &g.budget;
+    loop_set_env(loop, t);
+    if (reader_new(&t->env.listing.reader, g.store, error) != 0 || !make_resolver(t, error)) {
+        free_loop(loop);
+        return false;
+    }
+    return true;
+}
+
+static void on_resolver_closed(void *arg)
+{
+    struct loop_things *t = arg;
+    t->stopped(t->loop);
+}
+
+static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
+{
+    struct loop_things *t = loop_env(loop);
+    t->stopped = stopped;
+    user_channels_stop(loop);
+    resolver_close(t->env.listing.resolver, on_resolver_closed, t);
+}
+
+/* --- --wait-for-user: any answer of User will do ------------------------------------------- */
+
+struct wait_for_user {
+    struct name_wait wait; /* first */
+    struct timer timer;
+    struct loop *loop;
+    struct name *name;
+    bool answered;
+    struct status why;
+};
+
+static void on_answered(struct name_wait *wait)
+{
+    struct wait_for_user *w = container_of(wait, struct wait_for_user, wait);
+    w->answered = true;
+    timer_stop(&w->timer);
+    loop_break(w->loop);
+}
+
+/* --user-timeout is over, but not ours: wait again. */
+static void on_not_yet(struct name_wait *wait, const struct status *status)
+{
+    struct wait_for_user *w = container_of(wait, struct wait_for_user, wait);
+    w->why = *status;
+    name_wait_start(w->name, wait);
+}
+
+static void on_waited_enough(struct timer *timer)
+{
+    struct wait_for_user *w = container_of(timer, struct wait_for_user, timer);
+    name_wait_stop(&w->wait);
+    loop_break(w->loop);
+}
+
+static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
+{
+    struct loop_things *t = loop_env(loop);
+    struct wait_for_user w = {
+        .wait = { .known = on_answered, .failed = on_not_yet },
+        .timer = { .fired = on_waited_enough },
+        .loop = loop,
+        .why = status_of(STATUS_UNAVAILABLE, "no answer yet"),
+    };
+    if (user_channels.wait_ms == 0)
+        return true;
+    w.name = resolver_want(t->env.listing.resolver, bytes_of_text("?"));
+    if (w.name == NULL) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
+    timer_start(loop, &w.timer, user_channels.wait_ms);
+    name_wait_start(w.name, &w.wait);
+    loop_run(loop);
+    name_release(w.name);
+    if (!w.answered)
+        snprintf(error, DAEMON_ERROR_MAX, "no User at %.200s within %llu ms: %.200s",
+                 user_channels.target, (unsigned long long)user_channels.wait_ms, w.why.message);
+    return w.answered;
+}
+
+/* --- The program -------------------------------------------------------------------------------
+ */
+
+static bool open_user(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
+{
+    g.figures = (struct post_figures){ .loops = loops, .nloops = nloops, .budget = &g.budget };
+    if (post_figures_init(&g.figures) != 0) {
+        snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+        return false;
+    }
+    chain_of_client(&g.chain, LOG_DEBUG, g.figures.user_calls);
+    if (user_channels_open(loops[0], &g.chain, error))
+        return true;
+    post_figures_close(&g.figures);
+    return false;
+}
+
+static void close_user(void)
+{
+    user_channels_close();
+    post_figures_close(&g.figures);
+}
+
+static bool open_post(struct loop *const *loops, size_t nloops, struct health *health,
+                      char error[DAEMON_ERROR_MAX])
+{
+    g.budget.max = (size_t)g.answer_memory_bytes;
+    g.budget.total = connections_budget();
+    if (!open_user(loops, nloops, error))
+        return false;
+    if (store_open(&g.store, g.db, "posts", error) != 0) {
+        close_user();
+        return false;
+    }
+    g.figures.store = g.store;
+    g.readiness = (struct readiness){
+        .health = health,
+        .services = post_services,
+        .nservices = POST_NSERVICES,
+        .first = loops[0],
+        .user_timeout_ms = user_channels.timeout_ms,
+    };
+    readiness_init(&g.readiness);
+    return true;
+}
+
+static void close_post(void)
+{
+    readiness_close(&g.readiness);
+    store_close(g.store);
+    close_user();
+}
+
+static const char *check_options(void)
+{
+    return user_channels_check();
+}
+
+static int check(void)
+{
+    const struct store_check_words words = {
+        .program = "post-server", .dir = g.db, .kind = "posts", .groups = "users"
+    };
+    return store_check_run(&words, &import_posts_row, &v1__post__post_message__descriptor);
+}
+
+int main(int argc, char **argv)
+{
+    const struct daemon_program program = {
+        .name = "post-server",
+        .summary = "Serves posts: listings in the four call shapes of gRPC, and imports.",
+        .listen = "127.0.0.1:9001",
+        .rows = rows,
+        .nrows = sizeof rows / sizeof rows[0],
+        .groups = &user_channels_group,
+        .ngroups = 1,
+        .services = post_services,
+        .nservices = POST_NSERVICES,
+        .check_options = check_options,
+        .check = check,
+        .open = open_post,
+        .start_loop = start_loop,
+        .ready = wait_for_user,
+        .print_metrics = post_figures_print,
+        .print_arg = &g.figures,
+        .stop_loop = stop_loop,
+        .free_loop = free_loop,
+        .close = close_post,
+    };
+    return daemon_main(&program, argc, argv);
+}

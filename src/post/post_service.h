@@ -1,0 +1,17 @@
+/* The Post service: its methods, and where each is done. */
+#ifndef POST_SERVICE_H
+#define POST_SERVICE_H
+
+#include <stddef.h>
+
+#include "streams/import.h"
+#include "weir/server.h"
+
+/** For server_new(). Every loop has a post_env. */
+#define POST_NSERVICES 2
+extern const struct service *const post_services[POST_NSERVICES];
+
+extern const struct stream_handler import_posts_handler; /* post_import.c */
+extern const struct import_row import_posts_row;
+
+#endif

@@ -1,0 +1,111 @@
+#include "user_channels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/service_config.h"
+
+/* A User that is frozen is noticed within 15 s, and its names are forgotten. */
+struct user_channels user_channels = {
+    .target = "localhost:9000",
+    .timeout_ms = 5000,
+    .lb = LB_PICK_FIRST,
+    .keepalive_time_ms = 10000,
+    .keepalive_timeout_ms = 5000,
+    .token = { .allow_option = "--user-allow-insecure-token" },
+};
+
+static const struct option_row rows[] = {
+    { "user-target", OPTION_TEXT, &user_channels.target, "TARGET",
+      "where it is: host:port, dns:, unix:, ipv4:, ipv6:; several with the same people: "
+      "a:port,b:port",
+      0, 0, NULL },
+    { "user-lb", OPTION_CHOICE, &user_channels.lb, NULL,
+      "of several addresses: the first that answers, or each loop another one that is healthy", 0,
+      0, LB_CHOICES },
+    { "user-timeout", OPTION_DURATION, &user_channels.timeout_ms, "DURATION",
+      "a listing waits so long for a name, and then fails with UNAVAILABLE", 0, 0, NULL },
+    { "wait-for-user", OPTION_DURATION, &user_channels.wait_ms, "DURATION",
+      "do not serve before User answers, and exit if it does not within this; 0: do not wait", 0, 0,
+      NULL },
+    { "user-keepalive-time", OPTION_DURATION, &user_channels.keepalive_time_ms, "DURATION",
+      "ping User when it is silent for so long, not more often than its --keepalive-min-time; 0: "
+      "never",
+      0, 0, NULL },
+    { "user-keepalive-timeout", OPTION_DURATION, &user_channels.keepalive_timeout_ms, "DURATION",
+      "it is gone if it has not answered by then", 0, 0, NULL },
+    TLS_CLIENT_ROWS("user-", user_channels.tls),
+    TOKEN_CLIENT_ROWS("user-", user_channels.token),
+};
+
+const struct option_group user_channels_group = { "User service", rows,
+                                                  sizeof rows / sizeof rows[0] };
+
+static struct tls_client *tls;
+static struct token_sender sender;
+static struct token_use token_use;
+static const struct loop *first_loop; /* keeps the token current */
+
+const char *user_channels_check(void)
+{
+    return tls_client_check(&user_channels.tls);
+}
+
+bool user_channels_open(struct loop *first, struct chain *chain, char error[TLS_ERROR_MAX])
+{
+    if (!tls_client_new(&tls, &user_channels.tls, error))
+        return false;
+    if (!token_sender_open(&sender, &user_channels.token, error)) {
+        tls_client_free(tls);
+        return false;
+    }
+    token_sender_join(&sender, &user_channels.token, user_channels.target, tls != NULL, &token_use,
+                      chain);
+    token_sender_start(&sender, first);
+    first_loop = first;
+    return true;
+}
+
+void user_channels_stop(const struct loop *loop)
+{
+    if (loop == first_loop)
+        token_sender_stop(&sender);
+}
+
+void user_channels_close(void)
+{
+    token_sender_close(&sender);
+    tls_client_free(tls);
+}
+
+int user_channel_new(struct channel **ret, const struct chain *chain, char error[CHANNEL_ERROR_MAX])
+{
+    /* No retries: the resolver itself opens its stream again, for ever. */
+    const struct service_config config = {
+        .lb = (enum lb_policy)user_channels.lb,
+        .health_service = "v1.user.User",
+    };
+    char *json = service_config_make(&config);
+    const struct channel_options options = {
+        .keepalive_time_ms = user_channels.keepalive_time_ms,
+        .keepalive_timeout_ms = user_channels.keepalive_timeout_ms,
+        .own_connection = true,
+        .tls = tls,
+        .chain = chain,
+        .service_config = json,
+    };
+    struct channel *channel;
+    int rv = json == NULL ? -1 : channel_new(&channel, user_channels.target, &options);
+    free(json);
+    if (rv != 0) {
+        snprintf(error, CHANNEL_ERROR_MAX, "out of memory");
+        return -1;
+    }
+    if (!channel_check(channel, error)) {
+        channel_free(channel);
+        return -1;
+    }
+    *ret = channel;
+    return 0;
+}

@@ -1,0 +1,121 @@
+/* The options that every program has, beside its own. */
+#include <assert.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon_internal.h"
+#include "serverkit/auth/auth_options.h"
+#include "serverkit/intercept/call_log.h"
+#include "serverkit/intercept/limits.h"
+#include "serverkit/metrics/metrics_http.h"
+#include "weir/connections.h"
+#include "weir/tls.h"
+
+#define MAX_GROUPS 16
+
+static enum option_result check_options(const struct daemon_program *p)
+{
+    char error[AUTH_ERROR];
+    const char *wrong = tls_server_check(&tls_server_options);
+    if (wrong == NULL && p->check_options != NULL)
+        wrong = p->check_options();
+    if (wrong == NULL && !auth_options_good(&auth_options, error))
+        wrong = error;
+    if (wrong == NULL)
+        return OPTIONS_OK;
+    fprintf(stderr, "%s: %s\n", p->name, wrong);
+    return OPTIONS_BAD;
+}
+
+static void set_defaults(const struct daemon_program *p, struct daemon_config *c)
+{
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    *c = (struct daemon_config){
+        .listen = { { p->listen }, 1 },
+        .loops = cores < 1                  ? 1
+                 : cores > DAEMON_LOOPS_MAX ? DAEMON_LOOPS_MAX
+                                            : cores,
+        .log_level = LOG_INFO,
+        .reflection = true,
+        .drain_timeout_ms = 10000,
+        .write_timeout_ms = 300000,
+        .max_call_ms = 60000,
+        .self_probe_ms = 10000,
+    };
+}
+
+/* The program's groups, then those that every program has. */
+static enum option_result parse(const struct daemon_program *p, const struct option_group *serving,
+                                int argc, char **argv, int *ret_first)
+{
+    const struct option_group shared[] = {
+        *serving,   connection_group, tls_server_group, call_log_group,
+        auth_group, limits_group,     metrics_group,
+    };
+    const size_t nshared = sizeof shared / sizeof shared[0];
+    struct option_group groups[MAX_GROUPS];
+    assert(p->ngroups + nshared <= MAX_GROUPS);
+    for (size_t i = 0; i < p->ngroups + nshared; i++)
+        groups[i] = i < p->ngroups ? p->groups[i] : shared[i - p->ngroups];
+    const struct option_program options = {
+        .name = p->name,
+        .usage = "[OPTION]...",
+        .summary = p->summary,
+        .rows = p->rows,
+        .nrows = p->nrows,
+        .groups = groups,
+        .ngroups = p->ngroups + nshared,
+    };
+    return options_parse(&options, argc, argv, ret_first);
+}
+
+enum option_result daemon_read_options(const struct daemon_program *p, struct daemon_config *c,
+                                       int argc, char **argv)
+{
+    const struct option_row rows[] = {
+        { "listen", OPTION_LIST, &c->listen, "ADDR:PORT",
+          "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated", 0, 0, NULL },
+        { "loops", OPTION_INT, &c->loops, "N", "threads that serve", 1, DAEMON_LOOPS_MAX, NULL },
+        { "drain-timeout", OPTION_DURATION, &c->drain_timeout_ms, "DURATION",
+          "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
+        { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
+          "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
+        { "max-call-time", OPTION_DURATION, &c->max_call_ms, "DURATION",
+          "a unary call without a deadline ends after this; streams may be as long as they need; "
+          "0: no limit",
+          0, 0, NULL },
+        { "self-probe-interval", OPTION_DURATION, &c->self_probe_ms, "DURATION",
+          "with --transport core: connect to its own listeners this often; one that does not "
+          "accept, three times in a row, ends the process with 1, to be started anew; 0: never",
+          0, 0, NULL },
+        { "transport", OPTION_CHOICE, &c->transport, "http|core",
+          "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with: "
+          "for clients that are trusted",
+          0, 0, "http|core" },
+        { "reflection", OPTION_FLAG, &c->reflection, NULL,
+          "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
+        { "compression", OPTION_CHOICE, &c->compression, "none|gzip",
+          "of answers, for clients that take it", 0, 0, "none|gzip" },
+        { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
+          "least important lines to log", 0, 0, "debug|info|warn|error" },
+        { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
+          "text|json" },
+        { "check", OPTION_FLAG, &c->check, NULL,
+          "do not serve: look at everything in --db, say what is there, and exit with 1 if any of "
+          "it is damaged; a server may have it open",
+          0, 0, NULL }, /* the last one: not every program has it */
+    };
+    const size_t nrows = sizeof rows / sizeof rows[0] - (p->check == NULL);
+    const struct option_group serving = { "Serving", rows, nrows };
+    int first;
+    set_defaults(p, c);
+    const enum option_result result = parse(p, &serving, argc, argv, &first);
+    if (result != OPTIONS_OK)
+        return result;
+    if (first < argc) {
+        fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
+        return OPTIONS_BAD;
+    }
+    return check_options(p);
+}

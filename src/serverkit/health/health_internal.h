@@ -1,0 +1,49 @@
+/* What the files of health share; for nobody else.
+ *
+ *   health.c          the states, and who may know of them
+ *   health_service.c  the calls Check and Watch */
+#ifndef HEALTH_INTERNAL_H
+#define HEALTH_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/ring.h"
+#include "health.h"
+#include "weir/loop.h"
+#include "weir/server.h"
+
+struct health_entry {
+    const char *name;
+    _Atomic enum health_state state;
+};
+
+/* The watches of one loop. */
+struct health_ward {
+    struct loop *loop;
+    struct ring watches;
+    struct posting news;
+    atomic_bool has_news; /* posted, and not yet looked at */
+};
+
+struct health {
+    struct health_entry *entries; /* the process, then the services */
+    size_t nentries;
+    struct health_ward *wards;
+    size_t nwards;
+    atomic_bool stopping;
+    struct method methods[2];
+    struct service service;
+};
+
+/** NULL: not known. Any thread. */
+struct health_entry *health_find(const struct health *health, const char *name);
+
+/** What is to be told about an entry of health_find(). Any thread. */
+enum health_state health_state(const struct health *health, const struct health_entry *entry);
+
+/** Has every watch on the loop of this ward look at its state. Loop thread. */
+void health_tell(struct health_ward *ward);
+
+extern const struct stream_handler health_check_handler, health_watch_handler;
+
+#endif

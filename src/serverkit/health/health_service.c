@@ -1,0 +1,176 @@
+/* The calls Check and Watch. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/wire.h"
+#include "grpc/health/v1/health.pb-c.h"
+#include "health_internal.h"
+
+static const struct health *health_of(const struct stream *s)
+{
+    return s->method->row;
+}
+
+static int send_state(struct stream *s, enum health_state state, unsigned flags)
+{
+    Grpc__Health__V1__HealthCheckResponse m = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+    m.status = (Grpc__Health__V1__HealthCheckResponse__ServingStatus)state;
+    return stream_send_message(s, &m.base, flags);
+}
+
+/* false: the call has failed. */
+static bool check_name(struct stream *s, const ProtobufCMessage *message, struct bytes raw)
+{
+    if (wire_bad_text(message->descriptor, raw) == NULL)
+        return true;
+    stream_fail_field(s, "service", "FIELD_NOT_TEXT",
+                      "service is not valid text: UTF-8 without NUL");
+    return false;
+}
+
+static void on_end(struct stream *s)
+{
+    (void)s; /* there is one request, and it came */
+}
+
+/* --- Check ------------------------------------------------------------------------------ */
+
+static void on_check_open(struct stream *s)
+{
+    (void)s; /* the request follows */
+}
+
+static void on_check(struct stream *s, const ProtobufCMessage *message, struct bytes raw)
+{
+    const Grpc__Health__V1__HealthCheckRequest *m =
+        (const Grpc__Health__V1__HealthCheckRequest *)message;
+    if (!check_name(s, message, raw))
+        return;
+    const struct health_entry *entry = health_find(health_of(s), m->service);
+    if (entry == NULL)
+        stream_fail_because(s, STATUS_NOT_FOUND, "SERVICE_NOT_FOUND", "there is no service %s",
+                            m->service);
+    else if (send_state(s, health_state(health_of(s), entry), STREAM_LAST) != 0)
+        stream_fail_memory(s);
+}
+
+static void on_check_close(struct stream *s, const struct status *status)
+{
+    (void)s;
+    (void)status;
+}
+
+const struct stream_handler health_check_handler = {
+    .message = &grpc__health__v1__health_check_request__descriptor,
+    .on_open = on_check_open,
+    .on_message = on_check,
+    .on_end = on_end,
+    .on_close = on_check_close,
+};
+
+/* --- Watch ------------------------------------------------------------------------------ */
+
+struct watch {
+    struct stream *stream;
+    const struct health *health;
+    const struct health_entry *entry; /* NULL: of a service that we do not know */
+    bool told;
+    enum health_state last; /* what was told */
+    bool draining;
+    struct ring link; /* among the watches of its loop */
+};
+
+/* Tells the state unless that was the last word. Without room: on_sent comes,
+ * and what changes until then is told at once. */
+static void tick(struct watch *w)
+{
+    const enum health_state state = health_state(w->health, w->entry);
+    if (w->stream->finished)
+        return;
+    if (!w->told || w->last != state) {
+        const int rv = send_state(w->stream, state, 0);
+        if (rv == EAGAIN)
+            return;
+        if (rv != 0) {
+            stream_fail_memory(w->stream);
+            return;
+        }
+        w->told = true;
+        w->last = state;
+    }
+    if (w->draining)
+        stream_fail_stopping(w->stream);
+}
+
+void health_tell(struct health_ward *ward)
+{
+    for (struct ring *at = ward->watches.next; at != &ward->watches; at = at->next)
+        tick(container_of(at, struct watch, link));
+}
+
+static struct health_ward *ward_of(const struct stream *s)
+{
+    struct health_ward *ward = health_of(s)->wards;
+    while (ward->loop != s->loop)
+        ward++;
+    return ward;
+}
+
+static void on_watch_open(struct stream *s)
+{
+    struct watch *w = calloc(1, sizeof *w);
+    s->data = w;
+    if (w == NULL) {
+        stream_fail_memory(s);
+        return;
+    }
+    w->stream = s;
+    w->health = health_of(s);
+    ring_init(&w->link);
+}
+
+static void on_watch(struct stream *s, const ProtobufCMessage *message, struct bytes raw)
+{
+    const Grpc__Health__V1__HealthCheckRequest *m =
+        (const Grpc__Health__V1__HealthCheckRequest *)message;
+    struct watch *w = s->data;
+    if (w == NULL || !check_name(s, message, raw))
+        return;
+    w->entry = health_find(w->health, m->service);
+    ring_append(&ward_of(s)->watches, &w->link);
+    tick(w);
+}
+
+static void on_watch_sent(struct stream *s)
+{
+    tick(s->data);
+}
+
+static void on_watch_drain(struct stream *s)
+{
+    struct watch *w = s->data;
+    if (w == NULL)
+        return;
+    w->draining = true;
+    tick(w);
+}
+
+static void on_watch_close(struct stream *s, const struct status *status)
+{
+    struct watch *w = s->data;
+    (void)status;
+    if (w == NULL)
+        return;
+    ring_remove(&w->link);
+    free(w);
+}
+
+const struct stream_handler health_watch_handler = {
+    .message = &grpc__health__v1__health_check_request__descriptor,
+    .on_open = on_watch_open,
+    .on_message = on_watch,
+    .on_end = on_end,
+    .on_sent = on_watch_sent,
+    .on_drain = on_watch_drain,
+    .on_close = on_watch_close,
+};

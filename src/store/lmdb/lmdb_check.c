@@ -1,0 +1,193 @@
+#include "lmdb_check.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lmdb_store.h"
+#include "pages.h"
+
+struct pass {
+    struct store *store;
+    MDB_txn *txn;
+    struct store_check *check;
+    uint64_t next_sequence;
+    struct position last;    /* record that was looked at */
+    uint64_t first_of_group; /* the sequence that the last group begins with */
+    struct bytes group;      /* the last group's id */
+};
+
+__attribute__((format(printf, 2, 3))) static void found(struct pass *p, const char *format, ...)
+{
+    char line[STORE_ERROR_MAX + STORE_ID_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    p->check->problems++;
+    p->check->problem(p->check, line);
+}
+
+/* A table from end to end. Returns 0, or LMDB's error. */
+static int each(struct pass *p, MDB_dbi table, void (*look)(struct pass *p, MDB_val key, MDB_val v))
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(p->txn, table, &cursor);
+    if (rc != 0)
+        return rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        look(p, key, value);
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* --- Groups ------------------------------------------------------------------------- */
+
+static void look_at_group(struct pass *p, MDB_val key, MDB_val value)
+{
+    struct bytes id = { 0 };
+    uint32_t ordinal;
+    if (key.mv_size != sizeof ordinal || be32_read(key.mv_data) != p->check->groups)
+        found(p, "group %" PRIu64 " is missing in the order of groups", p->check->groups);
+    else if (group_id(be32_read(key.mv_data), value, &id) != 0)
+        found(p, "the id of group %" PRIu64 " is damaged", p->check->groups);
+    else if (group_find(p->store, p->txn, id, &ordinal) != 0 || ordinal != p->check->groups)
+        found(p, "group %" PRIu64 " is not found by its id \"%.*s\"", p->check->groups, (int)id.len,
+              (const char *)id.data);
+    p->check->groups++;
+}
+
+/* --- Records -------------------------------------------------------------------------- */
+
+static void found_at(struct pass *p, struct position at, const char *what)
+{
+    found(p, "record %" PRIu64 " of group %" PRIu32 " \"%.*s\": %s", at.sequence, at.group,
+          (int)p->group.len, (const char *)p->group.data, what);
+}
+
+/* Groups come in the order of their first records. */
+static void enter_group(struct pass *p, struct position at)
+{
+    if (p->check->records > 0 && at.group <= p->last.group)
+        found_at(p, at, "it is not in order");
+    else if (at.group != (p->check->records > 0 ? p->last.group + 1 : 0))
+        found_at(p, at, "a group before it has no records");
+    else if (p->check->records > 0 && at.sequence <= p->first_of_group)
+        found_at(p, at, "its group comes too late in the order of groups");
+    p->first_of_group = at.sequence;
+    if (group_find_id(p->store, p->txn, at.group, &p->group) != 0) {
+        p->group = bytes_of_text("?");
+        found_at(p, at, "there is no such group");
+    }
+}
+
+static void look_at_value(struct pass *p, struct position at, struct bytes value)
+{
+    struct bytes group, id;
+    struct position place;
+    const char *wrong = p->check->read(p->check, value, &group, &id);
+    if (wrong != NULL)
+        found_at(p, at, wrong);
+    else if (!bytes_equal(group, p->group))
+        found_at(p, at, "it says that it is of another group");
+    else if (place_find(p->store, p->txn, id, &place) != 0 || place.group != at.group ||
+             place.sequence != at.sequence)
+        found_at(p, at, "it is not found by its id");
+    p->check->value_bytes += value.len;
+}
+
+static void look_at_record(struct pass *p, MDB_val key, MDB_val stored)
+{
+    struct bytes value;
+    if (key.mv_size != RECORD_KEY_BYTES) {
+        found(p, "a record after record %" PRIu64 " has no place", p->last.sequence);
+        return;
+    }
+    const struct position at = record_key_read(key.mv_data);
+    if (p->check->records == 0 || at.group != p->last.group)
+        enter_group(p, at);
+    if (at.sequence == 0 || at.sequence >= p->next_sequence)
+        found_at(p, at, "its number was not given out yet");
+    if (record_value(at, stored, &value) != 0)
+        found_at(p, at, "its bytes are not those that were stored");
+    else
+        look_at_value(p, at, value);
+    p->last = at;
+    p->check->records++;
+}
+
+/* --- All of it --------------------------------------------------------------------------- */
+
+/* Every record has its id, and every group its ordinal: more of them would lead
+ * nowhere. */
+static int compare_counts(struct pass *p)
+{
+    MDB_stat ids, groups;
+    int rc = mdb_stat(p->txn, p->store->ids, &ids);
+    if (rc == 0)
+        rc = mdb_stat(p->txn, p->store->groups, &groups);
+    if (rc != 0)
+        return rc;
+    if (ids.ms_entries != p->check->records)
+        found(p, "there are %zu ids for %" PRIu64 " records", ids.ms_entries, p->check->records);
+    if (groups.ms_entries != p->check->groups)
+        found(p, "there are %zu ids for %" PRIu64 " groups", groups.ms_entries, p->check->groups);
+    if (p->check->records > 0 && p->last.group + UINT64_C(1) != p->check->groups)
+        found(p, "%" PRIu64 " groups, and records of %" PRIu64, p->check->groups,
+              p->last.group + UINT64_C(1));
+    return 0;
+}
+
+static int look_at_all(struct pass *p, char error[STORE_ERROR_MAX])
+{
+    int rc = meta_get(p->store, p->txn, "next_sequence", &p->next_sequence);
+    if (rc == 0)
+        rc = each(p, p->store->order, look_at_group);
+    if (rc == 0)
+        rc = each(p, p->store->records, look_at_record);
+    if (rc == 0)
+        rc = compare_counts(p);
+    return rc == 0 ? 0
+                   : store_fail(error, "cannot read the store in %s: %s", p->store->dir,
+                                mdb_strerror(rc));
+}
+
+/* The pages first: what comes after follows them. */
+static int check_snapshot(struct store *s, const char *kind, struct store_check *check,
+                          char error[STORE_ERROR_MAX])
+{
+    struct pass p = { .store = s, .check = check };
+    int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &p.txn);
+    if (rc != 0)
+        return store_fail(error, "cannot read the store in %s: %s", s->dir, mdb_strerror(rc));
+    int rv = pages_check(s, p.txn, true, error);
+    if (rv == 0)
+        rv = check_format(s, p.txn, kind, error);
+    if (rv == 0)
+        rv = find_map(s, p.txn, error);
+    if (rv == 0)
+        rv = look_at_all(&p, error);
+    mdb_txn_abort(p.txn);
+    return rv;
+}
+
+int store_check(const char *dir, const char *kind, struct store_check *check,
+                char error[STORE_ERROR_MAX])
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (s != NULL)
+        s->dir = strdup(dir);
+    if (s == NULL || s->dir == NULL) {
+        free(s);
+        return store_fail(error, "cannot open the store in %s: out of memory", dir);
+    }
+    s->lock_fd = -1;
+    check->records = check->groups = check->value_bytes = check->problems = 0;
+    int rv = open_env(s, MDB_RDONLY, error);
+    if (rv == 0)
+        rv = check_snapshot(s, kind, check, error);
+    free_store(s);
+    return rv;
+}

@@ -1,0 +1,27 @@
+/* --check: looks at everything in a store, also while a server has it open. */
+#ifndef LMDB_CHECK_H
+#define LMDB_CHECK_H
+
+#include "store/store.h"
+
+struct store_check {
+    /** What a record says of itself: its group and id, valid until the next
+     * call. Returns NULL, or what is wrong with it. */
+    const char *(*read)(struct store_check *check, struct bytes value, struct bytes *ret_group,
+                        struct bytes *ret_id);
+    /** One line; how many there were is counted. */
+    void (*problem)(struct store_check *check, const char *line);
+
+    uint64_t records, groups, value_bytes, problems; /* set by store_check() */
+};
+
+/** Looks at one state of the store in @dir: that its pages are whole and each is
+ * used once; that each record is what was stored, decodes, and is where its group
+ * and its id say; that groups and ids lead nowhere else; the order. Nothing is
+ * changed. What a server commits meanwhile takes new pages.
+ * Returns 0: it was looked at, see @problems; or -1 with a line in @error: it
+ * cannot be opened, or its pages are damaged. */
+int store_check(const char *dir, const char *kind, struct store_check *check,
+                char error[STORE_ERROR_MAX]);
+
+#endif

@@ -1,0 +1,330 @@
+/* Reading: one transaction per reader, renewed for each step. */
+#include <stdlib.h>
+
+#include "ahead.h"
+#include "lmdb_store.h"
+#include "pages.h"
+#include "spots.h"
+
+#define SOUND_LEAVES 1024
+
+struct reader {
+    struct store *store;
+    MDB_txn *txn;       /* reset between steps: it keeps its place among LMDB's readers */
+    MDB_cursor *cursor; /* in `records`, renewed with it */
+    struct ahead ahead;
+    const uint8_t *end; /* of what of the map is used */
+
+    /* Of the last step's snapshot. */
+    size_t commit;
+    uintptr_t leaf;               /* the last one that was looked at */
+    uint64_t sound[SOUND_LEAVES]; /* numbers of those that are: page 0 is none */
+    struct spots spots;
+
+    bool cursor_ready; /* in this step */
+    char error[STORE_ERROR_MAX];
+};
+
+static int fail(struct reader *r, int rc)
+{
+    return store_fail(r->error, "cannot read the store in %s: %s", r->store->dir,
+                      rc == MDB_CORRUPTED
+                          ? "it is damaged; look with --check, restore it from a backup"
+                          : mdb_strerror(rc));
+}
+
+int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX])
+{
+    int rc;
+    struct reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return store_fail(error, "cannot read the store in %s: out of memory", store->dir);
+    r->store = store;
+    rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &r->txn);
+    if (rc != 0)
+        goto err;
+    rc = mdb_cursor_open(r->txn, store->records, &r->cursor);
+    if (rc != 0)
+        goto err_after_txn;
+    mdb_txn_reset(r->txn);
+    ahead_init(&r->ahead, store);
+    *ret = r;
+    return 0;
+
+err_after_txn:
+    mdb_txn_abort(r->txn);
+err:
+    store_fail(error, "cannot read the store in %s: %s", store->dir, mdb_strerror(rc));
+    free(r);
+    return -1;
+}
+
+void reader_free(struct reader *r)
+{
+    if (r == NULL)
+        return;
+    mdb_cursor_close(r->cursor);
+    mdb_txn_abort(r->txn);
+    free(r);
+}
+
+/* Another commit: pages may have become others, and there may be more. */
+static void look_anew(struct reader *r)
+{
+    MDB_envinfo info;
+    r->commit = mdb_txn_id(r->txn);
+    r->leaf = 0;
+    memset(r->sound, 0, sizeof r->sound);
+    if (r->store->map == NULL)
+        return;
+    mdb_env_info(r->store->env, &info);
+    r->end = r->store->map + (info.me_last_pgno + 1) * r->store->page_bytes;
+}
+
+int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
+{
+    int rc = mdb_txn_renew(r->txn);
+    if (rc != 0)
+        return store_fail(error, "cannot read the store in %s: %s", r->store->dir,
+                          mdb_strerror(rc));
+    r->cursor_ready = false;
+    if (mdb_txn_id(r->txn) != r->commit)
+        look_anew(r);
+    return 0;
+}
+
+void reader_end(struct reader *r)
+{
+    mdb_txn_reset(r->txn);
+}
+
+const char *reader_error(const struct reader *r)
+{
+    return r->error;
+}
+
+uint64_t reader_count(struct reader *r)
+{
+    MDB_stat records;
+    return mdb_stat(r->txn, r->store->records, &records) == 0 ? records.ms_entries : 0;
+}
+
+/* --- Damage ------------------------------------------------------------------------ */
+
+/* LMDB believes the sizes it finds. */
+static bool is_in_file(const struct reader *r, MDB_val v)
+{
+    const uint8_t *data = v.mv_data;
+    return r->store->map == NULL ||
+           (data >= r->store->map && data <= r->end && v.mv_size <= (size_t)(r->end - data));
+}
+
+static const struct page *leaf_of(const struct reader *r, MDB_val key)
+{
+    return (const void *)((uintptr_t)key.mv_data & ~(uintptr_t)(r->store->page_bytes - 1));
+}
+
+/* Once for each leaf that a scan comes to, or as long as it is remembered. */
+static bool leaf_is_sound(struct reader *r, MDB_val key)
+{
+    const struct store *s = r->store;
+    const uintptr_t leaf = (uintptr_t)leaf_of(r, key);
+    if (leaf == r->leaf || s->map == NULL)
+        return true;
+    const uint64_t pages = (uint64_t)(r->end - s->map) / s->page_bytes;
+    const uint64_t number = (leaf - (uintptr_t)s->map) / s->page_bytes;
+    uint64_t *sound = &r->sound[number % SOUND_LEAVES];
+    if (number != *sound && (number >= pages || page_wrong((void *)leaf, number, PAGE_LEAF,
+                                                           s->page_bytes, pages) != NULL))
+        return false;
+    r->leaf = leaf;
+    *sound = number;
+    return true;
+}
+
+static int value_of(const struct reader *r, struct position at, MDB_val stored, struct bytes *ret)
+{
+    return is_in_file(r, stored) ? record_value(at, stored, ret) : MDB_CORRUPTED;
+}
+
+/* --- What is there ------------------------------------------------------------------- */
+
+int reader_get(struct reader *r, struct bytes id, struct bytes *ret_value)
+{
+    if (id.len == 0 || id.len > STORE_ID_MAX)
+        return 0;
+    struct position at = { 0 };
+    int rc = place_find(r->store, r->txn, id, &at);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val key = record_key(room, at), value;
+    if (rc == 0)
+        rc = table_get(r->txn, r->store->records, &key, &value);
+    if (rc == MDB_NOTFOUND)
+        rc = MDB_CORRUPTED; /* an id without its record */
+    if (rc == 0)
+        rc = value_of(r, at, value, ret_value);
+    return rc == 0 ? 1 : fail(r, rc);
+}
+
+int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
+{
+    if (id.len > STORE_ID_MAX)
+        return 0;
+    int rc = group_find(r->store, r->txn, id, ret_ordinal);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    return rc == 0 ? 1 : fail(r, rc);
+}
+
+int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
+{
+    int rc = group_find_id(r->store, r->txn, ordinal, ret_id);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    return rc == 0 ? 1 : fail(r, rc);
+}
+
+/* The place strictly after @at; false: there is none. */
+static bool step_after(struct position *at)
+{
+    if (++at->sequence != 0)
+        return true;
+    return ++at->group != 0;
+}
+
+static bool is_after(struct position a, struct position b)
+{
+    return a.group > b.group || (a.group == b.group && a.sequence > b.sequence);
+}
+
+/* A record, which must come after @before. */
+static int record_read(MDB_val key, MDB_val stored, struct position before, struct position *ret,
+                       struct bytes *ret_value)
+{
+    if (key.mv_size != RECORD_KEY_BYTES)
+        return MDB_CORRUPTED;
+    *ret = record_key_read(key.mv_data);
+    return is_after(*ret, before) ? record_value(*ret, stored, ret_value) : MDB_CORRUPTED;
+}
+
+/* The one that the cursor is at. */
+static int record_at(struct reader *r, MDB_val key, MDB_val stored, struct position before,
+                     struct position *ret, struct bytes *ret_value)
+{
+    return leaf_is_sound(r, key) && is_in_file(r, stored)
+               ? record_read(key, stored, before, ret, ret_value)
+               : MDB_CORRUPTED;
+}
+
+static int cursor_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
+{
+    guard_enter();
+    int rc = r->cursor_ready ? 0 : mdb_cursor_renew(r->txn, r->cursor);
+    r->cursor_ready = true;
+    if (rc == 0)
+        rc = mdb_cursor_get(r->cursor, key, stored, op);
+    guard_leave();
+    return rc;
+}
+
+/* --- Groups of few records --------------------------------------------------------------- */
+
+static bool is_in_page(const struct reader *r, const struct page *page, MDB_val v)
+{
+    return (uintptr_t)v.mv_data - (uintptr_t)page < r->store->page_bytes;
+}
+
+static uint16_t node_index(const struct page *page, const uint8_t *key)
+{
+    const size_t at = (size_t)(key - (const uint8_t *)page) - offsetof(struct node, key);
+    uint16_t i = 0;
+    while (i < page_nodes(page) && page->at[i] != at)
+        i++;
+    return i;
+}
+
+/* The group's next record is this one, in a sound leaf. */
+static void spot_add(const struct reader *r, struct spot *s, MDB_val key, MDB_val stored)
+{
+    const struct page *leaf = leaf_of(r, key);
+    if (s->commit == 0)
+        return;
+    if (s->n++ == 0) {
+        s->leaf = leaf;
+        s->first = node_index(leaf, key.mv_data);
+    }
+    if (s->leaf != leaf || !is_in_page(r, leaf, stored))
+        s->commit = 0; /* no spot will come of it */
+}
+
+/* The group has ended. */
+static void spot_keep(struct reader *r, const struct spot *s)
+{
+    if (s->commit != 0 && s->n > 0)
+        spots_put(&r->spots, s);
+}
+
+static int visit_spot(struct reader *r, const struct spot *s, struct position *at,
+                      struct visit *visit)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        struct position here;
+        struct bytes value;
+        const struct node *n = page_node(s->leaf, s->first + i);
+        const MDB_val key = val_of(n->key, n->key_bytes),
+                      stored = val_of(n->key + n->key_bytes, node_value_bytes(n));
+        const int rc = record_read(key, stored, *at, &here, &value);
+        if (rc != 0 || here.group != s->group)
+            return fail(r, MDB_CORRUPTED);
+        if (!visit->record(visit, here, value))
+            return 1;
+        *at = here;
+    }
+    return 0;
+}
+
+/* --- Scanning ------------------------------------------------------------------------------ */
+
+/* @s gathers where the records are, if it has a commit. */
+static int scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit,
+                struct spot *s)
+{
+    struct position from = *at;
+    if (!step_after(&from))
+        return 0;
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val key = record_key(room, from), stored;
+    int rc = cursor_get(r, &key, &stored, MDB_SET_RANGE);
+    if (rc == 0)
+        ahead_begin(&r->ahead, r->txn, key);
+    for (; rc == 0; rc = cursor_get(r, &key, &stored, MDB_NEXT)) {
+        struct position here;
+        struct bytes value;
+        ahead_visit(&r->ahead, r->txn, key);
+        rc = record_at(r, key, stored, *at, &here, &value);
+        if (rc != 0)
+            return fail(r, rc);
+        if (here.group > last_group)
+            return 0;
+        if (!visit->record(visit, here, value))
+            return 1;
+        *at = here;
+        spot_add(r, s, key, stored);
+    }
+    return rc == MDB_NOTFOUND ? 0 : fail(r, rc);
+}
+
+int reader_scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit)
+{
+    const bool whole = at->sequence == 0 && at->group == last_group && r->store->map != NULL;
+    struct spot s = { .commit = whole ? r->commit : 0, .group = last_group };
+    const struct spot *known = whole ? spots_find(&r->spots, r->commit, last_group) : NULL;
+    if (known != NULL)
+        return visit_spot(r, known, at, visit);
+    const int rv = scan(r, at, last_group, visit, &s);
+    if (rv == 0)
+        spot_keep(r, &s);
+    return rv;
+}

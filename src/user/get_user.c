@@ -1,0 +1,81 @@
+/* GetUser: one request, one response. */
+#include "base/wire.h"
+#include "user_env.h"
+#include "user_service.h"
+#include "v1/user/user.pb-c.h"
+#include "weir/rules.h"
+#include "weir/stream.h"
+
+#define RESPONSE_USER_MESSAGE 1 /* field number */
+
+static void on_open(struct stream *s)
+{
+    (void)s; /* the request follows */
+}
+
+static const struct field_rule fields[] = { { 1, RULE_LENGTH, 1, STORE_ID_MAX } }; /* user_id */
+
+static const struct message_rules rules = { &v1__user__get_user_request__descriptor, fields, 1 };
+
+/* The stored value is an encoded UserMessage: the response is a head before it. */
+static struct buf *response_of(struct bytes user)
+{
+    struct buf *b = buf_new(wire_bytes_size(RESPONSE_USER_MESSAGE, user.len));
+    if (b != NULL && !wire_append_bytes(b, RESPONSE_USER_MESSAGE, user)) {
+        buf_unref(b);
+        b = NULL;
+    }
+    return b;
+}
+
+static void answer(struct stream *s, struct bytes user)
+{
+    struct buf *b = response_of(user);
+    if (b == NULL || stream_send(s, b, 0, b->len, STREAM_LAST) != 0)
+        stream_fail_memory(s);
+    else
+        s->out.records++;
+    buf_unref(b);
+}
+
+static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
+{
+    const V1__User__GetUserRequest *m = (const V1__User__GetUserRequest *)message;
+    struct reader *reader = user_env_of(s->loop)->listing.reader;
+    char error[STORE_ERROR_MAX];
+    struct bytes user;
+    (void)bytes;
+    if (reader_begin(reader, error) != 0) {
+        stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", error);
+        return;
+    }
+    int found = reader_get(reader, bytes_of_text(m->user_id), &user);
+    if (found > 0)
+        answer(s, user);
+    else if (found == 0)
+        stream_fail_because(s, STATUS_NOT_FOUND, "USER_NOT_FOUND", "there is no user %s",
+                            m->user_id);
+    else
+        stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", reader_error(reader));
+    reader_end(reader);
+}
+
+static void on_end(struct stream *s)
+{
+    (void)s;
+}
+
+static void on_close(struct stream *s, const struct status *status)
+{
+    (void)s;
+    (void)status;
+}
+
+const struct stream_handler get_user_handler = {
+    .message = &v1__user__get_user_request__descriptor,
+    .rules = &rules,
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_end = on_end,
+    .on_close = on_close,
+};

@@ -1,0 +1,381 @@
+#include "resolve_users.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/wire.h"
+#include "changes.h"
+#include "user_env.h"
+#include "v1/user/user.pb-c.h"
+
+/* The field numbers of what is written by hand; a test decodes it. */
+enum { RESPONSE_USERS = 1, RESPONSE_INVALIDATE_ALL = 2 };
+enum { RESOLVED_USER_ID = 1, RESOLVED_NAME = 2, RESOLVED_FOUND = 3 };
+enum { USER_NAME = 2 };
+
+/* A request that waits for its answer. */
+struct request {
+    struct request *next;
+    size_t n;
+    struct bytes ids[]; /* point behind the array */
+};
+
+/* Changed ids that are still to be told. */
+struct pending {
+    struct pending *next;
+    struct changes *changes;
+    size_t told; /* so many of them have been */
+};
+
+struct resolve {
+    struct stream *stream;
+    struct user_env *env;
+    struct resolve *next, **link; /* among the streams of the loop */
+
+    struct request *requests, **requests_end;
+    size_t nrequests;
+    struct pending *pending, **pending_end;
+    size_t npending; /* ids */
+    bool invalidate; /* instead of naming ids */
+
+    struct buf *built; /* waits for room on the stream */
+    bool reading, ended, over;
+};
+
+/* --- What waits -------------------------------------------------------------------- */
+
+static struct request *request_new(char *const *ids, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(ids[i]);
+    struct request *q = malloc(sizeof *q + n * sizeof *q->ids + bytes);
+    if (q == NULL)
+        return NULL;
+    q->next = NULL;
+    q->n = n;
+    uint8_t *to = (uint8_t *)&q->ids[n];
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(ids[i]);
+        memcpy(to, ids[i], len);
+        q->ids[i] = bytes_of(to, len);
+        to += len;
+    }
+    return q;
+}
+
+static void add_request(struct resolve *r, struct request *q)
+{
+    *r->requests_end = q;
+    r->requests_end = &q->next;
+    r->nrequests++;
+}
+
+static void drop_request(struct resolve *r)
+{
+    struct request *q = r->requests;
+    r->requests = q->next;
+    if (r->requests == NULL)
+        r->requests_end = &r->requests;
+    r->nrequests--;
+    free(q);
+}
+
+static void drop_pending(struct resolve *r)
+{
+    struct pending *p = r->pending;
+    r->pending = p->next;
+    if (r->pending == NULL)
+        r->pending_end = &r->pending;
+    r->npending -= p->changes->n - p->told;
+    changes_unref(p->changes);
+    free(p);
+}
+
+static void invalidate(struct resolve *r)
+{
+    r->invalidate = true;
+    while (r->pending != NULL)
+        drop_pending(r);
+}
+
+static void add_changes(struct resolve *r, struct changes *changes)
+{
+    if (r->invalidate || (changes != NULL && changes->n == 0))
+        return;
+    struct pending *p = NULL;
+    if (changes != NULL && r->npending + changes->n <= CHANGES_MAX)
+        p = malloc(sizeof *p);
+    if (p == NULL) {
+        invalidate(r);
+        return;
+    }
+    *p = (struct pending){ .changes = changes_ref(changes) };
+    *r->pending_end = p;
+    r->pending_end = &p->next;
+    r->npending += changes->n;
+}
+
+/* --- Messages ------------------------------------------------------------------------ */
+
+static bool append_user(struct buf *b, struct bytes id, bool found, struct bytes name)
+{
+    size_t size = wire_bytes_size(RESOLVED_USER_ID, id.len) +
+                  wire_bytes_size(RESOLVED_NAME, name.len) + (found ? 2 : 0);
+    return wire_begin_bytes(b, RESPONSE_USERS, size) &&
+           wire_append_bytes(b, RESOLVED_USER_ID, id) &&
+           wire_append_bytes(b, RESOLVED_NAME, name) &&
+           (!found || wire_append_varint(b, RESOLVED_FOUND, 1));
+}
+
+static bool append_users(struct resolve *r, struct buf *b, const struct bytes *ids, size_t n,
+                         struct status *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct bytes user = { 0 };
+        int found = reader_get(r->env->listing.reader, ids[i], &user);
+        if (found < 0) {
+            *why = status_of(STATUS_INTERNAL, "%s", reader_error(r->env->listing.reader));
+            status_because(why, "STORE_UNREADABLE");
+            return false;
+        }
+        if (!append_user(b, ids[i], found, wire_find(user, USER_NAME))) {
+            *why = status_no_memory();
+            return false;
+        }
+    }
+    return true;
+}
+
+static void fail(struct resolve *r, const struct status *why)
+{
+    r->over = true;
+    stream_finish(r->stream, why);
+}
+
+/* The names of these users, as they are now. NULL: the stream has failed. */
+static struct buf *build_users(struct resolve *r, const struct bytes *ids, size_t n)
+{
+    char error[STORE_ERROR_MAX];
+    struct status why = status_no_memory();
+    struct buf *b = buf_new(64 * n + 1);
+    if (b == NULL)
+        goto err;
+    if (reader_begin(r->env->listing.reader, error) != 0) {
+        why = status_of(STATUS_INTERNAL, "%s", error);
+        status_because(&why, "STORE_UNREADABLE");
+        goto err;
+    }
+    bool ok = append_users(r, b, ids, n, &why);
+    reader_end(r->env->listing.reader);
+    if (ok)
+        return b;
+
+err:
+    buf_unref(b);
+    fail(r, &why);
+    return NULL;
+}
+
+static struct buf *build_answer(struct resolve *r)
+{
+    struct buf *b = build_users(r, r->requests->ids, r->requests->n);
+    drop_request(r);
+    return b;
+}
+
+static struct buf *build_changes(struct resolve *r)
+{
+    struct pending *p = r->pending;
+    size_t n = p->changes->n - p->told;
+    if (n > RESOLVE_IDS_MAX)
+        n = RESOLVE_IDS_MAX;
+    struct buf *b = build_users(r, &p->changes->ids[p->told], n);
+    p->told += n;
+    r->npending -= n;
+    if (p->told == p->changes->n)
+        drop_pending(r);
+    return b;
+}
+
+static struct buf *build_invalidate(struct resolve *r)
+{
+    struct buf *b = buf_new(4);
+    if (b != NULL && wire_append_varint(b, RESPONSE_INVALIDATE_ALL, 1)) {
+        r->invalidate = false;
+        return b;
+    }
+    struct status why = status_no_memory();
+    buf_unref(b);
+    fail(r, &why);
+    return NULL;
+}
+
+/* NULL: there is nothing to say, or the stream has failed. */
+static struct buf *build_next(struct resolve *r)
+{
+    if (r->requests != NULL)
+        return build_answer(r);
+    if (r->invalidate)
+        return build_invalidate(r);
+    if (r->pending != NULL)
+        return build_changes(r);
+    return NULL;
+}
+
+/* --- The stream ---------------------------------------------------------------------- */
+
+/* Sends until there is nothing to say, or no room: on_sent goes on then. */
+static void send_all(struct resolve *r)
+{
+    while (!r->over) {
+        if (r->built == NULL)
+            r->built = build_next(r);
+        if (r->built == NULL)
+            return;
+        int rv = stream_send(r->stream, r->built, 0, r->built->len, 0);
+        if (rv == EAGAIN)
+            return;
+        buf_unref(r->built);
+        r->built = NULL;
+        if (rv != 0) {
+            struct status why = status_no_memory();
+            fail(r, &why);
+        }
+    }
+}
+
+static void tick(struct resolve *r)
+{
+    send_all(r);
+    if (r->over || r->reading)
+        return;
+    if (!r->ended && r->nrequests < RESOLVE_REQUESTS) {
+        r->reading = true;
+        stream_read(r->stream);
+    } else if (r->ended && r->built == NULL) {
+        struct status ok = status_ok();
+        r->over = true;
+        stream_finish(r->stream, &ok);
+    }
+}
+
+void resolve_tell_streams(struct user_env *env, struct changes *changes)
+{
+    for (struct resolve *r = env->streams; r != NULL; r = r->next) {
+        if (r->over)
+            continue;
+        add_changes(r, changes);
+        tick(r);
+    }
+}
+
+static void on_open(struct stream *s)
+{
+    struct resolve *r = calloc(1, sizeof *r);
+    s->data = r;
+    if (r == NULL) {
+        stream_fail_memory(s);
+        return;
+    }
+    r->stream = s;
+    r->requests_end = &r->requests;
+    r->pending_end = &r->pending;
+    r->env = user_env_of(s->loop);
+    r->next = r->env->streams;
+    r->link = &r->env->streams;
+    if (r->next != NULL)
+        r->next->link = &r->next;
+    r->env->streams = r;
+    tick(r);
+}
+
+static bool check_ids(const V1__User__ResolveUsersRequest *m, struct bytes raw, struct status *why)
+{
+    if (m->n_user_ids > RESOLVE_IDS_MAX) {
+        *why = status_invalid("user_ids", "TOO_MANY",
+                              "%zu user_ids in one request, and at most %d are allowed",
+                              m->n_user_ids, RESOLVE_IDS_MAX);
+        return false;
+    }
+    if (wire_bad_text(m->base.descriptor, raw) != NULL) {
+        *why = status_invalid("user_ids", "FIELD_NOT_TEXT",
+                              "one of user_ids is not valid text: UTF-8 without NUL");
+        return false;
+    }
+    for (size_t i = 0; i < m->n_user_ids; i++) {
+        size_t len = strlen(m->user_ids[i]);
+        if (len <= STORE_ID_MAX)
+            continue;
+        *why = status_invalid("user_ids", "FIELD_TOO_LONG",
+                              "one of user_ids has %zu bytes, and at most %d are allowed", len,
+                              STORE_ID_MAX);
+        return false;
+    }
+    return true;
+}
+
+static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
+{
+    struct resolve *r = s->data;
+    const V1__User__ResolveUsersRequest *m = (const V1__User__ResolveUsersRequest *)message;
+    struct status why = status_no_memory();
+    r->reading = false;
+    if (r->over)
+        return;
+    struct request *q = check_ids(m, bytes, &why) ? request_new(m->user_ids, m->n_user_ids) : NULL;
+    if (q == NULL) {
+        fail(r, &why);
+        return;
+    }
+    add_request(r, q);
+    tick(r);
+}
+
+static void on_end(struct stream *s)
+{
+    struct resolve *r = s->data;
+    r->reading = false;
+    r->ended = true;
+    tick(r);
+}
+
+static void on_sent(struct stream *s)
+{
+    tick(s->data);
+}
+
+static void on_drain(struct stream *s)
+{
+    struct resolve *r = s->data;
+    struct status why = status_stopping();
+    if (r != NULL && !r->over)
+        fail(r, &why);
+}
+
+static void on_close(struct stream *s, const struct status *status)
+{
+    struct resolve *r = s->data;
+    (void)status;
+    if (r == NULL)
+        return;
+    *r->link = r->next;
+    if (r->next != NULL)
+        r->next->link = r->link;
+    while (r->requests != NULL)
+        drop_request(r);
+    while (r->pending != NULL)
+        drop_pending(r);
+    buf_unref(r->built);
+    free(r);
+}
+
+const struct stream_handler resolve_handler = {
+    .message = &v1__user__resolve_users_request__descriptor,
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_drain = on_drain,
+    .on_close = on_close,
+};

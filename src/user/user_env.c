@@ -1,0 +1,40 @@
+#include "user_env.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "changes.h"
+
+int user_env_new(struct user_env **ret, const struct user_service *service, struct loop *loop,
+                 char error[STORE_ERROR_MAX])
+{
+    struct user_env *env = calloc(1, sizeof *env);
+    if (env == NULL) {
+        strcpy(error, "out of memory");
+        return -1;
+    }
+    if (reader_new(&env->listing.reader, service->store, error) != 0) {
+        free(env);
+        return -1;
+    }
+    env->listing.store_id = store_id(service->store);
+    env->listing.answer_max_bytes = service->answer_max_bytes;
+    env->listing.budget = service->budget;
+    env->service = service;
+    env->loop = loop;
+    env->forget_names.run = changes_forget_names;
+    loop_set_env(loop, env);
+    *ret = env;
+    return 0;
+}
+
+void user_env_free(struct user_env *env)
+{
+    if (env == NULL)
+        return;
+    assert(env->streams == NULL);
+    task_cancel(&env->forget_names);
+    loop_set_env(env->loop, NULL);
+    reader_free(env->listing.reader);
+    free(env);
+}

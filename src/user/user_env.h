@@ -1,0 +1,45 @@
+/* What User has once, and what it has on each loop (loop_env). */
+#ifndef USER_ENV_H
+#define USER_ENV_H
+
+#include <stddef.h>
+
+#include "store/store.h"
+#include "streams/listing.h"
+#include "weir/loop.h"
+
+struct resolve;
+
+/* The same for all loops; does not change while they run. */
+struct user_service {
+    struct store *store;
+    struct loop *const *loops;
+    size_t nloops;
+    size_t answer_max_bytes; /* of one unary listing */
+    struct budget *budget;
+};
+
+struct user_env {
+    struct listing_env listing; /* first: the pipeline finds it there */
+    const struct user_service *service;
+    struct loop *loop;
+    struct resolve *streams;  /* open ResolveUsers streams: see resolve_users.c */
+    struct task forget_names; /* see changes.c */
+};
+
+/** Makes the things of @loop, and sets them as its env. Before the loop runs.
+ * Returns 0, or -1 with a line in @error. */
+int user_env_new(struct user_env **ret, const struct user_service *service, struct loop *loop,
+                 char error[STORE_ERROR_MAX]);
+
+/** Frees them; no stream is open on the loop any more. Before store_close():
+ * an import whose client is gone may still be answered, and finds no env.
+ * NULL is fine. */
+void user_env_free(struct user_env *env);
+
+static inline struct user_env *user_env_of(const struct loop *loop)
+{
+    return loop_env(loop);
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* user-server: people, and the names that Post shows for them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "serverkit/daemon/daemon.h"
+#include "streams/service_metrics.h"
+#include "streams/store_check.h"
+#include "user_env.h"
+#include "user_service.h"
+#include "v1/user/user.pb-c.h"
+#include "weir/loop.h"
+
+static const char *g_db = "user-data";
+static int64_t g_max_answer_bytes = 4 << 20;
+static int64_t g_answer_memory_bytes = 128 << 20;
+static struct budget g_budget;
+static struct user_service g_service;
+
+static const struct option_row rows[] = {
+    { "db", OPTION_TEXT, &g_db, "DIR", "folder of the users; made if it is missing", 0, 0, NULL },
+    { "max-answer-bytes", OPTION_INT, &g_max_answer_bytes, "N", "most bytes of one unary listing",
+      1024, INT32_MAX, NULL },
+    { "answer-memory", OPTION_INT, &g_answer_memory_bytes, "N",
+      "most bytes of all such answers together", 1024, INT64_MAX, NULL },
+};
+
+static bool open_store(struct loop *const *loops, size_t nloops, struct health *health,
+                       char error[DAEMON_ERROR_MAX])
+{
+    (void)health; /* it serves as long as it runs */
+    g_budget.max = (size_t)g_answer_memory_bytes;
+    g_budget.total = connections_budget();
+    g_service = (struct user_service){
+        .loops = loops,
+        .nloops = nloops,
+        .answer_max_bytes = (size_t)g_max_answer_bytes,
+        .budget = &g_budget,
+    };
+    return store_open(&g_service.store, g_db, "users", error) == 0;
+}
+
+static void close_store(void)
+{
+    store_close(g_service.store);
+}
+
+static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
+{
+    struct user_env *env;
+    return user_env_new(&env, &g_service, loop, error) == 0;
+}
+
+static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
+{
+    stopped(loop);
+}
+
+static void free_loop(struct loop *loop)
+{
+    user_env_free(user_env_of(loop));
+}
+
+static void print_metrics(struct exposition *e, void *arg)
+{
+    (void)arg;
+    metrics_of_answers(e, &g_budget);
+    metrics_of_store(e, g_service.store);
+}
+
+static int check(void)
+{
+    const struct store_check_words words = {
+        .program = "user-server", .dir = g_db, .kind = "users", .groups = NULL
+    };
+    return store_check_run(&words, &import_users_row, &v1__user__user_message__descriptor);
+}
+
+int main(int argc, char **argv)
+{
+    const struct daemon_program program = {
+        .name = "user-server",
+        .summary = "Serves people: their names for Post, listings and imports.",
+        .listen = "127.0.0.1:9000",
+        .rows = rows,
+        .nrows = sizeof rows / sizeof rows[0],
+        .services = user_services,
+        .nservices = USER_NSERVICES,
+        .check = check,
+        .open = open_store,
+        .start_loop = start_loop,
+        .print_metrics = print_metrics,
+        .stop_loop = stop_loop,
+        .free_loop = free_loop,
+        .close = close_store,
+    };
+    return daemon_main(&program, argc, argv);
+}

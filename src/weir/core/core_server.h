@@ -1,0 +1,114 @@
+/* A server on the gRPC core: the reference beside src/weir/http.
+ *
+ * What its files share; for nobody else but core_server_new().
+ *
+ *   core_server.c        life: making, listening, starting, freeing
+ *   core_server_call.c   calls: accepting, their server's side, their end
+ *   core_server_drain.c  stopping */
+#ifndef CORE_SERVER_H
+#define CORE_SERVER_H
+
+#include "core_call.h"
+#include "credentials.h"
+#include "weir/server_side.h"
+
+/* One method's calls on one loop. */
+struct row_calls {
+    unsigned offered; /* gRPC has them, and will give them back */
+    unsigned open;
+};
+
+/* One loop's part of the server. */
+struct lane {
+    struct core_server *server;
+    struct loop *loop;
+    struct row_calls *calls;  /* by row */
+    struct timer offer_timer; /* there was no memory for an offer */
+    struct server_call *open; /* calls with a handler, newest first */
+    bool draining;
+    bool had_calls; /* when that began */
+    bool drained;   /* it drains and no call is open: the first loop was told */
+    bool gone;      /* and none is offered: it was told that too */
+    struct posting to_drain, to_cancel, has_drained, is_gone;
+};
+
+/* A method of one of the services, and gRPC's handle of it. */
+struct server_row {
+    const struct method *method;
+    void *registered;
+};
+
+struct core_server {
+    struct server base; /* first */
+    grpc_server *grpc;
+    struct core_listener *listeners;
+    struct server_row *rows;
+    size_t nrows;
+    struct lane *lanes;
+    size_t nlanes;
+    struct row_calls *calls; /* of all lanes */
+    struct server_options options;
+
+    bool stopped; /* or never began to listen */
+    struct op shut_down;
+    /* Draining; first loop only. */
+    struct timer drain_timer;
+    struct timer goodbye_timer;
+    size_t lanes_to_drain, lanes_to_cancel, lanes_to_go;
+    bool had_calls;     /* at the stop, in the lanes that have drained */
+    bool shutting_down; /* gRPC was told */
+    void (*done)(struct server *server, void *arg);
+    void *done_arg;
+};
+
+static inline struct core_server *core_server_of(struct server *base)
+{
+    return (struct core_server *)base;
+}
+
+/* A server's call: armed for one method, then open, then freed. */
+struct server_call {
+    struct call call; /* first */
+    struct lane *lane;
+    size_t row;                       /* of server->rows; nrows: unknown methods */
+    struct server_call *next, **link; /* on lane->open */
+    bool again; /* there was no memory for one in its place: it is offered again */
+    struct op accept;
+    grpc_metadata_array metadata;
+    grpc_call_details details; /* unknown methods only */
+    char *path;                /* the same */
+    gpr_timespec deadline;
+    grpc_byte_buffer *payload; /* the one request of a one-request method */
+    enum { END_UNWATCHED, END_WATCHED, END_BY_WRITE } end;
+    int cancelled;
+    grpc_slice message; /* of the status */
+    uint64_t write_since_ms;
+    struct timer write_timer;
+    struct timer limit_timer; /* --max-call-time */
+};
+
+/* --- core_server_call.c ----------------------------------------------------------- */
+
+/** Room for a call of the method in this row on the lane's loop. NULL: out of
+ * memory. server_offer() or server_call_drop() it. */
+struct server_call *server_call_new(struct lane *lane, size_t row);
+void server_call_drop(struct server_call *sc);
+
+/* Calls of one method that a loop offers at the start. */
+#define OFFERED_MIN 2
+
+/** Offers it to gRPC, for the next call of its method that comes. */
+void server_offer(struct server_call *sc);
+
+/** The lane's offer_timer: offers what there was no memory for. */
+void server_on_offer_timer(struct timer *timer);
+
+/* --- core_server_drain.c: struct server_ops's drain ------------------------------ */
+
+void core_server_drain(struct server *server, uint64_t timeout_ms,
+                       void (*done)(struct server *server, void *arg), void *arg);
+
+/** A call of the lane is no longer open, or offered. Then the lane may be gone. */
+void server_note_end(struct lane *lane);
+
+#endif

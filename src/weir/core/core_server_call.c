@@ -1,0 +1,457 @@
+/* Calls: accepting them, their server's side, their end. */
+#include <assert.h>
+#include <grpc/slice.h>
+#include <grpc/support/alloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "core_server.h"
+
+static struct server_call *server_of(struct call *c)
+{
+    return (struct server_call *)c;
+}
+
+/* --- The server's side of a call ------------------------------------------------------ */
+
+static void put_status(struct call *c, grpc_op *op)
+{
+    struct server_call *sc = server_of(c);
+    if (c->last_status.code != STATUS_OK)
+        server_put_details(&c->stream, &c->last_status);
+    op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    op->data.send_status_from_server.trailing_metadata_count = c->trailers.n;
+    op->data.send_status_from_server.trailing_metadata = c->trailers.items;
+    op->data.send_status_from_server.status = (grpc_status_code)c->last_status.code;
+    if (c->last_status.message[0] == '\0')
+        return;
+    sc->message = grpc_slice_from_copied_string(c->last_status.message);
+    op->data.send_status_from_server.status_details = &sc->message;
+}
+
+static void put_end(struct server_call *sc, grpc_op *op)
+{
+    op->op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+    op->data.recv_close_on_server.cancelled = &sc->cancelled;
+}
+
+/* A call that is answered while it is accepted, as most that ask once are, has
+ * its end watched by the same batch: one batch and one event less for each. */
+static size_t put_last(struct call *c, grpc_op *ops)
+{
+    struct server_call *sc = server_of(c);
+    put_status(c, &ops[0]);
+    if (sc->end != END_UNWATCHED)
+        return 1;
+    put_end(sc, &ops[1]);
+    return 2;
+}
+
+static void watch_write(struct call *c)
+{
+    struct server_call *sc = server_of(c);
+    const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
+    if (c->last_sent && sc->end == END_UNWATCHED)
+        sc->end = END_BY_WRITE;
+    sc->write_since_ms = loop_now_ms(c->stream.loop);
+    if (timeout_ms > 0 && !timer_running(&sc->write_timer))
+        timer_start(c->stream.loop, &sc->write_timer, timeout_ms);
+}
+
+/* The timer is not moved at each write: when it fires it looks how old the
+ * write in flight is, and waits for the rest. */
+static void on_write_timer(struct timer *timer)
+{
+    struct server_call *sc = container_of(timer, struct server_call, write_timer);
+    struct call *c = &sc->call;
+    if (!c->writing)
+        return;
+    const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
+    const uint64_t due_ms = sc->write_since_ms + timeout_ms;
+    const uint64_t now_ms = loop_now_ms(c->stream.loop);
+    if (now_ms < due_ms)
+        timer_start(c->stream.loop, timer, due_ms - now_ms);
+    else
+        grpc_call_cancel_with_status(c->grpc, GRPC_STATUS_UNAVAILABLE,
+                                     "the client did not read for too long", NULL);
+}
+
+/* The core itself ends a call at its client's deadline: what it waits for is
+ * given up in on_close. A client that names none may be gone without a word, or
+ * wait for ever; so a call that answers one question by one answer gets a
+ * limit. Streams are as long as they need to be. */
+static bool needs_limit(const struct server_call *sc)
+{
+    const struct method *m = sc->call.stream.method;
+    return sc->lane->server->options.max_call_ms > 0 && m->requests == ONE && m->responses == ONE &&
+           gpr_time_cmp(sc->deadline, gpr_inf_future(sc->deadline.clock_type)) == 0;
+}
+
+static void on_limit_timer(struct timer *timer)
+{
+    struct server_call *sc = container_of(timer, struct server_call, limit_timer);
+    stream_fail_because(&sc->call.stream, STATUS_DEADLINE_EXCEEDED, "SERVER_TIME_LIMIT",
+                        "it took %llu ms, the most for a call without a deadline",
+                        (unsigned long long)sc->lane->server->options.max_call_ms);
+}
+
+static void limit_call(struct server_call *sc)
+{
+    if (needs_limit(sc))
+        timer_start(sc->call.stream.loop, &sc->limit_timer, sc->lane->server->options.max_call_ms);
+}
+
+static void close_if_over(struct call *c)
+{
+    if (!c->is_over || c->state == CALL_OVER)
+        return;
+    if (server_of(c)->cancelled || c->write_failed) {
+        if (c->state == CALL_ENTERING)
+            c->stream.on = &server_nobody;
+        const struct status gone = status_of(STATUS_CANCELLED, "the client is gone");
+        call_close(c, &gone);
+    } else if (c->last_sent && !c->writing) {
+        call_close(c, &c->last_status);
+    }
+}
+
+static void server_write_done(struct call *c)
+{
+    if (server_of(c)->end == END_BY_WRITE)
+        c->is_over = true;
+    close_if_over(c);
+}
+
+static void unlink_open(struct server_call *sc)
+{
+    if (sc->link == NULL)
+        return;
+    *sc->link = sc->next;
+    if (sc->next != NULL)
+        sc->next->link = sc->link;
+    sc->lane->calls[sc->row].open--;
+    server_note_end(sc->lane);
+}
+
+static void prepare(struct server_call *sc, struct lane *lane, size_t row);
+
+static void server_call_free(struct call *c)
+{
+    struct server_call *sc = server_of(c);
+    struct lane *lane = sc->lane; /* once it has drained it may be gone */
+    const bool again = sc->again && !lane->draining;
+    timer_stop(&sc->write_timer);
+    timer_stop(&sc->limit_timer);
+    unlink_open(sc);
+    grpc_metadata_array_destroy(&sc->metadata);
+    grpc_call_details_destroy(&sc->details);
+    grpc_byte_buffer_destroy(sc->payload);
+    grpc_slice_unref(sc->message);
+    gpr_free(sc->path);
+    call_done(c);
+    if (!again) {
+        free(sc);
+        return;
+    }
+    const size_t row = sc->row;
+    call_reset(sc, sizeof *sc, lane->server->options.chain);
+    prepare(sc, lane, row);
+    server_offer(sc);
+}
+
+void server_call_drop(struct server_call *sc)
+{
+    call_move(&sc->call, CALL_DEAD);
+    server_call_free(&sc->call);
+}
+
+static void server_reject(struct call *c, const struct status *why)
+{
+    if (c->state != CALL_OPEN && c->state != CALL_FINISHING)
+        return;
+    call_drop_queue(c);
+    c->stream.finished = true;
+    c->last_wanted = true;
+    c->last_status = *why;
+    if (c->state == CALL_OPEN)
+        call_move(c, CALL_FINISHING);
+}
+
+static void server_refuse(struct call *c, const struct status *why)
+{
+    c->stream.on = &server_nobody;
+    call_move(c, CALL_OPEN);
+    stream_finish(&c->stream, why);
+}
+
+static void server_status_passed(struct call *c)
+{
+    c->last_passed = true;
+    call_write(c);
+}
+
+static const grpc_metadata_array *server_received(struct call *c, enum metadata_place place)
+{
+    return place == METADATA_HEADERS ? &server_of(c)->metadata : NULL;
+}
+
+static void server_admit(struct call *c);
+
+static const struct call_side server_side = {
+    .put_last = put_last,
+    .reject = server_reject,
+    .admit = server_admit,
+    .refuse = server_refuse,
+    .status_passed = server_status_passed,
+    .received = server_received,
+    .write_started = watch_write,
+    .write_done = server_write_done,
+    .free = server_call_free,
+};
+
+static void server_finish(struct stream *s, const struct status *status)
+{
+    struct call *c = call_of(s);
+    if (c->state != CALL_OPEN)
+        return;
+    s->finished = true;
+    c->last_wanted = true;
+    c->last_status = *status;
+    call_move(c, CALL_FINISHING);
+    call_write(c);
+}
+
+static const struct stream_ops server_ops = {
+    .read = call_read,
+    .send = call_send,
+    .send_run = call_send_run,
+    .finish = server_finish,
+    .resume = call_resume,
+    .get = call_get,
+    .put = call_put,
+    .peer = call_peer,
+};
+
+static void on_over(struct op *op, bool ok)
+{
+    struct call *c = container_of(op, struct call, over);
+    (void)ok; /* always */
+    c->is_over = true;
+    call_landed(c);
+    close_if_over(c);
+    call_reap(c);
+}
+
+/* --- Accepting --------------------------------------------------------------------------- */
+
+static void link_open(struct server_call *sc)
+{
+    struct lane *lane = sc->lane;
+    sc->next = lane->open;
+    sc->link = &lane->open;
+    if (sc->next != NULL)
+        sc->next->link = &sc->next;
+    lane->open = sc;
+    lane->calls[sc->row].open++;
+}
+
+static void watch_end(struct server_call *sc)
+{
+    struct call *c = &sc->call;
+    grpc_op op = { 0 };
+    if (sc->end != END_UNWATCHED)
+        return;
+    sc->end = END_WATCHED;
+    put_end(sc, &op);
+    const bool started = call_batch(c, &op, 1, &c->over);
+    assert(started); /* the only one of its kind */
+    (void)started;
+}
+
+/* The request of a one-request method came with the call, or not at all: a
+ * half-close without a message, or a frame that the core threw away. */
+static void deliver_payload(struct server_call *sc)
+{
+    struct stream *s = &sc->call.stream;
+    grpc_byte_buffer *payload = sc->payload;
+    sc->payload = NULL;
+    if (s->method->requests == MANY || sc->call.state != CALL_OPEN)
+        grpc_byte_buffer_destroy(payload);
+    else if (payload == NULL)
+        stream_fail_because(s, STATUS_INVALID_ARGUMENT, "NO_REQUEST_MESSAGE",
+                            "%s: the call has no request message", s->method->path);
+    else
+        call_deliver(&sc->call, payload);
+}
+
+/* The handler's turn. */
+static void server_admit(struct call *c)
+{
+    struct server_call *sc = server_of(c);
+    call_move(c, CALL_OPEN);
+    if (!call_open(c)) {
+        c->stream.on = &server_nobody;
+        stream_fail_memory(&c->stream);
+        return;
+    }
+    if (sc->lane->draining)
+        c->stream.on = &server_late;
+    limit_call(sc);
+    c->stream.on->on_open(&c->stream);
+    deliver_payload(sc);
+}
+
+/* A call that comes while the server drains may find the loops gone that its
+ * interceptors would ask. */
+static void begin(struct server_call *sc)
+{
+    if (!sc->lane->draining) {
+        call_enter(&sc->call);
+        return;
+    }
+    const struct status stopping = status_stopping();
+    server_refuse(&sc->call, &stopping);
+}
+
+/* What arrives while none is offered queues inside gRPC without limit, so each
+ * accept offers others first.
+ *
+ * A call comes to its connection's loop if one is offered there, or else to any
+ * loop that offers one. Streams stay for long, and cost more where their
+ * connection is not: as many are offered as are open, for they come in bursts.
+ * Calls of one answer are shared by the loops: what several answer at a time on
+ * one connection leaves in fewer writes (8 answers in one instead of 3, and 11 %
+ * less time for a small call).
+ *
+ * No more than that: a core built without NDEBUG, as Debian's is, looks through
+ * all that its queue waits for whenever a thing is done. */
+#define OFFERED_MAX 32
+
+static unsigned offers_wanted(const struct lane *lane, size_t row)
+{
+    const struct method *m =
+        row == lane->server->nrows ? &server_unknown_method : lane->server->rows[row].method;
+    const unsigned open = lane->calls[row].open;
+    if ((m->requests == ONE && m->responses == ONE) || open < OFFERED_MIN)
+        return OFFERED_MIN;
+    return open < OFFERED_MAX ? open : OFFERED_MAX;
+}
+
+static bool offer_one(struct lane *lane, size_t row)
+{
+    struct server_call *sc = server_call_new(lane, row);
+    if (sc == NULL)
+        return false;
+    server_offer(sc);
+    return true;
+}
+
+#define OFFER_AGAIN_MS 100
+
+void server_on_offer_timer(struct timer *timer)
+{
+    struct lane *lane = container_of(timer, struct lane, offer_timer);
+    bool all = true;
+    for (size_t row = 0; row <= lane->server->nrows; row++)
+        all &= lane->calls[row].offered > 0 || offer_one(lane, row);
+    if (!all)
+        timer_start(lane->loop, timer, OFFER_AGAIN_MS);
+}
+
+/* In the place of one that was accepted; and more, if more are wanted. Without
+ * memory for any there is still the room of the call itself, once it has ended;
+ * and perhaps there is memory before. */
+static void offer_others(struct server_call *sc)
+{
+    struct lane *lane = sc->lane;
+    const unsigned wanted = offers_wanted(lane, sc->row);
+    unsigned have = lane->calls[sc->row].offered;
+    while (have < wanted && offer_one(lane, sc->row))
+        have++;
+    if (have > 0)
+        return;
+    log_error("out of memory: no call of %s is accepted on this loop until there is some",
+              sc->call.stream.method->path);
+    sc->again = true;
+    if (!lane->draining)
+        timer_start(lane->loop, &lane->offer_timer, OFFER_AGAIN_MS);
+}
+
+static void on_accept(struct op *op, bool ok)
+{
+    struct server_call *sc = container_of(op, struct server_call, accept);
+    struct call *c = &sc->call;
+    struct lane *lane = sc->lane;
+    call_landed(c);
+    lane->calls[sc->row].offered--;
+    if (!ok) { /* the server shuts down */
+        server_call_drop(sc);
+        server_note_end(lane);
+        return;
+    }
+    offer_others(sc);
+    if (c->stream.method == &server_unknown_method)
+        sc->path = grpc_slice_to_c_string(sc->details.method);
+    c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
+    call_move(c, CALL_ENTERING);
+    link_open(sc);
+    begin(sc);
+    watch_end(sc); /* nothing has come back yet: the call is still there */
+}
+
+static bool request_call(struct server_call *sc)
+{
+    struct core_server *server = sc->lane->server;
+    struct call *c = &sc->call;
+    grpc_completion_queue *queue = loop_queue(c->stream.loop);
+    if (sc->row == server->nrows)
+        return grpc_server_request_call(server->grpc, &c->grpc, &sc->details, &sc->metadata, queue,
+                                        queue, &sc->accept) == GRPC_CALL_OK;
+    const struct server_row *row = &server->rows[sc->row];
+    return grpc_server_request_registered_call(server->grpc, row->registered, &c->grpc,
+                                               &sc->deadline, &sc->metadata,
+                                               row->method->requests == ONE ? &sc->payload : NULL,
+                                               queue, queue, &sc->accept) == GRPC_CALL_OK;
+}
+
+void server_offer(struct server_call *sc)
+{
+    struct call *c = &sc->call;
+    if (!request_call(sc)) { /* shut down meanwhile */
+        server_call_drop(sc);
+        return;
+    }
+    c->in_flight++;
+    sc->lane->calls[sc->row].offered++;
+    loop_hold(c->stream.loop);
+}
+
+/* What was zeroed becomes a call of the method in this row. */
+static void prepare(struct server_call *sc, struct lane *lane, size_t row)
+{
+    const struct core_server *server = lane->server;
+    struct call *c = &sc->call;
+    call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, server->options.chain);
+    c->message_max_bytes = (size_t)server->options.max_request_bytes;
+    c->interception.server = true;
+    c->stream.method = row == server->nrows ? &server_unknown_method : server->rows[row].method;
+    c->stream.on = c->stream.method->handler;
+    c->over.done = on_over;
+    sc->lane = lane;
+    sc->row = row;
+    sc->message = grpc_empty_slice();
+    sc->accept.done = on_accept;
+    sc->write_timer.fired = on_write_timer;
+    sc->limit_timer.fired = on_limit_timer;
+    grpc_metadata_array_init(&sc->metadata);
+    grpc_call_details_init(&sc->details);
+}
+
+struct server_call *server_call_new(struct lane *lane, size_t row)
+{
+    struct server_call *sc = call_alloc(sizeof *sc, lane->server->options.chain);
+    if (sc != NULL)
+        prepare(sc, lane, row);
+    return sc;
+}

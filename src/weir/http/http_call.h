@@ -1,0 +1,240 @@
+/* A server's call on the wire: one stream of an HTTP/2 connection.
+ *
+ * It has a life and two directions, each with states of its own and one setter
+ * (http_call_move(), in_move(), out_move()). All on the loop of its connection.
+ *
+ *   life   HEADERS   the request's headers are coming
+ *          REQUEST   a method of one request waits for it, and for the end of
+ *                    requests behind it: a second one would be an error
+ *          ENTERING  the interceptors look at it
+ *          OPEN      the handler has it
+ *          FINISHING its status is decided, and on its way
+ *          OVER      on_close was called
+ *
+ *   HEADERS ──────▶ REQUEST ──────▶ ENTERING ──────▶ OPEN ──────▶ FINISHING ──▶ OVER
+ *      │ requests: MANY ───────────────▲ │              │              ▲
+ *      └─ refused by the protocol ───────┴─ rejected ───┴──────────────┘
+ *   from each of them to OVER: the client or its connection is gone
+ *
+ *   in     OPEN      requests may come
+ *          ENDED     the client sends no more; what is kept may still be read
+ *          SHUT      nobody will read: what comes is thrown away
+ *
+ *   out    QUIET     nothing was sent
+ *          STARTED   headers went out, messages follow
+ *          ENDING    the status was given to nghttp2
+ *          ENDED     it went out; or the stream was reset
+ *
+ * Back-pressure. In: a stream's window is given back for bytes that were handed
+ * on, or belong to a message that was asked for; what was not asked for lies in
+ * `kept`, no more than the window. Out: two messages or runs; nghttp2 asks for
+ * bytes when the windows and the socket have room, and on_sent comes when the
+ * socket has taken the last of a run. */
+#ifndef HTTP_CALL_H
+#define HTTP_CALL_H
+
+#include "base/ring.h"
+#include "deframe.h"
+#include "grpc_text.h"
+#include "headers.h"
+#include "weir/interceptor.h"
+#include "weir/loop.h"
+#include "weir/stream.h"
+
+struct conn;
+
+enum call_life { LIFE_HEADERS, LIFE_REQUEST, LIFE_ENTERING, LIFE_OPEN, LIFE_FINISHING, LIFE_OVER };
+enum in_state { IN_OPEN, IN_ENDED, IN_SHUT };
+enum out_state { OUT_QUIET, OUT_STARTED, OUT_ENDING, OUT_ENDED };
+
+/* A message on its way to the handler. */
+struct incoming {
+    struct bytes bytes; /* data == NULL: there is none */
+    struct buf *own;    /* that they lie in; NULL: they are borrowed, for now */
+    bool compressed;    /* it is to be unpacked */
+};
+
+struct call_in {
+    enum in_state state;
+    struct received_headers headers;
+    enum grpc_encoding encoding;
+    struct deframer frames;
+    struct buf *kept; /* bytes that nobody has asked for, behind kept_from */
+    size_t kept_from;
+    uint32_t window; /* that the client was given; 0: nothing has come yet */
+    struct incoming message;
+    bool wanted;  /* stream_read() */
+    bool pumping; /* it is being handed on: stream_read() need not wake it */
+};
+
+/* A message or a run of them that waits. */
+struct outgoing {
+    struct buf *buf;
+    size_t from, len, sent;
+    size_t messages, passed; /* of a run; those that the interceptors let go */
+    size_t passed_bytes;     /* those take so many */
+    uint8_t head[STREAM_HEAD_BYTES];
+    uint8_t head_len, head_sent; /* 0: the heads are in the buffer */
+    unsigned flags;
+};
+
+struct call_out {
+    enum out_state state;
+    struct sent_headers headers, trailers;
+    struct outgoing queue[2];
+    unsigned queued;
+    unsigned owed;    /* runs that went out whole, and on_sent is still to come */
+    struct ring link; /* on conn->sent while some are */
+    bool waits;       /* nghttp2 was told that there is nothing */
+    bool status_passed;
+    bool started;         /* headers went before messages */
+    bool reset;           /* it ended so */
+    uint8_t encodings;    /* that the client takes */
+    uint64_t progress_ms; /* when something went out, or began to wait */
+};
+
+struct http_call {
+    struct stream stream; /* first */
+    struct conn *conn;
+    struct ring link; /* of conn->calls */
+    int32_t id;
+    enum call_life life;
+    struct interception interception;
+    struct call_in in;
+    struct call_out out;
+    struct status last; /* that it ends with */
+    bool wrong;         /* known before the interceptors have looked at it */
+    uint64_t timeout_ms;
+    bool has_timeout; /* the client's; else it may be the server's limit */
+    struct timer deadline;
+    struct task turn;  /* stream_read() outside of the pump */
+    size_t held_bytes; /* that its connection knows of (pressure.h) */
+};
+
+static inline struct http_call *http_call_of(struct stream *s)
+{
+    return (struct http_call *)s;
+}
+
+/* --- http_call.c: life -------------------------------------------------------------- */
+
+/** The only writer of c->life. */
+void http_call_move(struct http_call *c, enum call_life next);
+
+/** A call on this stream of @conn; on conn->calls. NULL: out of memory. */
+struct http_call *http_call_new(struct conn *conn, int32_t id);
+
+/** Its headers are complete; @ended: and so are its requests. */
+void http_call_begin(struct http_call *c, bool ended);
+
+/** A request came whole, with the end behind it: the interceptors' turn. */
+void http_call_enter(struct http_call *c);
+
+/** Ends it with @why, over whatever else was to end it: behind the message that is
+ * on its way, if one is. What was not begun is dropped. */
+void http_call_fail(struct http_call *c, const struct status *why);
+
+/** The same, behind all that is queued. */
+void http_call_end(struct http_call *c, const struct status *why);
+
+/** The same for a client that may not read: if a message is half out the stream is
+ * reset. */
+void http_call_cut(struct http_call *c, const struct status *why);
+
+/** The call of a stream; NULL: there is none, or none any more. */
+static inline struct http_call *http_call_at(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+/** Its stream is closed, or the connection is gone: tells the handler and frees
+ * the call. */
+void http_call_over(struct http_call *c);
+
+/** The server is about to stop. */
+void http_call_drain(struct http_call *c);
+
+/** Whether the handler may still do something with it. */
+static inline bool http_call_is_open(const struct http_call *c)
+{
+    return c->life == LIFE_OPEN && !c->stream.finished;
+}
+
+/* --- call_in.c ------------------------------------------------------------------------ */
+
+/** Bytes of the request came. */
+void call_in_data(struct http_call *c, struct bytes data);
+
+/** A call whose handler keeps up gets the window that its connection needs. */
+void call_in_widen(struct http_call *c);
+
+/** The client sends no more. */
+void call_in_end(struct http_call *c);
+
+/** Nobody will read any more. */
+void call_in_shut(struct http_call *c);
+
+/** What is borrowed from the connection's input is copied: it goes away. */
+void call_in_settle(struct http_call *c);
+
+/** The handler is there: hands on what it has asked for. */
+void call_in_pump(struct http_call *c);
+
+/** The method of one request was admitted: its message. */
+void call_in_first(struct http_call *c);
+
+void call_in_read(struct stream *s);
+void call_in_resume(struct http_call *c, enum intercept verdict, const struct status *why);
+void call_in_close(struct http_call *c);
+
+/** Bytes that came and are not read. */
+size_t call_in_held(const struct http_call *c);
+
+/* --- call_out.c ------------------------------------------------------------------------ */
+
+int call_out_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
+int call_out_send_run(struct stream *s, struct buf *b, size_t from, size_t len, size_t messages,
+                      unsigned flags);
+
+/** c->last is what it ends with: goes out behind what is queued. */
+void call_out_finish(struct http_call *c);
+
+/** Drops what is queued and was not begun. */
+void call_out_truncate(struct http_call *c);
+
+/** Drops all that is queued. Returns whether the stream is between two messages, so
+ * that a status may follow. */
+bool call_out_drop(struct http_call *c);
+
+/** Ends the stream without a status. */
+void call_out_reset(struct http_call *c, uint32_t error_code);
+
+/** Answers with a status of HTTP's alone, such as 415. */
+void call_out_refuse(struct http_call *c, const char *http_status);
+
+/** The frame with the status was written. */
+void call_out_ended(struct http_call *c);
+
+/** The socket has taken what was written: on_sent for what is owed. */
+void call_out_sent(struct http_call *c);
+
+/** Bytes that wait to go out, with what its handler makes meanwhile. */
+size_t call_out_held(const struct http_call *c);
+
+/** Whether something waits for the client to read. */
+bool call_out_waits(const struct http_call *c);
+
+/** Goes on where an interceptor held a message, or the status. */
+void call_out_resume(struct http_call *c, enum intercept_stage stage, enum intercept verdict,
+                     const struct status *why);
+void call_out_close(struct http_call *c);
+
+/* nghttp2 asks for bytes of the call, and has them written. */
+ssize_t call_out_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
+                      uint32_t *flags, nghttp2_data_source *source, void *conn);
+int call_out_write(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t len,
+                   nghttp2_data_source *source, void *conn);
+
+int call_out_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
+
+#endif

@@ -1,0 +1,300 @@
+/* The server's life: making, starting, stopping, freeing.
+ *
+ * It stops in this order. The listeners close. Each lane tells its connections to
+ * go (conn_leave) and the handlers of open calls that it drains. A connection ends
+ * when its last call has; the lane, when its last connection has. What is left
+ * after the timeout is cut: its calls end with UNAVAILABLE, and its connections
+ * have a moment to say so. */
+#include "http_server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/deflate.h"
+#include "base/log.h"
+#include "http_call.h"
+#include "tls_context.h"
+
+/* --- Routes ------------------------------------------------------------------------------ */
+
+static int compare_paths(struct bytes a, struct bytes b)
+{
+    if (a.len != b.len)
+        return a.len < b.len ? -1 : 1;
+    return memcmp(a.data, b.data, a.len);
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+    return compare_paths(((const struct http_route *)a)->path,
+                         ((const struct http_route *)b)->path);
+}
+
+const struct method *http_server_find(const struct http_server *server, struct bytes path)
+{
+    size_t from = 0, to = server->nroutes;
+    while (from < to) {
+        const size_t mid = (from + to) / 2;
+        const int order = compare_paths(path, server->routes[mid].path);
+        if (order == 0)
+            return server->routes[mid].method;
+        if (order < 0)
+            to = mid;
+        else
+            from = mid + 1;
+    }
+    return NULL;
+}
+
+/* 0, ENOMEM; EEXIST: one path twice. */
+static int make_routes(struct http_server *server, const struct service *const *services, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += services[i]->nmethods;
+    server->routes = calloc(count + 1, sizeof *server->routes);
+    if (server->routes == NULL)
+        return ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < services[i]->nmethods; k++) {
+            const struct method *m = &services[i]->methods[k];
+            server->routes[server->nroutes++] = (struct http_route){ bytes_of_text(m->path), m };
+        }
+    qsort(server->routes, count, sizeof *server->routes, compare_routes);
+    for (size_t i = 1; i < count; i++)
+        if (compare_routes(&server->routes[i - 1], &server->routes[i]) == 0)
+            return EEXIST;
+    return 0;
+}
+
+/* --- Lanes --------------------------------------------------------------------------------- */
+
+/* One a round: what else waits goes in between. */
+static void on_hello_turn(struct task *task)
+{
+    struct lane *lane = container_of(task, struct lane, hello_turn);
+    if (ring_empty(&lane->hellos))
+        return;
+    struct conn *c = container_of(lane->hellos.next, struct conn, hello);
+    ring_remove(&c->hello);
+    if (!ring_empty(&lane->hellos))
+        task_defer(lane->loop, task);
+    conn_handshake_turn(c);
+}
+
+void lane_queue_handshake(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    assert(ring_empty(&c->hello));
+    ring_append(&lane->hellos, &c->hello);
+    task_defer(lane->loop, &lane->hello_turn);
+}
+
+static bool lane_init(struct lane *lane, struct http_server *server, struct loop *loop)
+{
+    lane->server = server;
+    lane->loop = loop;
+    lane->hello_turn.run = on_hello_turn;
+    ring_init(&lane->conns);
+    ring_init(&lane->hellos);
+    pressure_init(lane);
+    turns_init(&lane->reading, loop, ROUND_CALLS);
+    turns_init(&lane->writing, loop, ROUND_BYTES);
+    lane->input = malloc(READ_MAX_BYTES);
+    lane->deflater = deflater_new();
+    if (!outbox_init(&lane->outbox) || lane->input == NULL || lane->deflater == NULL ||
+        !lane_open_sessions(lane))
+        return false;
+    return server->options.tls == NULL || tls_context_new(&lane->tls, server->options.tls) == 0;
+}
+
+static void lane_close(struct lane *lane)
+{
+    if (lane->loop == NULL)
+        return;
+    task_cancel(&lane->hello_turn);
+    lane_close_sessions(lane);
+    tls_context_free(lane->tls);
+    deflater_free(lane->deflater);
+    outbox_close(&lane->outbox);
+    spares_clear(&lane->spare_calls);
+    free(lane->input);
+}
+
+/* --- Stopping ------------------------------------------------------------------------------- */
+
+static void on_lane_gone(struct loop *loop, void *arg)
+{
+    struct lane *lane = arg;
+    struct http_server *server = lane->server;
+    (void)loop;
+    if (--server->lanes_to_go > 0)
+        return;
+    timer_stop(&server->drain_timer);
+    if (server->lanes_to_cut == 0)
+        server->done(&server->base, server->done_arg);
+}
+
+void lane_note_end(struct lane *lane)
+{
+    if (!lane->draining || lane->gone || !ring_empty(&lane->conns))
+        return;
+    lane->gone = true;
+    pressure_end(lane);
+    loop_post_with(lane->server->lanes[0].loop, &lane->is_gone, on_lane_gone, lane);
+}
+
+static void drain_lane(struct loop *loop, void *arg)
+{
+    struct lane *lane = arg;
+    (void)loop;
+    lane->draining = true;
+    for (struct ring *r = lane->conns.next, *next; r != &lane->conns; r = next) {
+        struct conn *c = container_of(r, struct conn, link);
+        next = r->next;
+        for (struct ring *k = c->calls.next, *after; k != &c->calls; k = after) {
+            after = k->next;
+            http_call_drain(container_of(k, struct http_call, link));
+        }
+        conn_leave(c);
+    }
+    lane_note_end(lane);
+}
+
+static void cut_calls(struct conn *c)
+{
+    const struct status stopping = status_stopping();
+    for (struct ring *k = c->calls.next, *next; k != &c->calls; k = next) {
+        next = k->next;
+        http_call_cut(container_of(k, struct http_call, link), &stopping);
+    }
+}
+
+static void on_lane_cut(struct loop *loop, void *arg)
+{
+    struct lane *lane = arg;
+    struct http_server *server = lane->server;
+    (void)loop;
+    if (--server->lanes_to_cut == 0 && server->lanes_to_go == 0)
+        server->done(&server->base, server->done_arg);
+}
+
+static void cut_lane(struct loop *loop, void *arg)
+{
+    struct lane *lane = arg;
+    (void)loop;
+    for (struct ring *r = lane->conns.next, *next; r != &lane->conns; r = next) {
+        struct conn *c = container_of(r, struct conn, link);
+        next = r->next;
+        cut_calls(c);
+        conn_give_up(c);
+    }
+    loop_post_with(lane->server->lanes[0].loop, &lane->to_cut, on_lane_cut, lane);
+}
+
+static void on_drain_timer(struct timer *timer)
+{
+    struct http_server *server = container_of(timer, struct http_server, drain_timer);
+    server->lanes_to_cut = server->nlanes;
+    for (size_t i = 0; i < server->nlanes; i++)
+        loop_post_with(server->lanes[i].loop, &server->lanes[i].to_cut, cut_lane,
+                       &server->lanes[i]);
+}
+
+static void stop_listeners(struct http_server *server)
+{
+    for (struct listener *l = server->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        listener_stop(l);
+    }
+    server->listeners = NULL;
+}
+
+static void http_server_drain(struct server *base, uint64_t timeout_ms,
+                              void (*done)(struct server *server, void *arg), void *arg)
+{
+    struct http_server *server = http_server_of(base);
+    server->done = done;
+    server->done_arg = arg;
+    server->drain_timer.fired = on_drain_timer;
+    server->lanes_to_go = server->nlanes;
+    stop_listeners(server);
+    for (size_t i = 0; i < server->nlanes; i++)
+        loop_post_with(server->lanes[i].loop, &server->lanes[i].to_drain, drain_lane,
+                       &server->lanes[i]);
+    timer_start(server->lanes[0].loop, &server->drain_timer, timeout_ms);
+}
+
+/* --- Life --------------------------------------------------------------------------------------
+ */
+
+static int http_server_listen(struct server *base, const char *address,
+                              char error[SERVER_ERROR_MAX])
+{
+    return listener_new(http_server_of(base), address, error);
+}
+
+static int http_server_start(struct server *base)
+{
+    struct http_server *server = http_server_of(base);
+    for (struct listener *l = server->listeners; l != NULL; l = l->next)
+        if (listener_start(l) != 0)
+            return ENOMEM;
+    return 0;
+}
+
+static void http_server_free(struct server *base)
+{
+    struct http_server *server = http_server_of(base);
+    stop_listeners(server);
+    for (size_t i = 0; server->lanes != NULL && i < server->nlanes; i++)
+        lane_close(&server->lanes[i]);
+    free(server->lanes);
+    free(server->routes);
+    free(server);
+}
+
+static const struct server_ops http_server_ops = {
+    .listen = http_server_listen,
+    .start = http_server_start,
+    .drain = http_server_drain,
+    .free = http_server_free,
+    .figures = http_server_figures,
+};
+
+static int init(struct http_server *server, struct loop *const *loops,
+                const struct service *const *services, size_t nservices)
+{
+    server->lanes = calloc(server->nlanes, sizeof *server->lanes);
+    if (server->lanes == NULL)
+        return ENOMEM;
+    for (size_t i = 0; i < server->nlanes; i++)
+        if (!lane_init(&server->lanes[i], server, loops[i]))
+            return ENOMEM;
+    return make_routes(server, services, nservices);
+}
+
+int http_server_new(struct server **ret, struct loop *const *loops, size_t nloops,
+                    const struct service *const *services, size_t nservices,
+                    const struct server_options *options)
+{
+    struct http_server *server = calloc(1, sizeof *server);
+    if (server == NULL)
+        return ENOMEM;
+    server->base.ops = &http_server_ops;
+    server->options = *options;
+    server->nlanes = nloops;
+    server->own_budget.max = (size_t)options->connections.memory_bytes;
+    if (options->budget == NULL)
+        server->options.budget = &server->own_budget;
+    const int rv = init(server, loops, services, nservices);
+    if (rv != 0) {
+        http_server_free(&server->base);
+        return rv;
+    }
+    *ret = &server->base;
+    return 0;
+}

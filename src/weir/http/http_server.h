@@ -1,0 +1,105 @@
+/* A server that speaks HTTP/2 by nghttp2 on libuv: what its files share; for
+ * nobody else but http_server_new().
+ *
+ *   http_server.c  life: making, starting, stopping, freeing
+ *   listener.c     sockets that listen, and dealing out what they accept
+ *   conn.c         a connection's life: its states, timers, end
+ *   conn_io.c      its bytes, in and out, through TLS where there is
+ *   pressure.c     what connections hold, and who must go when it is too much
+ *   http_session.c nghttp2's callbacks: frames to calls
+ *   turns.c        who may go on in a round of the loop
+ *   floods.c       what odd frames cost; pings.c: whether they are too many
+ *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
+ *   http_figures.c what all lanes have counted
+ *
+ * Who owns what: the server its lanes and listeners; a lane, on its loop, its
+ * connections; a connection its session and its calls. Nothing is shared between
+ * lanes but the server's options, table of methods and budget. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "base/spares.h"
+#include "conn.h"
+#include "listener.h"
+#include "outbox.h"
+#include "pressure.h"
+#include "turns.h"
+#include "weir/server_side.h"
+
+struct deflater;
+struct tls_context;
+
+/* One loop's part of the server. */
+struct lane {
+    struct http_server *server;
+    struct loop *loop;
+    struct ring conns;
+    struct outbox outbox;
+    struct spares spare_calls;
+    struct turns reading; /* calls that begin */
+    struct turns writing; /* bytes */
+    uint8_t *input;       /* READ_MAX_BYTES, of whom it is that reads */
+    struct deflater *deflater;
+    struct tls_context *tls; /* NULL: plaintext */
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    struct ring hellos; /* TLS handshakes that wait for their turn */
+    struct task hello_turn;
+    struct conn_figures figures;
+    struct pressure pressure;
+    bool draining;
+    bool gone; /* it drains, and no connection is left */
+    struct posting to_drain, to_cut, is_gone;
+};
+
+/* A method of one of the services. */
+struct http_route {
+    struct bytes path;
+    const struct method *method;
+};
+
+struct http_server {
+    struct server base; /* first */
+    struct server_options options;
+    struct budget own_budget;  /* options.budget, where none is given */
+    struct http_route *routes; /* in the order of their paths */
+    size_t nroutes;
+    struct lane *lanes;
+    size_t nlanes;
+    struct listener *listeners;
+    size_t next_lane; /* gets the next connection; first loop */
+    atomic_size_t nconns;
+
+    /* Draining; first loop only. */
+    struct timer drain_timer;
+    size_t lanes_to_go, lanes_to_cut;
+    void (*done)(struct server *server, void *arg);
+    void *done_arg;
+};
+
+static inline struct http_server *http_server_of(struct server *base)
+{
+    return (struct http_server *)base;
+}
+
+/** The method of this path, or NULL. Any thread. */
+const struct method *http_server_find(const struct http_server *server, struct bytes path);
+
+/** struct server_ops's figures. */
+void http_server_figures(const struct server *server, struct server_figures *ret);
+
+/** A connection of the lane is gone, or the lane drains: perhaps that was all. */
+void lane_note_end(struct lane *lane);
+
+/** The next step of the connection's TLS handshake takes long (a signature: half a
+ * millisecond with RSA): such steps take turns, one a round, so that calls are not
+ * held up by many. */
+void lane_queue_handshake(struct conn *c);
+
+/* --- http_session.c ----------------------------------------------------------------------- */
+
+/** What all sessions of a lane share. false: out of memory. */
+bool lane_open_sessions(struct lane *lane);
+void lane_close_sessions(struct lane *lane);
+
+#endif

@@ -1,0 +1,80 @@
+/* What connections hold, and who must go when it is too much.
+ *
+ * A connection counts, in c->held_bytes, what its session takes (session_heap.h),
+ * what came in and was not read yet, what is queued to go out, and so much for
+ * each call. After each turn conn_note() adds to that what waits in the socket's
+ * stead and in TLS, and tells its lane; the lane tells the server's budget, in
+ * steps, so that turns cost no bus lock.
+ *
+ *   call ──▶ conn (held_bytes) ──▶ lane (held) ── 64 KiB ──▶ budget (all lanes)
+ *
+ * Over RELIEF_NUM/RELIEF_DEN of the budget the lane that holds most lets go of one
+ * connection a round until that is over:
+ *   - the one that holds most, if that is much, counted less while it has held it for under a
+ *     second: a large message on its way is no hoard. Its client hears
+ *     ENHANCE_YOUR_CALM
+ *   - where none does, the one that has had no call for longest: GOAWAY,
+ *     and its client makes a new one when it needs it
+ *   - where all have calls, the one that holds most all the same
+ * Over all of the budget no call and no connection is taken (REFUSED_STREAM, of
+ * which clients know that it was not looked at).
+ *
+ * When there are too many connections, a stranger that has not spoken yet gives way to
+ * the next one of its lane: strangers keep nobody out. */
+#ifndef HTTP_PRESSURE_H
+#define HTTP_PRESSURE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/budget.h"
+#include "base/ring.h"
+#include "weir/loop.h"
+
+struct conn;
+struct http_call;
+struct lane;
+
+/* What a call costs beside its messages: itself, its handler, its arena. */
+#define CALL_BYTES 3072
+
+/* A connection's own, with libuv's and the kernel's handles for it. */
+#define CONN_BYTES 2048
+
+/* Of a lane. */
+struct pressure {
+    size_t held;             /* by its connections */
+    atomic_size_t published; /* of that; what others see */
+    struct ring strangers;   /* connections without a session, the longest first */
+    struct ring spares;      /* the same, of those without a call */
+    struct ring hoards;      /* connections that hold HOARD_BYTES or more */
+    struct task relief;
+    struct timer watch; /* while it holds much: others may need some of it */
+};
+
+void pressure_init(struct lane *lane);
+
+/** The lane's last connection is gone. On its loop. */
+void pressure_end(struct lane *lane);
+
+/** Tells the books what @c holds now; from its turns. */
+void conn_note(struct conn *c);
+
+/** @c is gone: it holds nothing. */
+void conn_note_end(struct conn *c);
+
+/** What @c's input and queue hold has changed. */
+void http_call_note(struct http_call *c);
+
+/** It is over. */
+void http_call_note_end(struct http_call *c);
+
+/** Whether no call and no connection may be taken. */
+bool lane_is_full(const struct lane *lane);
+
+/** There are too many connections, and @newcomer is the last: lets go of one of
+ * this lane that is not needed. false: there is none. */
+bool lane_make_way(struct lane *lane, struct conn *newcomer);
+
+#endif

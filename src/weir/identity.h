@@ -1,0 +1,37 @@
+/* Who makes a call, and what they may: what a token that was found good stands
+ * for. stream->identity is one; the call has a reference to it for as long as
+ * it lives.
+ *
+ * An identity belongs to one loop, as its calls do: the count of references is
+ * no atomic. */
+#ifndef WEIR_IDENTITY_H
+#define WEIR_IDENTITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+#define NEVER_EXPIRES INT64_MAX
+
+struct identity {
+    const char *name;
+    const char *scopes; /* "read write" */
+    int64_t expires_s;  /* of the token, in seconds since 1970; NEVER_EXPIRES */
+    unsigned refs;      /* private */
+};
+
+/** A new identity with one reference, the caller's. @name and @scopes (words
+ * with one or more spaces between them) are copied. NULL: out of memory. */
+struct identity *identity_new(struct bytes name, struct bytes scopes, int64_t expires_s);
+
+/** One reference more. Returns @id. */
+struct identity *identity_ref(struct identity *id);
+
+/** One reference less; the last one frees. NULL is fine. */
+void identity_unref(struct identity *id);
+
+/** Whether @scope is one of its scopes. */
+bool identity_may(const struct identity *id, const char *scope);
+
+#endif

@@ -1,0 +1,127 @@
+/* Interceptors: what every call passes on its way to its handler and back.
+ *
+ * A chain is a list of interceptors, outermost first; a server and a channel
+ * have one each, and it is the same for all call shapes. Of each call an
+ * interceptor sees four moments:
+ *
+ *   on_call          it begins: a server's before its handler is told, a
+ *                    client's before its headers leave
+ *   on_message_in    a message came, before it is decoded
+ *   on_message_out   a message is about to be written
+ *   on_finish        the status: a server's before it is sent, a client's
+ *                    before its handler hears of it
+ *
+ * and on_close, once and last, for what it did at on_call. At each moment it
+ * lets the call pass, rejects it, or answers LATER and goes on by
+ * interceptor_resume(): only that direction of the call waits meanwhile, and a
+ * client's status for the message before it.
+ *
+ * What comes in from the network goes through a server's chain from first to
+ * last and a client's from last to first; what goes out, the other way round.
+ *
+ * All of it runs on the loop of the call. What an interceptor keeps of a call
+ * lies in the call's own memory: nothing is allocated for it. */
+#ifndef WEIR_INTERCEPTOR_H
+#define WEIR_INTERCEPTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "status.h"
+
+struct stream;
+
+enum intercept { INTERCEPT_PASS, INTERCEPT_REJECT, INTERCEPT_LATER };
+
+enum intercept_stage {
+    INTERCEPT_CALL,
+    INTERCEPT_IN,
+    INTERCEPT_OUT,
+    INTERCEPT_FINISH,
+    INTERCEPT_NR
+};
+
+/* A call, as a hook is given it. */
+struct intercepted {
+    struct stream *stream; /* method or path, headers, peer, identity */
+    void *arg;             /* what chain_add() was given; shared by all loops */
+    void *state;           /* state_bytes of this call, zero at on_call */
+};
+
+/* Every hook may be NULL. */
+struct interceptor {
+    const char *name;
+    size_t state_bytes;
+
+    /** Headers can be read (a server's) or added. REJECT: the call ends with
+     * *why, which is set then. */
+    enum intercept (*on_call)(const struct intercepted *i, struct status *why);
+
+    /** The bytes of one message, valid until this returns: copy what LATER
+     * needs. */
+    enum intercept (*on_message_in)(const struct intercepted *i, struct bytes message,
+                                    struct status *why);
+    enum intercept (*on_message_out)(const struct intercepted *i, struct bytes message,
+                                     struct status *why);
+
+    /** The status that the call ends with: change it to end it with another.
+     * Trailers can be added (a server's) or read (a client's). Not called when
+     * a server's client went away before. REJECT is as PASS. */
+    enum intercept (*on_finish)(const struct intercepted *i, struct status *status);
+
+    /** The call is over, with this status, whatever the hooks before have
+     * answered: forget it, and do not resume it. Comes once if on_call came or
+     * is NULL, after the handler's on_close. */
+    void (*on_close)(const struct intercepted *i, const struct status *status);
+};
+
+#define CHAIN_MAX 12
+
+struct chain {
+    struct chain_row {
+        const struct interceptor *interceptor;
+        void *arg;
+        size_t state_from;
+    } rows[CHAIN_MAX];
+    size_t n;
+    size_t state_bytes; /* of all its interceptors, for one call */
+    struct chain_stage {
+        uint8_t rows[CHAIN_MAX]; /* those with a hook for it */
+        uint8_t n;
+    } stages[INTERCEPT_NR];
+};
+
+/** Appends an interceptor: it is inside of those before. Before the chain is
+ * used; it is an error of the program to add more than CHAIN_MAX. */
+void chain_add(struct chain *chain, const struct interceptor *interceptor, void *arg);
+
+/** Goes on after LATER at @stage, never from inside a hook:
+ * with PASS, or with REJECT and @why (at INTERCEPT_FINISH: the new status, or
+ * NULL for the old one). Loop thread only. */
+void interceptor_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                        const struct status *why);
+
+/* --- For the runtime ------------------------------------------------------------- */
+
+/* A call's way through its chain. */
+struct interception {
+    const struct chain *chain; /* NULL: none */
+    unsigned char *state;
+    bool server;
+    uint8_t entered;            /* rows that know of the call */
+    uint8_t done[INTERCEPT_NR]; /* hooks that have passed at this stage */
+    bool held[INTERCEPT_NR];
+};
+
+/** Runs a stage from where it is to its end, or to the first row that does not
+ * let it pass. LATER: call again once resumed. */
+enum intercept interception_run(struct interception *i, struct stream *s,
+                                enum intercept_stage stage, struct bytes message,
+                                struct status *status);
+
+/** Calls on_close of every row that was entered. */
+void interception_close(struct interception *i, struct stream *s, const struct status *status);
+
+#endif

@@ -1,0 +1,37 @@
+/* The PEM files of one side of TLS: its certificate and key, and the CA whose
+ * certificates it trusts. They are read and checked together, and again when
+ * one of them has changed; what does not fit together is not taken, and the
+ * last ones that did stay. */
+#ifndef WEIR_PEM_H
+#define WEIR_PEM_H
+
+#include <stdbool.h>
+
+#define PEM_ERROR_MAX 512
+
+enum pem_part { PEM_CERT, PEM_KEY, PEM_CA, PEM_NR };
+
+/* By part: names of files, or what is in them. NULL: there is none. */
+struct pem {
+    char *part[PEM_NR];
+};
+
+struct pem_files;
+
+/** Reads the files that @names has: a certificate with its key, a CA, or both.
+ * The texts of @names must stay. Returns true and *ret; or false, and @error
+ * says in one line which file is wrong and how. */
+bool pem_files_new(struct pem_files **ret, const struct pem *names, char error[PEM_ERROR_MAX]);
+
+/** NULL is fine. */
+void pem_files_free(struct pem_files *files);
+
+/** Looks whether the files have changed, which takes a stat() of each.
+ * Returns true and *ret, for pem_close(), if they hold other texts than at the
+ * last call with this @seen; it begins with 0, so the first call is true.
+ * Otherwise false. A change that cannot be taken is logged, once. Any thread. */
+bool pem_files_newer(struct pem_files *files, unsigned *seen, struct pem *ret);
+
+void pem_close(struct pem *pem);
+
+#endif

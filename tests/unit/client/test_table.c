@@ -1,0 +1,77 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "client-cli/table.h"
+#include "client-cli/text.h"
+
+static const struct table_column columns[] = {
+    { "ID", 4, 8, 0, false },
+    { "TITLE", 10, 0, 1, false },
+    { "AGE", 3, 0, 0, true },
+};
+
+static const char *const cells[] = {
+    "1", "커피", "22", "twelve-letters", "a\tb", "7",
+};
+
+static char *lines(const struct table *t)
+{
+    struct buf *b = buf_new(0);
+    cr_assert(table_put_heading(t, b, false));
+    for (int row = 0; row < 2; row++)
+        cr_assert(table_put_row(t, b, cells + 3 * row));
+    char *text = strndup((char *)b->data, b->len);
+    buf_unref(b);
+    return text;
+}
+
+static void expect(int line_columns, const char *text)
+{
+    struct table t;
+    table_layout(&t, columns, 3, cells, 2, line_columns);
+    char *got = lines(&t);
+    cr_assert_str_eq(got, text, "in %d columns:\n%s", line_columns, got);
+    free(got);
+}
+
+Test(table, fits_the_line)
+{
+    text_init();
+    expect(25, "ID        TITLE       AGE\n"
+               "1         커피         22\n"
+               "twelve-…  a\\tb          7\n");
+    expect(30, "ID        TITLE            AGE\n"
+               "1         커피              22\n"
+               "twelve-…  a\\tb               7\n");
+    expect(15, "ID    TIT…  AGE\n"
+               "1     커피   22\n"
+               "twe…  a\\tb    7\n");
+}
+
+Test(table, survives_a_line_too_short)
+{
+    struct table t;
+    text_init();
+    for (int line_columns = 0; line_columns < 12; line_columns++) {
+        table_layout(&t, columns, 3, cells, 2, line_columns);
+        free(lines(&t));
+    }
+}
+
+/* No line is wider than asked for, whatever comes after the first rows. */
+Test(table, later_rows_keep_the_widths)
+{
+    static const char *const late[] = { "a very long id",
+                                        "a title that is far longer than the first", "1234567890" };
+    text_init();
+    for (int line_columns = 14; line_columns < 60; line_columns++) {
+        struct table t;
+        struct buf *b = buf_new(0);
+        table_layout(&t, columns, 3, cells, 2, line_columns);
+        cr_assert(table_put_row(&t, b, late));
+        b->data[b->len - 1] = '\0';
+        cr_assert_leq(text_width((char *)b->data), line_columns, "%s", (char *)b->data);
+        buf_unref(b);
+    }
+}
