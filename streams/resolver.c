@@ -313,12 +313,6 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     waits_tell(&r->waits);
 }
 
-/* User ends the stream: on_close follows. */
-static void on_end(struct stream *s)
-{
-    (void)s;
-}
-
 static void on_sent(struct stream *s)
 {
     ask(s->data);
@@ -353,7 +347,6 @@ static void on_close(struct stream *s, const struct status *status)
 static const struct stream_handler handler = {
     .message = &v1__user__resolve_users_response__descriptor,
     .on_message = on_message,
-    .on_end = on_end,
     .on_sent = on_sent,
     .on_close = on_close,
 };

@@ -60,11 +60,6 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     reader_end(reader);
 }
 
-static void on_end(struct stream *s)
-{
-    (void)s;
-}
-
 static void on_close(struct stream *s, const struct status *status)
 {
     (void)s;
@@ -76,6 +71,5 @@ const struct stream_handler get_user_handler = {
     .rules = &rules,
     .on_open = on_open,
     .on_message = on_message,
-    .on_end = on_end,
     .on_close = on_close,
 };

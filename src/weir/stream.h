@@ -76,7 +76,8 @@ struct stream_handler {
     void (*on_message)(struct stream *s, const ProtobufCMessage *message, struct bytes bytes);
 
     /** A message was asked for and the peer will send no more. A server's
-     * stream then waits for stream_finish(); a client's for its status. */
+     * stream then waits for stream_finish(); a client's for its status. May be
+     * NULL. */
     void (*on_end)(struct stream *s);
 
     /** There is room for one more stream_send(). May be NULL. */
@@ -233,5 +234,12 @@ void stream_peer(struct stream *s, char *to, size_t room);
  * (protobuf-c turns 4 MiB of empty sub-messages into 218 MiB). So does one whose
  * messages lie too deep in one another (nesting.h): the stack is not endless. */
 void stream_deliver(struct stream *s, struct bytes bytes);
+
+/** Tells the handler that no more will come. */
+static inline void stream_deliver_end(struct stream *s)
+{
+    if (s->on->on_end != NULL)
+        s->on->on_end(s);
+}
 
 #endif

@@ -246,7 +246,7 @@ static bool step_in(struct fake_stream *f)
     }
     if (f->ended && !f->closing) {
         f->reading = false;
-        f->s.on->on_end(&f->s);
+        stream_deliver_end(&f->s);
         return true;
     }
     return false;

@@ -177,11 +177,6 @@ static void on_sent(struct stream *s)
     say_next(s->data);
 }
 
-static void on_end(struct stream *s)
-{
-    (void)s;
-}
-
 static void open_calls(struct client *c);
 
 static void on_close(struct stream *s, const struct status *status)
@@ -196,7 +191,6 @@ static void on_close(struct stream *s, const struct status *status)
 
 static const struct stream_handler talker = {
     .on_message = on_message,
-    .on_end = on_end,
     .on_sent = on_sent,
     .on_close = on_close,
 };

@@ -28,11 +28,6 @@ static bool check_name(struct stream *s, const ProtobufCMessage *message, struct
     return false;
 }
 
-static void on_end(struct stream *s)
-{
-    (void)s; /* there is one request, and it came */
-}
-
 /* --- Check ------------------------------------------------------------------------------ */
 
 static void on_check_open(struct stream *s)
@@ -64,7 +59,6 @@ const struct stream_handler health_check_handler = {
     .message = &grpc__health__v1__health_check_request__descriptor,
     .on_open = on_check_open,
     .on_message = on_check,
-    .on_end = on_end,
     .on_close = on_check_close,
 };
 
@@ -169,7 +163,6 @@ const struct stream_handler health_watch_handler = {
     .message = &grpc__health__v1__health_check_request__descriptor,
     .on_open = on_watch_open,
     .on_message = on_watch,
-    .on_end = on_end,
     .on_sent = on_watch_sent,
     .on_drain = on_watch_drain,
     .on_close = on_watch_close,

@@ -323,7 +323,7 @@ static void on_read(struct op *op, bool ok)
     else if (received != NULL)
         call_deliver(c, received);
     else if (ok && ended_well(c))
-        c->stream.on->on_end(&c->stream);
+        stream_deliver_end(&c->stream);
     call_reap(c);
 }
 

@@ -327,7 +327,7 @@ static void tell_end(struct http_call *c)
         return;
     }
     c->in.wanted = false;
-    c->stream.on->on_end(&c->stream);
+    stream_deliver_end(&c->stream);
 }
 
 void call_in_end(struct http_call *c)

@@ -26,11 +26,6 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     stream_read(s);
 }
 
-static void on_end(struct stream *s)
-{
-    (void)s;
-}
-
 static void on_close(struct stream *s, const struct status *status)
 {
     (void)s;
@@ -41,7 +36,6 @@ static const struct stream_handler handler = {
     .message = &google__protobuf__descriptor_proto__descriptor,
     .on_open = on_open,
     .on_message = on_message,
-    .on_end = on_end,
     .on_close = on_close,
 };
 static const struct method method = { "/t/Many", MANY, MANY, &handler, NULL, NULL };

@@ -101,11 +101,6 @@ static void on_word(struct stream *s, const ProtobufCMessage *m, struct bytes by
     say_next(c);
 }
 
-static void on_end(struct stream *s)
-{
-    (void)s;
-}
-
 static void on_close(struct stream *s, const struct status *status)
 {
     struct one_call *c = s->data;
@@ -121,7 +116,6 @@ static void on_close(struct stream *s, const struct status *status)
 
 static const struct stream_handler talker = {
     .on_message = on_word,
-    .on_end = on_end,
     .on_close = on_close,
 };
 

@@ -36,11 +36,6 @@ static void on_sent(struct stream *s)
     finish_if_over(s);
 }
 
-static void on_end(struct stream *s)
-{
-    (void)s;
-}
-
 static void on_close(struct stream *s, const struct status *status)
 {
     (void)s;
@@ -51,7 +46,6 @@ static void on_close(struct stream *s, const struct status *status)
 static const struct stream_handler handler = {
     .on_message = on_message,
     .on_sent = on_sent,
-    .on_end = on_end,
     .on_close = on_close,
 };
 
