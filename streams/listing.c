@@ -345,7 +345,8 @@ static void on_turn(struct task *task)
 
 void listing_on_open(struct stream *s)
 {
-    const struct listing_env *env = loop_env(s->loop);
+    const struct listing_kind *kind = s->method->data;
+    const struct listing_env *env = kind->env(s->loop);
     struct listing *l = malloc(sizeof *l + ring_size(s) * sizeof l->queries[0]);
     s->data = l;
     if (l == NULL) {
@@ -354,7 +355,7 @@ void listing_on_open(struct stream *s)
     }
     *l = (struct listing){
         .s = s,
-        .kind = s->method->row,
+        .kind = kind,
         .env = env,
         .state = LISTING_IDLE,
         .next_index = env->first_index,

@@ -13,10 +13,10 @@ struct store_check_words {
 };
 
 /** Looks at the store in words->dir (store/lmdb/lmdb_check.h), where each record must
- * decode as @type, be text where it should be, and pass the row's check. Prints a
+ * decode as @type, be text where it should be, and pass the check of its @kind. Prints a
  * line of what is there to standard output, or the first problems to standard
  * error. Returns the exit status: 0, or 1. */
-int store_check_run(const struct store_check_words *words, const struct import_row *row,
+int store_check_run(const struct store_check_words *words, const struct import_kind *kind,
                     const ProtobufCMessageDescriptor *type);
 
 #endif

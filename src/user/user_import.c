@@ -34,7 +34,7 @@ static struct store *store_of(struct loop *loop)
     return user_env_of(loop)->service->store;
 }
 
-const struct import_row import_users_row = {
+const struct import_kind import_users_kind = {
     .id_name = "user_id",
     .group_name = "group",
     .check = check,

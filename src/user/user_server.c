@@ -72,7 +72,7 @@ static int check(void)
     const struct store_check_words words = {
         .program = "user-server", .dir = g_db, .kind = "users", .groups = NULL
     };
-    return store_check_run(&words, &import_users_row, &v1__user__user_message__descriptor);
+    return store_check_run(&words, &import_users_kind, &v1__user__user_message__descriptor);
 }
 
 int main(int argc, char **argv)

@@ -27,7 +27,7 @@ struct method {
     enum side requests; /* MANY: a stream */
     enum side responses;
     const struct stream_handler *handler;
-    const void *row;   /* whatever tells the handler which row it serves */
+    const void *data;  /* the handler's own: what tells this method from its others */
     const char *scope; /* what a caller must be allowed; NULL: nothing */
 };
 

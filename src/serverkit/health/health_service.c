@@ -8,7 +8,7 @@
 
 static const struct health *health_of(const struct stream *s)
 {
-    return s->method->row;
+    return s->method->data;
 }
 
 static int send_state(struct stream *s, enum health_state state, unsigned flags)

@@ -23,7 +23,7 @@ static void set_services(struct reflection *r)
             .requests = MANY,
             .responses = MANY,
             .handler = &reflection_handler,
-            .row = r,
+            .data = r,
             .scope = SCOPE_READ,
         };
         r->services[i] = (struct service){ names[i], &r->methods[i], 1 };
