@@ -3,12 +3,23 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "answer.h"
 #include "base/container.h"
 #include "base/wire.h"
 #include "import_errors.h"
-#include "v1/post/post.pb-c.h"
 #include "weir/loop.h"
 #include "weir/server.h"
+
+/* Fields of the responses of imports. */
+enum {
+    FIELD_IMPORTED = 1,
+    FIELD_UPDATED = 2,
+    FIELD_UNCHANGED = 3,
+    FIELD_REJECTED = 4,
+    FIELD_ERRORS = 5,
+};
+
+#define COUNTS_BYTES 64 /* more than the four of them */
 
 struct import {
     struct stream *stream; /* NULL once it is closed */
@@ -159,28 +170,39 @@ static void fail(struct import *im, enum status_code code, const char *message)
     stream_fail(im->stream, code, "%s", message);
 }
 
-/* The responses of all imports have the same fields (a test compares them), so
- * one of them serves for all. */
+static bool put_count(struct buf *b, unsigned field, int64_t n)
+{
+    return n == 0 || wire_append_varint(b, field, (uint64_t)n); /* proto3: 0 is not sent */
+}
+
+static bool put_error(struct buf **b, const struct import_error *e)
+{
+    const int32_t index = e->number < INT32_MAX ? (int32_t)e->number : INT32_MAX;
+    return answer_put_error(b, FIELD_ERRORS, index, e->code, e->message);
+}
+
+/* NULL: out of memory. */
+static struct buf *response_of(const struct import *im)
+{
+    struct buf *b = buf_new(COUNTS_BYTES);
+    bool whole = b != NULL && put_count(b, FIELD_IMPORTED, im->imported) &&
+                 put_count(b, FIELD_UPDATED, im->updated) &&
+                 put_count(b, FIELD_UNCHANGED, im->unchanged) &&
+                 put_count(b, FIELD_REJECTED, im->errors.total);
+    for (size_t i = 0; whole && i < im->errors.n; i++)
+        whole = put_error(&b, &im->errors.first[i]);
+    if (whole)
+        return b;
+    buf_unref(b);
+    return NULL;
+}
+
 static void answer(struct import *im)
 {
-    V1__Post__ImportPostsResponse response = V1__POST__IMPORT_POSTS_RESPONSE__INIT;
-    V1__Post__RequestError errors[IMPORT_ERRORS_MAX], *list[IMPORT_ERRORS_MAX];
-    response.imported = im->imported;
-    response.updated = im->updated;
-    response.unchanged = im->unchanged;
-    response.rejected = im->errors.total;
-    response.errors = list;
-    response.n_errors = im->errors.n;
-    for (size_t i = 0; i < im->errors.n; i++) {
-        const struct import_error *e = &im->errors.first[i];
-        v1__post__request_error__init(&errors[i]);
-        errors[i].request_index = e->number < INT32_MAX ? (int32_t)e->number : INT32_MAX;
-        errors[i].code = e->code;
-        errors[i].message = e->message;
-        list[i] = &errors[i];
-    }
-    if (stream_send_message(im->stream, &response.base, STREAM_LAST) != 0)
+    struct buf *b = response_of(im);
+    if (b == NULL || stream_send(im->stream, b, 0, b->len, STREAM_LAST) != 0)
         fail(im, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    buf_unref(b);
     im->over = true;
 }
 

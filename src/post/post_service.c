@@ -1,6 +1,7 @@
 #include "post_service.h"
 
 #include "post_env.h"
+#include "serverkit/auth/scopes.h"
 #include "store/store.h"
 #include "streams/listing.h"
 #include "v1/post/post.pb-c.h"

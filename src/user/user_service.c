@@ -1,6 +1,7 @@
 #include "user_service.h"
 
 #include "resolve_users.h"
+#include "serverkit/auth/scopes.h"
 #include "streams/listing.h"
 #include "user_env.h"
 #include "v1/user/user.pb-c.h"

@@ -26,13 +26,6 @@ struct bytes bearer_token(struct bytes header)
     return bytes_of(header.data + n, header.len - n);
 }
 
-static bool is_open(const struct token_check *check, const struct stream *s)
-{
-    static const char reflection[] = "/grpc.reflection.";
-    return s->method->scope == NULL ||
-           (check->open_reflection && strncmp(s->path, reflection, strlen(reflection)) == 0);
-}
-
 static void note_bad(const struct state *state)
 {
     char address[CALLER_MAX];
@@ -87,7 +80,7 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
     struct token_check *check = i->arg;
     struct state *state = i->state;
     struct stream *s = i->stream;
-    if (is_open(check, s))
+    if (s->method->scope == NULL)
         return INTERCEPT_PASS;
     state->stream = s;
     state->bad = check->bad;

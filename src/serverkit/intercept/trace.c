@@ -138,8 +138,13 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
     (void)why;
     take_request_id(&state->trace, stream_get(s, METADATA_HEADERS, "x-request-id"));
     traceparent_continue(stream_get(s, METADATA_HEADERS, "traceparent"), &state->trace);
-    s->trace = &state->trace;
+    s->context = &state->trace;
     return INTERCEPT_PASS;
+}
+
+const struct trace *trace_of(const struct stream *s)
+{
+    return s->context;
 }
 
 /* What cannot be returned is still in the log. */
