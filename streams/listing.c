@@ -117,7 +117,7 @@ static void send_answer(struct listing *l, int32_t request_index, struct bytes t
 /* ONE: the page is full, in the midst of @q. */
 static void send_page(struct listing *l, struct query *q)
 {
-    char room[TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT];
     send_answer(l, q->index, out_token(l, q, room));
 }
 
@@ -137,7 +137,7 @@ static void keep_last(struct listing *l, struct query *q, bool cut)
  * is wanted, is to be seen. */
 static void conclude(struct listing *l, struct query *q, bool cut)
 {
-    char room[TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT];
     if (!many_responses(l)) {
         keep_last(l, q, cut);
     } else if (!out_close_message(l, q->index, cut ? out_token(l, q, room) : no_token, true)) {
@@ -262,7 +262,7 @@ static void work(struct listing *l, struct query *q)
 /* ONE: all requests are done. */
 static void send_all(struct listing *l)
 {
-    char room[TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT];
     send_answer(l, l->last_index, l->last_cut ? out_token(l, &l->last, room) : no_token);
 }
 

@@ -9,9 +9,9 @@
 
 #include "answer.h"
 #include "listing.h"
+#include "page_token.h"
 #include "query.h"
 #include "resolver.h"
-#include "token.h"
 #include "weir/loop.h"
 #include "weir/server.h"
 
@@ -125,7 +125,7 @@ void out_flush(struct listing *l);
 bool out_all_handed(const struct listing *l);
 
 /** The token that resumes after what @q has listed, in @room. */
-struct bytes out_token(const struct listing *l, struct query *q, char room[TOKEN_TEXT]);
+struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT]);
 
 /** End the message in the draft; with a token if it is not empty. close_part:
  * in the midst of @q's answer. false: out of memory. */

@@ -9,8 +9,8 @@
 #include "readiness.h"
 #include "serverkit/daemon/daemon.h"
 #include "serverkit/intercept/client_chain.h"
+#include "streams/check_store.h"
 #include "streams/resolver.h"
-#include "streams/store_check.h"
 #include "user_channels.h"
 #include "v1/post/post.pb-c.h"
 #include "weir/channel.h"
@@ -251,10 +251,10 @@ static const char *check_options(void)
 
 static int check(void)
 {
-    const struct store_check_words words = {
+    const struct check_store_words words = {
         .program = "post-server", .dir = g.db, .kind = "posts", .groups = "users"
     };
-    return store_check_run(&words, &import_posts_kind, &v1__post__post_message__descriptor);
+    return check_store(&words, &import_posts_kind, &v1__post__post_message__descriptor);
 }
 
 int main(int argc, char **argv)

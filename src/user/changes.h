@@ -23,9 +23,9 @@ struct changes *changes_ref(struct changes *c); /* any thread; NULL is fine */
 void changes_unref(struct changes *c);          /* any thread; NULL is fine */
 
 /** Tells every loop which records of @batch, just committed, are new or
- * changed; on each, resolve_changed() follows for every open stream. Loop
- * thread only. If memory runs out the loops are told to forget every name,
- * as soon as that can be done. */
+ * changed; on each, resolve_tell_streams() follows. Loop thread only. If memory
+ * runs out the loops are told to forget every name, as soon as that can be
+ * done. */
 void changes_tell(struct loop *loop, const struct import_batch *batch);
 
 /** The task behind that. */

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "serverkit/daemon/daemon.h"
+#include "streams/check_store.h"
 #include "streams/service_metrics.h"
-#include "streams/store_check.h"
 #include "user_env.h"
 #include "user_service.h"
 #include "v1/user/user.pb-c.h"
@@ -69,10 +69,10 @@ static void print_metrics(struct exposition *e, void *arg)
 
 static int check(void)
 {
-    const struct store_check_words words = {
+    const struct check_store_words words = {
         .program = "user-server", .dir = g_db, .kind = "users", .groups = NULL
     };
-    return store_check_run(&words, &import_users_kind, &v1__user__user_message__descriptor);
+    return check_store(&words, &import_users_kind, &v1__user__user_message__descriptor);
 }
 
 int main(int argc, char **argv)

@@ -153,7 +153,7 @@ static int start(struct server *base)
         struct server_call *sc = list;
         list = sc->next;
         sc->next = NULL;
-        (made ? server_offer : server_call_drop)(sc);
+        (made ? core_server_offer : server_call_drop)(sc);
     }
     return made ? 0 : ENOMEM;
 }
@@ -226,7 +226,7 @@ int core_server_new(struct server **ret, struct loop *const *loops, size_t nloop
         server->lanes[i] = (struct core_lane){ .server = server,
                                                .loop = loops[i],
                                                .calls = &server->calls[i * nkinds],
-                                               .offer_timer.fired = server_on_offer_timer };
+                                               .offer_timer.fired = core_server_on_offer_timer };
         grpc_server_register_completion_queue(server->grpc, loop_queue(loops[i]), NULL);
     }
     if (!register_services(server, services, nservices)) {

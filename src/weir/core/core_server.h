@@ -90,7 +90,7 @@ struct server_call {
 /* --- core_server_call.c ----------------------------------------------------------- */
 
 /** Room for a call of this method, by its index, on the lane's loop. NULL: out of
- * memory. server_offer() or server_call_drop() it. */
+ * memory. core_server_offer() or server_call_drop() it. */
 struct server_call *server_call_new(struct core_lane *lane, size_t index);
 void server_call_drop(struct server_call *sc);
 
@@ -98,10 +98,10 @@ void server_call_drop(struct server_call *sc);
 #define OFFERED_MIN 2
 
 /** Offers it to gRPC, for the next call of its method that comes. */
-void server_offer(struct server_call *sc);
+void core_server_offer(struct server_call *sc);
 
 /** The lane's offer_timer: offers what there was no memory for. */
-void server_on_offer_timer(struct timer *timer);
+void core_server_on_offer_timer(struct timer *timer);
 
 /* --- core_server_drain.c: struct server_ops's drain ------------------------------ */
 
@@ -109,6 +109,6 @@ void core_server_drain(struct server *server, uint64_t timeout_ms,
                        void (*done)(struct server *server, void *arg), void *arg);
 
 /** A call of the lane is no longer open, or offered. Then the lane may be gone. */
-void server_note_end(struct core_lane *lane);
+void core_server_note_end(struct core_lane *lane);
 
 #endif

@@ -131,7 +131,7 @@ static void unlink_open(struct server_call *sc)
     if (sc->next != NULL)
         sc->next->link = sc->link;
     sc->lane->calls[sc->index].open--;
-    server_note_end(sc->lane);
+    core_server_note_end(sc->lane);
 }
 
 static void prepare(struct server_call *sc, struct core_lane *lane, size_t index);
@@ -157,7 +157,7 @@ static void server_call_free(struct call *c)
     const size_t index = sc->index;
     call_reset(sc, sizeof *sc, lane->server->options.chain);
     prepare(sc, lane, index);
-    server_offer(sc);
+    core_server_offer(sc);
 }
 
 void server_call_drop(struct server_call *sc)
@@ -343,13 +343,13 @@ static bool offer_one(struct core_lane *lane, size_t index)
     struct server_call *sc = server_call_new(lane, index);
     if (sc == NULL)
         return false;
-    server_offer(sc);
+    core_server_offer(sc);
     return true;
 }
 
 #define OFFER_AGAIN_MS 100
 
-void server_on_offer_timer(struct timer *timer)
+void core_server_on_offer_timer(struct timer *timer)
 {
     struct core_lane *lane = container_of(timer, struct core_lane, offer_timer);
     bool all = true;
@@ -387,7 +387,7 @@ static void on_accept(struct op *op, bool ok)
     lane->calls[sc->index].offered--;
     if (!ok) { /* the server shuts down */
         server_call_drop(sc);
-        server_note_end(lane);
+        core_server_note_end(lane);
         return;
     }
     offer_others(sc);
@@ -415,7 +415,7 @@ static bool request_call(struct server_call *sc)
                                                queue, queue, &sc->accept) == GRPC_CALL_OK;
 }
 
-void server_offer(struct server_call *sc)
+void core_server_offer(struct server_call *sc)
 {
     struct call *c = &sc->call;
     if (!request_call(sc)) { /* shut down meanwhile */

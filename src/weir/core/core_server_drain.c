@@ -76,7 +76,7 @@ static bool any_offered(const struct core_lane *lane)
     return false;
 }
 
-void server_note_end(struct core_lane *lane)
+void core_server_note_end(struct core_lane *lane)
 {
     struct loop *first = lane->server->lanes[0].loop;
     if (!lane->draining || lane->open != NULL)
@@ -103,7 +103,7 @@ static void drain_lane(struct loop *loop, void *arg)
         if (sc->call.state == CALL_OPEN && s->on->on_drain != NULL)
             s->on->on_drain(s);
     }
-    server_note_end(lane);
+    core_server_note_end(lane);
 }
 
 static void on_lane_cancelled(struct loop *loop, void *arg)

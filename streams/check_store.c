@@ -1,4 +1,4 @@
-#include "store_check.h"
+#include "check_store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 struct run {
     struct store_check check;
-    const struct store_check_words *words;
+    const struct check_store_words *words;
     const struct import_kind *kind;
     const ProtobufCMessageDescriptor *type;
     struct arena *arena; /* of the last one */
@@ -67,8 +67,8 @@ static int say_good(const struct run *run)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
-int store_check_run(const struct store_check_words *words, const struct import_kind *kind,
-                    const ProtobufCMessageDescriptor *type)
+int check_store(const struct check_store_words *words, const struct import_kind *kind,
+                const ProtobufCMessageDescriptor *type)
 {
     char error[STORE_ERROR_MAX];
     struct run run = {
