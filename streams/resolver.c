@@ -497,26 +497,6 @@ void name_release(struct name *name)
         names_unhold(name);
 }
 
-enum name_state name_state(const struct name *name)
-{
-    return name->state;
-}
-
-struct bytes name_text(const struct name *name)
-{
-    return bytes_of(name->text != NULL ? name->text : "", name->text_len);
-}
-
-struct bytes name_user_id(const struct name *name)
-{
-    return bytes_of(name->id, name->id_len);
-}
-
-uint32_t *name_note(struct name *name)
-{
-    return &name->note;
-}
-
 void name_wait_start(struct name *name, struct name_wait *wait)
 {
     struct resolver *r = resolver_of(name);

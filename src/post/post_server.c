@@ -191,8 +191,7 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
     return w.answered;
 }
 
-/* --- The program -------------------------------------------------------------------------------
- */
+/* --- The program --------------------------------------------------------------------------- */
 
 static bool open_user(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
 {
@@ -244,11 +243,6 @@ static void close_post(void)
     close_user();
 }
 
-static const char *check_options(void)
-{
-    return user_channels_check();
-}
-
 static int check(void)
 {
     const struct check_store_words words = {
@@ -269,7 +263,7 @@ int main(int argc, char **argv)
         .ngroups = 1,
         .services = post_services,
         .nservices = POST_NSERVICES,
-        .check_options = check_options,
+        .check_options = user_channels_check,
         .check = check,
         .open = open_post,
         .start_loop = start_loop,

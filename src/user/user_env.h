@@ -24,7 +24,7 @@ struct user_env {
     const struct user_service *service;
     struct loop *loop;
     struct resolve *streams;  /* open ResolveUsers streams: see resolve_users.c */
-    struct task forget_names; /* see changes.c */
+    struct task forget_names; /* see tell_changes.c */
 };
 
 /** Makes the things of @loop, and sets them as its env. Before the loop runs.

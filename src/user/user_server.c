@@ -50,11 +50,6 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
     return user_env_new(&env, &g_service, loop, error) == 0;
 }
 
-static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
-{
-    stopped(loop);
-}
-
 static void free_loop(struct loop *loop)
 {
     user_env_free(user_env_of(loop));
@@ -89,7 +84,6 @@ int main(int argc, char **argv)
         .open = open_store,
         .start_loop = start_loop,
         .print_metrics = print_metrics,
-        .stop_loop = stop_loop,
         .free_loop = free_loop,
         .close = close_store,
     };

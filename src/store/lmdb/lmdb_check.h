@@ -9,7 +9,7 @@ struct store_check {
      * call. Returns NULL, or what is wrong with it. */
     const char *(*read)(struct store_check *check, struct bytes value, struct bytes *ret_group,
                         struct bytes *ret_id);
-    /** One line; how many there were is counted. */
+    /** One line; how many there were is counted. May be NULL. */
     void (*problem)(struct store_check *check, const char *line);
 
     uint64_t records, groups, value_bytes, problems; /* set by store_check() */

@@ -4,7 +4,9 @@
  *
  *   core_server.c        life: making, listening, starting, freeing
  *   core_server_call.c   calls: accepting, their server's side, their end
- *   core_server_drain.c  stopping */
+ *   core_server_drain.c  stopping
+ *
+ * Each calls only those below it. */
 #ifndef CORE_SERVER_H
 #define CORE_SERVER_H
 
