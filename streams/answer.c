@@ -3,7 +3,7 @@
 #include "weir/stream.h"
 #include "wire_put.h"
 
-/* Fields of the responses: proto/v1/post/post.proto. */
+/* Fields of the responses of listings, and of what is in them. */
 enum {
     FIELD_RECORDS = 1,
     FIELD_TOKEN = 2,
@@ -76,23 +76,29 @@ bool draft_put_unresolved(struct draft *d, struct bytes user_id)
     return true;
 }
 
-bool draft_put_error(struct draft *d, int32_t request_index, const struct status *status)
+bool answer_put_error(struct buf **b, unsigned field, int32_t request_index, enum status_code why,
+                      const char *message)
 {
-    const struct bytes text = bytes_of_text(status->message);
-    const uint64_t index = (uint64_t)request_index, code = (uint64_t)status->code;
+    const struct bytes text = bytes_of_text(message);
+    const uint64_t index = (uint64_t)request_index, code = (uint64_t)why;
     const size_t len = 1 + wire_put_varint_size(index) + 1 + wire_put_varint_size(code) +
                        wire_put_bytes_size(text.len);
-    uint8_t *to = reserve(&d->extra, 0, wire_put_bytes_size(len));
+    uint8_t *to = reserve(b, 0, wire_put_bytes_size(len));
     if (to == NULL)
         return false;
-    to = wire_put_key(to, FIELD_ERRORS, WIRE_BYTES);
+    to = wire_put_key(to, field, WIRE_BYTES);
     to = wire_put_varint(to, len);
     to = wire_put_key(to, FIELD_ERROR_INDEX, WIRE_VARINT);
     to = wire_put_varint(to, index);
     to = wire_put_key(to, FIELD_ERROR_CODE, WIRE_VARINT);
     to = wire_put_varint(to, code);
-    advance(d->extra, wire_put_bytes(to, FIELD_ERROR_MESSAGE, text));
+    advance(*b, wire_put_bytes(to, FIELD_ERROR_MESSAGE, text));
     return true;
+}
+
+bool draft_put_error(struct draft *d, int32_t request_index, const struct status *status)
+{
+    return answer_put_error(&d->extra, FIELD_ERRORS, request_index, status->code, status->message);
 }
 
 static uint8_t *put_number(uint8_t *to, unsigned field, uint64_t value)

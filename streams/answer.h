@@ -1,5 +1,8 @@
 /* Building response messages in a buffer: records, and the fields after them.
  *
+ * They are written by the numbers of their fields, which the responses of all
+ * listings share, and those of all imports, whatever their types.
+ *
  * A chunk is a buffer with whole messages in it, back to back, each behind its
  * head: what stream_send_run() takes. */
 #ifndef STREAMS_ANSWER_H
@@ -47,6 +50,10 @@ struct trailer {
 };
 
 /* All of these return false when out of memory. */
+
+/** Adds a RequestError to @b as one of this @field. *b may be NULL. */
+bool answer_put_error(struct buf **b, unsigned field, int32_t request_index, enum status_code why,
+                      const char *message);
 
 /** A record (field 1), with its author (field 2 of the record) if not empty. */
 bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, struct bytes author);

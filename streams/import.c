@@ -3,16 +3,27 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "answer.h"
 #include "base/container.h"
 #include "base/wire.h"
 #include "import_errors.h"
-#include "v1/post/post.pb-c.h"
 #include "weir/loop.h"
 #include "weir/server.h"
 
+/* Fields of the responses of imports. */
+enum {
+    FIELD_IMPORTED = 1,
+    FIELD_UPDATED = 2,
+    FIELD_UNCHANGED = 3,
+    FIELD_REJECTED = 4,
+    FIELD_ERRORS = 5,
+};
+
+#define COUNTS_BYTES 64 /* more than the four of them */
+
 struct import {
     struct stream *stream; /* NULL once it is closed */
-    const struct import_row *row;
+    const struct import_kind *kind;
     int64_t records; /* received */
     int64_t imported, updated, unchanged;
     struct import_errors errors;
@@ -24,7 +35,7 @@ struct import {
 
 /* One request's records on their way through the store; one allocation, apart
  * from `data`. */
-struct chunk {
+struct upsert {
     struct import_batch batch;
     struct import *import;
     uint8_t *data; /* groups, ids and values */
@@ -79,18 +90,18 @@ static bool check(struct import *im, ProtobufCMessage *record, struct bytes raw,
         *why = status_of(STATUS_INVALID_ARGUMENT, "%s is not valid text: UTF-8 without NUL", bad);
         return false;
     }
-    return im->row->check(record, ret, why);
+    return im->kind->check(record, ret, why);
 }
 
-/* Fills the chunk with the records that pass. */
-static void check_records(struct import *im, struct chunk *c, const ProtobufCMessage *request,
+/* Fills it with the records that pass. */
+static void check_records(struct import *im, struct upsert *u, const ProtobufCMessage *request,
                           struct bytes raw)
 {
     size_t n;
     ProtobufCMessage **records = records_of(request, &n);
     im->stream->in.records += n;
     for (size_t i = 0; i < n; i++) {
-        struct import_record *r = &c->records[c->batch.nrecords];
+        struct import_record *r = &u->records[u->batch.nrecords];
         struct status why;
         int64_t number = im->records++;
         if (!check(im, records[i], next_raw(&raw), r, &why)) {
@@ -98,8 +109,8 @@ static void check_records(struct import *im, struct chunk *c, const ProtobufCMes
             continue;
         }
         r->value.len = protobuf_c_message_get_packed_size(records[i]);
-        c->items[c->batch.nrecords++] = (struct item){ records[i], number };
-        c->data_bytes += r->group.len + r->id.len + r->value.len;
+        u->items[u->batch.nrecords++] = (struct item){ records[i], number };
+        u->data_bytes += r->group.len + r->id.len + r->value.len;
     }
 }
 
@@ -112,41 +123,41 @@ static uint8_t *keep(uint8_t *to, struct bytes *b)
 }
 
 /* Copies what was checked out of the request, which is about to go. */
-static bool keep_records(struct chunk *c)
+static bool keep_records(struct upsert *u)
 {
-    c->data = malloc(c->data_bytes);
-    if (c->data == NULL)
+    u->data = malloc(u->data_bytes);
+    if (u->data == NULL)
         return false;
-    c->bytes += c->data_bytes;
-    uint8_t *to = c->data;
-    for (size_t i = 0; i < c->batch.nrecords; i++) {
-        struct import_record *r = &c->records[i];
+    u->bytes += u->data_bytes;
+    uint8_t *to = u->data;
+    for (size_t i = 0; i < u->batch.nrecords; i++) {
+        struct import_record *r = &u->records[i];
         to = keep(to, &r->group);
         to = keep(to, &r->id);
         r->value.data = to;
-        to += protobuf_c_message_pack(c->items[i].message, to);
-        c->items[i].message = NULL;
+        to += protobuf_c_message_pack(u->items[i].message, to);
+        u->items[i].message = NULL;
     }
-    assert(to == c->data + c->data_bytes);
+    assert(to == u->data + u->data_bytes);
     return true;
 }
 
-static void chunk_free(struct chunk *c)
+static void upsert_free(struct upsert *u)
 {
-    free(c->data);
-    free(c);
+    free(u->data);
+    free(u);
 }
 
-static struct chunk *chunk_new(size_t n)
+static struct upsert *upsert_new(size_t n)
 {
-    size_t bytes = sizeof(struct chunk) + n * (sizeof(struct import_record) + sizeof(struct item));
-    struct chunk *c = calloc(1, bytes);
-    if (c != NULL) {
-        c->bytes = bytes;
-        c->batch.records = c->records;
-        c->items = (struct item *)&c->records[n];
+    size_t bytes = sizeof(struct upsert) + n * (sizeof(struct import_record) + sizeof(struct item));
+    struct upsert *u = calloc(1, bytes);
+    if (u != NULL) {
+        u->bytes = bytes;
+        u->batch.records = u->records;
+        u->items = (struct item *)&u->records[n];
     }
-    return c;
+    return u;
 }
 
 /* --- The call ---------------------------------------------------------------------------- */
@@ -159,28 +170,39 @@ static void fail(struct import *im, enum status_code code, const char *message)
     stream_fail(im->stream, code, "%s", message);
 }
 
-/* The responses of all imports have the same fields (a test compares them), so
- * one of them serves for all. */
+static bool put_count(struct buf *b, unsigned field, int64_t n)
+{
+    return n == 0 || wire_append_varint(b, field, (uint64_t)n); /* proto3: 0 is not sent */
+}
+
+static bool put_error(struct buf **b, const struct import_error *e)
+{
+    const int32_t index = e->number < INT32_MAX ? (int32_t)e->number : INT32_MAX;
+    return answer_put_error(b, FIELD_ERRORS, index, e->code, e->message);
+}
+
+/* NULL: out of memory. */
+static struct buf *response_of(const struct import *im)
+{
+    struct buf *b = buf_new(COUNTS_BYTES);
+    bool whole = b != NULL && put_count(b, FIELD_IMPORTED, im->imported) &&
+                 put_count(b, FIELD_UPDATED, im->updated) &&
+                 put_count(b, FIELD_UNCHANGED, im->unchanged) &&
+                 put_count(b, FIELD_REJECTED, im->errors.total);
+    for (size_t i = 0; whole && i < im->errors.n; i++)
+        whole = put_error(&b, &im->errors.first[i]);
+    if (whole)
+        return b;
+    buf_unref(b);
+    return NULL;
+}
+
 static void answer(struct import *im)
 {
-    V1__Post__ImportPostsResponse response = V1__POST__IMPORT_POSTS_RESPONSE__INIT;
-    V1__Post__RequestError errors[IMPORT_ERRORS_MAX], *list[IMPORT_ERRORS_MAX];
-    response.imported = im->imported;
-    response.updated = im->updated;
-    response.unchanged = im->unchanged;
-    response.rejected = im->errors.total;
-    response.errors = list;
-    response.n_errors = im->errors.n;
-    for (size_t i = 0; i < im->errors.n; i++) {
-        const struct import_error *e = &im->errors.first[i];
-        v1__post__request_error__init(&errors[i]);
-        errors[i].request_index = e->number < INT32_MAX ? (int32_t)e->number : INT32_MAX;
-        errors[i].code = e->code;
-        errors[i].message = e->message;
-        list[i] = &errors[i];
-    }
-    if (stream_send_message(im->stream, &response.base, STREAM_LAST) != 0)
+    struct buf *b = response_of(im);
+    if (b == NULL || stream_send(im->stream, b, 0, b->len, STREAM_LAST) != 0)
         fail(im, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    buf_unref(b);
     im->over = true;
 }
 
@@ -202,21 +224,21 @@ static void tick(struct import *im)
     }
 }
 
-static void count_foreign(struct import *im, const struct chunk *c, size_t i)
+static void count_foreign(struct import *im, const struct upsert *u, size_t i)
 {
-    const struct import_record *r = &c->records[i];
+    const struct import_record *r = &u->records[i];
     struct status why =
-        status_of(STATUS_ALREADY_EXISTS, "%s %.*s belongs to another %s", im->row->id_name,
-                  (int)r->id.len, (const char *)r->id.data, im->row->group_name);
-    import_errors_add(&im->errors, c->items[i].number, &why);
+        status_of(STATUS_ALREADY_EXISTS, "%s %.*s belongs to another %s", im->kind->id_name,
+                  (int)r->id.len, (const char *)r->id.data, im->kind->group_name);
+    import_errors_add(&im->errors, u->items[i].number, &why);
 }
 
 /* Counts what became of the records; whether any is new or changed. */
-static bool count(struct import *im, const struct chunk *c)
+static bool count(struct import *im, const struct upsert *u)
 {
     int64_t before = im->imported + im->updated;
-    for (size_t i = 0; i < c->batch.nrecords; i++) {
-        switch (c->records[i].result) {
+    for (size_t i = 0; i < u->batch.nrecords; i++) {
+        switch (u->records[i].result) {
         case IMPORT_NEW:
             im->imported++;
             break;
@@ -227,7 +249,7 @@ static bool count(struct import *im, const struct chunk *c)
             im->unchanged++;
             break;
         case IMPORT_FOREIGN:
-            count_foreign(im, c, i);
+            count_foreign(im, u, i);
             break;
         }
     }
@@ -236,26 +258,26 @@ static bool count(struct import *im, const struct chunk *c)
 
 static void on_committed(struct import_batch *batch)
 {
-    struct chunk *c = container_of(batch, struct chunk, batch);
-    struct import *im = c->import;
+    struct upsert *u = container_of(batch, struct upsert, batch);
+    struct import *im = u->import;
     im->batches--;
-    im->bytes -= c->bytes;
+    im->bytes -= u->bytes;
     if (batch->error[0] != '\0')
         fail(im, batch->full ? STATUS_RESOURCE_EXHAUSTED : STATUS_INTERNAL, batch->error);
-    else if (count(im, c) && im->row->changed != NULL)
-        im->row->changed(batch->loop, batch);
-    chunk_free(c);
+    else if (count(im, u) && im->kind->changed != NULL)
+        im->kind->changed(batch->loop, batch);
+    upsert_free(u);
     tick(im);
 }
 
-static void hand_over(struct import *im, struct chunk *c)
+static void hand_over(struct import *im, struct upsert *u)
 {
-    c->import = im;
-    c->batch.loop = im->stream->loop;
-    c->batch.done = on_committed;
+    u->import = im;
+    u->batch.loop = im->stream->loop;
+    u->batch.done = on_committed;
     im->batches++;
-    im->bytes += c->bytes;
-    store_import(im->row->store(im->stream->loop), &c->batch);
+    im->bytes += u->bytes;
+    store_import(im->kind->store(im->stream->loop), &u->batch);
 }
 
 /* --- The stream ------------------------------------------------------------------------------ */
@@ -269,7 +291,7 @@ void import_on_open(struct stream *s)
         return;
     }
     im->stream = s;
-    im->row = s->method->row;
+    im->kind = s->method->data;
     tick(im);
 }
 
@@ -281,18 +303,18 @@ void import_on_message(struct stream *s, const ProtobufCMessage *message, struct
         return;
     size_t n;
     records_of(message, &n);
-    struct chunk *c = chunk_new(n);
-    if (c == NULL) {
+    struct upsert *u = upsert_new(n);
+    if (u == NULL) {
         fail(im, STATUS_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    check_records(im, c, message, bytes);
-    if (c->batch.nrecords == 0) {
-        chunk_free(c);
-    } else if (keep_records(c)) {
-        hand_over(im, c);
+    check_records(im, u, message, bytes);
+    if (u->batch.nrecords == 0) {
+        upsert_free(u);
+    } else if (keep_records(u)) {
+        hand_over(im, u);
     } else {
-        chunk_free(c);
+        upsert_free(u);
         fail(im, STATUS_RESOURCE_EXHAUSTED, "out of memory");
     }
     tick(im);

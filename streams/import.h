@@ -1,6 +1,6 @@
 /* Imports: many requests, one response.
  *
- * A request holds records (its field 1). Those that pass the row's check go to
+ * A request holds records (its field 1). Those that pass the kind's check go to
  * the store's writer as one batch; the others are counted, and the first 100
  * of them named in the response. Nothing of that stops the call. What ends it
  * early is a commit that fails.
@@ -30,8 +30,8 @@
 #define IMPORT_BYTES      ((size_t)8 << 20)
 #define IMPORT_ERRORS_MAX 100
 
-/* What a service imports; method->row points to it. */
-struct import_row {
+/* What a service imports; method->data points to it. */
+struct import_kind {
     const char *id_name;    /* what a record's id is called in messages: "post_id" */
     const char *group_name; /* what its group is called: "user" */
 

@@ -1,10 +1,8 @@
 /* The machine of the listing pipeline: see listing.h. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/container.h"
-#include "base/log.h"
 #include "base/wire.h"
 #include "listing_internal.h"
 #include "store/store.h"
@@ -18,46 +16,6 @@
 #define INDEX_MAX ((uint32_t)INT32_MAX) /* of a request */
 
 static const struct bytes no_token;
-
-static const char *const state_names[LISTING_NR] = {
-    "WORK", "IDLE", "NAME", "ROOM", "TURN", "DONE"
-};
-
-/* The only writer of l->state. */
-static void move(struct listing *l, enum listing_state next)
-{
-    assert(l->state != LISTING_DONE);
-    if (l->state != next)
-        log_debug("listing %p: %s -> %s", (void *)l, state_names[l->state], state_names[next]);
-    l->state = next;
-}
-
-void listing_done(struct listing *l)
-{
-    move(l, LISTING_DONE);
-}
-
-void listing_finish(struct listing *l, const struct status *status)
-{
-    if (l->state == LISTING_DONE)
-        return;
-    move(l, LISTING_DONE);
-    stream_finish(l->s, status);
-}
-
-void listing_fail_memory(struct listing *l)
-{
-    const struct status status = status_no_memory();
-    listing_finish(l, &status);
-}
-
-void listing_fail_store(struct listing *l, const char *error)
-{
-    log_error("%s", error);
-    struct status status = status_of(STATUS_INTERNAL, "%s", error);
-    status_because(&status, "STORE_UNREADABLE");
-    listing_finish(l, &status);
-}
 
 /* An index is an int32, which must not wrap. */
 static void fail_spent(struct listing *l)
@@ -117,7 +75,7 @@ static void send_answer(struct listing *l, int32_t request_index, struct bytes t
 /* ONE: the page is full, in the midst of @q. */
 static void send_page(struct listing *l, struct query *q)
 {
-    char room[TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT];
     send_answer(l, q->index, out_token(l, q, room));
 }
 
@@ -137,7 +95,7 @@ static void keep_last(struct listing *l, struct query *q, bool cut)
  * is wanted, is to be seen. */
 static void conclude(struct listing *l, struct query *q, bool cut)
 {
-    char room[TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT];
     if (!many_responses(l)) {
         keep_last(l, q, cut);
     } else if (!out_close_message(l, q->index, cut ? out_token(l, q, room) : no_token, true)) {
@@ -175,7 +133,7 @@ static void refuse(struct listing *l, struct query *q, const struct status *why)
 
 static void wait_for_name(struct listing *l, struct name *name)
 {
-    move(l, LISTING_NAME);
+    listing_move(l, LISTING_NAME);
     name_wait_start(name, &l->wait);
 }
 
@@ -199,7 +157,7 @@ static void after_name(struct listing *l, struct query *q)
 
 static void wait_turn(struct listing *l)
 {
-    move(l, LISTING_TURN);
+    listing_move(l, LISTING_TURN);
     task_defer(l->s->loop, &l->turn);
 }
 
@@ -262,7 +220,7 @@ static void work(struct listing *l, struct query *q)
 /* ONE: all requests are done. */
 static void send_all(struct listing *l)
 {
-    char room[TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT];
     send_answer(l, l->last_index, l->last_cut ? out_token(l, &l->last, room) : no_token);
 }
 
@@ -272,7 +230,7 @@ static void rest(struct listing *l)
     if (l->ended && !many_responses(l)) {
         send_all(l);
     } else if (!many_responses(l) || !out_all_handed(l)) {
-        move(l, LISTING_IDLE);
+        listing_move(l, LISTING_IDLE);
     } else if (l->ended) {
         const struct status ok = status_ok();
         listing_finish(l, &ok);
@@ -282,7 +240,7 @@ static void rest(struct listing *l)
         const struct status stopping = status_stopping();
         listing_finish(l, &stopping);
     } else {
-        move(l, LISTING_IDLE);
+        listing_move(l, LISTING_IDLE);
     }
 }
 
@@ -301,14 +259,14 @@ static void go_on(struct listing *l)
     if (q == NULL)
         rest(l);
     else if (out_is_full(l))
-        move(l, LISTING_ROOM);
+        listing_move(l, LISTING_ROOM);
 }
 
 static void tick(struct listing *l)
 {
     if (l->s->finished) /* by the runtime, over bytes that are no message */
         return;
-    move(l, LISTING_WORK);
+    listing_move(l, LISTING_WORK);
     l->scanned_bytes = 0;
     while (l->state == LISTING_WORK)
         go_on(l);
@@ -345,7 +303,8 @@ static void on_turn(struct task *task)
 
 void listing_on_open(struct stream *s)
 {
-    const struct listing_env *env = loop_env(s->loop);
+    const struct listing_kind *kind = s->method->data;
+    const struct listing_env *env = kind->env(s->loop);
     struct listing *l = malloc(sizeof *l + ring_size(s) * sizeof l->queries[0]);
     s->data = l;
     if (l == NULL) {
@@ -354,7 +313,7 @@ void listing_on_open(struct stream *s)
     }
     *l = (struct listing){
         .s = s,
-        .kind = s->method->row,
+        .kind = kind,
         .env = env,
         .state = LISTING_IDLE,
         .next_index = env->first_index,

@@ -2,8 +2,8 @@
  *
  *     requests: one | many -> cursor over the store -> authors -> responses: one | many
  *
- * A listing RPC is a row: a `struct method` whose sides set the switches and
- * whose row is a `struct listing_kind`. No RPC has code of its own.
+ * A listing RPC is a `struct method`: its sides set the switches, and its data
+ * is a `struct listing_kind`. No RPC has code of its own.
  *
  * Pull-driven: the next part of an answer is read from the store only when
  * there is room for it. A call keeps
@@ -42,6 +42,8 @@
 #include "weir/rules.h"
 #include "weir/stream.h"
 
+struct listing_env;
+struct loop;
 struct reader;
 struct resolver;
 
@@ -65,9 +67,11 @@ struct listing_kind {
     /* Of what the request says, in the order of the handler's rules, which therefore
      * name every field. */
     void (*read)(const struct said *said, struct listing_request *ret);
+    /* Where the service keeps what its listings need on this loop. */
+    const struct listing_env *(*env)(const struct loop *loop);
 };
 
-/* What listings need on each loop. The program's loop_env() begins with one. */
+/* What listings need on each loop. */
 struct listing_env {
     struct reader *reader;
     struct resolver *resolver; /* NULL where no kind has authors */

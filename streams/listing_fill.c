@@ -1,6 +1,7 @@
 /* One step of a listing: records of the store into messages. */
 #include <errno.h>
 
+#include "base/container.h"
 #include "base/wire.h"
 #include "listing_internal.h"
 #include "store/store.h"
@@ -10,7 +11,7 @@
 
 /* A step in progress. */
 struct filler {
-    struct visit visit; /* first */
+    struct visit visit;
     struct listing *l;
     struct query *q;
     struct reader *reader;
@@ -158,7 +159,7 @@ static bool has_tag(struct bytes record, unsigned field, struct bytes tag)
  * last one is known to be the last. */
 static bool visit_record(struct visit *visit, struct position at, struct bytes record)
 {
-    struct filler *f = (struct filler *)visit;
+    struct filler *f = container_of(visit, struct filler, visit);
     struct listing *l = f->l;
     struct query *q = f->q;
     if (!step_goes_on(f))

@@ -1,17 +1,19 @@
 /* What the files of the listing pipeline share; for nobody else.
  *
- *   listing.c       the machine: requests, states, how an answer ends
- *   listing_fill.c  one step: records of the store into messages
- *   listing_out.c   messages into chunks, chunks to the stream
- */
+ *   listing.c        the machine: requests, and what it waits for
+ *   listing_fill.c   one step: records of the store into messages
+ *   listing_out.c    messages into chunks, chunks to the stream
+ *   listing_state.c  the states, and how a call ends
+ *
+ * Each calls only those below it. */
 #ifndef STREAMS_LISTING_INTERNAL_H
 #define STREAMS_LISTING_INTERNAL_H
 
 #include "answer.h"
 #include "listing.h"
+#include "page_token.h"
 #include "query.h"
 #include "resolver.h"
-#include "token.h"
 #include "weir/loop.h"
 #include "weir/server.h"
 
@@ -72,7 +74,10 @@ static inline bool many_responses(const struct listing *l)
     return l->s->method->responses == MANY;
 }
 
-/* --- listing.c ------------------------------------------------------------------------- */
+/* --- listing_state.c ------------------------------------------------------------------- */
+
+/** The only writer of l->state. */
+void listing_move(struct listing *l, enum listing_state next);
 
 /** Nothing is left to do but to wait for on_close. */
 void listing_done(struct listing *l);
@@ -125,7 +130,7 @@ void out_flush(struct listing *l);
 bool out_all_handed(const struct listing *l);
 
 /** The token that resumes after what @q has listed, in @room. */
-struct bytes out_token(const struct listing *l, struct query *q, char room[TOKEN_TEXT]);
+struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT]);
 
 /** End the message in the draft; with a token if it is not empty. close_part:
  * in the midst of @q's answer. false: out of memory. */

@@ -101,10 +101,10 @@ bool out_is_full(const struct listing *l)
     return !chunk_empty(c) && c->buf->len + c->last_bytes > out_target(l);
 }
 
-struct bytes out_token(const struct listing *l, struct query *q, char room[TOKEN_TEXT])
+struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT])
 {
     query_token(q, l->kind, l->env, room);
-    return bytes_of(room, TOKEN_TEXT);
+    return bytes_of(room, PAGE_TOKEN_TEXT);
 }
 
 bool out_close_message(struct listing *l, int32_t request_index, struct bytes token, bool last)
@@ -123,7 +123,7 @@ bool out_close_message(struct listing *l, int32_t request_index, struct bytes to
 
 bool out_close_part(struct listing *l, struct query *q)
 {
-    char room[TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT];
     return out_close_message(l, q->index, out_token(l, q, room), false);
 }
 

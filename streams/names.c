@@ -288,3 +288,25 @@ void names_close(struct names *ns)
     assert(counter_get(&ns->n) == 0);
     free(ns->buckets);
 }
+
+/* --- What is known of one ---------------------------------------------------------------- */
+
+enum name_state name_state(const struct name *name)
+{
+    return name->state;
+}
+
+struct bytes name_text(const struct name *name)
+{
+    return bytes_of(name->text != NULL ? name->text : "", name->text_len);
+}
+
+struct bytes name_user_id(const struct name *name)
+{
+    return bytes_of(name->id, name->id_len);
+}
+
+uint32_t *name_note(struct name *name)
+{
+    return &name->note;
+}

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "page_token.h"
 #include "resolver.h"
-#include "token.h"
 
 static int refuse(struct query *q, struct status why)
 {
@@ -27,7 +27,7 @@ static void bind(struct query *q, const struct listing_kind *kind, struct bytes 
                  struct bytes tag)
 {
     if (!q->bound)
-        q->binding = token_bind(kind->name, user_id, tag);
+        q->binding = page_token_bind(kind->name, user_id, tag);
     q->bound = true;
 }
 
@@ -37,13 +37,13 @@ static struct status check_token(struct query *q, const struct listing_kind *kin
     if (r->page_token.len == 0)
         return status_ok();
     bind(q, kind, r->user_id, r->tag);
-    switch (token_read(r->page_token, env->store_id, q->binding, &q->at)) {
-    case TOKEN_OTHER_QUERY:
+    switch (page_token_read(r->page_token, env->store_id, q->binding, &q->at)) {
+    case PAGE_TOKEN_OTHER_QUERY:
         return status_invalid("page_token", "PAGE_TOKEN_MISMATCH",
                               "page_token is of another listing: user_id and tag must be the same");
-    case TOKEN_OTHER_STORE:
+    case PAGE_TOKEN_OTHER_STORE:
         return foreign_token();
-    case TOKEN_DAMAGED:
+    case PAGE_TOKEN_DAMAGED:
         return status_invalid("page_token", "INVALID_PAGE_TOKEN", "page_token is damaged");
     default:
         return status_ok();
@@ -96,8 +96,8 @@ void query_token(struct query *q, const struct listing_kind *kind, const struct 
                  char *text)
 {
     bind(q, kind, q->user_id, q->tag);
-    const struct token token = { env->store_id, q->binding, q->at };
-    token_write(&token, text);
+    const struct page_token token = { env->store_id, q->binding, q->at };
+    page_token_write(&token, text);
 }
 
 void query_clear(struct query *q)

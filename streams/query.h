@@ -39,7 +39,7 @@ int query_init(struct query *q, const struct listing_kind *kind, const struct li
 /** Whether it lists everything, so that the store's count is its size. */
 bool query_is_whole(const struct query *q, const struct listing_kind *kind);
 
-/** The token that resumes at q->at. TOKEN_TEXT characters. */
+/** The token that resumes at q->at. PAGE_TOKEN_TEXT characters. */
 void query_token(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
                  char *text);
 

@@ -50,7 +50,7 @@ static const struct {
 };
 
 /* One message with ids, on the way or being answered. */
-struct request {
+struct sent_request {
     unsigned unanswered; /* ids; 0: this place is free */
     uint64_t sent_ms;
 };
@@ -69,7 +69,7 @@ struct resolver {
     enum link_state link;
     struct stream *stream; /* NULL: none is open */
     bool greeted;          /* something was sent on it */
-    struct request requests[REQUESTS_IN_FLIGHT];
+    struct sent_request requests[REQUESTS_IN_FLIGHT];
     struct task ask; /* at the end of a turn: ids that were wanted in it */
 
     /* Always running: due at the first deadline of a wait, or after a timeout
@@ -124,7 +124,7 @@ static uint64_t random_below(struct resolver *r, uint64_t bound)
 
 /* --- Asking ------------------------------------------------------------------------- */
 
-static struct request *free_request(struct resolver *r)
+static struct sent_request *free_request(struct resolver *r)
 {
     for (unsigned i = 0; i < REQUESTS_IN_FLIGHT; i++)
         if (r->requests[i].unanswered == 0)
@@ -156,7 +156,7 @@ static bool send_ids(struct resolver *r, char **ids, size_t n)
     return true;
 }
 
-static void mark_asked(struct resolver *r, struct request *request, size_t n)
+static void mark_asked(struct resolver *r, struct sent_request *request, size_t n)
 {
     request->unanswered = (unsigned)n;
     request->sent_ms = loop_now_ms(r->loop);
@@ -172,7 +172,7 @@ static void mark_asked(struct resolver *r, struct request *request, size_t n)
 static void ask(struct resolver *r)
 {
     char *ids[IDS_IN_REQUEST];
-    struct request *request;
+    struct sent_request *request;
     if (!is_open(r))
         return;
     while (!ring_empty(&r->names.wanted) && (request = free_request(r)) != NULL) {
@@ -495,26 +495,6 @@ void name_release(struct name *name)
 {
     if (name != NULL)
         names_unhold(name);
-}
-
-enum name_state name_state(const struct name *name)
-{
-    return name->state;
-}
-
-struct bytes name_text(const struct name *name)
-{
-    return bytes_of(name->text != NULL ? name->text : "", name->text_len);
-}
-
-struct bytes name_user_id(const struct name *name)
-{
-    return bytes_of(name->id, name->id_len);
-}
-
-uint32_t *name_note(struct name *name)
-{
-    return &name->note;
 }
 
 void name_wait_start(struct name *name, struct name_wait *wait)

@@ -1,5 +1,8 @@
 /* The author resolver: names for user ids, over one bidirectional stream.
  *
+ * It is a client of User's contract, proto/v1/user/user.proto: whoever lists what
+ * people wrote can use it. The rest of streams/ knows no types of a service.
+ *
  * One resolver per loop. It keeps one ResolveUsers stream to User open, from
  * start on, and reopens it with backoff. A *name* is an entry of its table:
  *

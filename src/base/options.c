@@ -103,21 +103,6 @@ static bool flag_parse(const char *text, bool *ret)
     return false;
 }
 
-/* Word @wanted of "a|b|c"; its length, or 0 past the last. */
-int option_choice_word(const char *choices, int wanted, const char **ret_word)
-{
-    for (; *choices != '\0'; wanted--) {
-        int len = (int)strcspn(choices, "|");
-        if (wanted == 0) {
-            *ret_word = choices;
-            return len;
-        }
-        choices += len;
-        choices += *choices == '|';
-    }
-    return 0;
-}
-
 static bool choice_parse(const char *choices, const char *text, int *ret)
 {
     const char *word;
@@ -129,11 +114,6 @@ static bool choice_parse(const char *choices, const char *text, int *ret)
         }
     }
     return false;
-}
-
-bool option_int_in_range(const struct option_row *row, int64_t n)
-{
-    return (row->min == 0 && row->max == 0) || (n >= row->min && n <= row->max);
 }
 
 /* @source is what the user wrote: "--loops", or the environment variable. */
@@ -330,14 +310,6 @@ static enum option_result parse_arguments(struct parser *p, int argc, char **arg
 }
 
 /* --- environment ------------------------------------------------------------------- */
-
-/* "post-server", "drain-timeout" -> POST_SERVER_DRAIN_TIMEOUT */
-void option_variable(char *ret, size_t size, const char *program, const char *option)
-{
-    snprintf(ret, size, "%s_%s", program, option);
-    for (char *c = ret; *c != '\0'; c++)
-        *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
-}
 
 /* The items are parts of a copy, so that our children see the variable whole.
  * The copy lives as long as the list: to the end of the process. */

@@ -1,7 +1,8 @@
 /* What the files of the options share; for nobody else.
  *
  *   options.c       arguments and environment into values
- *   options_help.c  --help, as a text, a manual page, or words for a shell */
+ *   options_help.c  --help, as a text, a manual page, or words for a shell
+ *   option_row.c    what a row allows, and what its variable is called */
 #ifndef BASE_OPTIONS_INTERNAL_H
 #define BASE_OPTIONS_INTERNAL_H
 

@@ -6,7 +6,7 @@
 
 #define POST_MAX_BYTES ((size_t)1 << 20) /* encoded, without the author */
 
-/** The check of Post's import_row. The author goes out of @record: whose name
+/** The check of Post's import_kind. The author goes out of @record: whose name
  * it is is for User to say. */
 bool post_check(ProtobufCMessage *record, struct import_record *ret, struct status *why);
 

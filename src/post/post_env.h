@@ -1,4 +1,4 @@
-/* What Post has once, and what it has on each loop (loop_env). */
+/* What Post has on each loop. */
 #ifndef POST_ENV_H
 #define POST_ENV_H
 
@@ -7,9 +7,16 @@
 #include "weir/loop.h"
 
 struct post_env {
-    struct listing_env listing; /* first: the pipeline finds it there */
+    struct listing_env listing;
     struct store *store;
 };
+
+/** The only writer and the only reader of what a loop of Post has as its env.
+ * NULL: none. */
+static inline void post_env_set(struct loop *loop, struct post_env *env)
+{
+    loop_set_env(loop, env);
+}
 
 static inline struct post_env *post_env_of(const struct loop *loop)
 {

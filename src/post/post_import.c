@@ -9,7 +9,7 @@ static struct store *store_of(struct loop *loop)
     return post_env_of(loop)->store;
 }
 
-const struct import_row import_posts_row = {
+const struct import_kind import_posts_kind = {
     .id_name = "post_id",
     .group_name = "user",
     .check = post_check,

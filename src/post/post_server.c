@@ -9,8 +9,8 @@
 #include "readiness.h"
 #include "serverkit/daemon/daemon.h"
 #include "serverkit/intercept/client_chain.h"
+#include "streams/check_store.h"
 #include "streams/resolver.h"
-#include "streams/store_check.h"
 #include "user_channels.h"
 #include "v1/post/post.pb-c.h"
 #include "weir/channel.h"
@@ -43,12 +43,17 @@ static const struct option_row rows[] = {
 /* --- One loop's things --------------------------------------------------------------- */
 
 struct loop_things {
-    struct post_env env; /* first: what loop_env() points to */
+    struct post_env env;
     struct loop *loop;
     struct channel *channel; /* each loop has its own connection to User */
     struct user_link *link;
     void (*stopped)(struct loop *loop);
 };
+
+static struct loop_things *things_of(const struct loop *loop)
+{
+    return container_of(post_env_of(loop), struct loop_things, env);
+}
 
 static int dial_user(void *arg, struct loop *loop, const struct stream_handler *handler, void *data,
                      struct stream **ret)
@@ -83,10 +88,10 @@ static bool make_resolver(struct loop_things *t, char error[DAEMON_ERROR_MAX])
 
 static void free_loop(struct loop *loop)
 {
-    struct loop_things *t = loop_env(loop);
+    struct loop_things *t = things_of(loop);
     channel_free(t->channel);
     reader_free(t->env.listing.reader);
-    loop_set_env(loop, NULL);
+    post_env_set(loop, NULL);
     free(t);
 }
 
@@ -104,7 +109,7 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
     t->env.listing.store_id = store_id(g.store);
     t->env.listing.answer_max_bytes = (size_t)g.max_answer_bytes;
     t->env.listing.budget = &g.budget;
-    loop_set_env(loop, t);
+    post_env_set(loop, &t->env);
     if (reader_new(&t->env.listing.reader, g.store, error) != 0 || !make_resolver(t, error)) {
         free_loop(loop);
         return false;
@@ -120,7 +125,7 @@ static void on_resolver_closed(void *arg)
 
 static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
 {
-    struct loop_things *t = loop_env(loop);
+    struct loop_things *t = things_of(loop);
     t->stopped = stopped;
     user_channels_stop(loop);
     resolver_close(t->env.listing.resolver, on_resolver_closed, t);
@@ -129,7 +134,7 @@ static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
 /* --- --wait-for-user: any answer of User will do ------------------------------------------- */
 
 struct wait_for_user {
-    struct name_wait wait; /* first */
+    struct name_wait wait;
     struct timer timer;
     struct loop *loop;
     struct name *name;
@@ -162,7 +167,7 @@ static void on_waited_enough(struct timer *timer)
 
 static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
 {
-    struct loop_things *t = loop_env(loop);
+    struct loop_things *t = things_of(loop);
     struct wait_for_user w = {
         .wait = { .known = on_answered, .failed = on_not_yet },
         .timer = { .fired = on_waited_enough },
@@ -186,8 +191,7 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
     return w.answered;
 }
 
-/* --- The program -------------------------------------------------------------------------------
- */
+/* --- The program --------------------------------------------------------------------------- */
 
 static bool open_user(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
 {
@@ -239,17 +243,12 @@ static void close_post(void)
     close_user();
 }
 
-static const char *check_options(void)
-{
-    return user_channels_check();
-}
-
 static int check(void)
 {
-    const struct store_check_words words = {
+    const struct check_store_words words = {
         .program = "post-server", .dir = g.db, .kind = "posts", .groups = "users"
     };
-    return store_check_run(&words, &import_posts_row, &v1__post__post_message__descriptor);
+    return check_store(&words, &import_posts_kind, &v1__post__post_message__descriptor);
 }
 
 int main(int argc, char **argv)
@@ -264,7 +263,7 @@ int main(int argc, char **argv)
         .ngroups = 1,
         .services = post_services,
         .nservices = POST_NSERVICES,
-        .check_options = check_options,
+        .check_options = user_channels_check,
         .check = check,
         .open = open_post,
         .start_loop = start_loop,

@@ -1,5 +1,7 @@
 #include "post_service.h"
 
+#include "post_env.h"
+#include "serverkit/auth/scopes.h"
 #include "store/store.h"
 #include "streams/listing.h"
 #include "v1/post/post.pb-c.h"
@@ -30,11 +32,17 @@ static void read_list_posts_by_user_id(const struct said *said, struct listing_r
     ret->tag = said[USER_TAG].text;
 }
 
+static const struct listing_env *listing_env_of(const struct loop *loop)
+{
+    return &post_env_of(loop)->listing;
+}
+
 static const struct listing_kind all_posts = {
     .name = "ListPosts",
     .authors = true,
     .tag_field = FIELD_TAGS,
     .read = read_list_posts,
+    .env = listing_env_of,
 };
 
 static const struct listing_kind user_posts = {
@@ -43,6 +51,7 @@ static const struct listing_kind user_posts = {
     .authors = true,
     .tag_field = FIELD_TAGS,
     .read = read_list_posts_by_user_id,
+    .env = listing_env_of,
 };
 
 static const struct field_rule all_fields[] = {
@@ -91,7 +100,7 @@ static const struct method methods[] = {
     { "/v1.post.Post/ListPostsByUserIdBidiStream", MANY, MANY, &user_handler, &user_posts,
       SCOPE_READ },
 
-    { "/v1.post.Post/ImportPosts", MANY, ONE, &import_posts_handler, &import_posts_row,
+    { "/v1.post.Post/ImportPosts", MANY, ONE, &import_posts_handler, &import_posts_kind,
       SCOPE_WRITE },
 };
 

@@ -12,6 +12,6 @@
 extern const struct service *const post_services[POST_NSERVICES];
 
 extern const struct stream_handler import_posts_handler; /* post_import.c */
-extern const struct import_row import_posts_row;
+extern const struct import_kind import_posts_kind;
 
 #endif

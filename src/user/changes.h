@@ -1,4 +1,4 @@
-/* Which users changed, on its way from the loop of an import to every loop. */
+/* Which users an import has changed. */
 #ifndef USER_CHANGES_H
 #define USER_CHANGES_H
 
@@ -6,8 +6,6 @@
 #include <stddef.h>
 
 #include "store/store.h"
-
-struct task;
 
 /* More than these at once are told as "anything may have changed". */
 #define CHANGES_MAX 4096
@@ -19,16 +17,11 @@ struct changes {
     struct bytes ids[]; /* point behind the array */
 };
 
+/** What of @batch, just committed, is new or changed, with one reference, the
+ * caller's. NULL: too many, or out of memory. */
+struct changes *changes_new(const struct import_batch *batch);
+
 struct changes *changes_ref(struct changes *c); /* any thread; NULL is fine */
 void changes_unref(struct changes *c);          /* any thread; NULL is fine */
-
-/** Tells every loop which records of @batch, just committed, are new or
- * changed; on each, resolve_changed() follows for every open stream. Loop
- * thread only. If memory runs out the loops are told to forget every name,
- * as soon as that can be done. */
-void changes_tell(struct loop *loop, const struct import_batch *batch);
-
-/** The task behind that. */
-void changes_forget_names(struct task *task);
 
 #endif

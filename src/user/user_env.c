@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "changes.h"
+#include "tell_changes.h"
 
 int user_env_new(struct user_env **ret, const struct user_service *service, struct loop *loop,
                  char error[STORE_ERROR_MAX])
@@ -22,7 +22,7 @@ int user_env_new(struct user_env **ret, const struct user_service *service, stru
     env->listing.budget = service->budget;
     env->service = service;
     env->loop = loop;
-    env->forget_names.run = changes_forget_names;
+    env->forget_names.run = tell_all_changed;
     loop_set_env(loop, env);
     *ret = env;
     return 0;

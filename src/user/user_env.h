@@ -1,4 +1,4 @@
-/* What User has once, and what it has on each loop (loop_env). */
+/* What User has once, and what it has on each loop. */
 #ifndef USER_ENV_H
 #define USER_ENV_H
 
@@ -20,11 +20,11 @@ struct user_service {
 };
 
 struct user_env {
-    struct listing_env listing; /* first: the pipeline finds it there */
+    struct listing_env listing;
     const struct user_service *service;
     struct loop *loop;
     struct resolve *streams;  /* open ResolveUsers streams: see resolve_users.c */
-    struct task forget_names; /* see changes.c */
+    struct task forget_names; /* see tell_changes.c */
 };
 
 /** Makes the things of @loop, and sets them as its env. Before the loop runs.
@@ -37,6 +37,7 @@ int user_env_new(struct user_env **ret, const struct user_service *service, stru
  * NULL is fine. */
 void user_env_free(struct user_env *env);
 
+/** The loop's, from user_env_new() to user_env_free(); NULL before and after. */
 static inline struct user_env *user_env_of(const struct loop *loop)
 {
     return loop_env(loop);

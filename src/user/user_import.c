@@ -1,7 +1,7 @@
 /* What a user must be to be imported. */
 #include "streams/import.h"
 
-#include "changes.h"
+#include "tell_changes.h"
 #include "user_env.h"
 #include "user_service.h"
 #include "v1/user/user.pb-c.h"
@@ -34,12 +34,12 @@ static struct store *store_of(struct loop *loop)
     return user_env_of(loop)->service->store;
 }
 
-const struct import_row import_users_row = {
+const struct import_kind import_users_kind = {
     .id_name = "user_id",
     .group_name = "group",
     .check = check,
     .store = store_of,
-    .changed = changes_tell,
+    .changed = tell_changes,
 };
 
 const struct stream_handler import_users_handler =

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "serverkit/daemon/daemon.h"
+#include "streams/check_store.h"
 #include "streams/service_metrics.h"
-#include "streams/store_check.h"
 #include "user_env.h"
 #include "user_service.h"
 #include "v1/user/user.pb-c.h"
@@ -50,11 +50,6 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
     return user_env_new(&env, &g_service, loop, error) == 0;
 }
 
-static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
-{
-    stopped(loop);
-}
-
 static void free_loop(struct loop *loop)
 {
     user_env_free(user_env_of(loop));
@@ -69,10 +64,10 @@ static void print_metrics(struct exposition *e, void *arg)
 
 static int check(void)
 {
-    const struct store_check_words words = {
+    const struct check_store_words words = {
         .program = "user-server", .dir = g_db, .kind = "users", .groups = NULL
     };
-    return store_check_run(&words, &import_users_row, &v1__user__user_message__descriptor);
+    return check_store(&words, &import_users_kind, &v1__user__user_message__descriptor);
 }
 
 int main(int argc, char **argv)
@@ -89,7 +84,6 @@ int main(int argc, char **argv)
         .open = open_store,
         .start_loop = start_loop,
         .print_metrics = print_metrics,
-        .stop_loop = stop_loop,
         .free_loop = free_loop,
         .close = close_store,
     };

@@ -1,7 +1,9 @@
 #include "user_service.h"
 
 #include "resolve_users.h"
+#include "serverkit/auth/scopes.h"
 #include "streams/listing.h"
+#include "user_env.h"
 #include "v1/user/user.pb-c.h"
 
 /* Of ListUsersRequest, in the order in which they are checked. */
@@ -14,10 +16,16 @@ static void read_list_users(const struct said *said, struct listing_request *ret
     ret->page_token = said[PAGE_TOKEN].text;
 }
 
+static const struct listing_env *listing_env_of(const struct loop *loop)
+{
+    return &user_env_of(loop)->listing;
+}
+
 static const struct listing_kind all_users = {
     .name = "ListUsers",
     .plain = true,
     .read = read_list_users,
+    .env = listing_env_of,
 };
 
 static const struct field_rule list_fields[] = {
@@ -39,7 +47,7 @@ static const struct method methods[] = {
     { "/v1.user.User/ListUsers", ONE, ONE, &list_handler, &all_users, SCOPE_READ },
     { "/v1.user.User/ListUsersServerStream", ONE, MANY, &list_handler, &all_users, SCOPE_READ },
     { "/v1.user.User/ResolveUsers", MANY, MANY, &resolve_handler, NULL, SCOPE_READ },
-    { "/v1.user.User/ImportUsers", MANY, ONE, &import_users_handler, &import_users_row,
+    { "/v1.user.User/ImportUsers", MANY, ONE, &import_users_handler, &import_users_kind,
       SCOPE_WRITE },
 };
 

@@ -13,6 +13,6 @@ extern const struct service *const user_services[USER_NSERVICES];
 
 extern const struct stream_handler get_user_handler;     /* get_user.c */
 extern const struct stream_handler import_users_handler; /* user_import.c */
-extern const struct import_row import_users_row;
+extern const struct import_kind import_users_kind;
 
 #endif

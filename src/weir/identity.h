@@ -16,7 +16,7 @@
 
 struct identity {
     const char *name;
-    const char *scopes; /* "read write" */
+    const char *scopes; /* words, as a method's scope is one; with spaces between them */
     int64_t expires_s;  /* of the token, in seconds since 1970; NEVER_EXPIRES */
     unsigned refs;      /* private */
 };

@@ -24,15 +24,15 @@ void chain_add(struct chain *chain, const struct interceptor *interceptor, void 
     for (int i = 0; i < INTERCEPT_NR; i++) {
         struct chain_stage *stage = &chain->stages[i];
         if (has_hook(interceptor, (enum intercept_stage)i))
-            stage->rows[stage->n++] = (uint8_t)chain->n;
+            stage->links[stage->n++] = (uint8_t)chain->n;
     }
-    chain->rows[chain->n++] = (struct chain_row){ interceptor, arg, chain->state_bytes };
+    chain->links[chain->n++] = (struct chain_link){ interceptor, arg, chain->state_bytes };
     chain->state_bytes += (interceptor->state_bytes + align - 1) / align * align;
 }
 
-static struct intercepted intercepted_of(struct interception *i, struct stream *s, size_t row)
+static struct intercepted intercepted_of(struct interception *i, struct stream *s, size_t link)
 {
-    const struct chain_row *r = &i->chain->rows[row];
+    const struct chain_link *r = &i->chain->links[link];
     return (struct intercepted){ s, r->arg, i->state + r->state_from };
 }
 
@@ -44,14 +44,14 @@ static bool goes_inwards(const struct interception *i, enum intercept_stage stag
     return i->server ? stage == INTERCEPT_IN : stage == INTERCEPT_OUT;
 }
 
-static enum intercept run_row(struct interception *i, struct stream *s, enum intercept_stage stage,
-                              size_t row, struct bytes message, struct status *status)
+static enum intercept run_link(struct interception *i, struct stream *s, enum intercept_stage stage,
+                               size_t link, struct bytes message, struct status *status)
 {
-    const struct interceptor *it = i->chain->rows[row].interceptor;
-    const struct intercepted call = intercepted_of(i, s, row);
+    const struct interceptor *it = i->chain->links[link].interceptor;
+    const struct intercepted call = intercepted_of(i, s, link);
     switch (stage) {
     case INTERCEPT_CALL:
-        i->entered = (uint8_t)(row + 1);
+        i->entered = (uint8_t)(link + 1);
         return it->on_call(&call, status);
     case INTERCEPT_IN:
         return it->on_message_in(&call, message, status);
@@ -70,10 +70,10 @@ static enum intercept run_stage(struct interception *i, struct stream *s,
     const bool inwards = goes_inwards(i, stage);
     while (i->done[stage] < hooks->n) {
         const uint8_t at = i->done[stage]++;
-        const size_t row = hooks->rows[inwards ? at : hooks->n - 1 - at];
-        if (stage != INTERCEPT_CALL && row >= i->entered)
+        const size_t link = hooks->links[inwards ? at : hooks->n - 1 - at];
+        if (stage != INTERCEPT_CALL && link >= i->entered)
             continue; /* the call was rejected before it came there */
-        const enum intercept verdict = run_row(i, s, stage, row, message, status);
+        const enum intercept verdict = run_link(i, s, stage, link, message, status);
         if (verdict == INTERCEPT_LATER)
             i->held[stage] = true;
         if (verdict != INTERCEPT_PASS &&
@@ -99,9 +99,9 @@ enum intercept interception_run(struct interception *i, struct stream *s,
 void interception_close(struct interception *i, struct stream *s, const struct status *status)
 {
     while (i->entered > 0) {
-        const size_t row = --i->entered;
-        const struct intercepted call = intercepted_of(i, s, row);
-        if (i->chain->rows[row].interceptor->on_close != NULL)
-            i->chain->rows[row].interceptor->on_close(&call, status);
+        const size_t link = --i->entered;
+        const struct intercepted call = intercepted_of(i, s, link);
+        if (i->chain->links[link].interceptor->on_close != NULL)
+            i->chain->links[link].interceptor->on_close(&call, status);
     }
 }

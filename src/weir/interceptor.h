@@ -80,15 +80,15 @@ struct interceptor {
 #define CHAIN_MAX 12
 
 struct chain {
-    struct chain_row {
+    struct chain_link {
         const struct interceptor *interceptor;
         void *arg;
         size_t state_from;
-    } rows[CHAIN_MAX];
+    } links[CHAIN_MAX];
     size_t n;
     size_t state_bytes; /* of all its interceptors, for one call */
     struct chain_stage {
-        uint8_t rows[CHAIN_MAX]; /* those with a hook for it */
+        uint8_t links[CHAIN_MAX]; /* those with a hook for it */
         uint8_t n;
     } stages[INTERCEPT_NR];
 };
@@ -110,18 +110,18 @@ struct interception {
     const struct chain *chain; /* NULL: none */
     unsigned char *state;
     bool server;
-    uint8_t entered;            /* rows that know of the call */
+    uint8_t entered;            /* links that know of the call */
     uint8_t done[INTERCEPT_NR]; /* hooks that have passed at this stage */
     bool held[INTERCEPT_NR];
 };
 
-/** Runs a stage from where it is to its end, or to the first row that does not
+/** Runs a stage from where it is to its end, or to the first link that does not
  * let it pass. LATER: call again once resumed. */
 enum intercept interception_run(struct interception *i, struct stream *s,
                                 enum intercept_stage stage, struct bytes message,
                                 struct status *status);
 
-/** Calls on_close of every row that was entered. */
+/** Calls on_close of every link that was entered. */
 void interception_close(struct interception *i, struct stream *s, const struct status *status);
 
 #endif

@@ -160,7 +160,8 @@ unsigned loop_index(const struct loop *loop);
 /** The number of its round, which only ever changes. On its thread. */
 unsigned loop_round(const struct loop *loop);
 
-/** The program's own per-loop things; NULL until set. */
+/** What the program keeps for each loop, as it set it; NULL until then. It gives
+ * its handlers a typed way to it, and is alone to call these. */
 void loop_set_env(struct loop *loop, void *env);
 void *loop_env(const struct loop *loop);
 

@@ -1,6 +1,5 @@
 #include "server.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -19,16 +19,14 @@ struct server;
 
 enum side { ONE, MANY };
 
-#define SCOPE_READ  "read"
-#define SCOPE_WRITE "write"
-
 struct method {
     const char *path;   /* "/v1.user.User/GetUser" */
     enum side requests; /* MANY: a stream */
     enum side responses;
     const struct stream_handler *handler;
-    const void *row;   /* whatever tells the handler which row it serves */
-    const char *scope; /* what a caller must be allowed; NULL: nothing */
+    const void *data;  /* the handler's own: what tells this method from its others */
+    const char *scope; /* a word for an interceptor that asks what the caller may; NULL:
+                          anyone may call it */
 };
 
 struct service {

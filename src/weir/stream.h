@@ -37,7 +37,6 @@ struct loop;
 struct message_rules;
 struct method;
 struct stream;
-struct trace;
 
 enum stream_flag {
     /* Another message follows at once: the transport may wait for it and
@@ -110,8 +109,9 @@ struct stream_ops {
     void (*peer)(struct stream *s, char *to, size_t room);
 };
 
-/* What went one way. Its first two are counted by the implementation, the
- * records in the messages (posts, users) by the handler. */
+/* What went one way. Its messages and their bytes are counted by the
+ * implementation. A handler may count the records that are in them, whatever
+ * it takes for one. */
 struct traffic {
     uint64_t messages, bytes, records;
     uint64_t first_ns; /* the first message, clock_ns(); 0: none yet */
@@ -121,7 +121,7 @@ struct stream {
     const struct stream_ops *ops;
     const struct stream_handler *on;
     struct loop *loop;
-    const struct method *method; /* server: the row of the table; client: NULL */
+    const struct method *method; /* server: what is called; client: NULL */
     const char *path;            /* "/v1.user.User/GetUser" */
     struct identity *identity;   /* server: who calls (identity.h), with a reference of the
                                     stream's own; NULL: nobody has asked */
@@ -129,9 +129,10 @@ struct stream {
     struct arena *arena;         /* what messages are decoded into */
     uint64_t began_ns, ended_ns; /* clock_ns(); for interceptors */
     struct traffic in, out;
-    const struct trace *trace; /* server: request id (serverkit/intercept/trace.h); may be NULL */
-    bool compressed;           /* how the message in on_message came */
-    bool finished;             /* stream_finish() was called; set by the implementation */
+    const void *context; /* server: what one of its interceptors has for the others, and for
+                            the handler; that one gives a typed way to it. NULL: nothing */
+    bool compressed;     /* how the message in on_message came */
+    bool finished;       /* stream_finish() was called; set by the implementation */
 };
 
 /** Asks for the next message: on_message or on_end follows, once, later; or

@@ -15,7 +15,7 @@ static void open_world(void)
     if (g_services[0] != NULL)
         return;
     health_world_open(&g_world);
-    cr_assert_eq(reflection_new(&reflection, services, 1), 0);
+    cr_assert_eq(reflection_new(&reflection, services, 1, NULL), 0);
     g_services[0] = health_service(g_world.health);
     for (int i = 0; i < REFLECTION_NSERVICES; i++)
         g_services[1 + i] = &reflection_services(reflection)[i];

@@ -31,7 +31,7 @@ struct output {
 
 static bool answers_at_end(const struct stream *s)
 {
-    return s->method->row != NULL;
+    return s->method->data != NULL;
 }
 
 /* 0, or as stream_send(). */

@@ -100,7 +100,7 @@ void fake_stream_end(struct fake_stream *f);
 
 /** The stream is over. Client: the server's status, after the messages that
  * were pushed before have been read; what was not sent yet is lost. Server:
- * the client is gone, at once; @status should be CANCELLED. */
+ * the client is gone, at once; @code should be CANCELLED. */
 void fake_stream_close(struct fake_stream *f, enum status_code code, const char *message);
 
 /** The connection broke: as fake_stream_close(), and unread messages are lost. */

@@ -169,7 +169,7 @@ void post_world_open(struct post_world *w)
     w->env.listing.answer_max_bytes = w->answer_max_bytes != 0 ? w->answer_max_bytes : 4 << 20;
     w->env.listing.budget = &w->budget;
     cr_assert_eq(resolver_new(&w->env.listing.resolver, w->loop, dial, w, &w->options), 0);
-    loop_set_env(w->loop, &w->env);
+    post_env_set(w->loop, &w->env);
 }
 
 static void on_closed(void *arg)

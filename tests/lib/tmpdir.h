@@ -1,6 +1,6 @@
 /* A folder of a test's own. */
-#ifndef LIB_TMPDIR_H
-#define LIB_TMPDIR_H
+#ifndef TESTS_TMPDIR_H
+#define TESTS_TMPDIR_H
 
 /** Makes an empty folder under $TMPDIR, or else /tmp, and returns its path.
  * Ends the process with a line on standard error if that fails. */

@@ -1,7 +1,7 @@
 /* Keys made on the spot, their public halves as a key set, and tokens signed
  * with them. */
-#ifndef LIB_TOKENS_H
-#define LIB_TOKENS_H
+#ifndef TESTS_TOKENS_H
+#define TESTS_TOKENS_H
 
 #include <cjose/jwk.h>
 

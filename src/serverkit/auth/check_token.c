@@ -12,7 +12,7 @@
 #define BEARER "bearer " /* in any case: RFC 9110, 11.1 */
 
 /* A call that is being checked. */
-struct state {
+struct token_state {
     struct question question;
     struct stream *stream;
     struct limits *bad;
@@ -26,21 +26,14 @@ struct bytes bearer_token(struct bytes header)
     return bytes_of(header.data + n, header.len - n);
 }
 
-static bool is_open(const struct token_check *check, const struct stream *s)
-{
-    static const char reflection[] = "/grpc.reflection.";
-    return s->method->scope == NULL ||
-           (check->open_reflection && strncmp(s->path, reflection, strlen(reflection)) == 0);
-}
-
-static void note_bad(const struct state *state)
+static void note_bad(const struct token_state *state)
 {
     char address[CALLER_MAX];
     if (state->bad != NULL)
         limits_spend(state->bad, caller_address(state->stream, address), clock_ns());
 }
 
-static bool too_many_bad(const struct state *state, struct status *why)
+static bool too_many_bad(const struct token_state *state, struct status *why)
 {
     char address[CALLER_MAX];
     uint32_t wait_ms;
@@ -55,7 +48,7 @@ static bool too_many_bad(const struct state *state, struct status *why)
 }
 
 /* The answer is there: whether the call may begin. */
-static enum intercept judge(struct state *state, struct status *why)
+static enum intercept judge(struct token_state *state, struct status *why)
 {
     struct stream *s = state->stream;
     s->identity = state->question.identity;
@@ -76,7 +69,7 @@ static enum intercept judge(struct state *state, struct status *why)
 
 static void on_answered(struct question *q)
 {
-    struct state *state = container_of(q, struct state, question);
+    struct token_state *state = container_of(q, struct token_state, question);
     struct status why;
     const enum intercept verdict = judge(state, &why);
     interceptor_resume(state->stream, INTERCEPT_CALL, verdict, &why);
@@ -85,9 +78,9 @@ static void on_answered(struct question *q)
 static enum intercept on_call(const struct intercepted *i, struct status *why)
 {
     struct token_check *check = i->arg;
-    struct state *state = i->state;
+    struct token_state *state = i->state;
     struct stream *s = i->stream;
-    if (is_open(check, s))
+    if (s->method->scope == NULL)
         return INTERCEPT_PASS;
     state->stream = s;
     state->bad = check->bad;
@@ -110,14 +103,14 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
 
 static void on_close(const struct intercepted *i, const struct status *status)
 {
-    struct state *state = i->state;
+    struct token_state *state = i->state;
     (void)status;
     verifier_forget(&state->question);
 }
 
 const struct interceptor check_token = {
     .name = "token",
-    .state_bytes = sizeof(struct state),
+    .state_bytes = sizeof(struct token_state),
     .on_call = on_call,
     .on_close = on_close,
 };

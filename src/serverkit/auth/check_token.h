@@ -9,9 +9,9 @@
  * Tokens that are known to be good are never too many: of those behind one
  * proxy, one that guesses does not shut the others out.
  *
- * A good one makes stream->identity. Methods without a scope (health) pass. A
- * call is checked when it begins, not while it lasts. No message has anything
- * of a token in it. */
+ * A good one makes stream->identity. Methods without a scope pass: health, and
+ * reflection if it is to be open. A call is checked when it begins, not while it
+ * lasts. No message has anything of a token in it. */
 #ifndef AUTH_CHECK_TOKEN_H
 #define AUTH_CHECK_TOKEN_H
 
@@ -22,7 +22,6 @@
 struct token_check {
     struct verifier *verifier;
     struct limits *bad; /* tokens, by address; NULL: any number */
-    bool open_reflection;
 };
 
 /* For chain_add(), with a struct token_check. */

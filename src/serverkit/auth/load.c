@@ -87,7 +87,7 @@ bool load_url_allowed(const char *url, char error[LOAD_ERROR])
     return false;
 }
 
-struct answer {
+struct download {
     struct buf *body;
     size_t max_bytes;
     const char *why; /* it was not taken */
@@ -95,14 +95,14 @@ struct answer {
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
-    struct answer *a = arg;
+    struct download *d = arg;
     const size_t len = size * n;
-    if (a->body->len + len > a->max_bytes) {
-        a->why = "too many bytes";
+    if (d->body->len + len > d->max_bytes) {
+        d->why = "too many bytes";
         return 0;
     }
-    if (!buf_append(a->body, bytes_of(data, len))) {
-        a->why = "out of memory";
+    if (!buf_append(d->body, bytes_of(data, len))) {
+        d->why = "out of memory";
         return 0;
     }
     return len;
@@ -115,7 +115,7 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
     return atomic_load(&load->stop) ? 1 : 0;
 }
 
-static void set_up(CURL *curl, struct load *load, const char *url, struct answer *answer)
+static void set_up(CURL *curl, struct load *load, const char *url, struct download *download)
 {
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -125,7 +125,7 @@ static void set_up(CURL *curl, struct load *load, const char *url, struct answer
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, load);
@@ -135,7 +135,7 @@ static void set_up(CURL *curl, struct load *load, const char *url, struct answer
         curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* it is of this machine */
 }
 
-static bool ask(CURL *curl, const struct answer *answer, char error[LOAD_ERROR])
+static bool ask(CURL *curl, const struct download *download, char error[LOAD_ERROR])
 {
     char detail[CURL_ERROR_SIZE] = "";
     long http_status = 0;
@@ -143,8 +143,8 @@ static bool ask(CURL *curl, const struct answer *answer, char error[LOAD_ERROR])
     const CURLcode code = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http_status);
-    if (answer->why != NULL)
-        snprintf(error, LOAD_ERROR, "%s", answer->why);
+    if (download->why != NULL)
+        snprintf(error, LOAD_ERROR, "%s", download->why);
     else if (code != CURLE_OK)
         snprintf(error, LOAD_ERROR, "%.200s", detail[0] ? detail : curl_easy_strerror(code));
     else if (http_status != 200)
@@ -159,17 +159,17 @@ static struct buf *get(struct load *load, const char *url, char error[LOAD_ERROR
     if (!load_url_allowed(url, error))
         return NULL;
     CURL *curl = curl_easy_init();
-    struct answer answer = { .body = buf_new(4096), .max_bytes = load->max_bytes };
+    struct download download = { .body = buf_new(4096), .max_bytes = load->max_bytes };
     bool good = false;
     snprintf(error, LOAD_ERROR, "out of memory");
-    if (curl != NULL && answer.body != NULL) {
-        set_up(curl, load, url, &answer);
-        good = ask(curl, &answer, error);
+    if (curl != NULL && download.body != NULL) {
+        set_up(curl, load, url, &download);
+        good = ask(curl, &download, error);
     }
     curl_easy_cleanup(curl);
     if (good)
-        return answer.body;
-    buf_unref(answer.body);
+        return download.body;
+    buf_unref(download.body);
     return NULL;
 }
 

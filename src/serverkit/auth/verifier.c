@@ -16,7 +16,7 @@
 #define URL_EVERY_MS         (5 * 60 * 1000) /* how long a withdrawn key still counts */
 
 /* One loop's part. */
-struct lane {
+struct verifier_lane {
     struct verifier *verifier;
     struct loop *loop;
     struct token_list *tokens;
@@ -33,7 +33,7 @@ struct verifier {
     struct jwt_rules rules;
     struct loop *first;
     size_t nlanes;
-    struct lane lanes[];
+    struct verifier_lane lanes[];
 };
 
 /* --- New editions --------------------------------------------------------------------- */
@@ -59,7 +59,7 @@ static bool keys_good(struct bytes text, char error[LOAD_ERROR])
 /* What is published was found good: only memory can be missing. Then the old
  * list stays, and the next question tries again. Returns whether it is the
  * newest. */
-static bool refresh_tokens(struct lane *lane)
+static bool refresh_tokens(struct verifier_lane *lane)
 {
     struct document *d = lane->verifier->tokens;
     char error[TOKEN_LIST_ERROR];
@@ -79,7 +79,7 @@ static bool refresh_tokens(struct lane *lane)
     return parsed;
 }
 
-static bool refresh_keys(struct lane *lane)
+static bool refresh_keys(struct verifier_lane *lane)
 {
     struct document *d = lane->verifier->keys;
     char error[JWKS_ERROR];
@@ -116,7 +116,7 @@ static void admit(struct question *q, struct identity *id, int64_t now_s)
 }
 
 /* Found once, it is found by its place: to compare it with each takes 24 ns. */
-static struct identity *find_listed(struct lane *lane, const struct question *q)
+static struct identity *find_listed(struct verifier_lane *lane, const struct question *q)
 {
     if (lane->tokens == NULL)
         return NULL;
@@ -127,7 +127,7 @@ static struct identity *find_listed(struct lane *lane, const struct question *q)
 }
 
 /* false: it needs newer keys, and q->why says what it is without. */
-static bool check_jwt(struct lane *lane, struct question *q, int64_t now_s)
+static bool check_jwt(struct verifier_lane *lane, struct question *q, int64_t now_s)
 {
     const char *why;
     struct identity *id = NULL;
@@ -146,7 +146,7 @@ static bool check_jwt(struct lane *lane, struct question *q, int64_t now_s)
     return true;
 }
 
-static bool recall(struct lane *lane, struct question *q, int64_t now_s)
+static bool recall(struct verifier_lane *lane, struct question *q, int64_t now_s)
 {
     bool current = refresh_tokens(lane);
     current = refresh_keys(lane) && current;
@@ -161,7 +161,7 @@ static bool recall(struct lane *lane, struct question *q, int64_t now_s)
 }
 
 /* One that recall() does not know. */
-static bool check_new(struct lane *lane, struct question *q, int64_t now_s)
+static bool check_new(struct verifier_lane *lane, struct question *q, int64_t now_s)
 {
     if (lane->verifier->keys != NULL && jwt_looks_like(q->token))
         return check_jwt(lane, q, now_s);
@@ -169,7 +169,7 @@ static bool check_new(struct lane *lane, struct question *q, int64_t now_s)
     return true;
 }
 
-static bool look_up(struct lane *lane, struct question *q)
+static bool look_up(struct verifier_lane *lane, struct question *q)
 {
     const int64_t now_s = time(NULL);
     return recall(lane, q, now_s) || check_new(lane, q, now_s);
@@ -187,7 +187,7 @@ void verifier_forget(struct question *q)
     q->link = NULL;
 }
 
-static void keep(struct lane *lane, struct question *q)
+static void keep(struct verifier_lane *lane, struct question *q)
 {
     q->next = lane->open;
     q->link = &lane->open;
@@ -198,7 +198,7 @@ static void keep(struct lane *lane, struct question *q)
 
 /* With the newest keys that can be had. If those are old ones, or were not
  * asked for again, a token that they do not fit may be good all the same. */
-static void answer_last(struct lane *lane, struct question *q)
+static void answer_last(struct verifier_lane *lane, struct question *q)
 {
     if (look_up(lane, q)) {
         q->answered(q);
@@ -217,7 +217,7 @@ static void answer_last(struct lane *lane, struct question *q)
 
 static void on_renewed(struct document_wait *wait)
 {
-    struct lane *lane = container_of(wait, struct lane, wait);
+    struct verifier_lane *lane = container_of(wait, struct verifier_lane, wait);
     lane->waiting = false;
     struct question *q = lane->open;
     lane->open = NULL;
@@ -230,9 +230,9 @@ static void on_renewed(struct document_wait *wait)
     }
 }
 
-static struct lane *lane_of(struct verifier *v, const struct loop *loop)
+static struct verifier_lane *lane_of(struct verifier *v, const struct loop *loop)
 {
-    struct lane *lane = v->lanes;
+    struct verifier_lane *lane = v->lanes;
     while (lane->loop != loop)
         lane++;
     return lane;
@@ -255,7 +255,7 @@ bool verifier_recall(struct verifier *v, struct loop *loop, struct question *q)
 
 bool verifier_ask(struct verifier *v, struct loop *loop, struct question *q)
 {
-    struct lane *lane = lane_of(v, loop);
+    struct verifier_lane *lane = lane_of(v, loop);
     if (check_new(lane, q, time(NULL)))
         return true;
     keep(lane, q);

@@ -16,6 +16,7 @@
 #include "self_probe.h"
 #include "server_chain.h"
 #include "serverkit/auth/check_token.h"
+#include "serverkit/auth/scopes.h"
 #include "serverkit/health/health.h"
 #include "serverkit/intercept/call_log.h"
 #include "serverkit/intercept/call_metrics.h"
@@ -200,7 +201,8 @@ static void add_service(struct daemon *d, const struct service *service)
 /* Last: it tells of all the others. */
 static bool add_reflection(struct daemon *d, char *error)
 {
-    const int rv = reflection_new(&d->reflection, d->services, d->nservices);
+    const char *scope = auth_options.open_reflection ? NULL : SCOPE_READ;
+    const int rv = reflection_new(&d->reflection, d->services, d->nservices, scope);
     if (rv != 0) {
         snprintf(error, DAEMON_ERROR_MAX, "cannot tell of its services: %s", strerror(rv));
         return false;
@@ -375,7 +377,6 @@ static bool serve(struct daemon *d, const char *line, char *error)
 static bool make_chain(struct daemon *d, char *error)
 {
     const bool ask = auth_options_ask(&auth_options);
-    d->token_check.open_reflection = auth_options.open_reflection;
     if (ask && !verifier_new(&d->token_check.verifier, &auth_options, d->loops, d->nloops, error))
         return false;
     const struct chain_parts parts = {

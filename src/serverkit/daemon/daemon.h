@@ -43,7 +43,8 @@ struct daemon_program {
 
     /* What the program has once, and on each loop. One that has nothing, and
      * keeps all it knows of a call in stream->data, leaves them out: each may be
-     * NULL (stop_loop or free_loop only without start_loop, close without open).
+     * NULL (free_loop only without start_loop, close without open; stop_loop where
+     * a loop has nothing to end).
      *
      * Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the

@@ -2,6 +2,7 @@
  *
  *   daemon.c          life: starting, serving, stopping
  *   daemon_options.c  the options that every program has
+ *   server_chain.c    the interceptors that they ask for
  *   notify.c          the service manager
  *   self_probe.c      whether the core's listeners still accept
  *   trim.c            memory that is unused */

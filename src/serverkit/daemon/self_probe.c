@@ -19,7 +19,7 @@
  * after the other half it is looked what came, and the next one is made. So
  * nothing needs to be polled: what is not there by then took too long. Servers
  * with TLS say nothing first, but do something about our hanging up. */
-struct listener {
+struct probed {
     const char *address;
     struct sockaddr_storage to;
     socklen_t len;
@@ -37,10 +37,10 @@ struct self_probe {
     void (*dead)(const char *address, void *arg);
     void *arg;
     size_t n;
-    struct listener listeners[OPTION_LIST_MAX];
+    struct probed listeners[OPTION_LIST_MAX];
 };
 
-static void hang_up(struct listener *l)
+static void hang_up(struct probed *l)
 {
     if (l->fd >= 0)
         close(l->fd);
@@ -50,7 +50,7 @@ static void hang_up(struct listener *l)
 
 /* There is no way to where this address leads; if there never was, gRPC listens
  * elsewhere, say at 0.0.0.0 for [::] on a machine without IPv6. */
-static void note_unreachable(struct listener *l)
+static void note_unreachable(struct probed *l)
 {
     if (l->answered)
         l->failures++;
@@ -60,7 +60,7 @@ static void note_unreachable(struct listener *l)
 }
 
 /* A process that is out of descriptors cannot ask; once it can, it will know. */
-static void call(struct listener *l)
+static void call(struct probed *l)
 {
     l->fd = socket(l->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)
@@ -74,7 +74,7 @@ static void call(struct listener *l)
 
 /* Bytes, the end or a reset: someone is there. Nothing: the system took the
  * connection, and nobody takes it from there. */
-static void judge(struct listener *l)
+static void judge(struct probed *l)
 {
     char byte;
     if (recv(l->fd, &byte, 1, 0) >= 0 || errno == ECONNRESET) {
@@ -88,7 +88,7 @@ static void judge(struct listener *l)
     log_debug("%s %s", l->address, l->failures == 0 ? "accepts" : "does not accept");
 }
 
-static void step(struct listener *l)
+static void step(struct probed *l)
 {
     if (l->fd >= 0 && !l->hung_up) {
         shutdown(l->fd, SHUT_WR);
@@ -131,8 +131,8 @@ int self_probe_new(struct self_probe **ret, struct loop *loop, uint64_t interval
 
 void self_probe_add(struct self_probe *probe, const char *address, int port)
 {
-    struct listener *l = &probe->listeners[probe->n];
-    *l = (struct listener){ .address = address, .fd = -1 };
+    struct probed *l = &probe->listeners[probe->n];
+    *l = (struct probed){ .address = address, .fd = -1 };
     l->len = address_resolve(address, port, &l->to);
     if (l->len > 0)
         probe->n++;

@@ -1,24 +1,8 @@
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "health_internal.h"
 #include "weir/loop.h"
-
-struct health_entry *health_find(const struct health *health, const char *name)
-{
-    for (size_t i = 0; i < health->nentries; i++)
-        if (strcmp(health->entries[i].name, name) == 0)
-            return &health->entries[i];
-    return NULL;
-}
-
-enum health_state health_state(const struct health *health, const struct health_entry *entry)
-{
-    if (entry == NULL)
-        return HEALTH_SERVICE_UNKNOWN;
-    return health->stopping ? HEALTH_NOT_SERVING : entry->state;
-}
 
 /* --- Setting -------------------------------------------------------------------------- */
 

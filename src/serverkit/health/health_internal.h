@@ -6,6 +6,7 @@
 #define HEALTH_INTERNAL_H
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/ring.h"
 #include "health.h"
@@ -36,10 +37,22 @@ struct health {
 };
 
 /** NULL: not known. Any thread. */
-struct health_entry *health_find(const struct health *health, const char *name);
+static inline struct health_entry *health_find(const struct health *health, const char *name)
+{
+    for (size_t i = 0; i < health->nentries; i++)
+        if (strcmp(health->entries[i].name, name) == 0)
+            return &health->entries[i];
+    return NULL;
+}
 
 /** What is to be told about an entry of health_find(). Any thread. */
-enum health_state health_state(const struct health *health, const struct health_entry *entry);
+static inline enum health_state health_state(const struct health *health,
+                                             const struct health_entry *entry)
+{
+    if (entry == NULL)
+        return HEALTH_SERVICE_UNKNOWN;
+    return health->stopping ? HEALTH_NOT_SERVING : entry->state;
+}
 
 /** Has every watch on the loop of this ward look at its state. Loop thread. */
 void health_tell(struct health_ward *ward);

@@ -8,7 +8,7 @@
 
 static const struct health *health_of(const struct stream *s)
 {
-    return s->method->row;
+    return s->method->data;
 }
 
 static int send_state(struct stream *s, enum health_state state, unsigned flags)
@@ -64,7 +64,7 @@ const struct stream_handler health_check_handler = {
 
 /* --- Watch ------------------------------------------------------------------------------ */
 
-struct watch {
+struct health_watch {
     struct stream *stream;
     const struct health *health;
     const struct health_entry *entry; /* NULL: of a service that we do not know */
@@ -76,7 +76,7 @@ struct watch {
 
 /* Tells the state unless that was the last word. Without room: on_sent comes,
  * and what changes until then is told at once. */
-static void tick(struct watch *w)
+static void tick(struct health_watch *w)
 {
     const enum health_state state = health_state(w->health, w->entry);
     if (w->stream->finished)
@@ -99,7 +99,7 @@ static void tick(struct watch *w)
 void health_tell(struct health_ward *ward)
 {
     for (struct ring *at = ward->watches.next; at != &ward->watches; at = at->next)
-        tick(container_of(at, struct watch, link));
+        tick(container_of(at, struct health_watch, link));
 }
 
 static struct health_ward *ward_of(const struct stream *s)
@@ -112,7 +112,7 @@ static struct health_ward *ward_of(const struct stream *s)
 
 static void on_watch_open(struct stream *s)
 {
-    struct watch *w = calloc(1, sizeof *w);
+    struct health_watch *w = calloc(1, sizeof *w);
     s->data = w;
     if (w == NULL) {
         stream_fail_memory(s);
@@ -127,7 +127,7 @@ static void on_watch(struct stream *s, const ProtobufCMessage *message, struct b
 {
     const Grpc__Health__V1__HealthCheckRequest *m =
         (const Grpc__Health__V1__HealthCheckRequest *)message;
-    struct watch *w = s->data;
+    struct health_watch *w = s->data;
     if (w == NULL || !check_name(s, message, raw))
         return;
     w->entry = health_find(w->health, m->service);
@@ -142,7 +142,7 @@ static void on_watch_sent(struct stream *s)
 
 static void on_watch_drain(struct stream *s)
 {
-    struct watch *w = s->data;
+    struct health_watch *w = s->data;
     if (w == NULL)
         return;
     w->draining = true;
@@ -151,7 +151,7 @@ static void on_watch_drain(struct stream *s)
 
 static void on_watch_close(struct stream *s, const struct status *status)
 {
-    struct watch *w = s->data;
+    struct health_watch *w = s->data;
     (void)status;
     if (w == NULL)
         return;

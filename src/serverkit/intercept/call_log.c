@@ -158,7 +158,7 @@ static void log_call(const struct intercepted *i, const struct status *status)
 {
     const struct call_log_options *o = i->arg;
     const struct stream *s = i->stream;
-    const struct ended e = { i->stream, status, s->out.first_ns, s->trace };
+    const struct ended e = { i->stream, status, s->out.first_ns, trace_of(s) };
     if (status->code != STATUS_OK)
         write_line(level_of(status), "call", &e);
     else if (o->which >= CALL_LOG_SLOW && is_slow(o, s))

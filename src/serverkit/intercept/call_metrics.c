@@ -24,7 +24,7 @@ struct call_metrics {
 };
 
 /* What is kept of a call. */
-struct state {
+struct metrics_state {
     struct cell *cell;
     uint64_t records_in, records_out; /* so many are counted */
 };
@@ -45,7 +45,7 @@ static struct cell *cell_of(const struct call_metrics *m, const struct stream *s
 }
 
 /* The handler adds them after the message has passed here. */
-static void count_records(struct state *state, const struct stream *s)
+static void count_records(struct metrics_state *state, const struct stream *s)
 {
     counter_add(&state->cell->records_in, s->in.records - state->records_in);
     counter_add(&state->cell->records_out, s->out.records - state->records_out);
@@ -55,7 +55,7 @@ static void count_records(struct state *state, const struct stream *s)
 
 static enum intercept on_call(const struct intercepted *i, struct status *why)
 {
-    struct state *state = i->state;
+    struct metrics_state *state = i->state;
     (void)why;
     state->cell = cell_of(i->arg, i->stream);
     counter_add(&state->cell->started, 1);
@@ -65,7 +65,7 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
 static enum intercept on_message_in(const struct intercepted *i, struct bytes message,
                                     struct status *why)
 {
-    struct state *state = i->state;
+    struct metrics_state *state = i->state;
     (void)why;
     counter_add(&state->cell->messages_in, 1);
     counter_add(&state->cell->bytes_in, message.len);
@@ -76,7 +76,7 @@ static enum intercept on_message_in(const struct intercepted *i, struct bytes me
 static enum intercept on_message_out(const struct intercepted *i, struct bytes message,
                                      struct status *why)
 {
-    struct state *state = i->state;
+    struct metrics_state *state = i->state;
     (void)why;
     counter_add(&state->cell->messages_out, 1);
     counter_add(&state->cell->bytes_out, message.len);
@@ -88,7 +88,7 @@ static void on_close(const struct intercepted *i, const struct status *status)
 {
     const struct call_metrics *m = i->arg;
     const struct stream *s = i->stream;
-    struct state *state = i->state;
+    struct metrics_state *state = i->state;
     const struct traffic *answers = m->side == CALL_METRICS_SERVER ? &s->out : &s->in;
     const unsigned code = (unsigned)status->code < CODES ? (unsigned)status->code : STATUS_UNKNOWN;
     count_records(state, s);
@@ -100,7 +100,7 @@ static void on_close(const struct intercepted *i, const struct status *status)
 
 const struct interceptor call_metrics = {
     .name = "metrics",
-    .state_bytes = sizeof(struct state),
+    .state_bytes = sizeof(struct metrics_state),
     .on_call = on_call,
     .on_message_in = on_message_in,
     .on_message_out = on_message_out,

@@ -126,7 +126,7 @@ bool traceparent_continue(struct bytes parent, struct trace *t)
 
 /* --- The interceptor ---------------------------------------------------------------------- */
 
-struct state {
+struct trace_state {
     struct trace trace;
     bool returned;
 };
@@ -134,18 +134,23 @@ struct state {
 static enum intercept on_call(const struct intercepted *i, struct status *why)
 {
     struct stream *s = i->stream;
-    struct state *state = i->state;
+    struct trace_state *state = i->state;
     (void)why;
     take_request_id(&state->trace, stream_get(s, METADATA_HEADERS, "x-request-id"));
     traceparent_continue(stream_get(s, METADATA_HEADERS, "traceparent"), &state->trace);
-    s->trace = &state->trace;
+    s->context = &state->trace;
     return INTERCEPT_PASS;
+}
+
+const struct trace *trace_of(const struct stream *s)
+{
+    return s->context;
 }
 
 /* What cannot be returned is still in the log. */
 static void give_back(const struct intercepted *i, enum metadata_place place)
 {
-    struct state *state = i->state;
+    struct trace_state *state = i->state;
     const struct trace *t = &state->trace;
     if (state->returned)
         return;
@@ -175,7 +180,7 @@ static enum intercept on_finish(const struct intercepted *i, struct status *stat
 
 const struct interceptor call_trace = {
     .name = "trace",
-    .state_bytes = sizeof(struct state),
+    .state_bytes = sizeof(struct trace_state),
     .on_call = on_call,
     .on_message_out = on_message_out,
     .on_finish = on_finish,

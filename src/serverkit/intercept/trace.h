@@ -23,8 +23,12 @@ struct trace {
     char traceparent[TRACEPARENT + 1];
 };
 
-/** A server's. stream->trace is set from its on_call on. No arg. */
+/** A server's. No arg. What it knows of a call is the stream's context. */
 extern const struct interceptor call_trace;
+
+/** What a server's call is known by, from call_trace's on_call on until it is
+ * over; NULL: its chain has no call_trace. */
+const struct trace *trace_of(const struct stream *s);
 
 /** Whether @id may be a request id: 1 to 64 letters, digits and "-_.:/+=@". */
 bool request_id_valid(struct bytes id);

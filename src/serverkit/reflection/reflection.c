@@ -13,7 +13,7 @@
 extern const uint8_t descriptors[], descriptors_end[]; /* descriptors.S */
 
 /* The two differ in the name of their package, and not on the wire. */
-static void set_services(struct reflection *r)
+static void set_services(struct reflection *r, const char *scope)
 {
     const char *const paths[] = { "/" V1 METHOD, "/" V1ALPHA METHOD };
     const char *const names[] = { V1, V1ALPHA };
@@ -23,8 +23,8 @@ static void set_services(struct reflection *r)
             .requests = MANY,
             .responses = MANY,
             .handler = &reflection_handler,
-            .row = r,
-            .scope = SCOPE_READ,
+            .data = r,
+            .scope = scope,
         };
         r->services[i] = (struct service){ names[i], &r->methods[i], 1 };
     }
@@ -56,13 +56,14 @@ static int fill(struct reflection *r, const char *const *names, size_t n)
     return rv;
 }
 
-int reflection_new(struct reflection **ret, const struct service *const *services, size_t nservices)
+int reflection_new(struct reflection **ret, const struct service *const *services, size_t nservices,
+                   const char *scope)
 {
     struct reflection *r = calloc(1, sizeof *r);
     const char **names = calloc(nservices + REFLECTION_NSERVICES, sizeof *names);
     int rv = ENOMEM;
     if (r != NULL && names != NULL) {
-        set_services(r);
+        set_services(r, scope);
         for (size_t i = 0; i < nservices; i++)
             names[i] = services[i]->name;
         for (size_t i = 0; i < REFLECTION_NSERVICES; i++)

@@ -14,9 +14,9 @@ struct service;
 
 /** Makes what tells of @services, whose names must stay, and of itself.
  * Services that no .proto of ours defines are not told of: nobody could ask
- * more about them. Returns 0 or ENOMEM. */
-int reflection_new(struct reflection **ret, const struct service *const *services,
-                   size_t nservices);
+ * more about them. @scope is that of its methods. Returns 0 or ENOMEM. */
+int reflection_new(struct reflection **ret, const struct service *const *services, size_t nservices,
+                   const char *scope);
 
 /** The services for server_new(), REFLECTION_NSERVICES of them. They live as
  * long as @reflection. */

@@ -21,6 +21,6 @@ struct reflection {
     struct service services[REFLECTION_NSERVICES];
 };
 
-extern const struct stream_handler reflection_handler; /* the method's row is the reflection */
+extern const struct stream_handler reflection_handler; /* the method's data is the reflection */
 
 #endif

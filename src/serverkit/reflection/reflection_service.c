@@ -134,7 +134,7 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
                             "a name is not valid text: UTF-8 without NUL");
         return;
     }
-    put_answer(&a, s->method->row, (request_message *)(uintptr_t)message);
+    put_answer(&a, s->method->data, (request_message *)(uintptr_t)message);
     /* on_sent reads on, so there is room. */
     if (stream_send_message(s, &a.m.base, 0) != 0)
         stream_fail_memory(s);

@@ -9,7 +9,7 @@ struct store_check {
      * call. Returns NULL, or what is wrong with it. */
     const char *(*read)(struct store_check *check, struct bytes value, struct bytes *ret_group,
                         struct bytes *ret_id);
-    /** One line; how many there were is counted. */
+    /** One line; how many there were is counted. May be NULL. */
     void (*problem)(struct store_check *check, const char *line);
 
     uint64_t records, groups, value_bytes, problems; /* set by store_check() */
@@ -19,7 +19,7 @@ struct store_check {
  * used once; that each record is what was stored, decodes, and is where its group
  * and its id say; that groups and ids lead nowhere else; the order. Nothing is
  * changed. What a server commits meanwhile takes new pages.
- * Returns 0: it was looked at, see @problems; or -1 with a line in @error: it
+ * Returns 0: it was looked at, see check->problems; or -1 with a line in @error: it
  * cannot be opened, or its pages are damaged. */
 int store_check(const char *dir, const char *kind, struct store_check *check,
                 char error[STORE_ERROR_MAX]);

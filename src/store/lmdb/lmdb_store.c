@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -27,15 +26,6 @@
 /* A transaction may have taken a few pages at the end of the file and given
  * them back unwritten. If more are missing than these, the file was cut. */
 #define PAGES_UNWRITTEN_MAX 64
-
-int store_fail(char error[STORE_ERROR_MAX], const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error, STORE_ERROR_MAX, format, args);
-    va_end(args);
-    return -1;
-}
 
 /* --- The folder -------------------------------------------------------------- */
 
@@ -157,25 +147,6 @@ int open_env(struct store *s, unsigned flags, char error[STORE_ERROR_MAX])
 }
 
 /* --- The format --------------------------------------------------------------------- */
-
-int meta_get(struct store *s, MDB_txn *txn, const char *name, uint64_t *ret)
-{
-    MDB_val key = val_of(name, strlen(name)), value;
-    int rc = mdb_get(txn, s->meta, &key, &value);
-    if (rc == 0 && value.mv_size != sizeof *ret)
-        rc = MDB_CORRUPTED;
-    if (rc == 0)
-        *ret = be64_read(value.mv_data);
-    return rc;
-}
-
-int meta_put(struct store *s, MDB_txn *txn, const char *name, uint64_t number)
-{
-    uint8_t room[sizeof number];
-    be64_write(room, number);
-    MDB_val key = val_of(name, strlen(name)), value = val_of(room, sizeof room);
-    return mdb_put(txn, s->meta, &key, &value, 0);
-}
 
 static int open_tables(struct store *s, MDB_txn *txn, unsigned flags)
 {

@@ -7,7 +7,8 @@
  *   in the core  the queue is hot. The loop reads it itself and sleeps in it;
  *                core_queue_wake() gets it out, from any thread
  *
- * Only loop.c and the files of this folder know this. */
+ * Only loop.c and the files of this folder know this. The queue and its loop call
+ * each other: what is in flight on the queue is what keeps the loop. */
 #ifndef CORE_QUEUE_H
 #define CORE_QUEUE_H
 

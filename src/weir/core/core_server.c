@@ -93,7 +93,7 @@ static bool register_method(struct core_server *server, const struct method *m)
         m->requests == ONE ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE, 0);
     if (registered == NULL)
         return false;
-    server->rows[server->nrows++] = (struct server_row){ m, registered };
+    server->methods[server->nmethods++] = (struct core_method){ m, registered };
     return true;
 }
 
@@ -131,7 +131,7 @@ static int listen_on(struct server *base, const char *address, char error[SERVER
 static bool make_calls(struct core_server *server, struct server_call **list)
 {
     for (size_t i = 0; i < server->nlanes; i++)
-        for (size_t m = 0; m <= server->nrows; m++)
+        for (size_t m = 0; m <= server->nmethods; m++)
             for (int k = 0; k < OFFERED_MIN; k++) {
                 struct server_call *sc = server_call_new(&server->lanes[i], m);
                 if (sc == NULL)
@@ -153,7 +153,7 @@ static int start(struct server *base)
         struct server_call *sc = list;
         list = sc->next;
         sc->next = NULL;
-        (made ? server_offer : server_call_drop)(sc);
+        (made ? core_server_offer : server_call_drop)(sc);
     }
     return made ? 0 : ENOMEM;
 }
@@ -188,7 +188,7 @@ static void core_server_free(struct server *base)
         next = l->next;
         free(l);
     }
-    free(server->rows);
+    free(server->methods);
     free(server->lanes);
     free(server->calls);
     free(server);
@@ -211,22 +211,22 @@ int core_server_new(struct server **ret, struct loop *const *loops, size_t nloop
         return ENOMEM;
     server->options = *options;
     server->base.ops = &core_server_ops;
-    grpc_init();                                                 /* until core_server_free() */
-    const size_t nrows = count_methods(services, nservices) + 1; /* one for unknown methods */
+    grpc_init();                                                  /* until core_server_free() */
+    const size_t nkinds = count_methods(services, nservices) + 1; /* one for unknown methods */
     server->nlanes = nloops;
     server->lanes = calloc(nloops, sizeof *server->lanes);
-    server->rows = calloc(nrows, sizeof *server->rows);
-    server->calls = calloc(nloops * nrows, sizeof *server->calls);
-    if (server->lanes == NULL || server->rows == NULL || server->calls == NULL) {
+    server->methods = calloc(nkinds, sizeof *server->methods);
+    server->calls = calloc(nloops * nkinds, sizeof *server->calls);
+    if (server->lanes == NULL || server->methods == NULL || server->calls == NULL) {
         core_server_free(&server->base);
         return ENOMEM;
     }
     server->grpc = create_grpc_server(&server->options);
     for (size_t i = 0; i < nloops; i++) {
-        server->lanes[i] = (struct lane){ .server = server,
-                                          .loop = loops[i],
-                                          .calls = &server->calls[i * nrows],
-                                          .offer_timer.fired = server_on_offer_timer };
+        server->lanes[i] = (struct core_lane){ .server = server,
+                                               .loop = loops[i],
+                                               .calls = &server->calls[i * nkinds],
+                                               .offer_timer.fired = core_server_on_offer_timer };
         grpc_server_register_completion_queue(server->grpc, loop_queue(loops[i]), NULL);
     }
     if (!register_services(server, services, nservices)) {

@@ -4,7 +4,9 @@
  *
  *   core_server.c        life: making, listening, starting, freeing
  *   core_server_call.c   calls: accepting, their server's side, their end
- *   core_server_drain.c  stopping */
+ *   core_server_drain.c  stopping
+ *
+ * Each calls only those below it. */
 #ifndef CORE_SERVER_H
 #define CORE_SERVER_H
 
@@ -13,18 +15,18 @@
 #include "weir/server_side.h"
 
 /* One method's calls on one loop. */
-struct row_calls {
+struct method_calls {
     unsigned offered; /* gRPC has them, and will give them back */
     unsigned open;
 };
 
 /* One loop's part of the server. */
-struct lane {
+struct core_lane {
     struct core_server *server;
     struct loop *loop;
-    struct row_calls *calls;  /* by row */
-    struct timer offer_timer; /* there was no memory for an offer */
-    struct server_call *open; /* calls with a handler, newest first */
+    struct method_calls *calls; /* as server->methods, and one for those that are unknown */
+    struct timer offer_timer;   /* there was no memory for an offer */
+    struct server_call *open;   /* calls with a handler, newest first */
     bool draining;
     bool had_calls; /* when that began */
     bool drained;   /* it drains and no call is open: the first loop was told */
@@ -33,7 +35,7 @@ struct lane {
 };
 
 /* A method of one of the services, and gRPC's handle of it. */
-struct server_row {
+struct core_method {
     const struct method *method;
     void *registered;
 };
@@ -42,11 +44,11 @@ struct core_server {
     struct server base; /* first */
     grpc_server *grpc;
     struct core_listener *listeners;
-    struct server_row *rows;
-    size_t nrows;
-    struct lane *lanes;
+    struct core_method *methods;
+    size_t nmethods;
+    struct core_lane *lanes;
     size_t nlanes;
-    struct row_calls *calls; /* of all lanes */
+    struct method_calls *calls; /* of all lanes */
     struct server_options options;
 
     bool stopped; /* or never began to listen */
@@ -69,8 +71,8 @@ static inline struct core_server *core_server_of(struct server *base)
 /* A server's call: armed for one method, then open, then freed. */
 struct server_call {
     struct call call; /* first */
-    struct lane *lane;
-    size_t row;                       /* of server->rows; nrows: unknown methods */
+    struct core_lane *lane;
+    size_t index;                     /* in server->methods; nmethods: an unknown method */
     struct server_call *next, **link; /* on lane->open */
     bool again; /* there was no memory for one in its place: it is offered again */
     struct op accept;
@@ -89,19 +91,19 @@ struct server_call {
 
 /* --- core_server_call.c ----------------------------------------------------------- */
 
-/** Room for a call of the method in this row on the lane's loop. NULL: out of
- * memory. server_offer() or server_call_drop() it. */
-struct server_call *server_call_new(struct lane *lane, size_t row);
+/** Room for a call of this method, by its index, on the lane's loop. NULL: out of
+ * memory. core_server_offer() or server_call_drop() it. */
+struct server_call *server_call_new(struct core_lane *lane, size_t index);
 void server_call_drop(struct server_call *sc);
 
 /* Calls of one method that a loop offers at the start. */
 #define OFFERED_MIN 2
 
 /** Offers it to gRPC, for the next call of its method that comes. */
-void server_offer(struct server_call *sc);
+void core_server_offer(struct server_call *sc);
 
 /** The lane's offer_timer: offers what there was no memory for. */
-void server_on_offer_timer(struct timer *timer);
+void core_server_on_offer_timer(struct timer *timer);
 
 /* --- core_server_drain.c: struct server_ops's drain ------------------------------ */
 
@@ -109,6 +111,6 @@ void core_server_drain(struct server *server, uint64_t timeout_ms,
                        void (*done)(struct server *server, void *arg), void *arg);
 
 /** A call of the lane is no longer open, or offered. Then the lane may be gone. */
-void server_note_end(struct lane *lane);
+void core_server_note_end(struct core_lane *lane);
 
 #endif

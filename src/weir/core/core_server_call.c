@@ -130,16 +130,16 @@ static void unlink_open(struct server_call *sc)
     *sc->link = sc->next;
     if (sc->next != NULL)
         sc->next->link = sc->link;
-    sc->lane->calls[sc->row].open--;
-    server_note_end(sc->lane);
+    sc->lane->calls[sc->index].open--;
+    core_server_note_end(sc->lane);
 }
 
-static void prepare(struct server_call *sc, struct lane *lane, size_t row);
+static void prepare(struct server_call *sc, struct core_lane *lane, size_t index);
 
 static void server_call_free(struct call *c)
 {
     struct server_call *sc = server_of(c);
-    struct lane *lane = sc->lane; /* once it has drained it may be gone */
+    struct core_lane *lane = sc->lane; /* once it has drained it may be gone */
     const bool again = sc->again && !lane->draining;
     timer_stop(&sc->write_timer);
     timer_stop(&sc->limit_timer);
@@ -154,10 +154,10 @@ static void server_call_free(struct call *c)
         free(sc);
         return;
     }
-    const size_t row = sc->row;
+    const size_t index = sc->index;
     call_reset(sc, sizeof *sc, lane->server->options.chain);
-    prepare(sc, lane, row);
-    server_offer(sc);
+    prepare(sc, lane, index);
+    core_server_offer(sc);
 }
 
 void server_call_drop(struct server_call *sc)
@@ -247,13 +247,13 @@ static void on_over(struct op *op, bool ok)
 
 static void link_open(struct server_call *sc)
 {
-    struct lane *lane = sc->lane;
+    struct core_lane *lane = sc->lane;
     sc->next = lane->open;
     sc->link = &lane->open;
     if (sc->next != NULL)
         sc->next->link = &sc->next;
     lane->open = sc;
-    lane->calls[sc->row].open++;
+    lane->calls[sc->index].open++;
 }
 
 static void watch_end(struct server_call *sc)
@@ -328,33 +328,33 @@ static void begin(struct server_call *sc)
  * all that its queue waits for whenever a thing is done. */
 #define OFFERED_MAX 32
 
-static unsigned offers_wanted(const struct lane *lane, size_t row)
+static unsigned offers_wanted(const struct core_lane *lane, size_t index)
 {
-    const struct method *m =
-        row == lane->server->nrows ? &server_unknown_method : lane->server->rows[row].method;
-    const unsigned open = lane->calls[row].open;
+    const struct method *m = index == lane->server->nmethods ? &server_unknown_method
+                                                             : lane->server->methods[index].method;
+    const unsigned open = lane->calls[index].open;
     if ((m->requests == ONE && m->responses == ONE) || open < OFFERED_MIN)
         return OFFERED_MIN;
     return open < OFFERED_MAX ? open : OFFERED_MAX;
 }
 
-static bool offer_one(struct lane *lane, size_t row)
+static bool offer_one(struct core_lane *lane, size_t index)
 {
-    struct server_call *sc = server_call_new(lane, row);
+    struct server_call *sc = server_call_new(lane, index);
     if (sc == NULL)
         return false;
-    server_offer(sc);
+    core_server_offer(sc);
     return true;
 }
 
 #define OFFER_AGAIN_MS 100
 
-void server_on_offer_timer(struct timer *timer)
+void core_server_on_offer_timer(struct timer *timer)
 {
-    struct lane *lane = container_of(timer, struct lane, offer_timer);
+    struct core_lane *lane = container_of(timer, struct core_lane, offer_timer);
     bool all = true;
-    for (size_t row = 0; row <= lane->server->nrows; row++)
-        all &= lane->calls[row].offered > 0 || offer_one(lane, row);
+    for (size_t index = 0; index <= lane->server->nmethods; index++)
+        all &= lane->calls[index].offered > 0 || offer_one(lane, index);
     if (!all)
         timer_start(lane->loop, timer, OFFER_AGAIN_MS);
 }
@@ -364,10 +364,10 @@ void server_on_offer_timer(struct timer *timer)
  * and perhaps there is memory before. */
 static void offer_others(struct server_call *sc)
 {
-    struct lane *lane = sc->lane;
-    const unsigned wanted = offers_wanted(lane, sc->row);
-    unsigned have = lane->calls[sc->row].offered;
-    while (have < wanted && offer_one(lane, sc->row))
+    struct core_lane *lane = sc->lane;
+    const unsigned wanted = offers_wanted(lane, sc->index);
+    unsigned have = lane->calls[sc->index].offered;
+    while (have < wanted && offer_one(lane, sc->index))
         have++;
     if (have > 0)
         return;
@@ -382,12 +382,12 @@ static void on_accept(struct op *op, bool ok)
 {
     struct server_call *sc = container_of(op, struct server_call, accept);
     struct call *c = &sc->call;
-    struct lane *lane = sc->lane;
+    struct core_lane *lane = sc->lane;
     call_landed(c);
-    lane->calls[sc->row].offered--;
+    lane->calls[sc->index].offered--;
     if (!ok) { /* the server shuts down */
         server_call_drop(sc);
-        server_note_end(lane);
+        core_server_note_end(lane);
         return;
     }
     offer_others(sc);
@@ -405,17 +405,17 @@ static bool request_call(struct server_call *sc)
     struct core_server *server = sc->lane->server;
     struct call *c = &sc->call;
     grpc_completion_queue *queue = loop_queue(c->stream.loop);
-    if (sc->row == server->nrows)
+    if (sc->index == server->nmethods)
         return grpc_server_request_call(server->grpc, &c->grpc, &sc->details, &sc->metadata, queue,
                                         queue, &sc->accept) == GRPC_CALL_OK;
-    const struct server_row *row = &server->rows[sc->row];
-    return grpc_server_request_registered_call(server->grpc, row->registered, &c->grpc,
-                                               &sc->deadline, &sc->metadata,
-                                               row->method->requests == ONE ? &sc->payload : NULL,
+    const struct core_method *m = &server->methods[sc->index];
+    return grpc_server_request_registered_call(server->grpc, m->registered, &c->grpc, &sc->deadline,
+                                               &sc->metadata,
+                                               m->method->requests == ONE ? &sc->payload : NULL,
                                                queue, queue, &sc->accept) == GRPC_CALL_OK;
 }
 
-void server_offer(struct server_call *sc)
+void core_server_offer(struct server_call *sc)
 {
     struct call *c = &sc->call;
     if (!request_call(sc)) { /* shut down meanwhile */
@@ -423,23 +423,24 @@ void server_offer(struct server_call *sc)
         return;
     }
     c->in_flight++;
-    sc->lane->calls[sc->row].offered++;
+    sc->lane->calls[sc->index].offered++;
     loop_hold(c->stream.loop);
 }
 
-/* What was zeroed becomes a call of the method in this row. */
-static void prepare(struct server_call *sc, struct lane *lane, size_t row)
+/* What was zeroed becomes a call of this method. */
+static void prepare(struct server_call *sc, struct core_lane *lane, size_t index)
 {
     const struct core_server *server = lane->server;
     struct call *c = &sc->call;
     call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, server->options.chain);
     c->message_max_bytes = (size_t)server->options.max_request_bytes;
     c->interception.server = true;
-    c->stream.method = row == server->nrows ? &server_unknown_method : server->rows[row].method;
+    c->stream.method =
+        index == server->nmethods ? &server_unknown_method : server->methods[index].method;
     c->stream.on = c->stream.method->handler;
     c->over.done = on_over;
     sc->lane = lane;
-    sc->row = row;
+    sc->index = index;
     sc->message = grpc_empty_slice();
     sc->accept.done = on_accept;
     sc->write_timer.fired = on_write_timer;
@@ -448,10 +449,10 @@ static void prepare(struct server_call *sc, struct lane *lane, size_t row)
     grpc_call_details_init(&sc->details);
 }
 
-struct server_call *server_call_new(struct lane *lane, size_t row)
+struct server_call *server_call_new(struct core_lane *lane, size_t index)
 {
     struct server_call *sc = call_alloc(sizeof *sc, lane->server->options.chain);
     if (sc != NULL)
-        prepare(sc, lane, row);
+        prepare(sc, lane, index);
     return sc;
 }

@@ -42,7 +42,7 @@ static void shut_down(struct core_server *server)
 
 static void on_lane_drained(struct loop *loop, void *arg)
 {
-    struct lane *lane = arg;
+    struct core_lane *lane = arg;
     struct core_server *server = lane->server;
     (void)loop;
     server->had_calls |= lane->had_calls;
@@ -62,21 +62,21 @@ static void finish_if_gone(struct core_server *server)
 
 static void on_lane_gone(struct loop *loop, void *arg)
 {
-    struct lane *lane = arg;
+    struct core_lane *lane = arg;
     (void)loop;
     lane->server->lanes_to_go--;
     finish_if_gone(lane->server);
 }
 
-static bool any_offered(const struct lane *lane)
+static bool any_offered(const struct core_lane *lane)
 {
-    for (size_t row = 0; row <= lane->server->nrows; row++)
-        if (lane->calls[row].offered > 0)
+    for (size_t index = 0; index <= lane->server->nmethods; index++)
+        if (lane->calls[index].offered > 0)
             return true;
     return false;
 }
 
-void server_note_end(struct lane *lane)
+void core_server_note_end(struct core_lane *lane)
 {
     struct loop *first = lane->server->lanes[0].loop;
     if (!lane->draining || lane->open != NULL)
@@ -93,7 +93,7 @@ void server_note_end(struct lane *lane)
 
 static void drain_lane(struct loop *loop, void *arg)
 {
-    struct lane *lane = arg;
+    struct core_lane *lane = arg;
     (void)loop;
     lane->draining = true;
     timer_stop(&lane->offer_timer);
@@ -103,12 +103,12 @@ static void drain_lane(struct loop *loop, void *arg)
         if (sc->call.state == CALL_OPEN && s->on->on_drain != NULL)
             s->on->on_drain(s);
     }
-    server_note_end(lane);
+    core_server_note_end(lane);
 }
 
 static void on_lane_cancelled(struct loop *loop, void *arg)
 {
-    struct lane *lane = arg;
+    struct core_lane *lane = arg;
     (void)loop;
     lane->server->lanes_to_cancel--;
     finish_if_gone(lane->server);
@@ -116,7 +116,7 @@ static void on_lane_cancelled(struct loop *loop, void *arg)
 
 static void cancel_lane(struct loop *loop, void *arg)
 {
-    struct lane *lane = arg;
+    struct core_lane *lane = arg;
     (void)loop;
     for (struct server_call *sc = lane->open; sc != NULL; sc = sc->next)
         if (call_is_live(&sc->call) || sc->call.state == CALL_FINISHING)
@@ -130,7 +130,7 @@ static void on_drain_timer(struct timer *timer)
     struct core_server *server = container_of(timer, struct core_server, drain_timer);
     server->lanes_to_cancel = server->nlanes;
     for (size_t i = 0; i < server->nlanes; i++) {
-        struct lane *lane = &server->lanes[i];
+        struct core_lane *lane = &server->lanes[i];
         loop_post_with(lane->loop, &lane->to_cancel, cancel_lane, lane);
     }
     shut_down(server);
@@ -159,7 +159,7 @@ void core_server_drain(struct server *base, uint64_t timeout_ms,
     server->goodbye_timer.fired = on_goodbye_timer;
     server->lanes_to_drain = server->lanes_to_go = server->nlanes;
     for (size_t i = 0; i < server->nlanes; i++) {
-        struct lane *lane = &server->lanes[i];
+        struct core_lane *lane = &server->lanes[i];
         loop_post_with(lane->loop, &lane->to_drain, drain_lane, lane);
     }
     timer_start(first, &server->drain_timer, timeout_ms);

@@ -1,8 +1,8 @@
 /* What connections hold, and who must go when it is too much.
  *
- * A connection counts, in c->held_bytes, what its session takes (session_heap.h),
- * what came in and was not read yet, what is queued to go out, and so much for
- * each call. After each turn conn_note() adds to that what waits in the socket's
+ * A connection counts, in c->held_bytes, what its session takes
+ * (http_session_heap.h), what came in and was not read yet, what is queued to go
+ * out, and so much for each call. After each turn conn_note() adds to that what waits in the socket's
  * stead and in TLS, and tells its lane; the lane tells the server's budget, in
  * steps, so that turns cost no bus lock.
  *

@@ -22,7 +22,7 @@ static void init(void)
     static const struct service user = { .name = "v1.user.User" }, other = { .name = "x.Y" };
     const struct service *const services[] = { &user, &other };
     cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
-    cr_assert_eq(reflection_new(&reflection, services, 2), 0);
+    cr_assert_eq(reflection_new(&reflection, services, 2, NULL), 0);
     f = fake_stream_open(loop, &reflection_services(reflection)[0].methods[0]);
 }
 

@@ -73,7 +73,7 @@ static bool make_parts(struct made *m, const struct service *const *services, si
 {
     return loop_new(&m->loop, LOOP_IN_UV) == 0 &&
            health_new(&m->health, &m->loop, 1, services, n) == 0 &&
-           reflection_new(&m->reflection, services, n) == 0 &&
+           reflection_new(&m->reflection, services, n, NULL) == 0 &&
            call_metrics_new(&m->metrics, CALL_METRICS_SERVER, services, n, 1) == 0;
 }
 

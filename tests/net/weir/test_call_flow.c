@@ -34,7 +34,7 @@ static struct status g_status;
 
 static void pour(struct stream *s)
 {
-    const struct pour *p = s->method->row;
+    const struct pour *p = s->method->data;
     while (g_poured < p->messages && !s->finished) {
         struct buf *b = buf_new(p->size);
         b->len = p->size;
@@ -58,7 +58,7 @@ static void pour(struct stream *s)
 
 static void pour_open(struct stream *s)
 {
-    const struct pour *p = s->method->row;
+    const struct pour *p = s->method->data;
     g_echo.opened++;
     g_echo.open = s;
     if (p->reads)

@@ -176,7 +176,7 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 
 static const struct stream_handler *inner(const struct stream *s)
 {
-    return s->method->row;
+    return s->method->data;
 }
 
 static void at_open(struct stream *s)
@@ -227,7 +227,7 @@ static void init(void)
     g_thread = pthread_self();
     for (size_t i = 0; i < ECHO_NMETHODS; i++) {
         g_methods[i] = echo_methods[i];
-        g_methods[i].row = echo_methods[i].handler;
+        g_methods[i].data = echo_methods[i].handler;
         g_methods[i].handler = &handler;
     }
 }

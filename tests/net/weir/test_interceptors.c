@@ -391,11 +391,6 @@ static void ignore_message(struct stream *s, const ProtobufCMessage *m, struct b
     stream_read(s);
 }
 
-static void ignore_end(struct stream *s)
-{
-    (void)s;
-}
-
 static void note_close(struct stream *s, const struct status *status)
 {
     (void)s;
@@ -406,7 +401,6 @@ static void note_close(struct stream *s, const struct status *status)
 static const struct stream_handler burst = {
     .on_open = burst_open,
     .on_message = ignore_message,
-    .on_end = ignore_end,
     .on_close = note_close,
 };
 

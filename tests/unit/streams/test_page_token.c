@@ -3,32 +3,33 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "streams/token.h"
+#include "streams/page_token.h"
 
-static const struct token some = {
+static const struct page_token some = {
     .store_id = 0x0123456789abcdef,
     .binding = 0xfedcba9876543210,
     .at = { .group = 0x80000001, .sequence = 0xa5a5a5a500ff00ff },
 };
 
-static enum token_result read_text(const char *text, size_t len, struct position *ret_at)
+static enum page_token_result read_text(const char *text, size_t len, struct position *ret_at)
 {
-    return token_read(bytes_of(text, len), some.store_id, some.binding, ret_at);
+    return page_token_read(bytes_of(text, len), some.store_id, some.binding, ret_at);
 }
 
 static void expect_damaged(const char *text, size_t len)
 {
     struct position at = { 7, 7 };
-    cr_assert_eq(read_text(text, len, &at), TOKEN_DAMAGED, "%.*s", (int)len, text);
+    cr_assert_eq(read_text(text, len, &at), PAGE_TOKEN_DAMAGED, "%.*s", (int)len, text);
     cr_assert(at.group == 7 && at.sequence == 7, "set only when the token is good");
 }
 
-static void round_trip(struct token t)
+static void round_trip(struct page_token t)
 {
-    char text[TOKEN_TEXT];
+    char text[PAGE_TOKEN_TEXT];
     struct position at;
-    token_write(&t, text);
-    cr_assert_eq(token_read(bytes_of(text, sizeof text), t.store_id, t.binding, &at), TOKEN_OK);
+    page_token_write(&t, text);
+    cr_assert_eq(page_token_read(bytes_of(text, sizeof text), t.store_id, t.binding, &at),
+                 PAGE_TOKEN_OK);
     cr_assert_eq(at.group, t.at.group);
     cr_assert_eq(at.sequence, t.at.sequence);
 }
@@ -36,20 +37,21 @@ static void round_trip(struct token t)
 Test(token, keeps_the_position)
 {
     round_trip(some);
-    round_trip((struct token){ 0 });
-    round_trip((struct token){ UINT64_MAX, UINT64_MAX, { UINT32_MAX, UINT64_MAX } });
+    round_trip((struct page_token){ 0 });
+    round_trip((struct page_token){ UINT64_MAX, UINT64_MAX, { UINT32_MAX, UINT64_MAX } });
     for (int bit = 0; bit < 64; bit++) {
         const uint64_t v = (uint64_t)1 << bit;
-        round_trip((struct token){ v, ~v, { (uint32_t)v, v } });
+        round_trip((struct page_token){ v, ~v, { (uint32_t)v, v } });
     }
 }
 
 Test(token, is_text_that_a_url_can_hold)
 {
-    char text[TOKEN_TEXT];
+    char text[PAGE_TOKEN_TEXT];
     bool seen[256] = { false };
     for (uint64_t i = 0; i < 1000; i++) {
-        token_write(&(struct token){ i * 0x9e3779b97f4a7c15u, ~i, { (uint32_t)i, i } }, text);
+        page_token_write(&(struct page_token){ i * 0x9e3779b97f4a7c15u, ~i, { (uint32_t)i, i } },
+                         text);
         for (size_t k = 0; k < sizeof text; k++)
             seen[(uint8_t)text[k]] = true;
     }
@@ -59,8 +61,8 @@ Test(token, is_text_that_a_url_can_hold)
 
 Test(token, refuses_each_damaged_character)
 {
-    char text[TOKEN_TEXT];
-    token_write(&some, text);
+    char text[PAGE_TOKEN_TEXT];
+    page_token_write(&some, text);
     for (size_t i = 0; i < sizeof text; i++) {
         const char good = text[i];
         for (int c = 0; c < 256; c++) {
@@ -71,15 +73,15 @@ Test(token, refuses_each_damaged_character)
         text[i] = good;
     }
     struct position at;
-    cr_assert_eq(read_text(text, sizeof text, &at), TOKEN_OK);
+    cr_assert_eq(read_text(text, sizeof text, &at), PAGE_TOKEN_OK);
 }
 
 Test(token, refuses_characters_that_changed_places)
 {
-    char text[TOKEN_TEXT];
-    token_write(&some, text);
+    char text[PAGE_TOKEN_TEXT];
+    page_token_write(&some, text);
     for (size_t i = 0; i + 1 < sizeof text; i++) {
-        char swapped[TOKEN_TEXT];
+        char swapped[PAGE_TOKEN_TEXT];
         memcpy(swapped, text, sizeof text);
         swapped[i] = text[i + 1];
         swapped[i + 1] = text[i];
@@ -90,21 +92,21 @@ Test(token, refuses_characters_that_changed_places)
 
 Test(token, refuses_every_other_length)
 {
-    char text[TOKEN_TEXT * 2];
-    token_write(&some, text);
-    token_write(&some, text + TOKEN_TEXT);
+    char text[PAGE_TOKEN_TEXT * 2];
+    page_token_write(&some, text);
+    page_token_write(&some, text + PAGE_TOKEN_TEXT);
     for (size_t len = 0; len <= sizeof text; len++)
-        if (len != TOKEN_TEXT)
+        if (len != PAGE_TOKEN_TEXT)
             expect_damaged(text, len);
 }
 
 /* Plain base64 has these two; what is neither is refused as well. */
 Test(token, refuses_the_other_alphabet)
 {
-    char text[TOKEN_TEXT];
+    char text[PAGE_TOKEN_TEXT];
     const char foreign[] = "+/=. \n";
     for (size_t i = 0; i < sizeof foreign; i++) {
-        token_write(&some, text);
+        page_token_write(&some, text);
         text[20] = foreign[i];
         expect_damaged(text, sizeof text);
     }
@@ -112,21 +114,23 @@ Test(token, refuses_the_other_alphabet)
 
 Test(token, is_good_for_one_store_and_one_query)
 {
-    char text[TOKEN_TEXT];
+    char text[PAGE_TOKEN_TEXT];
     struct position at;
-    token_write(&some, text);
+    page_token_write(&some, text);
     const struct bytes token = bytes_of(text, sizeof text);
-    cr_assert_eq(token_read(token, some.store_id, some.binding, &at), TOKEN_OK);
+    cr_assert_eq(page_token_read(token, some.store_id, some.binding, &at), PAGE_TOKEN_OK);
     for (int bit = 0; bit < 64; bit++) {
         const uint64_t flip = (uint64_t)1 << bit;
-        cr_assert_eq(token_read(token, some.store_id ^ flip, some.binding, &at), TOKEN_OTHER_STORE);
-        cr_assert_eq(token_read(token, some.store_id, some.binding ^ flip, &at), TOKEN_OTHER_QUERY);
+        cr_assert_eq(page_token_read(token, some.store_id ^ flip, some.binding, &at),
+                     PAGE_TOKEN_OTHER_STORE);
+        cr_assert_eq(page_token_read(token, some.store_id, some.binding ^ flip, &at),
+                     PAGE_TOKEN_OTHER_QUERY);
     }
 }
 
 static uint64_t bind(const char *listing, const char *user_id, const char *tag)
 {
-    return token_bind(listing, bytes_of_text(user_id), bytes_of_text(tag));
+    return page_token_bind(listing, bytes_of_text(user_id), bytes_of_text(tag));
 }
 
 Test(token, binds_listing_user_and_tag)
@@ -142,5 +146,5 @@ Test(token, binds_listing_user_and_tag)
         for (size_t k = 0; k < i; k++)
             cr_assert_neq(all[i], all[k], "%zu and %zu", i, k);
     cr_assert_eq(bind("ListPosts", "", ""),
-                 token_bind("ListPosts", bytes_of(NULL, 0), bytes_of(NULL, 0)));
+                 page_token_bind("ListPosts", bytes_of(NULL, 0), bytes_of(NULL, 0)));
 }

@@ -1,9 +1,10 @@
-#include "store_check.h"
+#include "check_store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/container.h"
 #include "base/wire.h"
 #include "store/lmdb/lmdb_check.h"
 
@@ -11,9 +12,9 @@
 #define RECORD_BYTES   ((size_t)64 << 20) /* decoded: a record of many empty texts grows */
 
 struct run {
-    struct store_check check; /* first */
-    const struct store_check_words *words;
-    const struct import_row *row;
+    struct store_check check;
+    const struct check_store_words *words;
+    const struct import_kind *kind;
     const ProtobufCMessageDescriptor *type;
     struct arena *arena; /* of the last one */
     struct status why;
@@ -22,7 +23,7 @@ struct run {
 static const char *read_record(struct store_check *check, struct bytes value,
                                struct bytes *ret_group, struct bytes *ret_id)
 {
-    struct run *run = (struct run *)check;
+    struct run *run = container_of(check, struct run, check);
     struct import_record record;
     arena_reset(run->arena);
     ProtobufCMessage *message =
@@ -32,7 +33,7 @@ static const char *read_record(struct store_check *check, struct bytes value,
     const char *bad = wire_bad_text(run->type, value);
     if (bad != NULL)
         return "it has a text that is none";
-    if (!run->row->check(message, &record, &run->why))
+    if (!run->kind->check(message, &record, &run->why))
         return run->why.message;
     *ret_group = record.group;
     *ret_id = record.id;
@@ -41,7 +42,7 @@ static const char *read_record(struct store_check *check, struct bytes value,
 
 static void say_problem(struct store_check *check, const char *line)
 {
-    const struct run *run = (const struct run *)check;
+    const struct run *run = container_of(check, struct run, check);
     if (check->problems <= PROBLEMS_SHOWN)
         fprintf(stderr, "%s: %s\n", run->words->program, line);
 }
@@ -66,14 +67,14 @@ static int say_good(const struct run *run)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
-int store_check_run(const struct store_check_words *words, const struct import_row *row,
-                    const ProtobufCMessageDescriptor *type)
+int check_store(const struct check_store_words *words, const struct import_kind *kind,
+                const ProtobufCMessageDescriptor *type)
 {
     char error[STORE_ERROR_MAX];
     struct run run = {
         .check = { .read = read_record, .problem = say_problem },
         .words = words,
-        .row = row,
+        .kind = kind,
         .type = type,
         .arena = arena_new(RECORD_BYTES),
     };

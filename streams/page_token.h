@@ -1,0 +1,46 @@
+/* Page tokens: where to resume a listing, as URL-safe text (RFC 4648 section
+ * 5, without padding). Opaque to clients, but no secret and no permission.
+ *
+ *     1 byte   format version
+ *     8 bytes  store id: a token is good for the store that made it
+ *     8 bytes  binding: a hash of what is listed; see page_token_bind()
+ *     4 bytes  position: group
+ *     8 bytes  position: sequence
+ *     4 bytes  checksum of all before
+ *
+ * Numbers are little-endian. */
+#ifndef STREAMS_PAGE_TOKEN_H
+#define STREAMS_PAGE_TOKEN_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "store/store.h"
+
+#define PAGE_TOKEN_BYTES 33
+#define PAGE_TOKEN_TEXT  44 /* PAGE_TOKEN_BYTES in base64url */
+
+struct page_token {
+    uint64_t store_id;
+    uint64_t binding;
+    struct position at;
+};
+
+enum page_token_result {
+    PAGE_TOKEN_OK,
+    PAGE_TOKEN_DAMAGED,     /* not a token, or not whole, or of another version */
+    PAGE_TOKEN_OTHER_QUERY, /* the binding differs */
+    PAGE_TOKEN_OTHER_STORE, /* the store id differs */
+};
+
+/** The hash that ties a token to its listing ("ListPosts"), user and tag. */
+uint64_t page_token_bind(const char *listing, struct bytes user_id, struct bytes tag);
+
+/** Writes PAGE_TOKEN_TEXT characters, no final NUL. */
+void page_token_write(const struct page_token *token, char text[PAGE_TOKEN_TEXT]);
+
+/** Reads a token that must be of this store and query; *ret_at on PAGE_TOKEN_OK. */
+enum page_token_result page_token_read(struct bytes text, uint64_t store_id, uint64_t binding,
+                                       struct position *ret_at);
+
+#endif
