@@ -23,8 +23,8 @@ say      = $(if $(V),,@echo "  $(1)  $(2)")
 link     = $(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@
 
 .DEFAULT_GOAL := all
-.SECONDARY:
-.SECONDEXPANSION:
+# Objects stay. (.SECONDARY would do that too, and take an archive that lacks a moved file for new.)
+.PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/obj/%.stamp $(BUILD)/lib/heap/lib%.a
 .DELETE_ON_ERROR:
 
 include mk/proto.mk

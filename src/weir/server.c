@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "address.h"
-#include "base/log.h"
 #include "server_side.h"
-#include "status_details.h"
 
 #define DEFAULT_MAX_REQUEST_BYTES (4 << 20)
 
@@ -68,60 +66,4 @@ void server_free(struct server *server)
 {
     if (server != NULL)
         server->ops->free(server);
-}
-
-/* --- Calls without a handler of their own ------------------------------------------- */
-
-static void forget(struct stream *s, const struct status *status)
-{
-    (void)s;
-    (void)status;
-}
-
-const struct stream_handler server_nobody = { .on_close = forget };
-
-static void unknown_open(struct stream *s)
-{
-    stream_fail_because(s, STATUS_UNIMPLEMENTED, "UNKNOWN_METHOD", "there is no method %s",
-                        s->path);
-}
-
-static const struct stream_handler unknown_handler = {
-    .on_open = unknown_open,
-    .on_close = forget,
-};
-
-const struct method server_unknown_method = {
-    "(unknown)", MANY, MANY, &unknown_handler, NULL, NULL
-};
-
-static void late_open(struct stream *s)
-{
-    stream_fail_stopping(s);
-}
-
-const struct stream_handler server_late = {
-    .on_open = late_open,
-    .on_close = forget,
-};
-
-/* --- Errors ------------------------------------------------------------------------------ */
-
-static void put_trailer(struct stream *s, const char *name, struct bytes value)
-{
-    if (stream_put(s, METADATA_TRAILERS, name, value) != 0)
-        log_warn("out of memory: a call ends without %s", name);
-}
-
-/* gRPC's own retries wait for the pushback. */
-void server_put_details(struct stream *s, const struct status *status)
-{
-    uint8_t details[STATUS_DETAILS_MAX];
-    char pushback[16];
-    const size_t len = status_details_pack(status, s->path, details);
-    put_trailer(s, STATUS_DETAILS_NAME, bytes_of(details, len));
-    if (status->retry_after_ms == 0)
-        return;
-    snprintf(pushback, sizeof pushback, "%u", (unsigned)status->retry_after_ms);
-    put_trailer(s, "grpc-retry-pushback-ms", bytes_of_text(pushback));
 }

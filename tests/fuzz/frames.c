@@ -22,7 +22,7 @@
 #include "lib/heap.h"
 #include "lib/loop_until.h"
 #include "weir/http/http_call.h"
-#include "weir/http/http_server.h"
+#include "weir/http/lane.h"
 
 #define TURNS      4    /* of the loop: enough to answer what came in one piece */
 #define FAR_OFF_MS 5000 /* no timer fires before pass_time() says so */

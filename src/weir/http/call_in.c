@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/inflate.h"
 #include "http_call.h"
-#include "http_server.h"
+#include "lane.h"
 
 static const struct bytes nothing;
 

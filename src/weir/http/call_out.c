@@ -8,7 +8,7 @@
 #include "base/deflate.h"
 #include "base/log.h"
 #include "http_call.h"
-#include "http_server.h"
+#include "lane.h"
 
 #define BIT(state) (1u << (state))
 

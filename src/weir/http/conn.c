@@ -12,7 +12,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "http_call.h"
-#include "http_server.h"
+#include "lane.h"
 #include "tls_session.h"
 
 /* gRPC's own, where none is given. */
@@ -382,7 +382,8 @@ static void on_closed(uv_handle_t *handle)
     free(c);
     counter_add(&lane->figures.closed, 1);
     atomic_fetch_sub_explicit(&lane->server->nconns, 1, memory_order_relaxed);
-    lane_note_end(lane);
+    if (lane->conn_gone != NULL)
+        lane->conn_gone(lane);
 }
 
 void conn_end_session(struct conn *c)

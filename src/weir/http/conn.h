@@ -25,9 +25,9 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#include "base/counter.h"
 #include "base/ring.h"
 #include "bdp.h"
+#include "conn_figures.h"
 #include "floods.h"
 #include "pings.h"
 #include "turns.h"
@@ -40,43 +40,6 @@ struct rest;
 struct tls_session;
 
 enum conn_state { CONN_HELLO, CONN_OPEN, CONN_LEAVING, CONN_LINGER, CONN_CLOSED };
-
-/* Why a connection or a call was refused or cut. */
-#define REFUSAL_MAP(X)                                                                             \
-    X(HELLO_TIMEOUT, "handshake_timeout")                                                          \
-    X(BAD_PREFACE, "bad_preface")                                                                  \
-    X(TLS_FAILED, "tls_failed")                                                                    \
-    X(PROTOCOL_ERROR, "protocol_error")                                                            \
-    X(TOO_MANY_CONNECTIONS, "too_many_connections")                                                \
-    X(NO_DESCRIPTOR, "no_descriptor")                                                              \
-    X(TOO_MANY_STREAMS, "too_many_streams")                                                        \
-    X(TOO_MANY_PINGS, "too_many_pings")                                                            \
-    X(FLOOD, "flood")                                                                              \
-    X(HEADERS_TOO_LARGE, "headers_too_large")                                                      \
-    X(NOT_GRPC, "not_grpc")                                                                        \
-    X(KEEPALIVE, "keepalive_timeout")                                                              \
-    X(WRITE, "write_timeout")                                                                      \
-    X(MEMORY, "memory")
-
-enum refusal {
-#define X(name, text) REFUSED_##name,
-    REFUSAL_MAP(X)
-#undef X
-        REFUSED_NR
-};
-
-/** As it is logged and counted: its text above. */
-const char *refusal_text(enum refusal why);
-
-/* Of a lane; written by its thread, read by any. */
-struct conn_figures {
-    struct counter opened, closed;
-    struct counter streams, streams_ok, streams_reset;
-    struct counter bytes_in, bytes_out;
-    struct counter pings_in, pings_out;
-    struct counter handshakes, resumed;
-    struct counter refused[REFUSED_NR];
-};
 
 struct conn {
     struct lane *lane;
@@ -220,8 +183,8 @@ uint64_t conn_rest_since_ms(struct conn *c);
 /** The task of conn_wants_flush(). */
 void conn_on_flush(struct task *task);
 
-/** Goes on with a TLS handshake whose turn it is. */
-void conn_handshake_turn(struct conn *c);
+/** The turns of the lane's TLS handshakes. */
+void conn_turns_init(struct lane *lane);
 
 /* --- http_session.c ----------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "http_call.h"
-#include "http_server.h"
+#include "lane.h"
 #include "tls_session.h"
 
 static void write_collected(struct conn *c);
@@ -113,12 +113,41 @@ static void shake_hands(struct conn *c)
     conn_wants_flush(c);
 }
 
-void conn_handshake_turn(struct conn *c)
+static void go_on_shaking(struct conn *c)
 {
     conn_start_io(c);
     shake_hands(c);
     if (c->fin_seen)
         conn_close(c);
+}
+
+/* One a round: what else waits goes in between. */
+static void on_hello_turn(struct task *task)
+{
+    struct lane *lane = container_of(task, struct lane, hello_turn);
+    if (ring_empty(&lane->hellos))
+        return;
+    struct conn *c = container_of(lane->hellos.next, struct conn, hello);
+    ring_remove(&c->hello);
+    if (!ring_empty(&lane->hellos))
+        task_defer(lane->loop, task);
+    go_on_shaking(c);
+}
+
+/* The next step of its TLS handshake takes long (a signature: half a millisecond with
+ * RSA): such steps take turns, so that calls are not held up by many. */
+static void queue_handshake(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    assert(ring_empty(&c->hello));
+    ring_append(&lane->hellos, &c->hello);
+    task_defer(lane->loop, &lane->hello_turn);
+}
+
+void conn_turns_init(struct lane *lane)
+{
+    ring_init(&lane->hellos);
+    lane->hello_turn.run = on_hello_turn;
 }
 
 /* One that waits for its turn reads nothing meanwhile. */
@@ -130,7 +159,7 @@ static void take_cipher(struct conn *c, struct bytes bytes)
         take_plain(c);
     } else if (tls_session_wants_turn(c->tls)) {
         uv_read_stop(&c->uv.stream);
-        lane_queue_handshake(c);
+        queue_handshake(c);
     } else {
         shake_hands(c);
     }

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
-#include "http_server.h"
+#include "lane.h"
 #include "weir/identity.h"
 
 /* What one message may take decoded; see stream_deliver(). */
@@ -232,7 +232,7 @@ static bool read_encodings(struct http_call *c, struct status *why)
 static void set_method(struct http_call *c)
 {
     const struct bytes path = received_headers_get(&c->in.headers, ":path");
-    const struct method *m = http_server_find(c->conn->lane->server, path);
+    const struct method *m = routes_find(&c->conn->lane->server->routes, path);
     c->stream.method = m != NULL ? m : &server_unknown_method;
     c->stream.on = c->stream.method->handler;
     c->stream.path = m != NULL ? m->path : (const char *)path.data;

@@ -5,101 +5,25 @@
  * when its last call has; the lane, when its last connection has. What is left
  * after the timeout is cut: its calls end with UNAVAILABLE, and its connections
  * have a moment to say so. */
-#include "http_server.h"
-
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/container.h"
 #include "base/deflate.h"
 #include "base/log.h"
 #include "http_call.h"
+#include "lane.h"
+#include "listener.h"
 #include "tls_context.h"
 
-/* --- Routes ------------------------------------------------------------------------------ */
-
-static int compare_paths(struct bytes a, struct bytes b)
-{
-    if (a.len != b.len)
-        return a.len < b.len ? -1 : 1;
-    return memcmp(a.data, b.data, a.len);
-}
-
-static int compare_routes(const void *a, const void *b)
-{
-    return compare_paths(((const struct http_route *)a)->path,
-                         ((const struct http_route *)b)->path);
-}
-
-const struct method *http_server_find(const struct http_server *server, struct bytes path)
-{
-    size_t from = 0, to = server->nroutes;
-    while (from < to) {
-        const size_t mid = (from + to) / 2;
-        const int order = compare_paths(path, server->routes[mid].path);
-        if (order == 0)
-            return server->routes[mid].method;
-        if (order < 0)
-            to = mid;
-        else
-            from = mid + 1;
-    }
-    return NULL;
-}
-
-/* 0, ENOMEM; EEXIST: one path twice. */
-static int make_routes(struct http_server *server, const struct service *const *services, size_t n)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += services[i]->nmethods;
-    server->routes = calloc(count + 1, sizeof *server->routes);
-    if (server->routes == NULL)
-        return ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < services[i]->nmethods; k++) {
-            const struct method *m = &services[i]->methods[k];
-            server->routes[server->nroutes++] = (struct http_route){ bytes_of_text(m->path), m };
-        }
-    qsort(server->routes, count, sizeof *server->routes, compare_routes);
-    for (size_t i = 1; i < count; i++)
-        if (compare_routes(&server->routes[i - 1], &server->routes[i]) == 0)
-            return EEXIST;
-    return 0;
-}
-
 /* --- Lanes --------------------------------------------------------------------------------- */
-
-/* One a round: what else waits goes in between. */
-static void on_hello_turn(struct task *task)
-{
-    struct lane *lane = container_of(task, struct lane, hello_turn);
-    if (ring_empty(&lane->hellos))
-        return;
-    struct conn *c = container_of(lane->hellos.next, struct conn, hello);
-    ring_remove(&c->hello);
-    if (!ring_empty(&lane->hellos))
-        task_defer(lane->loop, task);
-    conn_handshake_turn(c);
-}
-
-void lane_queue_handshake(struct conn *c)
-{
-    struct lane *lane = c->lane;
-    assert(ring_empty(&c->hello));
-    ring_append(&lane->hellos, &c->hello);
-    task_defer(lane->loop, &lane->hello_turn);
-}
 
 static bool lane_init(struct lane *lane, struct http_server *server, struct loop *loop)
 {
     lane->server = server;
     lane->loop = loop;
-    lane->hello_turn.run = on_hello_turn;
     ring_init(&lane->conns);
-    ring_init(&lane->hellos);
+    conn_turns_init(lane);
     pressure_init(lane);
     turns_init(&lane->reading, loop, ROUND_CALLS);
     turns_init(&lane->writing, loop, ROUND_BYTES);
@@ -138,9 +62,10 @@ static void on_lane_gone(struct loop *loop, void *arg)
         server->done(&server->base, server->done_arg);
 }
 
-void lane_note_end(struct lane *lane)
+/* The lane drains, and no connection of it is left. */
+static void note_gone(struct lane *lane)
 {
-    if (!lane->draining || lane->gone || !ring_empty(&lane->conns))
+    if (lane->gone || !ring_empty(&lane->conns))
         return;
     lane->gone = true;
     pressure_end(lane);
@@ -152,6 +77,7 @@ static void drain_lane(struct loop *loop, void *arg)
     struct lane *lane = arg;
     (void)loop;
     lane->draining = true;
+    lane->conn_gone = note_gone;
     for (struct ring *r = lane->conns.next, *next; r != &lane->conns; r = next) {
         struct conn *c = container_of(r, struct conn, link);
         next = r->next;
@@ -161,7 +87,7 @@ static void drain_lane(struct loop *loop, void *arg)
         }
         conn_leave(c);
     }
-    lane_note_end(lane);
+    note_gone(lane);
 }
 
 static void cut_calls(struct conn *c)
@@ -228,8 +154,15 @@ static void http_server_drain(struct server *base, uint64_t timeout_ms,
     timer_start(server->lanes[0].loop, &server->drain_timer, timeout_ms);
 }
 
-/* --- Life --------------------------------------------------------------------------------------
- */
+/* --- Life -------------------------------------------------------------------------------- */
+
+static void http_server_figures(const struct server *base, struct server_figures *ret)
+{
+    const struct http_server *server = (const struct http_server *)base;
+    conn_figures_begin(ret);
+    for (size_t i = 0; i < server->nlanes; i++)
+        conn_figures_add(ret, &server->lanes[i].figures);
+}
 
 static int http_server_listen(struct server *base, const char *address,
                               char error[SERVER_ERROR_MAX])
@@ -253,7 +186,7 @@ static void http_server_free(struct server *base)
     for (size_t i = 0; server->lanes != NULL && i < server->nlanes; i++)
         lane_close(&server->lanes[i]);
     free(server->lanes);
-    free(server->routes);
+    routes_free(&server->routes);
     free(server);
 }
 
@@ -274,7 +207,7 @@ static int init(struct http_server *server, struct loop *const *loops,
     for (size_t i = 0; i < server->nlanes; i++)
         if (!lane_init(&server->lanes[i], server, loops[i]))
             return ENOMEM;
-    return make_routes(server, services, nservices);
+    return routes_make(&server->routes, services, nservices);
 }
 
 int http_server_new(struct server **ret, struct loop *const *loops, size_t nloops,

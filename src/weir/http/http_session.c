@@ -4,8 +4,8 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "http_call.h"
-#include "http_server.h"
 #include "http_session_heap.h"
+#include "lane.h"
 
 /* What a client may send on a stream that its handler does not read. */
 #define STREAM_WINDOW_BYTES BDP_WINDOW_MIN

@@ -14,7 +14,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
-#include "http_server.h"
+#include "lane.h"
 #include "weir/address.h"
 
 /* Connections accepted before the loop's other work gets its turn: one with TLS takes some

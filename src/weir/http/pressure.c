@@ -3,7 +3,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "http_call.h"
-#include "http_server.h"
+#include "lane.h"
 #include "tls_session.h"
 
 #define STEP_BYTES ((size_t)64 * 1024)

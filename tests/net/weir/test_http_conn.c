@@ -11,7 +11,7 @@
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
 #include "lib/raw_peer.h"
-#include "weir/http/http_server.h"
+#include "weir/http/lane.h"
 
 static struct call_world g_world;
 static struct raw_peer g_peer;

@@ -30,7 +30,7 @@
 #include "lib/leaks.h"
 #include "lib/tls_world.h"
 #include "weir/http/http_call.h"
-#include "weir/http/http_server.h"
+#include "weir/http/lane.h"
 #include "weir/tls.h"
 
 #define BIT(n) (1u << (n))

@@ -1,7 +1,6 @@
-/* What all lanes have counted, added up; each counts for itself alone. */
-#include <assert.h>
+#include "conn_figures.h"
 
-#include "http_server.h"
+#include <assert.h>
 
 static_assert(REFUSED_NR <= SERVER_REFUSALS_MAX, "each reason has its place");
 
@@ -15,7 +14,7 @@ const char *refusal_text(enum refusal why)
     return texts[why];
 }
 
-static void add_lane(struct server_figures *to, const struct conn_figures *f)
+void conn_figures_add(struct server_figures *to, const struct conn_figures *f)
 {
     const uint64_t closed = counter_get(&f->closed), opened = counter_get(&f->opened);
     to->connections += opened > closed ? opened - closed : 0;
@@ -33,12 +32,9 @@ static void add_lane(struct server_figures *to, const struct conn_figures *f)
         to->refused[i].n += counter_get(&f->refused[i]);
 }
 
-void http_server_figures(const struct server *base, struct server_figures *ret)
+void conn_figures_begin(struct server_figures *ret)
 {
-    const struct http_server *server = (const struct http_server *)base;
     *ret = (struct server_figures){ .nrefused = REFUSED_NR };
     for (size_t i = 0; i < REFUSED_NR; i++)
         ret->refused[i].reason = refusal_text((enum refusal)i);
-    for (size_t i = 0; i < server->nlanes; i++)
-        add_lane(ret, &server->lanes[i].figures);
 }

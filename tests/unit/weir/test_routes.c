@@ -6,7 +6,7 @@
 
 #include "lib/call_world.h"
 #include "lib/heap.h"
-#include "weir/http/http_server.h"
+#include "weir/http/lane.h"
 #include "weir/loop.h"
 
 #define MANY_METHODS 300
@@ -31,7 +31,7 @@ static int make(struct server **ret, struct loop *loop, const struct service *co
 
 static const struct method *find(const struct server *server, const char *path)
 {
-    return http_server_find((const struct http_server *)server, bytes_of_text(path));
+    return routes_find(&((const struct http_server *)server)->routes, bytes_of_text(path));
 }
 
 static bool is_unique(int i)
@@ -42,7 +42,7 @@ static bool is_unique(int i)
     return true;
 }
 
-Test(http_find, each_path_and_no_other)
+Test(routes, each_path_and_no_other)
 {
     struct loop *loop;
     struct server *server;
@@ -69,7 +69,7 @@ Test(http_find, each_path_and_no_other)
     loop_free(loop);
 }
 
-Test(http_find, a_server_without_a_method)
+Test(routes, a_server_without_a_method)
 {
     struct loop *loop;
     struct server *server;
@@ -80,7 +80,7 @@ Test(http_find, a_server_without_a_method)
     loop_free(loop);
 }
 
-Test(http_find, one_path_twice)
+Test(routes, one_path_twice)
 {
     const struct method twice[] = { { "/a", ONE, ONE, &server_nobody, NULL, NULL },
                                     { "/b", ONE, ONE, &server_nobody, NULL, NULL },

@@ -10,23 +10,24 @@
  *   turns.c        who may go on in a round of the loop
  *   floods.c       what odd frames cost; pings.c: whether they are too many
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
- *   http_figures.c what all lanes have counted
+ *   conn_figures.c what all lanes have counted; routes.c: which method a path means
  *
  * Who owns what: the server its lanes and listeners; a lane, on its loop, its
  * connections; a connection its session and its calls. Nothing is shared between
  * lanes but the server's options, table of methods and budget. */
-#ifndef HTTP_SERVER_H
-#define HTTP_SERVER_H
+#ifndef HTTP_LANE_H
+#define HTTP_LANE_H
 
 #include "base/spares.h"
 #include "conn.h"
-#include "listener.h"
 #include "outbox.h"
 #include "pressure.h"
+#include "routes.h"
 #include "turns.h"
 #include "weir/server_side.h"
 
 struct deflater;
+struct listener;
 struct tls_context;
 
 /* One loop's part of the server. */
@@ -48,22 +49,16 @@ struct lane {
     struct conn_figures figures;
     struct pressure pressure;
     bool draining;
-    bool gone; /* it drains, and no connection is left */
+    bool gone;                            /* it drains, and no connection is left */
+    void (*conn_gone)(struct lane *lane); /* when one has ended; NULL: nobody asks */
     struct posting to_drain, to_cut, is_gone;
-};
-
-/* A method of one of the services. */
-struct http_route {
-    struct bytes path;
-    const struct method *method;
 };
 
 struct http_server {
     struct server base; /* first */
     struct server_options options;
-    struct budget own_budget;  /* options.budget, where none is given */
-    struct http_route *routes; /* in the order of their paths */
-    size_t nroutes;
+    struct budget own_budget; /* options.budget, where none is given */
+    struct routes routes;
     struct lane *lanes;
     size_t nlanes;
     struct listener *listeners;
@@ -81,20 +76,6 @@ static inline struct http_server *http_server_of(struct server *base)
 {
     return (struct http_server *)base;
 }
-
-/** The method of this path, or NULL. Any thread. */
-const struct method *http_server_find(const struct http_server *server, struct bytes path);
-
-/** struct server_ops's figures. */
-void http_server_figures(const struct server *server, struct server_figures *ret);
-
-/** A connection of the lane is gone, or the lane drains: perhaps that was all. */
-void lane_note_end(struct lane *lane);
-
-/** The next step of the connection's TLS handshake takes long (a signature: half a
- * millisecond with RSA): such steps take turns, one a round, so that calls are not
- * held up by many. */
-void lane_queue_handshake(struct conn *c);
 
 /* --- http_session.c ----------------------------------------------------------------------- */
 
