@@ -23,8 +23,9 @@ say      = $(if $(V),,@echo "  $(1)  $(2)")
 link     = $(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@
 
 .DEFAULT_GOAL := all
-# Objects stay. (.SECONDARY would do that too, and take an archive that lacks a moved file for new.)
-.PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/obj/%.stamp $(BUILD)/lib/heap/lib%.a
+# (.SECONDARY: of everything would take an archive that lacks a moved file for new.)
+.PRECIOUS: $(BUILD)/obj/tests/%.o $(BUILD)/obj/gen/%.pb-c.stamp \
+           $(BUILD)/obj/gen/google/protobuf/%.pb-c.stamp
 .DELETE_ON_ERROR:
 
 include mk/proto.mk
