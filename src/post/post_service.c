@@ -100,6 +100,7 @@ static const struct method methods[] = {
     { "/v1.post.Post/ListPostsByUserIdBidiStream", MANY, MANY, &user_handler, &user_posts,
       SCOPE_READ },
 
+    { "/v1.post.Post/GetPost", ONE, ONE, &get_post_handler, NULL, SCOPE_READ },
     { "/v1.post.Post/ImportPosts", MANY, ONE, &import_posts_handler, &import_posts_kind,
       SCOPE_WRITE },
 };

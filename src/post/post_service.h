@@ -11,6 +11,7 @@
 #define POST_NSERVICES 2
 extern const struct service *const post_services[POST_NSERVICES];
 
+extern const struct stream_handler get_post_handler;     /* get_post.c */
 extern const struct stream_handler import_posts_handler; /* post_import.c */
 extern const struct import_kind import_posts_kind;
 

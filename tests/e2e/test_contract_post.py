@@ -425,3 +425,34 @@ def test_a_listing_may_go_on_while_posts_come(tmp_path_factory):
         old = [m.post_id for m in library.expected() if not m.post_id.startswith("n")]
         assert [p for p in got if not p.startswith("n")] == old
         assert len(got) == len(set(got))
+
+
+# --- GetPost --------------------------------------------------------------------------------
+
+
+def get(client, post_id):
+    return client.call("/v1.post.Post/GetPost", post.GetPostRequest(post_id=post_id))
+
+
+def test_get_post(posts, library):
+    """As the listing has it, with its author."""
+    [listed, *_] = posts_of(collect(posts, "ListPosts", ""))
+    assert get(posts, listed.post_id).post_message == listed
+
+
+def test_get_post_of_an_unknown_author(posts, library):
+    """User does not know who wrote it: the name stays empty, as in a listing."""
+    post_id = next(p["post_id"] for p in library.posts if p["user_id"] == GHOST)
+    assert get(posts, post_id).post_message.author == ""
+
+
+@pytest.mark.parametrize("post_id", ["no such post", "x" * 256])
+def test_get_unknown_post(posts, post_id):
+    code, text = failure(lambda: get(posts, post_id))
+    assert code == grpc.StatusCode.NOT_FOUND and text == f"there is no post {post_id}"
+
+
+@pytest.mark.parametrize("post_id", ["", "x" * 257], ids=len)
+def test_get_post_bad_id(posts, post_id):
+    code, text = failure(lambda: get(posts, post_id))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT and "post_id" in text

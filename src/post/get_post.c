@@ -1,0 +1,168 @@
+/* GetPost: one request, one response, with the author's name from the resolver.
+ *
+ *   the post is read ──▶ its author is known ──▶ answered
+ *                    └─▶ waits for the name ──▶ answered; or UNAVAILABLE: User did
+ *                                                not say it in time
+ *
+ * A step of the store is short and a wait is not: what was read is copied. */
+#include <stdlib.h>
+
+#include "base/container.h"
+#include "base/wire.h"
+#include "post_env.h"
+#include "post_service.h"
+#include "streams/resolver.h"
+#include "v1/post/post.pb-c.h"
+#include "weir/rules.h"
+
+/* Field numbers. */
+enum { RESPONSE_POST_MESSAGE = 1, POST_AUTHOR = 2, POST_USER_ID = 6 };
+
+struct get_post {
+    struct stream *stream;
+    struct buf *post; /* as it is stored: without its author */
+    struct name *author;
+    struct name_wait wait;
+};
+
+static struct bytes stored(const struct get_post *g)
+{
+    return bytes_of(g->post->data, g->post->len);
+}
+
+/* --- The answer -------------------------------------------------------------------------- */
+
+/* The post, with its author's field behind it: to protobuf the order of fields is the
+ * same. An author whom User does not know has no name, as in a listing. */
+static struct buf *response_of(struct bytes post, struct bytes author)
+{
+    const size_t named = author.len > 0 ? wire_bytes_size(POST_AUTHOR, author.len) : 0;
+    const size_t len = post.len + named;
+    struct buf *b = buf_new(wire_bytes_size(RESPONSE_POST_MESSAGE, len));
+    if (b == NULL)
+        return NULL;
+    if (wire_begin_bytes(b, RESPONSE_POST_MESSAGE, len) && buf_append(b, post) &&
+        (named == 0 || wire_append_bytes(b, POST_AUTHOR, author)))
+        return b;
+    buf_unref(b);
+    return NULL;
+}
+
+static void answer(struct get_post *g)
+{
+    struct stream *s = g->stream;
+    struct buf *b = response_of(stored(g), name_text(g->author));
+    if (b == NULL || stream_send(s, b, 0, b->len, STREAM_LAST) != 0)
+        stream_fail_memory(s);
+    else
+        s->out.records++;
+    buf_unref(b);
+}
+
+static void on_name_known(struct name_wait *wait)
+{
+    answer(container_of(wait, struct get_post, wait));
+}
+
+static void on_name_failed(struct name_wait *wait, const struct status *status)
+{
+    stream_finish(container_of(wait, struct get_post, wait)->stream, status);
+}
+
+static void find_author(struct get_post *g)
+{
+    const struct bytes user_id = wire_find(stored(g), POST_USER_ID);
+    g->author = resolver_want(post_env_of(g->stream->loop)->listing.resolver, user_id);
+    if (g->author == NULL)
+        stream_fail_memory(g->stream);
+    else if (name_is_known(name_state(g->author)))
+        answer(g);
+    else
+        name_wait_start(g->author, &g->wait);
+}
+
+/* --- The post ------------------------------------------------------------------------------ */
+
+static void fail_unreadable(struct stream *s, const char *why)
+{
+    stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", why);
+}
+
+/* The stored post, copied; NULL: the call has failed. */
+static struct buf *read_post(struct stream *s, struct reader *reader, const char *post_id)
+{
+    struct bytes value;
+    struct buf *b = NULL;
+    const int found = reader_get(reader, bytes_of_text(post_id), &value);
+    if (found < 0)
+        fail_unreadable(s, reader_error(reader));
+    else if (found == 0)
+        stream_fail_because(s, STATUS_NOT_FOUND, "POST_NOT_FOUND", "there is no post %s", post_id);
+    else if ((b = buf_new(value.len)) == NULL || !buf_append(b, value))
+        stream_fail_memory(s);
+    else
+        return b;
+    buf_unref(b);
+    return NULL;
+}
+
+static struct buf *find_post(struct stream *s, const char *post_id)
+{
+    struct reader *reader = post_env_of(s->loop)->listing.reader;
+    char error[STORE_ERROR_MAX];
+    if (reader_begin(reader, error) != 0) {
+        fail_unreadable(s, error);
+        return NULL;
+    }
+    struct buf *post = read_post(s, reader, post_id);
+    reader_end(reader);
+    return post;
+}
+
+/* --- The call -------------------------------------------------------------------------------- */
+
+static const struct field_rule fields[] = { { 1, RULE_LENGTH, 1, STORE_ID_MAX } }; /* post_id */
+
+static const struct message_rules rules = { &v1__post__get_post_request__descriptor, fields, 1 };
+
+static void on_open(struct stream *s)
+{
+    struct get_post *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        stream_fail_memory(s);
+        return;
+    }
+    *g = (struct get_post){ .stream = s,
+                            .wait = { .known = on_name_known, .failed = on_name_failed } };
+    s->data = g;
+}
+
+static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
+{
+    const V1__Post__GetPostRequest *m = (const V1__Post__GetPostRequest *)message;
+    struct get_post *g = s->data;
+    (void)bytes;
+    g->post = find_post(s, m->post_id);
+    if (g->post != NULL)
+        find_author(g);
+}
+
+static void on_close(struct stream *s, const struct status *status)
+{
+    struct get_post *g = s->data;
+    (void)status;
+    if (g == NULL)
+        return;
+    name_wait_stop(&g->wait);
+    name_release(g->author);
+    buf_unref(g->post);
+    free(g);
+}
+
+const struct stream_handler get_post_handler = {
+    .message = &v1__post__get_post_request__descriptor,
+    .rules = &rules,
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_close = on_close,
+};
