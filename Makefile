@@ -89,7 +89,7 @@ $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
 	$(Q)$(CC) -Wa,-I$(BUILD)/gen -c -o $@ $<
-$(BUILD)/obj/client-cli/bench_template.o: client-cli/bench_report.html
+$(BUILD)/obj/client-cli/bench/bench_template.o: client-cli/bench/bench_report.html
 $(BUILD)/obj/src/serverkit/reflection/descriptors.o: $(BUILD)/gen/descriptors.pb
 
 # --- what it stands on ------------------------------------------------------------

@@ -3,29 +3,74 @@
 #include <string.h>
 
 #include "base/standard_fds.h"
-#include "command.h"
-#include "session.h"
-#include "text.h"
+#include "client-cli/output/text.h"
+#include "commands.h"
 
-static const struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *arguments, *help;
-} commands[] = {
-    { "list", list_command, "", "posts, page by page (unary calls)" },
-    { "stream-list", stream_list_command, "", "posts as they come (server streaming)" },
-    { "collect-list", collect_list_command, "[ID]...",
-      "posts of many users in one answer (client streaming)" },
-    { "bidi-list", bidi_list_command, "[ID]...",
-      "posts of many users, one by one (bidirectional)" },
-    { "demo", demo_command, "", "shows the four call shapes side by side" },
-    { "bench", bench_command, "SHAPE", "load test: calls a second, latencies, a report" },
-    { "import", import_command, "posts|users FILE", "stores records read from NDJSON" },
-    { "generate", generate_command, "posts|users", "prints made-up records as NDJSON" },
-    { "users", users_command, "get|list|resolve", "people and their names" },
-    { "health", health_command, "[SERVICE]", "whether a server serves (grpc.health.v1)" },
-    { "describe", describe_command, "[SYMBOL]", "what a server serves (reflection)" },
-};
+#define LINE_COLUMNS  84
+#define NAME_COLUMNS  27 /* of a command and its arguments in a list */
+#define GROUP_COLUMNS 19 /* of one in a group */
+
+static int run(const struct command *c, int argc, char **argv);
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static const struct command *find(const struct command *in, const char *word)
+{
+    for (const struct command *c = in; c->name != NULL; c++)
+        if (strcmp(word, command_word(c)) == 0)
+            return c;
+    return NULL;
+}
+
+/* --- Lists of commands ---------------------------------------------------------------- */
+
+static void print_list(const struct command *in, int columns)
+{
+    for (const struct command *c = in; c->name != NULL; c++) {
+        const char *space = *c->arguments != '\0' ? " " : "";
+        int width = printf("  %s%s%s", command_word(c), space, c->arguments);
+        printf("%*s%s\n", width < columns ? columns - width : 1, "", c->help);
+    }
+}
+
+/* For a shell's completion. */
+static void print_words(const struct command *in)
+{
+    for (const struct command *c = in; c->name != NULL; c++)
+        puts(command_word(c));
+    puts("--help");
+}
+
+/* --- A command that is a name for others ------------------------------------------------ */
+
+static int run_one_of(const struct command *group, int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    const struct command *c = find(group->commands, word);
+    if (c != NULL)
+        return run(c, argc - 1, argv + 1);
+    if (strcmp(word, "--help=words") == 0) {
+        print_words(group->commands);
+        return EXIT_DONE;
+    }
+    if (!is_help(word))
+        return choice_error(group->name, group->arguments, word);
+    printf("Usage: postcli %s %s [OPTION]...\n%s\n\n", group->name, group->arguments,
+           group->summary);
+    print_list(group->commands, GROUP_COLUMNS);
+    printf("\npostcli %s --help and so on tell more.\n", group->commands->name);
+    return EXIT_DONE;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    return c->commands != NULL ? run_one_of(c, argc, argv) : command_run(c, argc, argv);
+}
+
+/* --- The program ------------------------------------------------------------------------ */
 
 static void print_usage(FILE *to)
 {
@@ -36,11 +81,7 @@ static void print_help(void)
 {
     print_usage(stdout);
     puts("Lists, imports and generates posts and users over gRPC.\n\nCommands:");
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        const struct command *c = &commands[i];
-        int width = printf("  %s%s%s", c->name, *c->arguments != '\0' ? " " : "", c->arguments);
-        printf("%*s%s\n", width < 27 ? 27 - width : 1, "", c->help);
-    }
+    print_list(commands, NAME_COLUMNS);
     puts("\npostcli COMMAND --help tells more. Exit status: 0 done, 1 a call failed or\n"
          "records were rejected, 2 wrong usage, 130 interrupted.");
 }
@@ -50,51 +91,52 @@ static void print_man(void)
 {
     puts(".TH POSTCLI 1\n.SH NAME\npostcli \\- lists, imports and generates posts and users over "
          "gRPC\n.SH SYNOPSIS\n.B postcli\nCOMMAND [OPTION]...\n.SH COMMANDS");
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        printf(".TP\n\\fB%s\\fR %s\n%s\n", commands[i].name, commands[i].arguments,
-               commands[i].help);
+    for (const struct command *c = commands; c->name != NULL; c++)
+        printf(".TP\n\\fB%s\\fR %s\n%s\n", c->name, c->arguments, c->help);
     puts(".SH EXIT STATUS\n0 done, 1 a call failed or records were rejected, 2 wrong usage, 130 "
          "interrupted.\n.SH SEE ALSO\nThe page of a command, such as postcli-list(1).");
 }
 
-/* For a shell's completion. */
-static void print_words(void)
+/* Their names, one behind the other. */
+static void print_names(FILE *to)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        puts(commands[i].name);
-    puts("--help");
+    int column = fprintf(to, "Commands:");
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        const char *comma = c[1].name != NULL ? "," : "";
+        const int width = (int)(strlen(c->name) + strlen(comma));
+        const bool fits = column + 1 + width <= LINE_COLUMNS;
+        fprintf(to, "%s%s%s", fits ? " " : "\n", c->name, comma);
+        column = fits ? column + 1 + width : width;
+    }
+    fputs("\n", to);
+}
+
+static int print_what_there_is(void)
+{
+    print_usage(stderr);
+    print_names(stderr);
+    fputs("postcli --help tells more.\n", stderr);
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
     standard_fds_occupy();
     text_init();
-    if (argc < 2) {
-        print_usage(stderr);
-        fputs(
-            "Commands: list, stream-list, collect-list, bidi-list, demo, bench, import, generate,\n"
-            "users, health, describe\n"
-            "postcli --help tells more.\n",
-            stderr);
+    if (argc < 2)
+        return print_what_there_is();
+    const struct command *c = find(commands, argv[1]);
+    if (c != NULL)
+        return run(c, argc - 1, argv + 1);
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+        print_help();
+    } else if (strcmp(argv[1], "--help=man") == 0) {
+        print_man();
+    } else if (strcmp(argv[1], "--help=words") == 0) {
+        print_words(commands);
+    } else {
+        fprintf(stderr, "postcli: unknown command: %s (try postcli --help)\n", argv[1]);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        print_help();
-        return EXIT_DONE;
-    }
-    if (strcmp(argv[1], "--help=man") == 0) {
-        print_man();
-        return EXIT_DONE;
-    }
-    if (strcmp(argv[1], "--help=words") == 0) {
-        print_words();
-        return EXIT_DONE;
-    }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    }
-    fprintf(stderr, "postcli: unknown command: %s (try postcli --help)\n", argv[1]);
-    return EXIT_USAGE;
+    return EXIT_DONE;
 }

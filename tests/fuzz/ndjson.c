@@ -1,7 +1,7 @@
 /* Lines of an import: any bytes are refused with a reason or become a message,
  * and that is printed and read again as the same. */
-#include "client-cli/ndjson.h"
-#include "client-cli/lines.h"
+#include "client-cli/records/ndjson.h"
+#include "client-cli/input/lines.h"
 #include "fuzz.h"
 
 #define ARENA_BYTES ((size_t)4 << 20)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client-cli/ids.h"
-#include "client-cli/input.h"
+#include "client-cli/input/ids.h"
+#include "client-cli/input/input.h"
 #include "lib/loop_until.h"
 
 static struct session session;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client-cli/output.h"
+#include "client-cli/output/output.h"
 #include "lib/loop_until.h"
 
 struct fixture {

@@ -3,9 +3,9 @@
 #include <criterion/criterion.h>
 
 #include "base/container.h"
-#include "client-cli/bench_run.h"
-#include "client-cli/common.h"
-#include "client-cli/session.h"
+#include "client-cli/bench/bench_run.h"
+#include "client-cli/frame/common.h"
+#include "client-cli/frame/session.h"
 #include "lib/heap.h"
 #include "lib/leaks.h"
 

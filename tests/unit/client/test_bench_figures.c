@@ -2,9 +2,9 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "client-cli/bench_hist.h"
-#include "client-cli/bench_series.h"
-#include "client-cli/bench_stats.h"
+#include "client-cli/bench/bench_hist.h"
+#include "client-cli/bench/bench_series.h"
+#include "client-cli/bench/bench_stats.h"
 #include "lib/leaks.h"
 
 static bool within(uint64_t got, double wanted, double part)

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "client-cli/bench_pace.h"
-#include "client-cli/bench_plan.h"
-#include "client-cli/bench_request.h"
-#include "client-cli/bench_stats.h"
-#include "client-cli/bench_users.h"
+#include "client-cli/bench/bench_pace.h"
+#include "client-cli/bench/bench_plan.h"
+#include "client-cli/bench/bench_request.h"
+#include "client-cli/bench/bench_stats.h"
+#include "client-cli/bench/bench_users.h"
 #include "lib/leaks.h"
 #include "v1/post/post.pb-c.h"
 #include "v1/user/user.pb-c.h"

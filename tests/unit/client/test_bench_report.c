@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client-cli/bench_live.h"
-#include "client-cli/bench_report.h"
+#include "client-cli/bench/bench_live.h"
+#include "client-cli/bench/bench_report.h"
 #include "lib/leaks.h"
 
 #define MS UINT64_C(1000000)

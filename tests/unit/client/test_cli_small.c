@@ -1,11 +1,11 @@
 /* The small pure parts of postcli: progress, backoff, record lines. */
 #include <criterion/criterion.h>
 
-#include "client-cli/backoff.h"
-#include "client-cli/progress.h"
-#include "client-cli/query.h"
-#include "client-cli/record_lines.h"
-#include "client-cli/skim.h"
+#include "client-cli/commands/backoff.h"
+#include "client-cli/output/progress.h"
+#include "client-cli/commands/post_query.h"
+#include "client-cli/input/record_lines.h"
+#include "client-cli/commands/skim.h"
 
 Test(progress, text)
 {
@@ -105,8 +105,8 @@ Test(record_lines, finds_the_line)
 
 Test(query, names_of_the_calls)
 {
-    cr_assert_str_eq(query_path(SHAPE_UNARY, false), "/v1.post.Post/ListPosts");
-    cr_assert_str_eq(query_rpc(SHAPE_BIDI, true), "ListPostsByUserIdBidiStream");
+    cr_assert_str_eq(post_query_path(SHAPE_UNARY, false), "/v1.post.Post/ListPosts");
+    cr_assert_str_eq(post_query_rpc(SHAPE_BIDI, true), "ListPostsByUserIdBidiStream");
 }
 
 /* One descriptor decodes both responses: that holds while they are alike. */

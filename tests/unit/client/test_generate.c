@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client-cli/generate.h"
-#include "client-cli/ndjson.h"
+#include "client-cli/records/generate.h"
+#include "client-cli/records/ndjson.h"
 
 static struct buf *all_lines(struct generate_plan plan)
 {

@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "client-cli/lines.h"
+#include "client-cli/input/lines.h"
 
 /* Puts @len bytes in, @step at a time, and takes lines out after each step.
  * Lines come back joined by '|'; "!" stands for one that is too long. */

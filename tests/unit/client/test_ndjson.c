@@ -2,8 +2,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "client-cli/json_write.h"
-#include "client-cli/ndjson.h"
+#include "client-cli/output/json_write.h"
+#include "client-cli/records/ndjson.h"
 
 static const char *text_of(struct buf *b)
 {

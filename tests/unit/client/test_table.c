@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "client-cli/table.h"
-#include "client-cli/text.h"
+#include "client-cli/output/table.h"
+#include "client-cli/output/text.h"
 
 static const struct table_column columns[] = {
     { "ID", 4, 8, 0, false },
@@ -15,7 +15,7 @@ static const char *const cells[] = {
     "1", "커피", "22", "twelve-letters", "a\tb", "7",
 };
 
-static char *lines(const struct table *t)
+static char *lines(const struct text_table *t)
 {
     struct buf *b = buf_new(0);
     cr_assert(table_put_heading(t, b, false));
@@ -28,7 +28,7 @@ static char *lines(const struct table *t)
 
 static void expect(int line_columns, const char *text)
 {
-    struct table t;
+    struct text_table t;
     table_layout(&t, columns, 3, cells, 2, line_columns);
     char *got = lines(&t);
     cr_assert_str_eq(got, text, "in %d columns:\n%s", line_columns, got);
@@ -51,7 +51,7 @@ Test(table, fits_the_line)
 
 Test(table, survives_a_line_too_short)
 {
-    struct table t;
+    struct text_table t;
     text_init();
     for (int line_columns = 0; line_columns < 12; line_columns++) {
         table_layout(&t, columns, 3, cells, 2, line_columns);
@@ -66,7 +66,7 @@ Test(table, later_rows_keep_the_widths)
                                         "a title that is far longer than the first", "1234567890" };
     text_init();
     for (int line_columns = 14; line_columns < 60; line_columns++) {
-        struct table t;
+        struct text_table t;
         struct buf *b = buf_new(0);
         table_layout(&t, columns, 3, cells, 2, line_columns);
         cr_assert(table_put_row(&t, b, late));

@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 
 #include "base/buf.h"
-#include "client-cli/text.h"
+#include "client-cli/output/text.h"
 
 static const char *text_of(struct buf *b)
 {

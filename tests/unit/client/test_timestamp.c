@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "client-cli/timestamp.h"
+#include "client-cli/records/timestamp.h"
 
 static const char *printed(int64_t seconds, int32_t nanos)
 {

@@ -1,0 +1,294 @@
+/* bench: a load test of any deployment of the services. Here are its options
+ * and its end; bench_run.c conducts it, bench_load.c makes the calls. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+#include "bench_report.h"
+#include "bench_run.h"
+#include "client-cli/commands.h"
+#include "client-cli/frame/call_policy.h"
+#include "client-cli/frame/common.h"
+#include "client-cli/frame/connection.h"
+
+/* After Ctrl-C: for the calls to be cut and the report to be written. */
+#define REPORT_PATIENCE_MS 5000
+
+enum { PRINT_TABLE, PRINT_JSON };
+
+static struct bench_plan plan = { .connections = 1, .loops = 1 };
+static int print = PRINT_TABLE;
+static const char *file = "", *users_text = "", *slow_text = "";
+static char prefix[64];
+static struct buf *command_line; /* NULL: there was no memory for it */
+
+static struct bench_run bench;
+static struct session *session;
+static time_t started;
+static bool interrupted;
+
+/* --- The end ------------------------------------------------------------------------- */
+
+static bool write_file(struct session *s, const char *path, const struct buf *b)
+{
+    FILE *to = fopen(path, "w");
+    bool good = to != NULL && fwrite(b->data, 1, b->len, to) == b->len;
+    int error = errno;
+    if (to != NULL && fclose(to) != 0) {
+        error = good ? errno : error;
+        good = false;
+    }
+    if (!good)
+        session_say(s, "cannot write %s: %s", path, strerror(error));
+    return good;
+}
+
+static bool write_page(struct session *s, const json_t *json)
+{
+    if (*file == '\0')
+        return true;
+    struct buf *page = buf_new(64 * 1024);
+    bool made = page != NULL && bench_put_html(page, json);
+    bool good = made && write_file(s, file, page);
+    if (!made)
+        session_say(s, "cannot write %s: out of memory", file);
+    buf_unref(page);
+    return good;
+}
+
+static bool tell(struct session *s)
+{
+    const struct bench_report report = {
+        .plan = &plan,
+        .stats = &bench.stats,
+        .command = (const char *)command_line->data,
+        .started = started,
+        .interrupted = interrupted,
+    };
+    struct buf *out = output_buf(&s->out);
+    json_t *json = bench_report_json(&report);
+    bool made = json != NULL &&
+                (print == PRINT_JSON ? bench_put_json(out, json) : bench_put_table(out, &report));
+    output_commit(&s->out);
+    if (!made)
+        session_say(s, "out of memory for the report");
+    bool good = made && write_page(s, json);
+    json_decref(json);
+    return good && stats_all_ok(&bench.stats);
+}
+
+static void on_done(struct bench_run *run)
+{
+    bool good = false;
+    if (run->measured)
+        good = tell(session);
+    else if (interrupted)
+        session_say(session, "stopped during the warm-up: nothing was measured");
+    else
+        session_say(session, "out of memory for the figures");
+    session_end(session, good ? EXIT_DONE : EXIT_FAILED);
+}
+
+/* --- Life -------------------------------------------------------------------------------- */
+
+static void on_stop(struct session *s)
+{
+    (void)s;
+    interrupted = true;
+    bench_run_stop(&bench);
+}
+
+static void start(struct session *s)
+{
+    session = s;
+    started = time(NULL);
+    bench.done = on_done;
+    int rv = bench_run_start(&bench, s, &plan);
+    if (rv == 0)
+        return;
+    session_say(s, "cannot start: %s", strerror(rv));
+    session_end(s, EXIT_FAILED);
+}
+
+static void close_bench(void)
+{
+    bench_run_close(&bench);
+    users_close(&plan.users);
+    buf_unref(command_line);
+}
+
+/* --- Options -------------------------------------------------------------------------------- */
+
+static const struct option_row rows[] = {
+    { .name = "connections",
+      .kind = OPTION_INT,
+      .value = &plan.connections,
+      .help = "connections to the service",
+      .min = 1,
+      .max = 10000 },
+    { .name = "streams",
+      .kind = OPTION_INT,
+      .value = &plan.streams,
+      .help = "calls at once on each; 0: 1, or up to 100 with --rate",
+      .max = 100000 },
+    { .name = "loops",
+      .kind = OPTION_INT,
+      .value = &plan.loops,
+      .help = "threads to make the load with; they share the connections",
+      .min = 1,
+      .max = 64 },
+    { .name = "duration",
+      .kind = OPTION_DURATION,
+      .value = &plan.duration_ms,
+      .help = "start calls for so long; 10s without --count. Calls still open 1 s later are cut" },
+    { .name = "count",
+      .kind = OPTION_INT,
+      .value = &plan.count,
+      .help = "make so many calls",
+      .max = INT64_C(1000000000000) },
+    { .name = "warmup",
+      .kind = OPTION_DURATION,
+      .value = &plan.warmup_ms,
+      .help = "the same load for so long before, not counted" },
+    { .name = "rate",
+      .kind = OPTION_INT,
+      .value = &plan.rate,
+      .arg = "R",
+      .help = "open loop: R calls a second are due, whatever the server does, and their time "
+              "counts from then. 0: a stream starts its next call when the last has ended",
+      .max = 10000000 },
+    { .name = "slow-reader",
+      .kind = OPTION_TEXT,
+      .value = &slow_text,
+      .arg = "RATE",
+      .help =
+          "every stream reads at most RATE messages (\"10\") or bytes (\"64KiB\") a second; what "
+          "it does not read fills buffers first, then makes the server wait" },
+    ROW_USER,
+    { .name = "users",
+      .kind = OPTION_TEXT,
+      .value = &users_text,
+      .arg = "FROM..TO",
+      .help = "users in turn: \"u1..u1000\"; \"-\": ids from standard input" },
+    { .name = "ids",
+      .kind = OPTION_INT,
+      .value = &plan.items,
+      .help = "users that a call asks for (client-stream, bidi: 100; resolve: 1000), or posts "
+              "that it brings (import: 1000)",
+      .max = 1000000000 },
+    { .name = "page-size",
+      .kind = OPTION_INT,
+      .value = &plan.page_size,
+      .help = "most posts of a message; import, resolve: of a request; 0: chosen",
+      .max = 1000000 },
+    { .name = "limit",
+      .kind = OPTION_INT,
+      .value = &plan.limit,
+      .help = "most posts for one request; 0: all",
+      .max = INT64_MAX },
+    ROW_TAG,
+    { .name = "prefix",
+      .kind = OPTION_TEXT,
+      .value = &plan.prefix,
+      .arg = "TEXT",
+      .help = "import: how post ids begin; without this another one each time" },
+    { .name = "deadline",
+      .kind = OPTION_DURATION,
+      .value = &plan.deadline_ms,
+      .help = "of each call; 0: none" },
+    { .name = "format",
+      .kind = OPTION_CHOICE,
+      .value = &print,
+      .help = "how to print the figures",
+      .choices = "table|json" },
+    { .name = "report",
+      .kind = OPTION_TEXT,
+      .value = &file,
+      .arg = "FILE.html",
+      .help = "write a page with plots, too" },
+    ROW_PROGRESS,
+};
+
+static const char *take_users(void)
+{
+    if (*users_text != '\0' && *common.user != '\0')
+        return "--user or --users, not both";
+    plan.users_text = *common.user != '\0' ? common.user : users_text;
+    if (*common.user != '\0' && !users_one(&plan.users, common.user))
+        return "--user: the id is longer than 256 bytes";
+    if (strcmp(users_text, "-") == 0) {
+        int rv = users_read(&plan.users, stdin);
+        if (rv == ENODATA)
+            return "--users: no ids on standard input";
+        return rv == 0        ? NULL
+               : rv == EINVAL ? "--users: an id is longer than 256 bytes"
+                              : "--users: cannot read standard input";
+    }
+    if (*users_text != '\0' && !users_range(&plan.users, users_text))
+        return "--users is a range like u1..u1000, or - for standard input";
+    return NULL;
+}
+
+static const char *take_options(void)
+{
+    plan.target = connection.target;
+    plan.user_target = connection.user_target;
+    plan.tag = common.tag;
+    plan.slow_text = slow_text;
+    if (*slow_text != '\0' && !pace_parse(slow_text, &plan.slow))
+        return "--slow-reader is a number of messages (10) or bytes (64KiB) a second";
+    const char *wrong = take_users();
+    if (wrong == NULL)
+        wrong = plan_check(&plan);
+    if (wrong == NULL && plan.shape == BENCH_IMPORT && plan.prefix == NULL) {
+        snprintf(prefix, sizeof prefix, "bench-%llx-%x-", (unsigned long long)time(NULL),
+                 (unsigned)getpid());
+        plan.prefix = prefix;
+    }
+    return wrong;
+}
+
+/* For the report: options_parse() reorders argv. */
+static struct buf *make_command_line(int argc, char **argv)
+{
+    struct buf *b = buf_new(256);
+    bool good = b != NULL && buf_append(b, bytes_of_text("postcli"));
+    for (int i = 0; i < argc && good; i++) {
+        struct bytes word = bytes_of_text(utf8_valid(bytes_of_text(argv[i])) ? argv[i] : "?");
+        good = buf_append(b, bytes_of_text(" ")) && buf_append(b, word);
+    }
+    if (good && buf_append(b, bytes_of("", 1)))
+        return b;
+    buf_unref(b);
+    return NULL;
+}
+
+static void prepare(int argc, char **argv)
+{
+    command_line = make_command_line(argc, argv);
+    call_policy.retries = 0; /* unless they are asked for: failures are to be seen */
+    common.user = "";
+}
+
+static int check(const struct command *c, int n, char **arguments)
+{
+    (void)n;
+    plan_shape(arguments[0], &plan.shape);
+    const char *wrong = command_line != NULL ? take_options() : "out of memory";
+    return wrong != NULL ? usage_error(c->name, wrong, "") : EXIT_DONE;
+}
+
+const struct routine bench_routine = {
+    .options = rows,
+    .noptions = COUNT_OF(rows),
+    .patience_ms = REPORT_PATIENCE_MS,
+    .prepare = prepare,
+    .check = check,
+    .start = start,
+    .on_stop = on_stop,
+    .close = close_bench,
+};

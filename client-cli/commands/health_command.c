@@ -1,0 +1,103 @@
+/* health: one call of Check, or of Watch until somebody has seen enough. */
+#include <protobuf-c/protobuf-c.h>
+
+#include "client-cli/commands.h"
+#include "client-cli/frame/calls.h"
+#include "client-cli/frame/common.h"
+#include "client-cli/output/json_write.h"
+#include "grpc/health/v1/health.pb-c.h"
+
+#define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+
+static const char *service = "";
+static bool watch;
+
+/* --- Rows --------------------------------------------------------------------------- */
+
+struct health_record {
+    const char *service, *status;
+};
+
+static const struct table_column columns[] = {
+    { "SERVICE", 20, 0, 0, false },
+    { "STATUS", 15, 0, 0, false },
+};
+
+static void cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
+{
+    const struct health_record *r = record;
+    (void)scratch;
+    ret_cells[0] = *r->service != '\0' ? r->service : "(the process)";
+    ret_cells[1] = r->status;
+}
+
+static bool json(struct buf *b, const void *record)
+{
+    const struct health_record *r = record;
+    return json_write_literal(b, "{\"service\":") &&
+           json_write_text(b, bytes_of_text(r->service)) && json_write_literal(b, ",\"status\":") &&
+           json_write_text(b, bytes_of_text(r->status)) && json_write_literal(b, "}\n");
+}
+
+static const struct row_kind row_health = { ROW_COLUMNS(columns), cells, json };
+
+/* --- The call ------------------------------------------------------------------------- */
+
+static const char *name_of(int status)
+{
+    const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(
+        &grpc__health__v1__health_check_response__serving_status__descriptor, status);
+    return v != NULL ? v->name : "UNKNOWN"; /* of a newer protocol */
+}
+
+static void next(struct session *s)
+{
+    const char *path = watch ? "/grpc.health.v1.Health/Watch" : "/grpc.health.v1.Health/Check";
+    Grpc__Health__V1__HealthCheckRequest m = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    if (s->argument_count > 0)
+        service = s->arguments[0];
+    m.service = (char *)(uintptr_t)service;
+    s->failed = true; /* until it says that it serves */
+    calls_ask(s, session_channel(s), path, &m.base);
+}
+
+static void take(struct session *s, const ProtobufCMessage *message, struct bytes bytes)
+{
+    const Grpc__Health__V1__HealthCheckResponse *m =
+        (const Grpc__Health__V1__HealthCheckResponse *)message;
+    const struct health_record r = { service, name_of((int)m->status) };
+    const void *record = &r;
+    (void)bytes;
+    s->failed = m->status != SERVING;
+    if (!rows_add(&s->rows, &record, 1))
+        calls_no_memory(s->call);
+    else if (watch)
+        calls_read(s);
+}
+
+/* Without an answer it does not serve: that is all there is to say. */
+static struct status judge(struct session *s, const struct status *status)
+{
+    (void)s;
+    return *status;
+}
+
+static const struct option_row rows[] = {
+    ROW_SERVER,
+    { .name = "watch",
+      .kind = OPTION_FLAG,
+      .value = &watch,
+      .help = "tell each change, until interrupted" },
+    ROW_FORMAT,
+    ROW_DEADLINE,
+};
+
+const struct routine health_routine = {
+    .options = rows,
+    .noptions = COUNT_OF(rows),
+    .rows = &row_health,
+    .answer = &grpc__health__v1__health_check_response__descriptor,
+    .next = next,
+    .take = take,
+    .judge = judge,
+};

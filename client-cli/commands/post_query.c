@@ -1,0 +1,50 @@
+#include "post_query.h"
+
+#include <string.h>
+
+#include "client-cli/frame/calls.h"
+
+const char *post_query_path(enum shape shape, bool by_user)
+{
+    static const char *const paths[SHAPE_NR][2] = {
+        [SHAPE_UNARY] = { "/v1.post.Post/ListPosts", "/v1.post.Post/ListPostsByUserId" },
+        [SHAPE_SERVER] = { "/v1.post.Post/ListPostsServerStream",
+                           "/v1.post.Post/ListPostsByUserIdServerStream" },
+        [SHAPE_CLIENT] = { "/v1.post.Post/ListPostsClientStream",
+                           "/v1.post.Post/ListPostsByUserIdClientStream" },
+        [SHAPE_BIDI] = { "/v1.post.Post/ListPostsBidiStream",
+                         "/v1.post.Post/ListPostsByUserIdBidiStream" },
+    };
+    return paths[shape][by_user];
+}
+
+const char *post_query_rpc(enum shape shape, bool by_user)
+{
+    return strrchr(post_query_path(shape, by_user), '/') + 1;
+}
+
+static int send_all(struct stream *s, const struct post_query *q, unsigned flags)
+{
+    V1__Post__ListPostsRequest m = V1__POST__LIST_POSTS_REQUEST__INIT;
+    m.page_size = (int32_t)q->page_size;
+    m.page_token = (char *)q->page_token;
+    m.limit = q->limit;
+    m.tag = (char *)q->tag;
+    return calls_send(s, &m.base, flags);
+}
+
+static int send_by_user(struct stream *s, const struct post_query *q, unsigned flags)
+{
+    V1__Post__ListPostsByUserIdRequest m = V1__POST__LIST_POSTS_BY_USER_ID_REQUEST__INIT;
+    m.user_id = (char *)q->user_id;
+    m.page_size = (int32_t)q->page_size;
+    m.page_token = (char *)q->page_token;
+    m.limit = q->limit;
+    m.tag = (char *)q->tag;
+    return calls_send(s, &m.base, flags);
+}
+
+int post_query_send(struct stream *s, const struct post_query *q, unsigned flags)
+{
+    return q->user_id != NULL ? send_by_user(s, q, flags) : send_all(s, q, flags);
+}

@@ -1,0 +1,35 @@
+/* A listing of posts as a request: of everybody or of one user, in each of
+ * the four call shapes. */
+#ifndef CLI_POST_QUERY_H
+#define CLI_POST_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "v1/post/post.pb-c.h"
+#include "weir/stream.h"
+
+enum shape { SHAPE_UNARY, SHAPE_SERVER, SHAPE_CLIENT, SHAPE_BIDI, SHAPE_NR };
+
+struct post_query {
+    const char *user_id; /* NULL: everybody's */
+    int64_t page_size;
+    const char *page_token;
+    int64_t limit; /* 0: none */
+    const char *tag;
+};
+
+/* The responses of ListPosts and ListPostsByUserId have the same fields with
+ * the same numbers, so one descriptor decodes both. */
+#define POST_QUERY_RESPONSE (&v1__post__list_posts_response__descriptor)
+
+/** "/v1.post.Post/ListPostsByUserIdBidiStream" */
+const char *post_query_path(enum shape shape, bool by_user);
+
+/** The same without the service: "ListPostsByUserIdBidiStream". */
+const char *post_query_rpc(enum shape shape, bool by_user);
+
+/** Sends the query as one request, by calls_send(). */
+int post_query_send(struct stream *s, const struct post_query *q, unsigned flags);
+
+#endif

@@ -1,0 +1,140 @@
+/* users resolve: names for ids, by one bidirectional call, as Post asks for
+ * them. Ids that are there go out together; the answer is awaited before the
+ * next ones do. Between answers the server may tell of users that changed:
+ * those are not shown. */
+#include <string.h>
+
+#include "client-cli/commands.h"
+#include "client-cli/frame/calls.h"
+#include "client-cli/frame/common.h"
+#include "client-cli/input/ids.h"
+#include "v1/user/user.pb-c.h"
+
+#define AT_ONCE 1000 /* what one request may ask */
+
+static struct ids ids;
+static size_t asked, answered; /* ids; asked > answered: a request is out */
+static bool idle;              /* no more ids for now: ask those that are here */
+
+/* --- Requests out ------------------------------------------------------------------ */
+
+static void ask(struct session *s, size_t n)
+{
+    V1__User__ResolveUsersRequest m = V1__USER__RESOLVE_USERS_REQUEST__INIT;
+    char *user_ids[AT_ONCE];
+    for (size_t i = 0; i < n; i++)
+        user_ids[i] = (char *)ids_at(&ids, asked + i);
+    m.n_user_ids = n;
+    m.user_ids = user_ids;
+    /* The answer to the request before is here, so there is room. */
+    if (calls_send(s->call, &m.base, 0) == 0)
+        asked += n;
+}
+
+static void ask_more(struct session *s)
+{
+    size_t waiting = ids.n - asked;
+    if (s->call == NULL || s->half_closed || asked > answered)
+        return;
+    if (waiting >= AT_ONCE)
+        ask(s, AT_ONCE);
+    else if (waiting > 0 && (idle || ids.ended))
+        ask(s, waiting);
+    else if (waiting == 0 && ids.ended)
+        calls_half_close(s);
+    else
+        ids_want(&ids, asked + AT_ONCE);
+}
+
+static void on_ids(struct ids *more)
+{
+    idle = false;
+    if (more->ended || more->n - asked >= AT_ONCE)
+        ask_more(more->session);
+}
+
+static void on_ids_idle(struct ids *more)
+{
+    idle = true;
+    if (more->n > asked)
+        ask_more(more->session);
+}
+
+/* --- Answers in ---------------------------------------------------------------------- */
+
+/* An answer has the ids of the request, in its order. */
+static bool is_answer(const V1__User__ResolveUsersResponse *m)
+{
+    if (m->n_users == 0 || m->n_users != asked - answered)
+        return false;
+    for (size_t i = 0; i < m->n_users; i++) {
+        if (strcmp(m->users[i]->user_id, ids_at(&ids, answered + i)) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool take_answer(struct session *s, const V1__User__ResolveUsersResponse *m)
+{
+    for (size_t i = 0; i < m->n_users; i++)
+        s->failed |= !m->users[i]->found;
+    answered = asked;
+    ids_forget(&ids, answered);
+    return rows_add(&s->rows, (const void *const *)m->users, m->n_users);
+}
+
+static void take(struct session *s, const ProtobufCMessage *message, struct bytes bytes)
+{
+    const V1__User__ResolveUsersResponse *m = (const V1__User__ResolveUsersResponse *)message;
+    (void)bytes;
+    if (is_answer(m) && !take_answer(s, m)) {
+        calls_no_memory(s->call);
+        return;
+    }
+    ask_more(s);
+    calls_read(s);
+}
+
+static struct status judge(struct session *s, const struct status *status)
+{
+    s->failed |= ids.failed;
+    if (status->code == STATUS_OK && (answered < ids.n || !ids.ended))
+        return status_of(STATUS_UNAVAILABLE, "the stream ended before its last answer");
+    return *status;
+}
+
+/* --- Life ----------------------------------------------------------------------------- */
+
+static bool begin(struct session *s)
+{
+    ids.on_change = on_ids;
+    ids.on_idle = on_ids_idle;
+    return ids_init(&ids, s, s->arguments, s->argument_count) == 0;
+}
+
+static void next(struct session *s)
+{
+    if (!calls_open(s, s->user, "/v1.user.User/ResolveUsers"))
+        return;
+    calls_read(s);
+    ask_more(s);
+}
+
+static void close_users_resolve(void)
+{
+    ids_close(&ids);
+}
+
+static const struct option_row rows[] = { ROW_FORMAT, ROW_DEADLINE };
+
+const struct routine users_resolve_routine = {
+    .options = rows,
+    .noptions = COUNT_OF(rows),
+    .rows = &row_resolved,
+    .answer = &v1__user__resolve_users_response__descriptor,
+    .begin = begin,
+    .next = next,
+    .take = take,
+    .judge = judge,
+    .close = close_users_resolve,
+};

@@ -1,0 +1,176 @@
+#include "calls.h"
+
+#include <errno.h>
+
+#include "base/container.h"
+#include "call_policy.h"
+#include "command.h"
+#include "common.h"
+
+/* --- From call to call --------------------------------------------------------------- */
+
+static void next(struct session *s)
+{
+    s->due = s->answered = s->half_closed = false;
+    s->routine->next(s);
+}
+
+static void on_again(struct timer *t)
+{
+    next(container_of(t, struct session, again));
+}
+
+static void end(struct session *s, const struct status *status)
+{
+    rows_end(&s->rows);
+    if (status->code != STATUS_OK)
+        session_fail(s, status);
+    else
+        session_end(s, s->failed ? EXIT_FAILED : EXIT_DONE);
+}
+
+static void on_close(struct stream *stream, const struct status *status)
+{
+    struct session *s = stream->data;
+    const struct routine *r = s->routine;
+    s->call = NULL;
+    const struct status truth = r->judge != NULL ? r->judge(s, status) : calls_answered(s, status);
+    if (timer_running(&s->again))
+        return;
+    if (truth.code != STATUS_OK || s->stopping || r->more == NULL || !r->more(s))
+        end(s, &truth);
+    else if (output_full(&s->out))
+        s->due = true;
+    else
+        next(s);
+}
+
+static void on_message(struct stream *stream, const ProtobufCMessage *message, struct bytes bytes)
+{
+    struct session *s = stream->data;
+    s->answered = true;
+    s->routine->take(s, message, bytes);
+}
+
+static void on_sent(struct stream *stream)
+{
+    struct session *s = stream->data;
+    if (s->routine->on_sent != NULL)
+        s->routine->on_sent(s);
+}
+
+void calls_start(struct session *s)
+{
+    const struct routine *r = s->routine;
+    const struct status no_memory = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    s->again.fired = on_again;
+    s->handler = (struct stream_handler){
+        .message = r->answer,
+        .on_message = on_message,
+        .on_sent = on_sent,
+        .on_close = on_close,
+    };
+    if (r->begin == NULL || r->begin(s))
+        next(s);
+    else
+        session_fail(s, &no_memory);
+}
+
+void calls_stop(struct session *s)
+{
+    const struct status ok = status_ok();
+    timer_stop(&s->again);
+    if (s->call != NULL)
+        stream_fail(s->call, STATUS_CANCELLED, "stopped");
+    else
+        end(s, &ok);
+}
+
+void calls_room(struct session *s)
+{
+    if (s->due)
+        next(s);
+    else if (s->call != NULL && s->wants_room)
+        calls_read(s);
+}
+
+/* --- For the steps of a routine --------------------------------------------------------- */
+
+static uint64_t deadline_left_ms(const struct session *s)
+{
+    uint64_t spent_ms = loop_now_ms(s->loop) - s->started_ms;
+    uint64_t deadline_ms = s->options->deadline_ms;
+    return spent_ms < deadline_ms ? deadline_ms - spent_ms : 0;
+}
+
+bool calls_deadline_passed(const struct session *s)
+{
+    return s->options->deadline_ms > 0 && deadline_left_ms(s) == 0;
+}
+
+static struct status open_call(struct session *s, struct channel *channel, const char *path)
+{
+    struct call_options options = { .wait_for_ready = call_policy.wait_for_ready };
+    if (calls_deadline_passed(s))
+        return status_of(STATUS_DEADLINE_EXCEEDED, "--deadline has passed");
+    if (s->options->deadline_ms > 0)
+        options.timeout_ms = deadline_left_ms(s);
+    if (channel_open(channel, s->loop, path, &s->handler, s, &options, &s->call) != 0)
+        return status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    return status_ok();
+}
+
+bool calls_open(struct session *s, struct channel *channel, const char *path)
+{
+    const struct status status = open_call(s, channel, path);
+    if (status.code != STATUS_OK)
+        end(s, &status);
+    return status.code == STATUS_OK;
+}
+
+int calls_send(struct stream *stream, const ProtobufCMessage *message, unsigned flags)
+{
+    const int rv = stream_send_message(stream, message, flags);
+    if (rv != ENOMEM)
+        return rv;
+    calls_no_memory(stream);
+    return EPIPE;
+}
+
+void calls_ask(struct session *s, struct channel *channel, const char *path,
+               const ProtobufCMessage *message)
+{
+    if (calls_open(s, channel, path) && calls_send(s->call, message, STREAM_LAST) == 0)
+        calls_read(s);
+}
+
+void calls_read(struct session *s)
+{
+    s->wants_room = output_full(&s->out);
+    if (!s->wants_room)
+        stream_read(s->call);
+}
+
+void calls_half_close(struct session *s)
+{
+    const struct status ok = status_ok();
+    s->half_closed = true;
+    stream_finish(s->call, &ok);
+}
+
+void calls_no_memory(struct stream *stream)
+{
+    stream_fail(stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+struct status calls_answered(struct session *s, const struct status *status)
+{
+    if (status->code == STATUS_OK && !s->answered)
+        return status_of(STATUS_INTERNAL, "the server answered OK without a message");
+    return *status;
+}
+
+void calls_again(struct session *s, uint64_t wait_ms)
+{
+    timer_start(s->loop, &s->again, wait_ms);
+}

@@ -1,0 +1,125 @@
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "calls.h"
+#include "common.h"
+
+const char *command_word(const struct command *c)
+{
+    const char *space = strrchr(c->name, ' ');
+    return space != NULL ? space + 1 : c->name;
+}
+
+/* --- Arguments ------------------------------------------------------------------- */
+
+int usage_error(const char *command, const char *what, const char *argument)
+{
+    fprintf(stderr, "postcli: %s: %s%s%s (try postcli %s --help)\n", command, what,
+            *argument != '\0' ? ": " : "", argument, command);
+    return EXIT_USAGE;
+}
+
+int choice_error(const char *command, const char *choices, const char *argument)
+{
+    char what[128] = "";
+    const char *last = strrchr(choices, '|');
+    size_t n = 0;
+    for (const char *c = choices; *c != '\0'; c++) {
+        const char letter[] = { *c, '\0' };
+        const char *text = *c != '|' ? letter : c == last ? " or " : ", ";
+        n += (size_t)snprintf(what + n, sizeof what - n, "%s", text);
+    }
+    snprintf(what + n, sizeof what - n, "?");
+    return usage_error(command, what, argument);
+}
+
+static bool is_choice(const char *choices, const char *word)
+{
+    const size_t len = strlen(word);
+    for (const char *c = choices; c != NULL; c = strchr(c, '|')) {
+        c += *c == '|';
+        if (strncmp(c, word, len) == 0 && (c[len] == '|' || c[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static int check_arguments(const struct command *c, int n, char **arguments)
+{
+    const char *first = n > 0 ? arguments[0] : "";
+    if (c->choices != NULL && !is_choice(c->choices, first))
+        return choice_error(c->name, c->choices, first);
+    if (n > c->most)
+        return usage_error(c->name, c->too_many != NULL ? c->too_many : "takes no argument",
+                           arguments[c->most]);
+    return c->runs->check != NULL ? c->runs->check(c, n, arguments) : EXIT_DONE;
+}
+
+/* --- The frame --------------------------------------------------------------------- */
+
+/* Returns true and the arguments behind the options; or false and the exit code. */
+static bool read_options(const struct command *c, int argc, char **argv, int *ret_first,
+                         int *ret_code)
+{
+    char usage[128];
+    const struct option_program program = {
+        .name = "postcli",
+        .usage = usage,
+        .summary = c->summary,
+        .rows = c->runs->options,
+        .nrows = c->runs->noptions,
+        .epilogue = c->epilogue,
+    };
+    snprintf(usage, sizeof usage, "%s %s", c->name, c->usage);
+    common.page_size = c->runs->page_size;
+    return common_parse(&program, !c->runs->calls_nobody, argc, argv, ret_first, ret_code);
+}
+
+static void start(struct session *s)
+{
+    const struct routine *r = s->routine;
+    if (r->rows != NULL)
+        rows_init(&s->rows, r->rows, (enum format)s->options->format, &s->out);
+    if (r->counts != NULL)
+        progress_start(&s->progress, r->counts);
+    if (r->start != NULL)
+        r->start(s);
+    else
+        calls_start(s);
+}
+
+static int run(const struct routine *r, int n, char **arguments)
+{
+    const bool calls = r->start == NULL;
+    struct session session = {
+        .routine = r,
+        .arguments = arguments,
+        .argument_count = n,
+        .calls_nobody = r->calls_nobody,
+        .start = start,
+        .on_stop = calls ? calls_stop : r->on_stop,
+        .on_room = calls ? calls_room : r->on_room,
+        .last_words = r->last_words,
+        .resumable = r->resumable,
+        .patience_ms = r->patience_ms,
+    };
+    return session_run(&session, &common);
+}
+
+int command_run(const struct command *c, int argc, char **argv)
+{
+    const struct routine *r = c->runs;
+    int first, code;
+    if (r->prepare != NULL)
+        r->prepare(argc, argv);
+    if (read_options(c, argc, argv, &first, &code)) {
+        code = check_arguments(c, argc - first, argv + first);
+        if (code == EXIT_DONE)
+            code = run(r, argc - first, argv + first);
+    }
+    if (r->close != NULL)
+        r->close();
+    return code;
+}

@@ -1,0 +1,108 @@
+/* What every command has: a loop, channels, output, a call, and one way to end.
+ *
+ *   start -> the command's calls -> session_end() or session_fail()
+ *
+ * A session may be stopped from outside at any time: by Ctrl-C, by a closed
+ * pipe behind us ("enough"), by a full disk. Then the command's on_stop cancels
+ * what is open, and once that is closed the command calls session_end() as
+ * ever; the session knows why it ended. It waits until its output is written,
+ * and then says on standard error what is to be said. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "client-cli/output/output.h"
+#include "client-cli/output/progress.h"
+#include "client-cli/output/rows.h"
+#include "weir/channel.h"
+#include "weir/loop.h"
+#include "weir/status.h"
+#include "weir/stream.h"
+
+struct common;
+struct routine;
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+struct session {
+    struct loop *loop;
+    const struct common *options;
+    struct channel *post, *user; /* connect when used; NULL in one that calls nobody */
+    struct output out;           /* standard output */
+    struct rows rows;            /* what goes there, if the routine names a kind of them */
+    struct progress progress;
+    bool stopping; /* read-only: everything that is open is to end */
+    bool failed;   /* the exit code will be 1, though the calls went well */
+    char **arguments;
+    int argument_count;
+
+    /* The call at which the command is: calls.h. */
+    struct stream *call; /* NULL: none is open */
+    struct stream_handler handler;
+    bool answered;    /* it has brought a message */
+    bool half_closed; /* it gets no more requests */
+    bool wants_room;  /* a read is due when the output has room */
+    bool due;         /* the next call is */
+    struct timer again;
+
+    /** Begins the command. */
+    void (*start)(struct session *s);
+    /** Cancels what is open, so that it comes to session_end(). */
+    void (*on_stop)(struct session *s);
+    /** The output has room again. May be NULL. */
+    void (*on_room)(struct session *s);
+    /** Whatever is to be said after the last row. May be NULL. */
+    void (*last_words)(struct session *s);
+    /** Prints the mark of what was written after a failure or Ctrl-C. */
+    bool resumable;
+    bool calls_nobody; /* there are no channels */
+    /** What start and the others are to do. */
+    const struct routine *routine;
+    /** How long a stop may take before the process is ended; 0: 250 ms. */
+    uint64_t patience_ms;
+
+    struct status failure; /* private, like the rest */
+    int code;
+    bool ending;
+    bool detached; /* a thread is inside a read or write that may never return */
+    unsigned reads;
+    uint64_t started_ms;
+    struct task begin;
+    struct timer patience;
+    uv_signal_t interrupt, terminate;
+};
+
+/** Runs a command whose callbacks are set in @s, which is zero otherwise.
+ * Returns the exit code; where a thread still waits for a descriptor, it ends
+ * the process with that code instead. */
+int session_run(struct session *s, const struct common *options);
+
+/** The command is through, with @code; nothing of it is open any more. The
+ * first call counts, and a stop that came before it. */
+void session_end(struct session *s, enum exit_code code);
+
+/** The same after a failed call: one line tells, and the code is 1. */
+void session_fail(struct session *s, const struct status *status);
+
+/** Ends the command early, as if Ctrl-C was hit: with @code after on_stop. */
+void session_stop(struct session *s, enum exit_code code);
+
+/** Prints a line on standard error: "postcli: ..." */
+__attribute__((format(printf, 2, 3))) void session_say(struct session *s, const char *format, ...);
+
+/** Prints a line on standard error as it is. */
+__attribute__((format(printf, 2, 3))) void session_note(struct session *s, const char *format, ...);
+
+/** @format is where to go on from behind all that was printed so far. */
+__attribute__((format(printf, 2, 3))) void session_mark(struct session *s, const char *format, ...);
+
+/** The channel to the server that --server names. */
+struct channel *session_channel(const struct session *s);
+
+/** A read of a descriptor was handed to (+1), or came back from (-1) the
+ * thread pool: it may block for ever, so an end must not wait for it. */
+void session_reading(struct session *s, int change);
+
+#endif

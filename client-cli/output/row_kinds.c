@@ -1,0 +1,102 @@
+/* What posts and users look like as rows. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client-cli/records/ndjson.h"
+#include "client-cli/records/timestamp.h"
+#include "json_write.h"
+#include "rows.h"
+
+static void join(char *ret, size_t size, char *const *texts, size_t n)
+{
+    size_t len = 0;
+    ret[0] = '\0';
+    for (size_t i = 0; i < n && len < size; i++)
+        len += (size_t)snprintf(ret + len, size - len, "%s%s", i > 0 ? ", " : "", texts[i]);
+}
+
+static void date(char *ret, size_t size, const Google__Protobuf__Timestamp *t)
+{
+    char text[TIMESTAMP_TEXT_BYTES];
+    size_t len = t != NULL ? timestamp_print(t->seconds, t->nanos, text) : 0;
+    if (len > strlen("2020-10-25"))
+        len = strlen("2020-10-25");
+    snprintf(ret, size, "%.*s", (int)len, text);
+}
+
+static const struct table_column post_columns[] = {
+    { "POST ID", 8, 24, 0, false }, { "AUTHOR", 12, 24, 0, false }, { "TITLE", 24, 0, 2, false },
+    { "TAGS", 16, 40, 1, false },   { "DATE", 10, 10, 0, false },
+};
+
+static void post_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
+{
+    const V1__Post__PostMessage *post = record;
+    join(scratch->list, sizeof scratch->list, post->tags, post->n_tags);
+    date(scratch->number, sizeof scratch->number, post->create_time);
+    ret_cells[0] = post->post_id;
+    ret_cells[1] = post->author;
+    ret_cells[2] = post->title;
+    ret_cells[3] = scratch->list;
+    ret_cells[4] = scratch->number;
+}
+
+static bool post_json(struct buf *b, const void *record)
+{
+    return ndjson_write_post(b, record);
+}
+
+const struct row_kind row_post = { ROW_COLUMNS(post_columns), post_cells, post_json };
+
+static const struct table_column user_columns[] = {
+    { "USER ID", 8, 24, 0, false },
+    { "NAME", 16, 40, 0, false },
+    { "PHONE", 14, 24, 0, false },
+    { "AGE", 3, 11, 0, true },
+};
+
+static void user_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
+{
+    const V1__User__UserMessage *user = record;
+    snprintf(scratch->number, sizeof scratch->number, "%" PRId32, user->age);
+    ret_cells[0] = user->user_id;
+    ret_cells[1] = user->name;
+    ret_cells[2] = user->phone_number;
+    ret_cells[3] = scratch->number;
+}
+
+static bool user_json(struct buf *b, const void *record)
+{
+    return ndjson_write_user(b, record);
+}
+
+const struct row_kind row_user = { ROW_COLUMNS(user_columns), user_cells, user_json };
+
+static const struct table_column resolved_columns[] = {
+    { "USER ID", 8, 24, 0, false },
+    { "NAME", 16, 40, 0, false },
+    { "FOUND", 5, 5, 0, false },
+};
+
+static void resolved_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
+{
+    const V1__User__ResolvedUser *user = record;
+    (void)scratch;
+    ret_cells[0] = user->user_id;
+    ret_cells[1] = user->name;
+    ret_cells[2] = user->found ? "yes" : "no";
+}
+
+static bool resolved_json(struct buf *b, const void *record)
+{
+    const V1__User__ResolvedUser *user = record;
+    return json_write_literal(b, "{\"user_id\":") &&
+           json_write_text(b, bytes_of_text(user->user_id)) &&
+           json_write_literal(b, ",\"name\":") && json_write_text(b, bytes_of_text(user->name)) &&
+           json_write_literal(b, ",\"found\":") &&
+           (user->found ? json_write_literal(b, "true}\n") : json_write_literal(b, "false}\n"));
+}
+
+const struct row_kind row_resolved = { ROW_COLUMNS(resolved_columns), resolved_cells,
+                                       resolved_json };
