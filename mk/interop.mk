@@ -36,11 +36,11 @@ $(BUILD)/obj/tests/interop/%.o: tests/interop/%.c | $(INTEROP_PB).c $(GEN_OBJ:.o
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) -I$(dir $(INTEROP_PB)) -c -o $@ $<
-$(BUILD)/interop-server: $(call INTEROP_OBJ,server flags service echo unary input output) $(call libs,weir)
-$(BUILD)/interop-client: $(call INTEROP_OBJ,client flags cases rpc) $(call libs,weir)
+$(BUILD)/interop-server: $(call INTEROP_OBJ,server flags service echo unary input output) $(call libs,serverkit)
+$(BUILD)/interop-client: $(call INTEROP_OBJ,client flags cases rpc) $(call libs,serverkit)
 $(INTEROP):
 	$(call say,LINK,$@)
-	$(Q)$(link) $^ $(call others,weir)
+	$(Q)$(link) $^ $(call others,serverkit)
 
 # --- in Go -----------------------------------------------------------------------------------
 
@@ -62,3 +62,6 @@ $(BUILD)/interop-go: $(GO_TREE)/src/interop/test.pb.go $(wildcard tests/interop/
 	$(call say,GO,$@)
 	$(Q)$(GO) vet ./tests/interop/go_peer
 	$(Q)$(GO) build -o $@ ./tests/interop/go_peer
+
+# Here, because names in a rule are looked up where it stands.
+tests run-e2e: $(INTEROP) $(IF_GO)

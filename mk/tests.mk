@@ -20,7 +20,7 @@ test: setup-test ## every test; T=token: only those whose file has "token" in it
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check
 
-tests: $(PROGRAMS) $(TESTS) $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy $(BUILD)/seeds
+tests: $(PROGRAMS) $(TESTS) $(BUILD)/fault-proxy $(BUILD)/seeds
 
 # What fails is run once more before it counts, and both runs are there to be read; tests that
 # passed only then are told last, and more than a few of them fail the run.
@@ -102,7 +102,7 @@ run-ctest: tests
 STRETCH ?= $(if $(SANITIZE),5,1)
 PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q -rfEs \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
-run-e2e: $(INTEROP) $(IF_GO) $(BUILD)/fault-proxy
+run-e2e: $(BUILD)/fault-proxy
 	@$(AGAIN) --if 1 env $(PYTEST) $(if $(T),,-n 2 --dist loadfile) \
 	    -- env $(PYTEST) --last-failed || { rc=$$?; [ $$rc -eq 5 ] && [ -n "$(T)" ]; } || exit $$rc
 
