@@ -228,6 +228,15 @@ void stream_peer(struct stream *s, char *to, size_t room);
 
 /* --- For implementations --------------------------------------------------------- */
 
+/** So many messages went one way, of so many bytes together. */
+static inline void traffic_count(struct traffic *t, size_t messages, size_t bytes)
+{
+    if (t->messages == 0)
+        t->first_ns = clock_ns();
+    t->messages += messages;
+    t->bytes += bytes;
+}
+
 /** Hands a received message to the handler, decoded if it wants that. What
  * cannot be decoded fails the stream: INVALID_ARGUMENT on a server, INTERNAL
  * on a client; RESOURCE_EXHAUSTED if it takes more than 32 MiB decoded

@@ -61,7 +61,6 @@ struct client_call {
     grpc_slice details;
     char *path;
     struct link *link;
-    bool cancelled; /* by us, with call.last_status */
 };
 
 static struct client_call *client_of(struct call *c)
@@ -91,7 +90,7 @@ static size_t put_half_close(struct call *c, grpc_op *ops)
 
 static void client_status_passed(struct call *c)
 {
-    call_close(c, &c->last_status);
+    call_close(c, &c->last);
 }
 
 static const grpc_metadata_array *client_received(struct call *c, enum metadata_place place)
@@ -102,7 +101,7 @@ static const grpc_metadata_array *client_received(struct call *c, enum metadata_
 
 static void client_admit(struct call *c)
 {
-    call_move(c, CALL_OPEN);
+    call_move(c, LIFE_OPEN);
     call_write(c);
 }
 
@@ -125,11 +124,10 @@ static void cancel(struct call *c, const struct status *status)
     if (!call_is_live(c))
         return;
     c->stream.finished = true;
-    client_of(c)->cancelled = true;
-    c->write_failed = true; /* nothing more goes out */
-    c->last_status = *status;
-    call_move(c, CALL_FINISHING);
-    if (c->is_over) /* the server's status waits behind a message that is held */
+    c->last = *status;
+    call_fail_out(c);
+    call_move(c, LIFE_FINISHING);
+    if (c->end == END_CAME) /* the server's status waits behind a message that is held */
         task_defer(c->stream.loop, &client_of(c)->turn);
     else
         grpc_call_cancel_with_status(c->grpc, (grpc_status_code)status->code, status->message,
@@ -155,7 +153,7 @@ static void client_finish(struct stream *s, const struct status *status)
         cancel(c, status);
     } else if (!s->finished) {
         s->finished = true;
-        c->last_wanted = true;
+        call_end_out(c);
         call_write(c);
     }
 }
@@ -191,8 +189,8 @@ static void add_hint(struct status *status, bool tls)
 
 static struct status received_status(struct client_call *cc)
 {
-    if (cc->cancelled)
-        return cc->call.last_status;
+    if (cc->call.life == LIFE_FINISHING) /* we have cancelled it */
+        return cc->call.last;
     struct status status =
         status_of((enum status_code)cc->code, "%.*s", (int)GRPC_SLICE_LENGTH(cc->details),
                   (const char *)GRPC_SLICE_START_PTR(cc->details));
@@ -207,9 +205,9 @@ static void on_over(struct op *op, bool ok)
 {
     struct call *c = container_of(op, struct call, over);
     (void)ok; /* always */
-    c->is_over = true;
+    call_note_end(c, END_CAME);
     call_landed(c);
-    c->last_status = received_status(client_of(c));
+    c->last = received_status(client_of(c));
     call_pass_status(c);
     call_reap(c);
 }
@@ -219,7 +217,7 @@ static void on_over(struct op *op, bool ok)
 static void on_turn(struct task *task)
 {
     struct call *c = &container_of(task, struct client_call, turn)->call;
-    if (c->is_over)
+    if (c->end == END_CAME)
         call_pass_status(c);
     else
         call_enter(c);
@@ -235,11 +233,13 @@ static bool start(struct client_call *cc)
     op.data.recv_status_on_client.status_details = &cc->details;
     if (!call_batch(c, &op, 1, &c->over))
         return false;
+    call_note_end(c, END_WATCHED);
     /* Without it a status that comes without headers is never seen. */
     grpc_op headers = { .op = GRPC_OP_RECV_INITIAL_METADATA };
     headers.data.recv_initial_metadata.recv_initial_metadata = &cc->initial;
     call_batch(c, &headers, 1, &cc->headers);
     task_defer(c->stream.loop, &cc->turn);
+    call_move(c, LIFE_ENTERING);
     return true;
 }
 
@@ -271,8 +271,7 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
         return ENOMEM;
     struct call *c = &cc->call;
     call_init(c, loop, &client_side, &client_ops, sizeof *cc, channel->options.chain);
-    c->state = CALL_ENTERING;
-    c->message_max_bytes = (size_t)channel->options.max_message_bytes;
+    c->in.max_bytes = (size_t)channel->options.max_message_bytes;
     c->over.done = on_over;
     cc->headers.done = on_headers;
     cc->turn.run = on_turn;
@@ -283,8 +282,8 @@ int channel_open(struct channel *channel, struct loop *loop, const char *path,
     c->stream.data = data;
     c->stream.path = cc->path = strdup(path);
     if (options->wait_for_ready)
-        c->headers_flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY |
-                           GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
+        c->out.headers_flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY |
+                               GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
     cc->link = link_get(channel);
     c->grpc = create_call(cc->link, loop, path, options->timeout_ms);
     if (cc->path == NULL || !call_open(c) || !start(cc)) {

@@ -79,7 +79,6 @@ struct server_call {
     char *path;                /* the same */
     gpr_timespec deadline;
     grpc_byte_buffer *payload; /* the one request of a one-request method */
-    enum { END_UNWATCHED, END_WATCHED, END_BY_WRITE } end;
     int cancelled;
     grpc_slice message; /* of the status */
     uint64_t write_since_ms;

@@ -18,15 +18,15 @@ static struct server_call *server_of(struct call *c)
 static void put_status(struct call *c, grpc_op *op)
 {
     struct server_call *sc = server_of(c);
-    if (c->last_status.code != STATUS_OK)
-        server_put_details(&c->stream, &c->last_status);
+    if (c->last.code != STATUS_OK)
+        server_put_details(&c->stream, &c->last);
     op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-    op->data.send_status_from_server.trailing_metadata_count = c->trailers.n;
-    op->data.send_status_from_server.trailing_metadata = c->trailers.items;
-    op->data.send_status_from_server.status = (grpc_status_code)c->last_status.code;
-    if (c->last_status.message[0] == '\0')
+    op->data.send_status_from_server.trailing_metadata_count = c->out.trailers.n;
+    op->data.send_status_from_server.trailing_metadata = c->out.trailers.items;
+    op->data.send_status_from_server.status = (grpc_status_code)c->last.code;
+    if (c->last.message[0] == '\0')
         return;
-    sc->message = grpc_slice_from_copied_string(c->last_status.message);
+    sc->message = grpc_slice_from_copied_string(c->last.message);
     op->data.send_status_from_server.status_details = &sc->message;
 }
 
@@ -42,7 +42,7 @@ static size_t put_last(struct call *c, grpc_op *ops)
 {
     struct server_call *sc = server_of(c);
     put_status(c, &ops[0]);
-    if (sc->end != END_UNWATCHED)
+    if (c->end != END_UNWATCHED)
         return 1;
     put_end(sc, &ops[1]);
     return 2;
@@ -52,8 +52,8 @@ static void watch_write(struct call *c)
 {
     struct server_call *sc = server_of(c);
     const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
-    if (c->last_sent && sc->end == END_UNWATCHED)
-        sc->end = END_BY_WRITE;
+    if (c->out.state == OUT_ENDED && c->end == END_UNWATCHED)
+        call_note_end(c, END_BY_WRITE);
     sc->write_since_ms = loop_now_ms(c->stream.loop);
     if (timeout_ms > 0 && !timer_running(&sc->write_timer))
         timer_start(c->stream.loop, &sc->write_timer, timeout_ms);
@@ -65,7 +65,7 @@ static void on_write_timer(struct timer *timer)
 {
     struct server_call *sc = container_of(timer, struct server_call, write_timer);
     struct call *c = &sc->call;
-    if (!c->writing)
+    if (!call_is_writing(c))
         return;
     const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
     const uint64_t due_ms = sc->write_since_ms + timeout_ms;
@@ -104,22 +104,22 @@ static void limit_call(struct server_call *sc)
 
 static void close_if_over(struct call *c)
 {
-    if (!c->is_over || c->state == CALL_OVER)
+    if (c->end != END_CAME || c->life == LIFE_OVER)
         return;
-    if (server_of(c)->cancelled || c->write_failed) {
-        if (c->state == CALL_ENTERING)
+    if (server_of(c)->cancelled || c->out.state == OUT_FAILED) {
+        if (c->life == LIFE_ENTERING)
             c->stream.on = &server_nobody;
         const struct status gone = status_of(STATUS_CANCELLED, "the client is gone");
         call_close(c, &gone);
-    } else if (c->last_sent && !c->writing) {
-        call_close(c, &c->last_status);
+    } else if (c->out.state == OUT_ENDED && !call_is_writing(c)) {
+        call_close(c, &c->last);
     }
 }
 
 static void server_write_done(struct call *c)
 {
-    if (server_of(c)->end == END_BY_WRITE)
-        c->is_over = true;
+    if (c->end == END_BY_WRITE)
+        call_note_end(c, END_CAME);
     close_if_over(c);
 }
 
@@ -162,33 +162,27 @@ static void server_call_free(struct call *c)
 
 void server_call_drop(struct server_call *sc)
 {
-    call_move(&sc->call, CALL_DEAD);
+    call_move(&sc->call, LIFE_DEAD);
     server_call_free(&sc->call);
 }
 
 static void server_reject(struct call *c, const struct status *why)
 {
-    if (c->state != CALL_OPEN && c->state != CALL_FINISHING)
+    if (c->life != LIFE_OPEN && c->life != LIFE_FINISHING)
         return;
     call_drop_queue(c);
     c->stream.finished = true;
-    c->last_wanted = true;
-    c->last_status = *why;
-    if (c->state == CALL_OPEN)
-        call_move(c, CALL_FINISHING);
+    c->last = *why;
+    call_end_out(c);
+    if (c->life == LIFE_OPEN)
+        call_move(c, LIFE_FINISHING);
 }
 
 static void server_refuse(struct call *c, const struct status *why)
 {
     c->stream.on = &server_nobody;
-    call_move(c, CALL_OPEN);
+    call_move(c, LIFE_OPEN);
     stream_finish(&c->stream, why);
-}
-
-static void server_status_passed(struct call *c)
-{
-    c->last_passed = true;
-    call_write(c);
 }
 
 static const grpc_metadata_array *server_received(struct call *c, enum metadata_place place)
@@ -203,7 +197,7 @@ static const struct call_side server_side = {
     .reject = server_reject,
     .admit = server_admit,
     .refuse = server_refuse,
-    .status_passed = server_status_passed,
+    .status_passed = call_write_status,
     .received = server_received,
     .write_started = watch_write,
     .write_done = server_write_done,
@@ -213,12 +207,12 @@ static const struct call_side server_side = {
 static void server_finish(struct stream *s, const struct status *status)
 {
     struct call *c = call_of(s);
-    if (c->state != CALL_OPEN)
+    if (c->life != LIFE_OPEN)
         return;
     s->finished = true;
-    c->last_wanted = true;
-    c->last_status = *status;
-    call_move(c, CALL_FINISHING);
+    c->last = *status;
+    call_end_out(c);
+    call_move(c, LIFE_FINISHING);
     call_write(c);
 }
 
@@ -237,7 +231,7 @@ static void on_over(struct op *op, bool ok)
 {
     struct call *c = container_of(op, struct call, over);
     (void)ok; /* always */
-    c->is_over = true;
+    call_note_end(c, END_CAME);
     call_landed(c);
     close_if_over(c);
     call_reap(c);
@@ -260,9 +254,9 @@ static void watch_end(struct server_call *sc)
 {
     struct call *c = &sc->call;
     grpc_op op = { 0 };
-    if (sc->end != END_UNWATCHED)
+    if (c->end != END_UNWATCHED)
         return;
-    sc->end = END_WATCHED;
+    call_note_end(c, END_WATCHED);
     put_end(sc, &op);
     const bool started = call_batch(c, &op, 1, &c->over);
     assert(started); /* the only one of its kind */
@@ -276,7 +270,7 @@ static void deliver_payload(struct server_call *sc)
     struct stream *s = &sc->call.stream;
     grpc_byte_buffer *payload = sc->payload;
     sc->payload = NULL;
-    if (s->method->requests == MANY || sc->call.state != CALL_OPEN)
+    if (s->method->requests == MANY || sc->call.life != LIFE_OPEN)
         grpc_byte_buffer_destroy(payload);
     else if (payload == NULL)
         stream_fail_because(s, STATUS_INVALID_ARGUMENT, "NO_REQUEST_MESSAGE",
@@ -289,7 +283,7 @@ static void deliver_payload(struct server_call *sc)
 static void server_admit(struct call *c)
 {
     struct server_call *sc = server_of(c);
-    call_move(c, CALL_OPEN);
+    call_move(c, LIFE_OPEN);
     if (!call_open(c)) {
         c->stream.on = &server_nobody;
         stream_fail_memory(&c->stream);
@@ -394,7 +388,7 @@ static void on_accept(struct op *op, bool ok)
     if (c->stream.method == &server_unknown_method)
         sc->path = grpc_slice_to_c_string(sc->details.method);
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
-    call_move(c, CALL_ENTERING);
+    call_move(c, LIFE_ENTERING);
     link_open(sc);
     begin(sc);
     watch_end(sc); /* nothing has come back yet: the call is still there */
@@ -433,7 +427,7 @@ static void prepare(struct server_call *sc, struct lane *lane, size_t row)
     const struct core_server *server = lane->server;
     struct call *c = &sc->call;
     call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, server->options.chain);
-    c->message_max_bytes = (size_t)server->options.max_request_bytes;
+    c->in.max_bytes = (size_t)server->options.max_request_bytes;
     c->interception.server = true;
     c->stream.method = row == server->nrows ? &server_unknown_method : server->rows[row].method;
     c->stream.on = c->stream.method->handler;

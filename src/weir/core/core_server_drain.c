@@ -100,7 +100,7 @@ static void drain_lane(struct loop *loop, void *arg)
     lane->had_calls = lane->open != NULL;
     for (struct server_call *sc = lane->open; sc != NULL; sc = sc->next) {
         struct stream *s = &sc->call.stream;
-        if (sc->call.state == CALL_OPEN && s->on->on_drain != NULL)
+        if (sc->call.life == LIFE_OPEN && s->on->on_drain != NULL)
             s->on->on_drain(s);
     }
     server_note_end(lane);
@@ -119,7 +119,7 @@ static void cancel_lane(struct loop *loop, void *arg)
     struct lane *lane = arg;
     (void)loop;
     for (struct server_call *sc = lane->open; sc != NULL; sc = sc->next)
-        if (call_is_live(&sc->call) || sc->call.state == CALL_FINISHING)
+        if (call_is_live(&sc->call) || sc->call.life == LIFE_FINISHING)
             grpc_call_cancel_with_status(sc->call.grpc, GRPC_STATUS_UNAVAILABLE,
                                          "the server is stopping", NULL);
     loop_post_with(lane->server->lanes[0].loop, &lane->to_cancel, on_lane_cancelled, lane);
