@@ -1,9 +1,6 @@
 #include "core_call.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <grpc/byte_buffer.h>
-#include <grpc/slice.h>
 #include <grpc/support/alloc.h>
 #include <stdalign.h>
 #include <stddef.h>
@@ -50,20 +47,6 @@ void call_note_end(struct call *c, enum call_end next)
     assert(allowed[c->end] & BIT(next));
     (void)allowed;
     c->end = next;
-}
-
-bool call_batch(struct call *c, const grpc_op *ops, size_t nops, struct op *op)
-{
-    if (!loop_batch(c->stream.loop, c->grpc, ops, nops, op))
-        return false;
-    c->in_flight++;
-    return true;
-}
-
-void call_landed(struct call *c)
-{
-    assert(c->in_flight > 0);
-    c->in_flight--;
 }
 
 void call_reap(struct call *c)

@@ -52,6 +52,8 @@
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
+#include <assert.h>
+
 #include "grpc_op.h"
 #include "metadata.h"
 #include "received.h"
@@ -162,10 +164,19 @@ void call_enter(struct call *c);
 bool call_open(struct call *c);
 
 /** Starts an op of the call, and counts it. */
-bool call_batch(struct call *c, const grpc_op *ops, size_t nops, struct op *op);
+static inline bool call_batch(struct call *c, const grpc_op *ops, size_t nops, struct op *op)
+{
+    const bool started = loop_batch(c->stream.loop, c->grpc, ops, nops, op);
+    c->in_flight += started;
+    return started;
+}
 
 /** An op of the call came back. */
-void call_landed(struct call *c);
+static inline void call_landed(struct call *c)
+{
+    assert(c->in_flight > 0);
+    c->in_flight--;
+}
 
 /** Has the interceptors look at c->last; side->status_passed follows, at once or
  * later. */

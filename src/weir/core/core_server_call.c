@@ -1,4 +1,4 @@
-/* Calls: accepting them, their server's side, their end. */
+/* Calls: their beginning, their server's side, their end. */
 #include <assert.h>
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
@@ -140,7 +140,7 @@ static void server_call_free(struct call *c)
 {
     struct server_call *sc = server_of(c);
     struct lane *lane = sc->lane; /* once it has drained it may be gone */
-    const bool again = sc->again && !lane->draining;
+    const bool again = sc->again && lane->state == LANE_SERVING;
     timer_stop(&sc->write_timer);
     timer_stop(&sc->limit_timer);
     unlink_open(sc);
@@ -237,7 +237,7 @@ static void on_over(struct op *op, bool ok)
     call_reap(c);
 }
 
-/* --- Accepting --------------------------------------------------------------------------- */
+/* --- The beginning ------------------------------------------------------------------------- */
 
 static void link_open(struct server_call *sc)
 {
@@ -289,7 +289,7 @@ static void server_admit(struct call *c)
         stream_fail_memory(&c->stream);
         return;
     }
-    if (sc->lane->draining)
+    if (sc->lane->state != LANE_SERVING)
         c->stream.on = &server_late;
     limit_call(sc);
     c->stream.on->on_open(&c->stream);
@@ -298,9 +298,9 @@ static void server_admit(struct call *c)
 
 /* A call that comes while the server drains may find the loops gone that its
  * interceptors would ask. */
-static void begin(struct server_call *sc)
+static void enter(struct server_call *sc)
 {
-    if (!sc->lane->draining) {
+    if (sc->lane->state == LANE_SERVING) {
         call_enter(&sc->call);
         return;
     }
@@ -308,117 +308,16 @@ static void begin(struct server_call *sc)
     server_refuse(&sc->call, &stopping);
 }
 
-/* What arrives while none is offered queues inside gRPC without limit, so each
- * accept offers others first.
- *
- * A call comes to its connection's loop if one is offered there, or else to any
- * loop that offers one. Streams stay for long, and cost more where their
- * connection is not: as many are offered as are open, for they come in bursts.
- * Calls of one answer are shared by the loops: what several answer at a time on
- * one connection leaves in fewer writes (8 answers in one instead of 3, and 11 %
- * less time for a small call).
- *
- * No more than that: a core built without NDEBUG, as Debian's is, looks through
- * all that its queue waits for whenever a thing is done. */
-#define OFFERED_MAX 32
-
-static unsigned offers_wanted(const struct lane *lane, size_t row)
+void server_call_begin(struct server_call *sc)
 {
-    const struct method *m =
-        row == lane->server->nrows ? &server_unknown_method : lane->server->rows[row].method;
-    const unsigned open = lane->calls[row].open;
-    if ((m->requests == ONE && m->responses == ONE) || open < OFFERED_MIN)
-        return OFFERED_MIN;
-    return open < OFFERED_MAX ? open : OFFERED_MAX;
-}
-
-static bool offer_one(struct lane *lane, size_t row)
-{
-    struct server_call *sc = server_call_new(lane, row);
-    if (sc == NULL)
-        return false;
-    server_offer(sc);
-    return true;
-}
-
-#define OFFER_AGAIN_MS 100
-
-void server_on_offer_timer(struct timer *timer)
-{
-    struct lane *lane = container_of(timer, struct lane, offer_timer);
-    bool all = true;
-    for (size_t row = 0; row <= lane->server->nrows; row++)
-        all &= lane->calls[row].offered > 0 || offer_one(lane, row);
-    if (!all)
-        timer_start(lane->loop, timer, OFFER_AGAIN_MS);
-}
-
-/* In the place of one that was accepted; and more, if more are wanted. Without
- * memory for any there is still the room of the call itself, once it has ended;
- * and perhaps there is memory before. */
-static void offer_others(struct server_call *sc)
-{
-    struct lane *lane = sc->lane;
-    const unsigned wanted = offers_wanted(lane, sc->row);
-    unsigned have = lane->calls[sc->row].offered;
-    while (have < wanted && offer_one(lane, sc->row))
-        have++;
-    if (have > 0)
-        return;
-    log_error("out of memory: no call of %s is accepted on this loop until there is some",
-              sc->call.stream.method->path);
-    sc->again = true;
-    if (!lane->draining)
-        timer_start(lane->loop, &lane->offer_timer, OFFER_AGAIN_MS);
-}
-
-static void on_accept(struct op *op, bool ok)
-{
-    struct server_call *sc = container_of(op, struct server_call, accept);
     struct call *c = &sc->call;
-    struct lane *lane = sc->lane;
-    call_landed(c);
-    lane->calls[sc->row].offered--;
-    if (!ok) { /* the server shuts down */
-        server_call_drop(sc);
-        server_note_end(lane);
-        return;
-    }
-    offer_others(sc);
     if (c->stream.method == &server_unknown_method)
         sc->path = grpc_slice_to_c_string(sc->details.method);
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
     call_move(c, LIFE_ENTERING);
     link_open(sc);
-    begin(sc);
+    enter(sc);
     watch_end(sc); /* nothing has come back yet: the call is still there */
-}
-
-static bool request_call(struct server_call *sc)
-{
-    struct core_server *server = sc->lane->server;
-    struct call *c = &sc->call;
-    grpc_completion_queue *queue = loop_queue(c->stream.loop);
-    if (sc->row == server->nrows)
-        return grpc_server_request_call(server->grpc, &c->grpc, &sc->details, &sc->metadata, queue,
-                                        queue, &sc->accept) == GRPC_CALL_OK;
-    const struct server_row *row = &server->rows[sc->row];
-    return grpc_server_request_registered_call(server->grpc, row->registered, &c->grpc,
-                                               &sc->deadline, &sc->metadata,
-                                               row->method->requests == ONE ? &sc->payload : NULL,
-                                               queue, queue, &sc->accept) == GRPC_CALL_OK;
-}
-
-void server_offer(struct server_call *sc)
-{
-    struct call *c = &sc->call;
-    if (!request_call(sc)) { /* shut down meanwhile */
-        server_call_drop(sc);
-        return;
-    }
-    c->in_flight++;
-    sc->lane->calls[sc->row].offered++;
-    loop_hold(c->stream.loop);
 }
 
 /* What was zeroed becomes a call of the method in this row. */
@@ -435,7 +334,6 @@ static void prepare(struct server_call *sc, struct lane *lane, size_t row)
     sc->lane = lane;
     sc->row = row;
     sc->message = grpc_empty_slice();
-    sc->accept.done = on_accept;
     sc->write_timer.fired = on_write_timer;
     sc->limit_timer.fired = on_limit_timer;
     grpc_metadata_array_init(&sc->metadata);
