@@ -89,7 +89,7 @@ struct stream_handler {
 
     /** The stream is over. On the client @status is what the server said; on
      * the server it is what was sent, or CANCELLED if the client went away.
-     * Forget @s: it is freed after this. */
+     * Forget @s: it is freed after this. May be NULL. */
     void (*on_close)(struct stream *s, const struct status *status);
 };
 
@@ -249,6 +249,13 @@ static inline void stream_deliver_end(struct stream *s)
 {
     if (s->on->on_end != NULL)
         s->on->on_end(s);
+}
+
+/** Tells the handler that the stream is over. */
+static inline void stream_deliver_close(struct stream *s, const struct status *status)
+{
+    if (s->on->on_close != NULL)
+        s->on->on_close(s, status);
 }
 
 #endif

@@ -200,7 +200,7 @@ void call_close(struct call *c, const struct status *status)
         return;
     call_move(c, LIFE_OVER);
     call_drop_queue(c);
-    c->stream.on->on_close(&c->stream, status);
+    stream_deliver_close(&c->stream, status);
     c->stream.ended_ns = clock_ns();
     interception_close(&c->interception, &c->stream, status);
 }

@@ -129,7 +129,7 @@ void call_out_refuse(struct http_call *c, const char *http_status)
     status.value = (uint8_t *)(uintptr_t)http_status;
     http_call_move(c, LIFE_FINISHING);
     c->last = status_of(STATUS_UNKNOWN, "HTTP status %s", http_status); /* so gRPC takes it */
-    c->stream.on = NULL;
+    c->stream.on = &server_nobody;
     call_in_shut(c);
     out_move(c, OUT_ENDING);
     check(c, nghttp2_submit_response(c->conn->session, c->id, &status, 1, NULL));

@@ -403,8 +403,8 @@ static void tell_end(struct http_call *c)
     const struct status status = end_of(c);
     const bool had_handler = c->life == LIFE_OPEN || c->life == LIFE_FINISHING;
     http_call_move(c, LIFE_OVER);
-    if (had_handler && c->stream.on != NULL)
-        c->stream.on->on_close(&c->stream, &status);
+    if (had_handler)
+        stream_deliver_close(&c->stream, &status);
     c->stream.ended_ns = clock_ns();
     interception_close(&c->interception, &c->stream, &status);
     count_end(c, status.code);
