@@ -60,16 +60,9 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     reader_end(reader);
 }
 
-static void on_close(struct stream *s, const struct status *status)
-{
-    (void)s;
-    (void)status;
-}
-
 const struct stream_handler get_user_handler = {
     .message = &v1__user__get_user_request__descriptor,
     .rules = &rules,
     .on_open = on_open,
     .on_message = on_message,
-    .on_close = on_close,
 };

@@ -7,13 +7,7 @@
 
 /* --- Calls without a handler of their own ------------------------------------------- */
 
-static void forget(struct stream *s, const struct status *status)
-{
-    (void)s;
-    (void)status;
-}
-
-const struct stream_handler server_nobody = { .on_close = forget };
+const struct stream_handler server_nobody = { 0 };
 
 static void unknown_open(struct stream *s)
 {
@@ -21,10 +15,7 @@ static void unknown_open(struct stream *s)
                         s->path);
 }
 
-static const struct stream_handler unknown_handler = {
-    .on_open = unknown_open,
-    .on_close = forget,
-};
+static const struct stream_handler unknown_handler = { .on_open = unknown_open };
 
 const struct method server_unknown_method = {
     "(unknown)", MANY, MANY, &unknown_handler, NULL, NULL
@@ -35,10 +26,7 @@ static void late_open(struct stream *s)
     stream_fail_stopping(s);
 }
 
-const struct stream_handler server_late = {
-    .on_open = late_open,
-    .on_close = forget,
-};
+const struct stream_handler server_late = { .on_open = late_open };
 
 /* --- Errors ------------------------------------------------------------------------------ */
 

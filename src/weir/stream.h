@@ -88,7 +88,7 @@ struct stream_handler {
 
     /** The stream is over. On the client @status is what the server said; on
      * the server it is what was sent, or CANCELLED if the client went away.
-     * Forget @s: it is freed after this. */
+     * Forget @s: it is freed after this. May be NULL. */
     void (*on_close)(struct stream *s, const struct status *status);
 };
 
@@ -229,6 +229,15 @@ void stream_peer(struct stream *s, char *to, size_t room);
 
 /* --- For implementations --------------------------------------------------------- */
 
+/** So many messages went one way, of so many bytes together. */
+static inline void traffic_count(struct traffic *t, size_t messages, size_t bytes)
+{
+    if (t->messages == 0)
+        t->first_ns = clock_ns();
+    t->messages += messages;
+    t->bytes += bytes;
+}
+
 /** Hands a received message to the handler, decoded if it wants that. What
  * cannot be decoded fails the stream: INVALID_ARGUMENT on a server, INTERNAL
  * on a client; RESOURCE_EXHAUSTED if it takes more than 32 MiB decoded
@@ -241,6 +250,13 @@ static inline void stream_deliver_end(struct stream *s)
 {
     if (s->on->on_end != NULL)
         s->on->on_end(s);
+}
+
+/** Tells the handler that the stream is over. */
+static inline void stream_deliver_close(struct stream *s, const struct status *status)
+{
+    if (s->on->on_close != NULL)
+        s->on->on_close(s, status);
 }
 
 #endif

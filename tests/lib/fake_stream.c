@@ -306,7 +306,7 @@ static void step_close(struct fake_stream *f)
     f->held = 0;
     queue_clear(&f->in);
     f->closed = true;
-    f->s.on->on_close(&f->s, &f->close_status);
+    stream_deliver_close(&f->s, &f->close_status);
 }
 
 static void on_work(struct task *task)

@@ -49,17 +49,10 @@ static void on_check(struct stream *s, const ProtobufCMessage *message, struct b
         stream_fail_memory(s);
 }
 
-static void on_check_close(struct stream *s, const struct status *status)
-{
-    (void)s;
-    (void)status;
-}
-
 const struct stream_handler health_check_handler = {
     .message = &grpc__health__v1__health_check_request__descriptor,
     .on_open = on_check_open,
     .on_message = on_check,
-    .on_close = on_check_close,
 };
 
 /* --- Watch ------------------------------------------------------------------------------ */

@@ -156,12 +156,6 @@ static void on_drain(struct stream *s)
     stream_fail_stopping(s);
 }
 
-static void on_close(struct stream *s, const struct status *status)
-{
-    (void)s;
-    (void)status;
-}
-
 const struct stream_handler reflection_handler = {
     .message = &grpc__reflection__v1__server_reflection_request__descriptor,
     .on_open = on_open,
@@ -169,5 +163,4 @@ const struct stream_handler reflection_handler = {
     .on_end = on_end,
     .on_sent = on_sent,
     .on_drain = on_drain,
-    .on_close = on_close,
 };

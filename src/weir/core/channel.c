@@ -1,24 +1,17 @@
-#include "weir/channel.h"
-
+/* Channels: what new calls go through, and how it is made anew. */
 #include <errno.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
-#include <grpc/slice.h>
-#include <grpc/support/alloc.h>
-#include <grpc/support/time.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "core_call.h"
+#include "core_channel.h"
 #include "core_log.h"
 #include "credentials.h"
 #include "grpc_args.h"
 #include "weir/address.h"
-#include "weir/status_details.h"
 #include "weir/tls.h"
 
 /* A local pair should find each other again quickly; gRPC's own defaults are
@@ -33,269 +26,7 @@
 
 #define DEFAULT_MAX_MESSAGE_BYTES (4 << 20)
 
-/* A channel of gRPC: there as long as new calls go to it, or one of its own is
- * open. Its credentials cannot be changed. */
-struct link {
-    grpc_channel *grpc;
-    atomic_uint users;
-    bool tls;
-};
-
-struct channel {
-    char *target;
-    struct channel_options options;
-    char refused[CHANNEL_ERROR_MAX]; /* "": it was not */
-    pthread_mutex_t lock;            /* with TLS: of what is below; a call takes it once */
-    struct link *link;               /* for new calls */
-    unsigned tls_seen;
-    uint64_t looked_ns; /* at the files */
-};
-
-/* A client's call. */
-struct client_call {
-    struct call call; /* first */
-    struct task turn;
-    struct op headers;
-    grpc_metadata_array initial, trailing;
-    grpc_status_code code;
-    grpc_slice details;
-    char *path;
-    struct link *link;
-    bool cancelled; /* by us, with call.last_status */
-};
-
-static struct client_call *client_of(struct call *c)
-{
-    return (struct client_call *)c;
-}
-
-static struct link *link_get(struct channel *channel);
-
-static void link_put(struct link *link)
-{
-    if (link == NULL || atomic_fetch_sub(&link->users, 1) > 1)
-        return;
-    grpc_channel_destroy(link->grpc);
-    free(link);
-    grpc_shutdown();
-}
-
-/* --- The client's side of a call -------------------------------------------------- */
-
-static size_t put_half_close(struct call *c, grpc_op *ops)
-{
-    (void)c;
-    ops[0].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
-    return 1;
-}
-
-static void client_status_passed(struct call *c)
-{
-    call_close(c, &c->last_status);
-}
-
-static const grpc_metadata_array *client_received(struct call *c, enum metadata_place place)
-{
-    struct client_call *cc = client_of(c);
-    return place == METADATA_HEADERS ? &cc->initial : &cc->trailing;
-}
-
-static void client_admit(struct call *c)
-{
-    call_move(c, CALL_OPEN);
-    call_write(c);
-}
-
-static void client_free(struct call *c)
-{
-    struct client_call *cc = client_of(c);
-    task_cancel(&cc->turn);
-    grpc_metadata_array_destroy(&cc->initial);
-    grpc_metadata_array_destroy(&cc->trailing);
-    grpc_slice_unref(cc->details);
-    free(cc->path);
-    call_done(c);
-    link_put(cc->link);
-    free(cc);
-}
-
-/* Also how an interceptor ends a call: the core answers with its status. */
-static void cancel(struct call *c, const struct status *status)
-{
-    if (!call_is_live(c))
-        return;
-    c->stream.finished = true;
-    client_of(c)->cancelled = true;
-    c->write_failed = true; /* nothing more goes out */
-    c->last_status = *status;
-    call_move(c, CALL_FINISHING);
-    if (c->is_over) /* the server's status waits behind a message that is held */
-        task_defer(c->stream.loop, &client_of(c)->turn);
-    else
-        grpc_call_cancel_with_status(c->grpc, (grpc_status_code)status->code, status->message,
-                                     NULL);
-}
-
-static const struct call_side client_side = {
-    .put_last = put_half_close,
-    .reject = cancel,
-    .admit = client_admit,
-    .refuse = cancel,
-    .status_passed = client_status_passed,
-    .received = client_received,
-    .free = client_free,
-};
-
-static void client_finish(struct stream *s, const struct status *status)
-{
-    struct call *c = call_of(s);
-    if (!call_is_live(c))
-        return;
-    if (status->code != STATUS_OK) {
-        cancel(c, status);
-    } else if (!s->finished) {
-        s->finished = true;
-        c->last_wanted = true;
-        call_write(c);
-    }
-}
-
-static const struct stream_ops client_ops = {
-    .read = call_read,
-    .send = call_send,
-    .send_run = call_send_run,
-    .finish = client_finish,
-    .resume = call_resume,
-    .get = call_get,
-    .put = call_put,
-    .peer = call_peer,
-};
-
-/* --- Its ops ------------------------------------------------------------------------ */
-
-static void on_headers(struct op *op, bool ok)
-{
-    struct client_call *cc = container_of(op, struct client_call, headers);
-    (void)ok;
-    call_landed(&cc->call);
-    call_reap(&cc->call);
-}
-
-static void add_hint(struct status *status, bool tls)
-{
-    const char *hint = tls_hint(status->message, tls);
-    const size_t n = strlen(status->message);
-    if (hint != NULL)
-        snprintf(status->message + n, sizeof status->message - n, " (%s)", hint);
-}
-
-static struct status received_status(struct client_call *cc)
-{
-    if (cc->cancelled)
-        return cc->call.last_status;
-    struct status status =
-        status_of((enum status_code)cc->code, "%.*s", (int)GRPC_SLICE_LENGTH(cc->details),
-                  (const char *)GRPC_SLICE_START_PTR(cc->details));
-    if (status.code == STATUS_UNAVAILABLE)
-        add_hint(&status, cc->link->tls);
-    if (status.code != STATUS_OK)
-        status_details_unpack(metadata_get(&cc->trailing, STATUS_DETAILS_NAME), &status);
-    return status;
-}
-
-static void on_over(struct op *op, bool ok)
-{
-    struct call *c = container_of(op, struct call, over);
-    (void)ok; /* always */
-    c->is_over = true;
-    call_landed(c);
-    c->last_status = received_status(client_of(c));
-    call_pass_status(c);
-    call_reap(c);
-}
-
-/* On the round after channel_open(): what was sent by then goes into the same
- * batch as the headers. Or on the one after a cancel that nothing else ends. */
-static void on_turn(struct task *task)
-{
-    struct call *c = &container_of(task, struct client_call, turn)->call;
-    if (c->is_over)
-        call_pass_status(c);
-    else
-        call_enter(c);
-    call_reap(c);
-}
-
-static bool start(struct client_call *cc)
-{
-    struct call *c = &cc->call;
-    grpc_op op = { .op = GRPC_OP_RECV_STATUS_ON_CLIENT };
-    op.data.recv_status_on_client.trailing_metadata = &cc->trailing;
-    op.data.recv_status_on_client.status = &cc->code;
-    op.data.recv_status_on_client.status_details = &cc->details;
-    if (!call_batch(c, &op, 1, &c->over))
-        return false;
-    /* Without it a status that comes without headers is never seen. */
-    grpc_op headers = { .op = GRPC_OP_RECV_INITIAL_METADATA };
-    headers.data.recv_initial_metadata.recv_initial_metadata = &cc->initial;
-    call_batch(c, &headers, 1, &cc->headers);
-    task_defer(c->stream.loop, &cc->turn);
-    return true;
-}
-
-static grpc_call *create_call(struct link *link, struct loop *loop, const char *path,
-                              uint64_t timeout_ms)
-{
-    gpr_timespec deadline = gpr_inf_future(GPR_CLOCK_MONOTONIC);
-    if (timeout_ms > 0)
-        deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                gpr_time_from_millis((int64_t)timeout_ms, GPR_TIMESPAN));
-    grpc_slice method = grpc_slice_from_copied_string(path);
-    grpc_call *call = grpc_channel_create_call(link->grpc, NULL, GRPC_PROPAGATE_DEFAULTS,
-                                               loop_queue(loop), method, NULL, deadline, NULL);
-    grpc_slice_unref(method);
-    return call;
-}
-
-int channel_open(struct channel *channel, struct loop *loop, const char *path,
-                 const struct stream_handler *handler, void *data,
-                 const struct call_options *options, struct stream **ret)
-{
-    const struct call_options none = { 0 };
-    if (options == NULL)
-        options = &none;
-    if (loop_queue(loop) == NULL)
-        return ENOMEM;
-    struct client_call *cc = call_alloc(sizeof *cc, channel->options.chain);
-    if (cc == NULL)
-        return ENOMEM;
-    struct call *c = &cc->call;
-    call_init(c, loop, &client_side, &client_ops, sizeof *cc, channel->options.chain);
-    c->state = CALL_ENTERING;
-    c->message_max_bytes = (size_t)channel->options.max_message_bytes;
-    c->over.done = on_over;
-    cc->headers.done = on_headers;
-    cc->turn.run = on_turn;
-    cc->details = grpc_empty_slice();
-    grpc_metadata_array_init(&cc->initial);
-    grpc_metadata_array_init(&cc->trailing);
-    c->stream.on = handler;
-    c->stream.data = data;
-    c->stream.path = cc->path = strdup(path);
-    if (options->wait_for_ready)
-        c->headers_flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY |
-                           GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
-    cc->link = link_get(channel);
-    c->grpc = create_call(cc->link, loop, path, options->timeout_ms);
-    if (cc->path == NULL || !call_open(c) || !start(cc)) {
-        client_free(c);
-        return ENOMEM;
-    }
-    *ret = &c->stream;
-    return 0;
-}
-
-/* --- Channels ------------------------------------------------------------------------- */
+/* --- Links ----------------------------------------------------------------------------- */
 
 static void put_keepalive(struct grpc_args *args, const struct channel_options *o)
 {
@@ -357,6 +88,15 @@ static char *full_target(const char *target)
     return asprintf(&full, "%s%s", scheme, target) < 0 ? NULL : full;
 }
 
+void link_put(struct link *link)
+{
+    if (link == NULL || atomic_fetch_sub(&link->users, 1) > 1)
+        return;
+    grpc_channel_destroy(link->grpc);
+    free(link);
+    grpc_shutdown();
+}
+
 /* Releases the credentials. NULL: out of memory. */
 static struct link *link_new(const struct channel *channel, grpc_channel_credentials *credentials)
 {
@@ -405,8 +145,7 @@ static void renew_link(struct channel *channel)
     channel->tls_seen = seen;
 }
 
-/* For one call. */
-static struct link *link_get(struct channel *channel)
+struct link *link_get(struct channel *channel)
 {
     if (channel->options.tls == NULL) {
         atomic_fetch_add(&channel->link->users, 1);
@@ -419,6 +158,8 @@ static struct link *link_get(struct channel *channel)
     pthread_mutex_unlock(&channel->lock);
     return link;
 }
+
+/* --- Channels ---------------------------------------------------------------------------- */
 
 /* The core makes a channel whatever it is given; one that it refused fails, and
  * only its log tells why: "channel stack builder failed: UNKNOWN: the reason". */

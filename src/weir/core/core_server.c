@@ -180,7 +180,7 @@ static void core_server_free(struct server *base)
 {
     struct core_server *server = core_server_of(base);
     if (server->grpc != NULL) {
-        if (!server->stopped)
+        if (server->state != SERVER_SHUT_DOWN)
             shut_down_unserved(server);
         grpc_server_destroy(server->grpc);
     }

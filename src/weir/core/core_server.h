@@ -3,16 +3,30 @@
  * What its files share; for nobody else but core_server_new().
  *
  *   core_server.c        life: making, listening, starting, freeing
- *   core_server_call.c   calls: accepting, their server's side, their end
- *   core_server_drain.c  stopping
- *
- * Each calls only those below it. */
+ *   core_server_accept.c offering calls to gRPC, which gives back those that come
+ *   core_server_call.c   a call: its beginning, its server's side, its end
+ *   core_server_drain.c  stopping */
 #ifndef CORE_SERVER_H
 #define CORE_SERVER_H
 
 #include "core_call.h"
 #include "credentials.h"
 #include "weir/server_side.h"
+
+/* How a lane stops, one after the other (core_server_drain.c). */
+enum lane_state {
+    LANE_SERVING,
+    LANE_DRAINING, /* calls that are open may end */
+    LANE_DRAINED,  /* none is open: the first loop was told */
+    LANE_GONE,     /* and none is offered: it was told that too */
+};
+
+/* How gRPC's server does. */
+enum server_state {
+    SERVER_OPEN,
+    SERVER_SHUTTING_DOWN, /* gRPC was told */
+    SERVER_SHUT_DOWN,     /* it is done with that */
+};
 
 /* One method's calls on one loop. */
 struct method_calls {
@@ -27,10 +41,8 @@ struct core_lane {
     struct method_calls *calls; /* as server->methods, and one for those that are unknown */
     struct timer offer_timer;   /* there was no memory for an offer */
     struct server_call *open;   /* calls with a handler, newest first */
-    bool draining;
-    bool had_calls; /* when that began */
-    bool drained;   /* it drains and no call is open: the first loop was told */
-    bool gone;      /* and none is offered: it was told that too */
+    enum lane_state state;
+    bool had_calls; /* when it began to drain */
     struct posting to_drain, to_cancel, has_drained, is_gone;
 };
 
@@ -51,14 +63,13 @@ struct core_server {
     struct method_calls *calls; /* of all lanes */
     struct server_options options;
 
-    bool stopped; /* or never began to listen */
+    enum server_state state;
     struct op shut_down;
     /* Draining; first loop only. */
     struct timer drain_timer;
     struct timer goodbye_timer;
     size_t lanes_to_drain, lanes_to_cancel, lanes_to_go;
-    bool had_calls;     /* at the stop, in the lanes that have drained */
-    bool shutting_down; /* gRPC was told */
+    bool had_calls; /* at the stop, in the lanes that have drained */
     void (*done)(struct server *server, void *arg);
     void *done_arg;
 };
@@ -81,7 +92,6 @@ struct server_call {
     char *path;                /* the same */
     gpr_timespec deadline;
     grpc_byte_buffer *payload; /* the one request of a one-request method */
-    enum { END_UNWATCHED, END_WATCHED, END_BY_WRITE } end;
     int cancelled;
     grpc_slice message; /* of the status */
     uint64_t write_since_ms;
@@ -95,6 +105,11 @@ struct server_call {
  * memory. core_server_offer() or server_call_drop() it. */
 struct server_call *server_call_new(struct core_lane *lane, size_t index);
 void server_call_drop(struct server_call *sc);
+
+/** A client has made it: the interceptors' turn, and then its handler's. */
+void server_call_begin(struct server_call *sc);
+
+/* --- core_server_accept.c ----------------------------------------------------------- */
 
 /* Calls of one method that a loop offers at the start. */
 #define OFFERED_MIN 2

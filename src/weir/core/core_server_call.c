@@ -1,4 +1,4 @@
-/* Calls: accepting them, their server's side, their end. */
+/* Calls: their beginning, their server's side, their end. */
 #include <assert.h>
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
@@ -18,15 +18,15 @@ static struct server_call *server_of(struct call *c)
 static void put_status(struct call *c, grpc_op *op)
 {
     struct server_call *sc = server_of(c);
-    if (c->last_status.code != STATUS_OK)
-        server_put_details(&c->stream, &c->last_status);
+    if (c->last.code != STATUS_OK)
+        server_put_details(&c->stream, &c->last);
     op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-    op->data.send_status_from_server.trailing_metadata_count = c->trailers.n;
-    op->data.send_status_from_server.trailing_metadata = c->trailers.items;
-    op->data.send_status_from_server.status = (grpc_status_code)c->last_status.code;
-    if (c->last_status.message[0] == '\0')
+    op->data.send_status_from_server.trailing_metadata_count = c->out.trailers.n;
+    op->data.send_status_from_server.trailing_metadata = c->out.trailers.items;
+    op->data.send_status_from_server.status = (grpc_status_code)c->last.code;
+    if (c->last.message[0] == '\0')
         return;
-    sc->message = grpc_slice_from_copied_string(c->last_status.message);
+    sc->message = grpc_slice_from_copied_string(c->last.message);
     op->data.send_status_from_server.status_details = &sc->message;
 }
 
@@ -42,7 +42,7 @@ static size_t put_last(struct call *c, grpc_op *ops)
 {
     struct server_call *sc = server_of(c);
     put_status(c, &ops[0]);
-    if (sc->end != END_UNWATCHED)
+    if (c->end != END_UNWATCHED)
         return 1;
     put_end(sc, &ops[1]);
     return 2;
@@ -52,8 +52,8 @@ static void watch_write(struct call *c)
 {
     struct server_call *sc = server_of(c);
     const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
-    if (c->last_sent && sc->end == END_UNWATCHED)
-        sc->end = END_BY_WRITE;
+    if (c->out.state == CORE_OUT_ENDED && c->end == END_UNWATCHED)
+        call_note_end(c, END_BY_WRITE);
     sc->write_since_ms = loop_now_ms(c->stream.loop);
     if (timeout_ms > 0 && !timer_running(&sc->write_timer))
         timer_start(c->stream.loop, &sc->write_timer, timeout_ms);
@@ -65,7 +65,7 @@ static void on_write_timer(struct timer *timer)
 {
     struct server_call *sc = container_of(timer, struct server_call, write_timer);
     struct call *c = &sc->call;
-    if (!c->writing)
+    if (!call_is_writing(c))
         return;
     const uint64_t timeout_ms = sc->lane->server->options.write_timeout_ms;
     const uint64_t due_ms = sc->write_since_ms + timeout_ms;
@@ -104,22 +104,22 @@ static void limit_call(struct server_call *sc)
 
 static void close_if_over(struct call *c)
 {
-    if (!c->is_over || c->state == CALL_OVER)
+    if (c->end != END_CAME || c->life == CALL_OVER)
         return;
-    if (server_of(c)->cancelled || c->write_failed) {
-        if (c->state == CALL_ENTERING)
+    if (server_of(c)->cancelled || c->out.state == CORE_OUT_FAILED) {
+        if (c->life == CALL_ENTERING)
             c->stream.on = &server_nobody;
         const struct status gone = status_of(STATUS_CANCELLED, "the client is gone");
         call_close(c, &gone);
-    } else if (c->last_sent && !c->writing) {
-        call_close(c, &c->last_status);
+    } else if (c->out.state == CORE_OUT_ENDED && !call_is_writing(c)) {
+        call_close(c, &c->last);
     }
 }
 
 static void server_write_done(struct call *c)
 {
-    if (server_of(c)->end == END_BY_WRITE)
-        c->is_over = true;
+    if (c->end == END_BY_WRITE)
+        call_note_end(c, END_CAME);
     close_if_over(c);
 }
 
@@ -140,7 +140,7 @@ static void server_call_free(struct call *c)
 {
     struct server_call *sc = server_of(c);
     struct core_lane *lane = sc->lane; /* once it has drained it may be gone */
-    const bool again = sc->again && !lane->draining;
+    const bool again = sc->again && lane->state == LANE_SERVING;
     timer_stop(&sc->write_timer);
     timer_stop(&sc->limit_timer);
     unlink_open(sc);
@@ -168,13 +168,13 @@ void server_call_drop(struct server_call *sc)
 
 static void server_reject(struct call *c, const struct status *why)
 {
-    if (c->state != CALL_OPEN && c->state != CALL_FINISHING)
+    if (c->life != CALL_OPEN && c->life != CALL_FINISHING)
         return;
     call_drop_queue(c);
     c->stream.finished = true;
-    c->last_wanted = true;
-    c->last_status = *why;
-    if (c->state == CALL_OPEN)
+    c->last = *why;
+    call_end_out(c);
+    if (c->life == CALL_OPEN)
         call_move(c, CALL_FINISHING);
 }
 
@@ -183,12 +183,6 @@ static void server_refuse(struct call *c, const struct status *why)
     c->stream.on = &server_nobody;
     call_move(c, CALL_OPEN);
     stream_finish(&c->stream, why);
-}
-
-static void server_status_passed(struct call *c)
-{
-    c->last_passed = true;
-    call_write(c);
 }
 
 static const grpc_metadata_array *server_received(struct call *c, enum metadata_place place)
@@ -203,7 +197,7 @@ static const struct call_side server_side = {
     .reject = server_reject,
     .admit = server_admit,
     .refuse = server_refuse,
-    .status_passed = server_status_passed,
+    .status_passed = call_write_status,
     .received = server_received,
     .write_started = watch_write,
     .write_done = server_write_done,
@@ -213,11 +207,11 @@ static const struct call_side server_side = {
 static void server_finish(struct stream *s, const struct status *status)
 {
     struct call *c = call_of(s);
-    if (c->state != CALL_OPEN)
+    if (c->life != CALL_OPEN)
         return;
     s->finished = true;
-    c->last_wanted = true;
-    c->last_status = *status;
+    c->last = *status;
+    call_end_out(c);
     call_move(c, CALL_FINISHING);
     call_write(c);
 }
@@ -237,13 +231,13 @@ static void on_over(struct op *op, bool ok)
 {
     struct call *c = container_of(op, struct call, over);
     (void)ok; /* always */
-    c->is_over = true;
+    call_note_end(c, END_CAME);
     call_landed(c);
     close_if_over(c);
     call_reap(c);
 }
 
-/* --- Accepting --------------------------------------------------------------------------- */
+/* --- The beginning ------------------------------------------------------------------------- */
 
 static void link_open(struct server_call *sc)
 {
@@ -260,9 +254,9 @@ static void watch_end(struct server_call *sc)
 {
     struct call *c = &sc->call;
     grpc_op op = { 0 };
-    if (sc->end != END_UNWATCHED)
+    if (c->end != END_UNWATCHED)
         return;
-    sc->end = END_WATCHED;
+    call_note_end(c, END_WATCHED);
     put_end(sc, &op);
     const bool started = call_batch(c, &op, 1, &c->over);
     assert(started); /* the only one of its kind */
@@ -276,7 +270,7 @@ static void deliver_payload(struct server_call *sc)
     struct stream *s = &sc->call.stream;
     grpc_byte_buffer *payload = sc->payload;
     sc->payload = NULL;
-    if (s->method->requests == MANY || sc->call.state != CALL_OPEN)
+    if (s->method->requests == MANY || sc->call.life != CALL_OPEN)
         grpc_byte_buffer_destroy(payload);
     else if (payload == NULL)
         stream_fail_because(s, STATUS_INVALID_ARGUMENT, "NO_REQUEST_MESSAGE",
@@ -295,7 +289,7 @@ static void server_admit(struct call *c)
         stream_fail_memory(&c->stream);
         return;
     }
-    if (sc->lane->draining)
+    if (sc->lane->state != LANE_SERVING)
         c->stream.on = &server_late;
     limit_call(sc);
     c->stream.on->on_open(&c->stream);
@@ -304,9 +298,9 @@ static void server_admit(struct call *c)
 
 /* A call that comes while the server drains may find the loops gone that its
  * interceptors would ask. */
-static void begin(struct server_call *sc)
+static void enter(struct server_call *sc)
 {
-    if (!sc->lane->draining) {
+    if (sc->lane->state == LANE_SERVING) {
         call_enter(&sc->call);
         return;
     }
@@ -314,126 +308,25 @@ static void begin(struct server_call *sc)
     server_refuse(&sc->call, &stopping);
 }
 
-/* What arrives while none is offered queues inside gRPC without limit, so each
- * accept offers others first.
- *
- * A call comes to its connection's loop if one is offered there, or else to any
- * loop that offers one. Streams stay for long, and cost more where their
- * connection is not: as many are offered as are open, for they come in bursts.
- * Calls of one answer are shared by the loops: what several answer at a time on
- * one connection leaves in fewer writes (8 answers in one instead of 3, and 11 %
- * less time for a small call).
- *
- * No more than that: a core built without NDEBUG, as Debian's is, looks through
- * all that its queue waits for whenever a thing is done. */
-#define OFFERED_MAX 32
-
-static unsigned offers_wanted(const struct core_lane *lane, size_t index)
+void server_call_begin(struct server_call *sc)
 {
-    const struct method *m = index == lane->server->nmethods ? &server_unknown_method
-                                                             : lane->server->methods[index].method;
-    const unsigned open = lane->calls[index].open;
-    if ((m->requests == ONE && m->responses == ONE) || open < OFFERED_MIN)
-        return OFFERED_MIN;
-    return open < OFFERED_MAX ? open : OFFERED_MAX;
-}
-
-static bool offer_one(struct core_lane *lane, size_t index)
-{
-    struct server_call *sc = server_call_new(lane, index);
-    if (sc == NULL)
-        return false;
-    core_server_offer(sc);
-    return true;
-}
-
-#define OFFER_AGAIN_MS 100
-
-void core_server_on_offer_timer(struct timer *timer)
-{
-    struct core_lane *lane = container_of(timer, struct core_lane, offer_timer);
-    bool all = true;
-    for (size_t index = 0; index <= lane->server->nmethods; index++)
-        all &= lane->calls[index].offered > 0 || offer_one(lane, index);
-    if (!all)
-        timer_start(lane->loop, timer, OFFER_AGAIN_MS);
-}
-
-/* In the place of one that was accepted; and more, if more are wanted. Without
- * memory for any there is still the room of the call itself, once it has ended;
- * and perhaps there is memory before. */
-static void offer_others(struct server_call *sc)
-{
-    struct core_lane *lane = sc->lane;
-    const unsigned wanted = offers_wanted(lane, sc->index);
-    unsigned have = lane->calls[sc->index].offered;
-    while (have < wanted && offer_one(lane, sc->index))
-        have++;
-    if (have > 0)
-        return;
-    log_error("out of memory: no call of %s is accepted on this loop until there is some",
-              sc->call.stream.method->path);
-    sc->again = true;
-    if (!lane->draining)
-        timer_start(lane->loop, &lane->offer_timer, OFFER_AGAIN_MS);
-}
-
-static void on_accept(struct op *op, bool ok)
-{
-    struct server_call *sc = container_of(op, struct server_call, accept);
     struct call *c = &sc->call;
-    struct core_lane *lane = sc->lane;
-    call_landed(c);
-    lane->calls[sc->index].offered--;
-    if (!ok) { /* the server shuts down */
-        server_call_drop(sc);
-        core_server_note_end(lane);
-        return;
-    }
-    offer_others(sc);
     if (c->stream.method == &server_unknown_method)
         sc->path = grpc_slice_to_c_string(sc->details.method);
     c->stream.path = sc->path != NULL ? sc->path : c->stream.method->path;
     call_move(c, CALL_ENTERING);
     link_open(sc);
-    begin(sc);
+    enter(sc);
     watch_end(sc); /* nothing has come back yet: the call is still there */
 }
 
-static bool request_call(struct server_call *sc)
-{
-    struct core_server *server = sc->lane->server;
-    struct call *c = &sc->call;
-    grpc_completion_queue *queue = loop_queue(c->stream.loop);
-    if (sc->index == server->nmethods)
-        return grpc_server_request_call(server->grpc, &c->grpc, &sc->details, &sc->metadata, queue,
-                                        queue, &sc->accept) == GRPC_CALL_OK;
-    const struct core_method *m = &server->methods[sc->index];
-    return grpc_server_request_registered_call(server->grpc, m->registered, &c->grpc, &sc->deadline,
-                                               &sc->metadata,
-                                               m->method->requests == ONE ? &sc->payload : NULL,
-                                               queue, queue, &sc->accept) == GRPC_CALL_OK;
-}
-
-void core_server_offer(struct server_call *sc)
-{
-    struct call *c = &sc->call;
-    if (!request_call(sc)) { /* shut down meanwhile */
-        server_call_drop(sc);
-        return;
-    }
-    c->in_flight++;
-    sc->lane->calls[sc->index].offered++;
-    loop_hold(c->stream.loop);
-}
-
-/* What was zeroed becomes a call of this method. */
+/* What was zeroed becomes a call of the method with this index. */
 static void prepare(struct server_call *sc, struct core_lane *lane, size_t index)
 {
     const struct core_server *server = lane->server;
     struct call *c = &sc->call;
     call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, server->options.chain);
-    c->message_max_bytes = (size_t)server->options.max_request_bytes;
+    c->in.max_bytes = (size_t)server->options.max_request_bytes;
     c->interception.server = true;
     c->stream.method =
         index == server->nmethods ? &server_unknown_method : server->methods[index].method;
@@ -442,7 +335,6 @@ static void prepare(struct server_call *sc, struct core_lane *lane, size_t index
     sc->lane = lane;
     sc->index = index;
     sc->message = grpc_empty_slice();
-    sc->accept.done = on_accept;
     sc->write_timer.fired = on_write_timer;
     sc->limit_timer.fired = on_limit_timer;
     grpc_metadata_array_init(&sc->metadata);

@@ -3,17 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/inflate.h"
 #include "http_call.h"
 #include "lane.h"
 
+#define BIT(state) (1u << (state))
+
 static const struct bytes nothing;
 
-/* The only writer of in.state, but for http_call_begin(). */
-static void in_move(struct http_call *c, enum in_state next)
+void call_in_move(struct http_call *c, enum in_state next)
 {
-    assert(next > c->in.state);
+    static const unsigned allowed[] = {
+        [IN_OPEN] = BIT(IN_ENDED) | BIT(IN_SHUT),
+        [IN_ENDED] = BIT(IN_SHUT),
+        [IN_SHUT] = 0,
+    };
+    assert(allowed[c->in.state] & BIT(next));
+    (void)allowed;
     c->in.state = next;
 }
 
@@ -85,13 +91,6 @@ static bool unpack(struct http_call *c)
     }
 }
 
-static void count(struct traffic *t, size_t bytes)
-{
-    if (t->messages++ == 0)
-        t->first_ns = clock_ns();
-    t->bytes += bytes;
-}
-
 /* The handler may ask for the next one meanwhile. */
 static void deliver(struct http_call *c)
 {
@@ -127,7 +126,7 @@ static void take(struct http_call *c)
     c->stream.compressed = c->in.message.compressed;
     if (c->in.message.compressed && !unpack(c))
         return;
-    count(&c->stream.in, c->in.message.bytes.len);
+    traffic_count(&c->stream.in, 1, c->in.message.bytes.len);
     pass(c);
 }
 
@@ -333,7 +332,7 @@ static void tell_end(struct http_call *c)
 void call_in_end(struct http_call *c)
 {
     if (c->in.state == IN_OPEN)
-        in_move(c, IN_ENDED);
+        call_in_move(c, IN_ENDED);
     if (c->life == LIFE_REQUEST)
         end_request(c);
     else if (c->in.state == IN_ENDED)
@@ -397,7 +396,7 @@ void call_in_shut(struct http_call *c)
 {
     if (c->in.state == IN_SHUT)
         return;
-    in_move(c, IN_SHUT);
+    call_in_move(c, IN_SHUT);
     if (has_kept(c))
         consume(c, c->in.kept->len - c->in.kept_from);
     drop_kept(c);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/container.h"
 #include "base/deflate.h"
 #include "base/log.h"
@@ -16,10 +15,12 @@
 static void out_move(struct http_call *c, enum out_state next)
 {
     static const unsigned allowed[] = {
-        [OUT_QUIET] = BIT(OUT_STARTED) | BIT(OUT_ENDING) | BIT(OUT_ENDED),
-        [OUT_STARTED] = BIT(OUT_ENDING) | BIT(OUT_ENDED),
-        [OUT_ENDING] = BIT(OUT_ENDED),
+        [OUT_QUIET] = BIT(OUT_STARTED) | BIT(OUT_ENDING) | BIT(OUT_RESET),
+        [OUT_STARTED] = BIT(OUT_WAITING) | BIT(OUT_ENDING) | BIT(OUT_RESET),
+        [OUT_WAITING] = BIT(OUT_STARTED) | BIT(OUT_ENDING) | BIT(OUT_RESET),
+        [OUT_ENDING] = BIT(OUT_ENDED) | BIT(OUT_RESET),
         [OUT_ENDED] = 0,
+        [OUT_RESET] = 0,
     };
     assert(allowed[c->out.state] & BIT(next));
     (void)allowed;
@@ -128,7 +129,7 @@ void call_out_refuse(struct http_call *c, const char *http_status)
     status.value = (uint8_t *)(uintptr_t)http_status;
     http_call_move(c, LIFE_FINISHING);
     c->last = status_of(STATUS_UNKNOWN, "HTTP status %s", http_status); /* so gRPC takes it */
-    c->stream.on = NULL;
+    c->stream.on = &server_nobody;
     call_in_shut(c);
     out_move(c, OUT_ENDING);
     check(c, nghttp2_submit_response(c->conn->session, c->id, &status, 1, NULL));
@@ -152,15 +153,6 @@ static struct bytes message_at(const struct outgoing *m, size_t at)
     const size_t len =
         (size_t)data[1] << 24 | (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4];
     return bytes_of(data + STREAM_HEAD_BYTES, len);
-}
-
-static void count(struct http_call *c, size_t messages_out, size_t bytes)
-{
-    struct traffic *t = &c->stream.out;
-    if (t->messages == 0)
-        t->first_ns = clock_ns();
-    t->messages += messages_out;
-    t->bytes += bytes;
 }
 
 /* What the interceptors have let go, of all that is queued. */
@@ -201,11 +193,11 @@ static void kick(struct http_call *c)
         answer_status(c);
     } else if (c->out.state == OUT_QUIET) {
         start(c);
-    } else if (c->out.waits && !ends) {
-        c->out.waits = false;
+    } else if (c->out.state == OUT_WAITING && !ends) {
+        out_move(c, OUT_STARTED);
         nghttp2_session_resume_data(c->conn->session, c->id);
     }
-    if (ends && c->out.state == OUT_STARTED)
+    if (ends && c->out.state < OUT_ENDING)
         check(c, submit_status(c)); /* it needs no window: RFC 9113, 6.9 */
     conn_wants_flush(c->conn);
 }
@@ -374,7 +366,8 @@ static int enqueue(struct http_call *c, const struct outgoing *m)
     buf_ref(m->buf);
     c->out.queue[c->out.queued++] = *m;
     http_call_note(c);
-    count(c, m->messages, m->len - (m->head_len > 0 ? 0 : m->messages * STREAM_HEAD_BYTES));
+    traffic_count(&s->out, m->messages,
+                  m->len - (m->head_len > 0 ? 0 : m->messages * STREAM_HEAD_BYTES));
     if (m->flags & STREAM_LAST) {
         const struct status ok = status_ok();
         stream_finish(s, &ok);
@@ -426,7 +419,8 @@ ssize_t call_out_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t
     const size_t ready = ready_bytes(c);
     const bool ends = may_end(c) && all_passed(c) && ready <= room;
     if (ready == 0 && !ends) {
-        c->out.waits = true;
+        if (c->out.state == OUT_STARTED)
+            out_move(c, OUT_WAITING);
         return NGHTTP2_ERR_DEFERRED;
     }
     if (ready > 0)
@@ -560,10 +554,9 @@ bool call_out_drop(struct http_call *c)
 
 void call_out_reset(struct http_call *c, uint32_t error_code)
 {
-    if (c->out.state == OUT_ENDED)
+    if (call_out_is_over(c))
         return;
-    out_move(c, OUT_ENDED);
-    c->out.reset = true;
+    out_move(c, OUT_RESET);
     check(c, nghttp2_submit_rst_stream(c->conn->session, NGHTTP2_FLAG_NONE, c->id, error_code));
     conn_wants_flush(c->conn);
 }

@@ -255,7 +255,7 @@ void http_call_begin(struct http_call *c, bool ended)
     set_method(c);
     c->stream.began_ns = clock_ns();
     if (ended)
-        c->in.state = IN_ENDED;
+        call_in_move(c, IN_ENDED);
     if (!read_timeout(c, &why) || !read_encodings(c, &why)) {
         enter_wrong(c, &why);
         return;
@@ -281,7 +281,7 @@ static bool may_fail(struct http_call *c, const struct status *why)
     else if (c->life == LIFE_ENTERING)
         refuse(c, why);
     else
-        return (c->life == LIFE_OPEN || c->life == LIFE_FINISHING) && c->out.state != OUT_ENDED;
+        return (c->life == LIFE_OPEN || c->life == LIFE_FINISHING) && !call_out_is_over(c);
     return false;
 }
 
@@ -384,7 +384,7 @@ static void free_call(struct http_call *c)
  * ended the call, whatever came afterwards. */
 static struct status end_of(const struct http_call *c)
 {
-    if (c->life == LIFE_FINISHING && c->out.state == OUT_ENDED)
+    if (c->life == LIFE_FINISHING && call_out_is_over(c))
         return c->last;
     return status_of(STATUS_CANCELLED, "the client is gone");
 }
@@ -392,7 +392,7 @@ static struct status end_of(const struct http_call *c)
 static void count_end(struct http_call *c, enum status_code code)
 {
     struct conn_figures *figures = &c->conn->lane->figures;
-    if (c->out.state != OUT_ENDED || c->out.reset)
+    if (c->out.state != OUT_ENDED)
         counter_add(&figures->streams_reset, 1);
     else if (code == STATUS_OK)
         counter_add(&figures->streams_ok, 1);
@@ -403,8 +403,8 @@ static void tell_end(struct http_call *c)
     const struct status status = end_of(c);
     const bool had_handler = c->life == LIFE_OPEN || c->life == LIFE_FINISHING;
     http_call_move(c, LIFE_OVER);
-    if (had_handler && c->stream.on != NULL)
-        c->stream.on->on_close(&c->stream, &status);
+    if (had_handler)
+        stream_deliver_close(&c->stream, &status);
     c->stream.ended_ns = clock_ns();
     interception_close(&c->interception, &c->stream, &status);
     count_end(c, status.code);

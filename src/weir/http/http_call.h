@@ -1,7 +1,7 @@
 /* A server's call on the wire: one stream of an HTTP/2 connection.
  *
  * It has a life and two directions, each with states of its own and one setter
- * (http_call_move(), in_move(), out_move()). All on the loop of its connection.
+ * (http_call_move(), call_in_move(), out_move()). All on the loop of its connection.
  *
  *   life   HEADERS   the request's headers are coming
  *          REQUEST   a method of one request waits for it, and for the end of
@@ -20,10 +20,18 @@
  *          ENDED     the client sends no more; what is kept may still be read
  *          SHUT      nobody will read: what comes is thrown away
  *
+ *   OPEN ──▶ ENDED ──▶ SHUT      and from OPEN to SHUT
+ *
  *   out    QUIET     nothing was sent
  *          STARTED   headers went out, messages follow
+ *          WAITING   nghttp2 was told that there is none: it asks no more until
+ *                    it is told otherwise
  *          ENDING    the status was given to nghttp2
- *          ENDED     it went out; or the stream was reset
+ *          ENDED     it went out
+ *          RESET     the stream was reset instead
+ *
+ *   QUIET ──▶ STARTED ◀──▶ WAITING ──▶ ENDING ──▶ ENDED
+ *   from QUIET and STARTED to ENDING too; from each but ENDED to RESET
  *
  * Back-pressure. In: a stream's window is given back for bytes that were handed
  * on, or belong to a message that was asked for; what was not asked for lies in
@@ -45,7 +53,7 @@ struct conn;
 
 enum call_life { LIFE_HEADERS, LIFE_REQUEST, LIFE_ENTERING, LIFE_OPEN, LIFE_FINISHING, LIFE_OVER };
 enum in_state { IN_OPEN, IN_ENDED, IN_SHUT };
-enum out_state { OUT_QUIET, OUT_STARTED, OUT_ENDING, OUT_ENDED };
+enum out_state { OUT_QUIET, OUT_STARTED, OUT_WAITING, OUT_ENDING, OUT_ENDED, OUT_RESET };
 
 /* A message on its way to the handler. */
 struct incoming {
@@ -63,6 +71,7 @@ struct call_in {
     size_t kept_from;
     uint32_t window; /* that the client was given; 0: nothing has come yet */
     struct incoming message;
+    /* Of our side; the state is the client's. */
     bool wanted;  /* stream_read() */
     bool pumping; /* it is being handed on: stream_read() need not wake it */
 };
@@ -83,12 +92,10 @@ struct call_out {
     struct sent_headers headers, trailers;
     struct outgoing queue[2];
     unsigned queued;
-    unsigned owed;    /* runs that went out whole, and on_sent is still to come */
-    struct ring link; /* on conn->sent while some are */
-    bool waits;       /* nghttp2 was told that there is nothing */
-    bool status_passed;
-    bool started;         /* headers went before messages */
-    bool reset;           /* it ended so */
+    unsigned owed;        /* runs that went out whole, and on_sent is still to come */
+    struct ring link;     /* on conn->sent while some are */
+    bool status_passed;   /* the interceptors; messages may still be on their way then */
+    bool started;         /* headers went before the status: a reset tells of it */
     uint8_t encodings;    /* that the client takes */
     uint64_t progress_ms; /* when something went out, or began to wait */
 };
@@ -103,7 +110,7 @@ struct http_call {
     struct call_in in;
     struct call_out out;
     struct status last; /* that it ends with */
-    bool wrong;         /* known before the interceptors have looked at it */
+    bool wrong;         /* it is known before the interceptors look, who may take long */
     uint64_t timeout_ms;
     bool has_timeout; /* the client's; else it may be the server's limit */
     struct timer deadline;
@@ -162,6 +169,9 @@ static inline bool http_call_is_open(const struct http_call *c)
 
 /* --- call_in.c ------------------------------------------------------------------------ */
 
+/** The only writer of c->in.state. */
+void call_in_move(struct http_call *c, enum in_state next);
+
 /** Bytes of the request came. */
 void call_in_data(struct http_call *c, struct bytes data);
 
@@ -205,6 +215,12 @@ void call_out_truncate(struct http_call *c);
 /** Drops all that is queued. Returns whether the stream is between two messages, so
  * that a status may follow. */
 bool call_out_drop(struct http_call *c);
+
+/** It ended, one way or the other. */
+static inline bool call_out_is_over(const struct http_call *c)
+{
+    return c->out.state >= OUT_ENDED;
+}
 
 /** Ends the stream without a status. */
 void call_out_reset(struct http_call *c, uint32_t error_code);

@@ -87,7 +87,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 
 static void headers_complete(struct conn *conn, struct http_call *c, bool ended)
 {
-    if (c->out.state == OUT_ENDED)
+    if (call_out_is_over(c))
         return; /* there was no memory for them */
     if (c->in.headers.bytes <= HEADER_LIST_BYTES) {
         http_call_begin(c, ended);
