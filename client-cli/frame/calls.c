@@ -11,7 +11,7 @@
 
 static void next(struct session *s)
 {
-    s->due = s->answered = s->half_closed = false;
+    s->due = s->answered = s->half_closed = s->wants_room = false;
     s->routine->next(s);
 }
 

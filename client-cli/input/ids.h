@@ -18,8 +18,9 @@ struct ids {
     bool ended;  /* read-only: no more will come */
     bool failed; /* read-only: lines that cannot be ids were left out */
 
-    struct session *session; /* private, like the rest */
-    char **id;
+    struct session *session; /* read-only */
+
+    char **id; /* private, like the rest */
     size_t cap, forgotten;
     size_t wanted;
     bool from_input;

@@ -26,8 +26,9 @@ struct input {
     uint64_t bytes;      /* read-only: taken in so far */
     uint64_t size_bytes; /* read-only: of a regular file; else 0 */
 
-    struct session *session; /* private, like the rest */
-    int fd;
+    struct session *session; /* read-only */
+
+    int fd; /* private, like the rest */
     bool paused, delivering, reading, ended, over;
     int error;
     struct timer again;
