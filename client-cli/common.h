@@ -25,6 +25,7 @@ struct common {
 /* What a command's struct common is initialised with. */
 #define COMMON_DEFAULTS .format = -1, .tag = "", .page_token = ""
 
+/* clang-format off */
 #define ROW_FORMAT(c)                                                                              \
     {                                                                                              \
         .name = "format", .kind = OPTION_CHOICE, .value = &(c).format,                             \
@@ -66,6 +67,7 @@ struct common {
         .name = "progress", .kind = OPTION_FLAG, .value = &(c).progress,                           \
         .help = "tell on standard error how far it is; without this: if that is a terminal"        \
     }
+/* clang-format on */
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

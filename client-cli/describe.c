@@ -139,6 +139,7 @@ static void on_stop(struct session *s)
 
 static int send_request(struct stream *call)
 {
+    static char all[] = "*";
     Grpc__Reflection__V1__ServerReflectionRequest m =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
     m.message_request_case =
@@ -146,7 +147,7 @@ static int send_request(struct stream *call)
     if (symbol != NULL)
         m.file_containing_symbol = (char *)(uintptr_t)symbol;
     else
-        m.list_services = (char *)(uintptr_t) "*";
+        m.list_services = all;
     return stream_send_message(call, &m.base, STREAM_LAST);
 }
 

@@ -7,11 +7,13 @@
 enum which_server { SERVER_POST, SERVER_USER };
 
 /* @which is an int. */
+/* clang-format off */
 #define ROW_SERVER(which)                                                                          \
     {                                                                                              \
         .name = "server", .kind = OPTION_CHOICE, .value = &(which),                                \
         .help = "whom to ask: the one at --target, or at --user-target", .choices = "post|user"    \
     }
+/* clang-format on */
 
 static inline struct channel *which_channel(const struct session *s, int which)
 {
