@@ -77,6 +77,7 @@ static void tell(struct user_env *env, struct changes *c)
 {
     const struct user_service *service = env->service;
     for (size_t i = 0; i < service->nloops; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not count references */
         if (loop_post(service->loops[i], on_changes, changes_ref(c)) == 0)
             continue;
         changes_unref(c);
@@ -96,5 +97,6 @@ void changes_tell(struct loop *loop, const struct import_batch *batch)
         return;
     struct changes *c = changes_new(batch);
     tell(env, c);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as in tell() */
     changes_unref(c);
 }

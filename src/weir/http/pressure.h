@@ -75,6 +75,6 @@ bool lane_is_full(const struct lane *lane);
 
 /** There are too many connections, and @newcomer is the last: lets go of one of
  * this lane that is not needed. false: there is none. */
-bool lane_make_way(struct lane *lane, struct conn *newcomer);
+bool lane_make_way(struct lane *lane, const struct conn *newcomer);
 
 #endif
