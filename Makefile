@@ -30,13 +30,14 @@ link     = $(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@
 include mk/proto.mk
 include mk/layers.mk
 include mk/tests.mk
+include mk/lint.mk
 include mk/interop.mk
 include mk/bad-days.mk
 include mk/fuzz.mk
 include mk/bench.mk
 include mk/install.mk
 
-.PHONY: all help setup setup-test setup-bench setup-fuzz demo run certs clang clean
+.PHONY: all help setup setup-test setup-bench setup-fuzz setup-lint demo run certs clang clean
 
 ##@ Use it
 
@@ -99,6 +100,8 @@ setup-test:
 	@.ci/setup test
 setup-bench:
 	@.ci/setup bench
+setup-lint:
+	@.ci/setup lint
 setup-fuzz:
 	@.ci/setup fuzz
 
