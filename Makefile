@@ -44,7 +44,7 @@ include mk/install.mk
 all: $(PROGRAMS) ## build the two servers and postcli
 	@:
 
-demo: setup ## what it does, in a minute
+demo: setup ## the four shapes of calls between the programs, in a minute
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) client-cli/demo/demo.sh
 
@@ -94,7 +94,9 @@ $(BUILD)/obj/src/serverkit/reflection/descriptors.o: $(BUILD)/gen/descriptors.pb
 
 # --- what it stands on ------------------------------------------------------------
 
-setup:
+##@ Set it up
+
+setup: ## install what a build needs, if it is missing; the others ask by themselves
 	@.ci/setup need
 setup-test:
 	@.ci/setup test

@@ -13,7 +13,7 @@ CPPCHECK     ?= cppcheck
 FORMATTED = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.[ch]'))
 fmt: setup-lint ## put every .c and .h into the form that .clang-format describes
 	@$(CLANG_FORMAT) -i $(FORMATTED)
-fmt-check: setup-lint ## which files `make fmt` would change
+fmt-check: setup-lint ## which files `make fmt` would change; CI wants none
 	@$(CLANG_FORMAT) --version
 	@said=$$($(CLANG_FORMAT) --dry-run $(FORMATTED) 2>&1) || { echo "$$said"; exit 1; }; \
 	 differ=$$(echo "$$said" | sed -n 's/^\([^: ]*\):[0-9].*/  \1/p' | sort -u); \
