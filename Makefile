@@ -31,20 +31,21 @@ link     = $(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@
 include mk/proto.mk
 include mk/layers.mk
 include mk/tests.mk
+include mk/lint.mk
 include mk/interop.mk
 include mk/bad-days.mk
 include mk/fuzz.mk
 include mk/bench.mk
 include mk/install.mk
 
-.PHONY: all help setup setup-test setup-bench setup-fuzz demo run certs clang clean
+.PHONY: all help setup setup-test setup-bench setup-fuzz setup-lint demo run certs clang clean
 
 ##@ Use it
 
 all: $(PROGRAMS) ## build the two servers and postcli
 	@:
 
-demo: setup ## what it does, in a minute
+demo: setup ## the four shapes of calls between the programs, in a minute
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) client-cli/demo/demo.sh
 
@@ -94,12 +95,16 @@ $(BUILD)/obj/src/serverkit/reflection/descriptors.o: $(BUILD)/gen/descriptors.pb
 
 # --- what it stands on ------------------------------------------------------------
 
-setup:
+##@ Set it up
+
+setup: ## install what a build needs, if it is missing; the others ask by themselves
 	@.ci/setup need
 setup-test:
 	@.ci/setup test
 setup-bench:
 	@.ci/setup bench
+setup-lint:
+	@.ci/setup lint
 setup-fuzz:
 	@.ci/setup fuzz
 

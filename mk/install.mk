@@ -22,7 +22,7 @@ man: all ## the manual pages, which each program prints
 	$(Q)for c in $(COMMANDS); do \
 	    $(BUILD)/postcli $$(echo $$c | sed 's/^users-/users /') --help=man >$(MAN)/postcli-$$c.1; done
 
-install: man ## prefix=/usr/local, DESTDIR=
+install: man ## programs, manual pages, completion, units; prefix=/usr/local, DESTDIR=
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man8 \
 	    $(DESTDIR)$(compdir) $(DESTDIR)$(unitdir)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)

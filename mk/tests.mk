@@ -37,7 +37,7 @@ ctest: check-layers ## the tests in C
 e2e: ## the end-to-end tests
 	$(call counted,run-e2e)
 
-check-layers: ## no include goes up
+check-layers: ## that no file includes one of a layer above it
 	@$(PYTHON) -B tests/layers.py $(foreach l,$(LAYERS),"$(l):$(FOLDER_$(l)):$(ON_$(l))")
 
 asan: ## all of it under AddressSanitizer

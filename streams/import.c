@@ -33,6 +33,11 @@ struct import {
     bool over; /* answered, or failed */
 };
 
+struct item {
+    ProtobufCMessage *message; /* until it is encoded */
+    int64_t number;            /* of the record, over the whole stream */
+};
+
 /* One request's records on their way through the store; one allocation, apart
  * from `data`. */
 struct upsert {
@@ -41,10 +46,7 @@ struct upsert {
     uint8_t *data; /* groups, ids and values */
     size_t data_bytes;
     size_t bytes; /* all in all */
-    struct item {
-        ProtobufCMessage *message; /* until it is encoded */
-        int64_t number;            /* of the record, over the whole stream */
-    } * items;
+    struct item *items;
     struct import_record records[];
 };
 

@@ -50,11 +50,13 @@ struct import_kind {
 
 /** The handler for an import whose requests decode as @request_type, for a
  * method's table. */
+/* clang-format off */
 #define IMPORT_HANDLER(request_type)                                                               \
     {                                                                                              \
         .message = (request_type), .on_open = import_on_open, .on_message = import_on_message,     \
         .on_end = import_on_end, .on_close = import_on_close,                                      \
     }
+/* clang-format on */
 
 void import_on_open(struct stream *s);
 void import_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes);

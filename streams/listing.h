@@ -93,11 +93,13 @@ void listing_on_close(struct stream *s, const struct status *status);
 /* Of the requests of a listing. */
 #define LISTING_TAG_MAX 256 /* bytes */
 
+/* clang-format off */
 #define LISTING_HANDLER(message_rules)                                                             \
     {                                                                                              \
         .rules = &(message_rules), .on_open = listing_on_open, .on_message = listing_on_message,   \
         .on_end = listing_on_end, .on_sent = listing_on_sent, .on_drain = listing_on_drain,        \
         .on_close = listing_on_close,                                                              \
     }
+/* clang-format on */
 
 #endif

@@ -38,15 +38,15 @@ void metrics_of_answers(struct exposition *e, const struct budget *budget)
 
 /* --- Names ---------------------------------------------------------------------------- */
 
+/* clang-format off */
+#define FIGURE(name, kind, field, help) { name, help, kind, offsetof(struct resolver_stats, field) }
+/* clang-format on */
+
 static const struct {
     const char *name, *help;
     enum metric_kind kind;
     size_t offset; /* of a uint64_t */
 } figures[] = {
-#define FIGURE(name, kind, field, help)                                                            \
-    {                                                                                              \
-        name, help, kind, offsetof(struct resolver_stats, field)                                   \
-    }
     FIGURE("streams_connected", METRIC_GAUGE, connected,
            "Streams to User that are open and answered; one for each loop."),
     FIGURE("stream_reconnects_total", METRIC_COUNTER, reconnects,

@@ -186,9 +186,9 @@ json_t *bench_report_json(const struct bench_report *r)
 
 bool bench_put_json(struct buf *b, const json_t *json)
 {
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    char *all = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     bool good =
-        text != NULL && buf_append(b, bytes_of_text(text)) && buf_append(b, bytes_of_text("\n"));
-    free(text);
+        all != NULL && buf_append(b, bytes_of_text(all)) && buf_append(b, bytes_of_text("\n"));
+    free(all);
     return good;
 }

@@ -93,6 +93,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
 
 static void next(struct session *s)
 {
+    static char all[] = "*";
     Grpc__Reflection__V1__ServerReflectionRequest m =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
     symbol = s->argument_count > 0 ? s->arguments[0] : NULL;
@@ -101,7 +102,7 @@ static void next(struct session *s)
     if (symbol != NULL)
         m.file_containing_symbol = (char *)(uintptr_t)symbol;
     else
-        m.list_services = (char *)(uintptr_t) "*";
+        m.list_services = all;
     calls_ask(s, session_channel(s), PATH, &m.base);
 }
 

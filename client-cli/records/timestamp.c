@@ -102,7 +102,7 @@ static bool take_number(struct timestamp_reader *r, int count, int min, int max,
 }
 
 /* One of the two characters; RFC 3339 allows 't' and 'z' as well. */
-static bool take_either(struct timestamp_reader *r, char a, char b)
+static bool take_either(struct timestamp_reader *r, uint8_t a, uint8_t b)
 {
     if (r->at == r->end || (*r->at != a && *r->at != b))
         return false;

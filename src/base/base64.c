@@ -82,10 +82,10 @@ size_t base64_encode(char *to, struct bytes from, enum base64_alphabet alphabet)
     DIGITS4(c, y, z), DIGITS4((c) + 4, y, z), DIGITS4((c) + 8, y, z), DIGITS4((c) + 12, y, z)
 #define DIGITS64(c, y, z)                                                                          \
     DIGITS16(c, y, z), DIGITS16((c) + 16, y, z), DIGITS16((c) + 32, y, z), DIGITS16((c) + 48, y, z)
-#define DIGITS(y, z)                                                                               \
-    {                                                                                              \
-        DIGITS64(0, y, z), DIGITS64(64, y, z), DIGITS64(128, y, z), DIGITS64(192, y, z)            \
-    }
+/* clang-format off */
+#define DIGITS(y, z) \
+    { DIGITS64(0, y, z), DIGITS64(64, y, z), DIGITS64(128, y, z), DIGITS64(192, y, z) }
+/* clang-format on */
 
 static const uint8_t digits[][256] = {
     [BASE64_STANDARD] = DIGITS('+', '/'),

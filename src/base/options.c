@@ -1,5 +1,6 @@
 #include "options_internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -213,6 +214,7 @@ static bool parser_init(struct parser *p, const struct option_program *program, 
     *o++ = (struct option){ "help", optional_argument, NULL, VALUE_HELP };
     for (size_t i = 0; i < n; i++) {
         const struct option_row *row = p->rows[i];
+        assert(row != NULL); /* put_rows() */
         bool flag = row->kind == OPTION_FLAG;
         int value = VALUE_ROWS + 2 * (int)i;
         *o++ = (struct option){ row->name, flag ? no_argument : required_argument, NULL, value };
@@ -335,6 +337,7 @@ static bool store_variable_list(const struct parser *p, const struct option_row 
     }
     if (list->n == 0)
         free(copy);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list has it */
     return true;
 }
 

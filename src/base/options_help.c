@@ -25,7 +25,7 @@ static const struct option_row *first_row(const struct option_program *program)
 {
     for (size_t i = 0; i < count_sections(program); i++)
         if (section(program, i).nrows > 0)
-            return &section(program, i).rows[0];
+            return section(program, i).rows;
     return NULL;
 }
 

@@ -19,6 +19,7 @@ static void tell(struct user_env *env, struct changes *c)
 {
     const struct user_service *service = env->service;
     for (size_t i = 0; i < service->nloops; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not count references */
         if (loop_post(service->loops[i], on_changes, changes_ref(c)) == 0)
             continue;
         changes_unref(c);
@@ -38,5 +39,6 @@ void tell_changes(struct loop *loop, const struct import_batch *batch)
         return;
     struct changes *c = changes_new(batch);
     tell(env, c);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as in tell() */
     changes_unref(c);
 }

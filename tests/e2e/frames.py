@@ -1,8 +1,7 @@
 """A client that sees HTTP/2 frames, and may misbehave."""
 import h2
 import timing
-from h2 import (ENHANCE_YOUR_CALM, GOAWAY, MAX_CONCURRENT_STREAMS, NO_ERROR,  # noqa: F401
-                PING, SETTINGS)
+from h2 import GOAWAY, PING, SETTINGS
 
 
 class Peer(h2.Connection):

@@ -6,7 +6,7 @@ import pytest
 import protos
 import timing
 from client import failure
-from library import (LISTINGS, MANY_REQUESTS, SHAPES, ask, path_of, posts_of, request_of,
+from library import (LISTINGS, MANY_REQUESTS, SHAPES, ask, posts_of, request_of,
                      small_library)
 from logs import may_log
 from pair import Pair

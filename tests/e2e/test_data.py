@@ -2,7 +2,6 @@
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ import timing
 from client import failure
 from library import small_library
 from logs import expects_log, may_log
-from pair import BUILD, DIES_WITH_US, Pair, Server, clean_environment
+from pair import BUILD, Server, clean_environment
 from protos import post, user
 from test_start_stop import both, refused
 from timing import wait_until

@@ -9,7 +9,6 @@ import grpc
 import pytest
 
 import cli
-import timing
 from client import failure
 from frames import Peer
 from library import MANY_REQUESTS, SHAPES, path_of, request_of

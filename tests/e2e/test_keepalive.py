@@ -13,8 +13,8 @@ import pytest
 import cli
 import timing
 from cli import Postcli
-from frames import (ENHANCE_YOUR_CALM, GOAWAY, MAX_CONCURRENT_STREAMS, NO_ERROR, PING, SETTINGS,
-                    Peer)
+from frames import Peer
+from h2 import ENHANCE_YOUR_CALM, GOAWAY, MAX_CONCURRENT_STREAMS, NO_ERROR, PING, SETTINGS
 from logs import may_log
 from pair import Server
 from protos import post

@@ -10,7 +10,7 @@ import ssl
 import struct
 from collections import Counter, namedtuple
 
-from peer import (DATA, END_HEADERS, END_STREAM, HEADERS, LARGEST_FRAME, LARGEST_WINDOW, PING,
+from peer import (DATA, END_HEADERS, HEADERS, LARGEST_FRAME, LARGEST_WINDOW, PING,
                   PREFACE, RST_STREAM, SETTINGS, Peer, frame, message, settings, update)
 
 UNARY = "/v1.post.Post/ListPosts"

@@ -76,13 +76,15 @@ void answer_append(struct answer *a, struct answer *b);
 
 /* --- Posts ------------------------------------------------------------------------------- */
 
+struct post {
+    char user[24], tag[8];
+    size_t body_len;
+    char filler; /* the body is full of these */
+};
+
 /* What is in the store, in the order of import. */
 struct posts {
-    struct post {
-        char user[24], tag[8];
-        size_t body_len;
-        char filler; /* the body is full of these */
-    } * list;
+    struct post *list;
     size_t n;
 };
 

@@ -27,6 +27,7 @@ struct token_client_options {
 /* The options as rows, each with @prefix: TOKEN_CLIENT_ROWS("user-", g.token)
  * gives --user-token-file and --user-allow-insecure-token, the name of which
  * g.token must have as its allow_option. */
+/* clang-format off */
 #define TOKEN_CLIENT_ROWS(prefix, o)                                                               \
     { .name = prefix "token-file",                                                                 \
       .kind = OPTION_TEXT,                                                                         \
@@ -37,6 +38,7 @@ struct token_client_options {
         .name = prefix "allow-insecure-token", .kind = OPTION_FLAG, .value = &(o).allow_plaintext, \
         .help = "send it also where it can be read on the way: neither encrypted nor unix:"        \
     }
+/* clang-format on */
 
 /* Where the token comes from; for all channels of a program. */
 struct token_sender {

@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
-#define US(n) ((uint64_t)(n)*1000)
-#define MS(n) US((n)*1000)
+#define US(n) (1000 * (uint64_t)(n))
+#define MS(n) US(1000 * (n))
 
 const uint64_t histogram_bound_ns[HISTOGRAM_BOUNDS] = {
     US(100), US(250), US(500), MS(1),    MS(2.5),  MS(5),    MS(10),    MS(25),    MS(50),

@@ -1,5 +1,7 @@
 #include "ahead.h"
 
+#include <assert.h>
+
 #include "pages.h"
 
 /* How many leaves ahead first lines are fetched, all at once. 8 was slower and
@@ -114,6 +116,7 @@ static void touch_ahead(struct ahead *a, unsigned nodes)
 
 static void fetch_next(struct ahead *a)
 {
+    assert(a->leaf != 0); /* the key that was found lies in it */
     const unsigned nodes = nodes_of(a, a->parent);
     const unsigned records = nodes_of(a, (const void *)a->leaf);
     if (records == 0 || a->index + 1 >= nodes) /* damaged; the next leaf has another parent */

@@ -379,7 +379,7 @@ static int check_commit(struct walk *w, const struct meta *meta)
 int pages_check(struct store *s, MDB_txn *txn, bool leaves, char error[STORE_ERROR_MAX])
 {
     MDB_stat stat;
-    struct meta meta;
+    struct meta meta = { 0 };
     struct walk w = {
         .dir = s->dir, .all_leaves = leaves, .table = "the beginning", .error = error
     };

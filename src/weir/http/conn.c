@@ -294,10 +294,10 @@ void conn_move(struct conn *c, enum conn_state next)
     log_debug("connection %s: %s -> %s", c->peer, states[c->state].name, states[next].name);
     c->state = next;
     ring_remove(&c->spare);
-    if (next == CONN_OPEN)
+    if (next == CONN_OPEN) {
         ring_append(&c->lane->pressure.spares, &c->spare);
-    if (next == CONN_OPEN)
         start_timers(c);
+    }
     if (next == CONN_LINGER) {
         stop_timers(c);
         start_timer(c, &c->hello_timer, LINGER_MS);

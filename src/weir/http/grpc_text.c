@@ -8,7 +8,7 @@
 
 /* A unit is so many milliseconds, or so many of it are one. */
 struct unit {
-    char name;
+    uint8_t name;
     uint64_t ms, per_ms;
 };
 

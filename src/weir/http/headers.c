@@ -117,14 +117,14 @@ static bool is_ascii_value(struct bytes value)
     return i == value.len;
 }
 
+/* clang-format off */
+#define NAME(text) { (const uint8_t *)(text), sizeof(text) - 1 }
+/* clang-format on */
+
 /* Those that the transport itself sends: twice would be wrong. And those of HTTP/1's
  * connections, which make a message of HTTP/2 malformed (RFC 9113, 8.2.2). */
 static bool is_reserved(struct bytes name)
 {
-#define NAME(text)                                                                                 \
-    {                                                                                              \
-        (const uint8_t *)(text), sizeof(text) - 1                                                  \
-    }
     static const struct bytes names[] = {
         NAME("content-type"),     NAME("te"),
         NAME("grpc-status"),      NAME("grpc-message"),

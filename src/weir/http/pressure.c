@@ -151,7 +151,7 @@ static void on_watch(struct timer *timer)
         timer_start(lane->loop, timer, WATCH_MS);
 }
 
-bool lane_make_way(struct lane *lane, struct conn *newcomer)
+bool lane_make_way(struct lane *lane, const struct conn *newcomer)
 {
     struct conn *c = first_of(&lane->pressure.strangers);
     if (c == NULL || c == newcomer)

@@ -2,9 +2,9 @@
  *
  * A connection counts, in c->held_bytes, what its session takes
  * (http_session_heap.h), what came in and was not read yet, what is queued to go
- * out, and so much for each call. After each turn conn_note() adds to that what waits in the socket's
- * stead and in TLS, and tells its lane; the lane tells the server's budget, in
- * steps, so that turns cost no bus lock.
+ * out, and so much for each call. After each turn conn_note() adds to that what waits in the
+ * socket's stead and in TLS, and tells its lane; the lane tells the server's budget, in steps, so
+ * that turns cost no bus lock.
  *
  *   call ──▶ conn (held_bytes) ──▶ lane (held) ── 64 KiB ──▶ budget (all lanes)
  *
@@ -75,6 +75,6 @@ bool lane_is_full(const struct lane *lane);
 
 /** There are too many connections, and @newcomer is the last: lets go of one of
  * this lane that is not needed. false: there is none. */
-bool lane_make_way(struct lane *lane, struct conn *newcomer);
+bool lane_make_way(struct lane *lane, const struct conn *newcomer);
 
 #endif

@@ -1,5 +1,6 @@
 #include "tls_session.h"
 
+#include <assert.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -103,6 +104,7 @@ static void find_whole(struct tls_session *t)
 {
     const struct bytes b = byte_queue_bytes(&t->in);
     size_t len;
+    assert(t->whole <= b.len);
     while ((len = record_len(bytes_of(b.data + t->whole, b.len - t->whole))) > 0)
         t->whole += len;
 }
@@ -120,7 +122,9 @@ static int on_read(BIO *bio, char *to, size_t room, size_t *ret_len)
         BIO_set_retry_read(bio);
         return 0;
     }
-    memcpy(to, byte_queue_bytes(&t->in).data, n);
+    const struct bytes in = byte_queue_bytes(&t->in);
+    assert(n <= in.len);
+    memcpy(to, in.data, n);
     byte_queue_take(&t->in, n);
     t->whole -= n;
     *ret_len = n;

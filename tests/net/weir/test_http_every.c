@@ -562,11 +562,11 @@ static void every_moment_and_end(const struct disturbance *what)
 
 #define ANYWHERE (ROUND | HANDLER)
 
+/* clang-format off */
+#define ROW(name, sources, client, server) { #name, name, sources, client, server, NULL, 0 }
+/* clang-format on */
+
 static const struct disturbance disturbances[] = {
-#define ROW(name, sources, client, server)                                                         \
-    {                                                                                              \
-#name, name, sources, client, server, NULL, 0                                              \
-    }
     ROW(nothing_happens, ANYWHERE, OK, OK),
     ROW(client_cancels, ANYWHERE, OK | CANCELLED, OK | CANCELLED),
     ROW(server_fails, ANYWHERE, OK | ABORTED, OK | ABORTED | CANCELLED),

@@ -2,10 +2,10 @@
 #include <criterion/criterion.h>
 
 #include "client-cli/commands/backoff.h"
-#include "client-cli/output/progress.h"
 #include "client-cli/commands/post_query.h"
-#include "client-cli/input/record_lines.h"
 #include "client-cli/commands/skim.h"
+#include "client-cli/input/record_lines.h"
+#include "client-cli/output/progress.h"
 
 Test(progress, text)
 {

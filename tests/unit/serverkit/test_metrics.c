@@ -5,7 +5,7 @@
 
 #include "serverkit/metrics/metrics.h"
 
-#define MS(n) ((uint64_t)(n)*1000000)
+#define MS(n) (1000000 * (uint64_t)(n))
 
 static uint64_t bucket_of(uint64_t ns)
 {
