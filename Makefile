@@ -24,7 +24,8 @@ link     = $(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@
 
 .DEFAULT_GOAL := all
 # (.SECONDARY: of everything would take an archive that lacks a moved file for new.)
-.PRECIOUS: $(BUILD)/obj/tests/%.o $(BUILD)/obj/gen/%.pb-c.stamp \
+.PRECIOUS: $(BUILD)/obj/tests/%.o $(BUILD)/obj/once/%.o $(BUILD)/obj/fuzz-lib/%.o \
+           $(BUILD)/obj/gen/%.pb-c.stamp \
            $(BUILD)/obj/gen/google/protobuf/%.pb-c.stamp
 .DELETE_ON_ERROR:
 

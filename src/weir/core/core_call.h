@@ -46,7 +46,7 @@
  *   NONE ──▶ PART or WHOLE ◀──▶ IDLE
  *
  * The call owns three ops: at most one read, one write and the one that tells
- * the end are in flight (GRPC_FACTS: RECV_STATUS and RECV_CLOSE always succeed
+ * the end are in flight (RECV_STATUS and RECV_CLOSE always succeed
  * and so get a batch of their own). in_flight counts them; the call is freed
  * when it is OVER and the count is 0. */
 #ifndef CORE_CALL_H
