@@ -98,7 +98,7 @@ $(BUILD)/obj/src/serverkit/reflection/descriptors.o: $(BUILD)/gen/descriptors.pb
 
 ##@ Set it up
 
-setup: ## install what a build needs, if it is missing; the others ask by themselves
+setup: ## what a build needs, from Debian; other targets ask by themselves
 	@.ci/setup need
 setup-test:
 	@.ci/setup test

@@ -16,7 +16,7 @@ HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests
 .PHONY: tests test ctest e2e check check-layers run-ctest run-e2e asan ubsan tsan oidc coverage
 
 # Sub-makes, so that what setup-test installs is there when make looks for it.
-test: setup-test ## every test; T=token: only those whose file has "token" in its name
+test: setup-test ## every test; T=token: those with "token" in their file name
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check
 

@@ -54,10 +54,10 @@ static size_t most_requests(const struct session *s)
 static int send_one(struct session *s)
 {
     struct post_query q = paging_query(&many.paging, s, many_id(&many, first + sent), page_size(s));
-    bool more = sent + 1 < request_count();
+    const bool is_last = sent + 1 == request_count();
     if (sent > 0) /* the token is for the first request */
         q.page_token = "";
-    return post_query_send(s->call, &q, more ? STREAM_MORE : 0);
+    return post_query_send(s->call, &q, is_last ? 0 : STREAM_MORE);
 }
 
 static void send_more(struct session *s)
