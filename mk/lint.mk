@@ -32,10 +32,13 @@ run-lint: $(LINTED:%.c=$(BUILD)/lint/%.tidy) $(BUILD)/lint/cppcheck
 	@echo "lint: clean, say $$($(CLANG_TIDY) --version | sed -n 's/.*LLVM version/clang-tidy/p') and" \
 	    "$$($(CPPCHECK) --version)"
 
+# The analyzer gives up a function after a third of the steps that it would take by itself: that is
+# half of the time, and found the same in this tree. With a tenth of them it missed some.
+TIDY_STEPS := -Xclang -analyzer-config -Xclang max-nodes=75000
 $(BUILD)/lint/%.tidy: %.c $(BUILD)/obj/%.o .clang-tidy
 	@mkdir -p $(@D)
 	$(call say,TIDY,$<)
-	$(Q)$(CLANG_TIDY) --quiet $< -- -std=gnu11 $(CPPFLAGS) 2>$@.err || { cat $@.err; exit 1; }
+	$(Q)$(CLANG_TIDY) --quiet $< -- -std=gnu11 $(CPPFLAGS) $(TIDY_STEPS) 2>$@.err || { cat $@.err; exit 1; }
 	@touch $@
 
 # All files at once, which takes seconds. It does not read jansson's header: that macro is a loop.
