@@ -78,7 +78,7 @@ def start(environment, tmp_path):
 def run(client, port, environment, *flags, code=0):
     command = [*CLIENTS[client], "--server_host=localhost", f"--server_port={port}", *flags]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False,
-                          timeout=timing.limit(60))
+                          timeout=timing.limit(150))
     print(done.stderr)
     logs.look_at(done.stderr)
     assert done.returncode == code, done.stderr
@@ -92,7 +92,9 @@ def tls_flags(tls):
 def client_flags(client, tls):
     more = ["--use_test_ca=true", f"--server_host_override={TEST_NAME}"]
     if client == "ours":
-        more += ["--soak_iterations", SOAK, "--soak_overall_timeout_seconds=60"]
+        more += ["--soak_iterations", SOAK,
+                 f"--soak_overall_timeout_seconds={timing.limit(60):.0f}",
+                 f"--soak_per_iteration_max_acceptable_latency_ms={timing.limit(1000):.0f}"]
     return [*tls_flags(tls), *more]
 
 
