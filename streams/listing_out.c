@@ -103,7 +103,7 @@ bool out_is_full(const struct listing *l)
 
 struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT])
 {
-    query_token(q, l->kind, l->env, room);
+    query_page_token(q, l->kind, l->env, room);
     return bytes_of(room, PAGE_TOKEN_TEXT);
 }
 

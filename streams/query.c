@@ -31,8 +31,8 @@ static void bind(struct query *q, const struct listing_kind *kind, struct bytes 
     q->bound = true;
 }
 
-static struct status check_token(struct query *q, const struct listing_kind *kind,
-                                 const struct listing_env *env, const struct listing_request *r)
+static struct status read_page_token(struct query *q, const struct listing_kind *kind,
+                                     const struct listing_env *env, const struct listing_request *r)
 {
     if (r->page_token.len == 0)
         return status_ok();
@@ -53,7 +53,7 @@ static struct status check_token(struct query *q, const struct listing_kind *kin
 static struct status check(struct query *q, const struct listing_kind *kind,
                            const struct listing_env *env, const struct listing_request *r)
 {
-    return r->wrong != NULL ? *r->wrong : check_token(q, kind, env, r);
+    return r->wrong != NULL ? *r->wrong : read_page_token(q, kind, env, r);
 }
 
 static bool copy(struct bytes *to, struct bytes from)
@@ -92,8 +92,8 @@ bool query_is_whole(const struct query *q, const struct listing_kind *kind)
     return !kind->by_user && q->tag.len == 0;
 }
 
-void query_token(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
-                 char *text)
+void query_page_token(struct query *q, const struct listing_kind *kind,
+                      const struct listing_env *env, char *text)
 {
     bind(q, kind, q->user_id, q->tag);
     const struct page_token token = { env->store_id, q->binding, q->at };

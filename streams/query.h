@@ -40,8 +40,8 @@ int query_init(struct query *q, const struct listing_kind *kind, const struct li
 bool query_is_whole(const struct query *q, const struct listing_kind *kind);
 
 /** The token that resumes at q->at. PAGE_TOKEN_TEXT characters. */
-void query_token(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
-                 char *text);
+void query_page_token(struct query *q, const struct listing_kind *kind,
+                      const struct listing_env *env, char *text);
 
 void query_clear(struct query *q);
 

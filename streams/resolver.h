@@ -47,7 +47,8 @@ struct stream_handler;
 struct resolver_options {
     uint64_t timeout_ms;                     /* --user-timeout: a wait fails after this long */
     uint64_t cache_bytes;                    /* of names that nobody holds; 0: 2 MiB */
-    uint64_t min_backoff_ms, max_backoff_ms; /* between streams; 0: 50 ms, 1 s */
+    uint64_t min_backoff_ms, max_backoff_ms; /* between streams; 0: 50 ms, 1 s. What the
+                                                channel waits between connections is its own */
 
     /** User answers on a new stream; or the stream broke, or one could not be
      * had: that comes again with each attempt. Gets the dial_arg. May come from

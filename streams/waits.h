@@ -1,4 +1,4 @@
-/* Who waits for names. All wait equally long, so by deadline they are simply
+/* Who waits for names: listings and GetPost. All wait equally long, so by deadline they are simply
  * in the order in which they came. */
 #ifndef STREAMS_WAITS_H
 #define STREAMS_WAITS_H

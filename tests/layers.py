@@ -3,15 +3,16 @@
 
     layers.py LAYER:FOLDER:BELOW... ...
 
-The layers come from mk/layers.mk. Two more rules: in the runtime, <grpc/...> stands only in core/
-and <nghttp2/...> only in http/; and the folders of serverkit stand on one another in one order.
+The layers come from mk/layers.mk. Two more rules: in the runtime, <grpc/...> stands only in
+grpc_core/ and <nghttp2/...> only in http/; and the folders of serverkit stand on one another in one
+order.
 Headers that protoc makes (*.pb-c.h) are below everything."""
 import re
 import sys
 from pathlib import Path
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
-ONLY_IN = {"grpc/": "src/weir/core/", "nghttp2/": "src/weir/http/"}
+ONLY_IN = {"grpc/": "src/weir/grpc_core/", "nghttp2/": "src/weir/http/"}
 # Each knows those before it.
 KIT = ["metrics", "health", "reflection", "intercept", "auth", "daemon"]
 

@@ -1,4 +1,4 @@
-/* What a load is: its shape and all settings. Made by bench.c from the
+/* What a load is: its shape and all settings. Made by bench_command.c from the
  * options; read-only from then on, so every loop may look at it. */
 #ifndef CLI_BENCH_PLAN_H
 #define CLI_BENCH_PLAN_H

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "serverkit/intercept/client_chain.h"
-#include "weir/core/core_log.h"
+#include "weir/grpc_core/core_log.h"
 
 struct connection connection = {
     .target = "localhost:9001",

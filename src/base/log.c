@@ -11,8 +11,8 @@
 
 #include "utf8.h"
 
-#define LINE_MAX_BYTES  2048
-#define FIELD_MAX_BYTES 512
+#define MESSAGE_MAX_BYTES 2048
+#define FIELD_MAX_BYTES   512
 
 static const char *g_program = "";
 static enum log_level g_least = LOG_INFO;
@@ -50,7 +50,7 @@ static bool is_control(uint32_t c)
 
 /* A line on its way. */
 struct line {
-    char text[2 * LINE_MAX_BYTES];
+    char text[2 * MESSAGE_MAX_BYTES];
     size_t n;
 };
 
@@ -115,7 +115,7 @@ void log_line(enum log_level level, const char *format, ...)
     if (!log_on(level))
         return;
     struct line line;
-    char text[LINE_MAX_BYTES];
+    char text[MESSAGE_MAX_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

@@ -30,7 +30,8 @@ struct log_field {
 };
 
 /** Writes one line of an event: its name, and fields after it as key=value
- * (quoted where needed), or as members of the JSON object. */
+ * (quoted where needed), or as members of the JSON object. What does not fit a line of
+ * 4 KiB is left out. */
 void log_event(enum log_level level, const char *name, const struct log_field *fields, size_t n);
 
 #define log_debug(...) (log_on(LOG_DEBUG) ? log_line(LOG_DEBUG, __VA_ARGS__) : (void)0)

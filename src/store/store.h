@@ -38,7 +38,7 @@ int store_open(struct store **ret, const char *dir, const char *kind, char error
 /** Waits for imports under way, then closes. No reader is left. NULL is fine. */
 void store_close(struct store *store);
 
-/** A random number drawn when the store was made: tokens hold it. Any thread. */
+/** A random number drawn when the store was made: page tokens hold it. Any thread. */
 uint64_t store_id(const struct store *store);
 
 /* As of the last commit. */

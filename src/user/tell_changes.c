@@ -17,7 +17,7 @@ static void on_changes(struct loop *loop, void *arg)
 /* NULL: anything may have changed. */
 static void tell(struct user_env *env, struct changes *c)
 {
-    const struct user_service *service = env->service;
+    const struct user_shared *service = env->service;
     for (size_t i = 0; i < service->nloops; i++) {
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not count references */
         if (loop_post(service->loops[i], on_changes, changes_ref(c)) == 0)

@@ -5,7 +5,7 @@
 
 #include "tell_changes.h"
 
-int user_env_new(struct user_env **ret, const struct user_service *service, struct loop *loop,
+int user_env_new(struct user_env **ret, const struct user_shared *service, struct loop *loop,
                  char error[STORE_ERROR_MAX])
 {
     struct user_env *env = calloc(1, sizeof *env);

@@ -11,7 +11,7 @@
 struct resolve;
 
 /* The same for all loops; does not change while they run. */
-struct user_service {
+struct user_shared {
     struct store *store;
     struct loop *const *loops;
     size_t nloops;
@@ -21,7 +21,7 @@ struct user_service {
 
 struct user_env {
     struct listing_env listing;
-    const struct user_service *service;
+    const struct user_shared *service;
     struct loop *loop;
     struct resolve *streams;  /* open ResolveUsers streams: see resolve_users.c */
     struct task forget_names; /* see tell_changes.c */
@@ -29,7 +29,7 @@ struct user_env {
 
 /** Makes the things of @loop, and sets them as its env. Before the loop runs.
  * Returns 0, or -1 with a line in @error. */
-int user_env_new(struct user_env **ret, const struct user_service *service, struct loop *loop,
+int user_env_new(struct user_env **ret, const struct user_shared *service, struct loop *loop,
                  char error[STORE_ERROR_MAX]);
 
 /** Frees them; no stream is open on the loop any more. Before store_close():

@@ -14,7 +14,7 @@ static const char *g_db = "user-data";
 static int64_t g_max_answer_bytes = 4 << 20;
 static int64_t g_answer_memory_bytes = 128 << 20;
 static struct budget g_budget;
-static struct user_service g_service;
+static struct user_shared g_service;
 
 static const struct option_row rows[] = {
     { "db", OPTION_TEXT, &g_db, "DIR", "folder of the users; made if it is missing", 0, 0, NULL },
@@ -30,7 +30,7 @@ static bool open_store(struct loop *const *loops, size_t nloops, struct health *
     (void)health; /* it serves as long as it runs */
     g_budget.max = (size_t)g_answer_memory_bytes;
     g_budget.total = connections_budget();
-    g_service = (struct user_service){
+    g_service = (struct user_shared){
         .loops = loops,
         .nloops = nloops,
         .answer_max_bytes = (size_t)g_max_answer_bytes,

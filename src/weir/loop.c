@@ -15,7 +15,7 @@
 
 #include "base/container.h"
 #include "timers.h"
-#include "weir/core/core_queue.h"
+#include "weir/grpc_core/core_queue.h"
 
 #define NEVER UINT64_MAX
 

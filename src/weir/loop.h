@@ -149,7 +149,7 @@ static inline bool timer_running(const struct timer *timer)
 struct uv_loop_s *loop_uv(struct loop *loop);
 
 /** The core's queue of this loop, opened now if it was not before. NULL: it
- * cannot be. For the files in core/. Loop thread, or before the loop runs. */
+ * cannot be. For the files in grpc_core/. Loop thread, or before the loop runs. */
 struct core_queue *loop_core(struct loop *loop);
 
 /** A number below the count of a program's loops, for what is kept once a loop;

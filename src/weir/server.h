@@ -42,9 +42,12 @@ const struct method *services_find(const struct service *const *services, size_t
 /* What a server speaks HTTP/2 with. */
 enum server_transport {
     TRANSPORT_HTTP, /* nghttp2 on libuv (http/): loops that sleep IN_UV */
-    TRANSPORT_CORE, /* the gRPC core (core/), for comparison: loops that sleep IN_CORE */
+    TRANSPORT_CORE, /* the gRPC core (grpc_core/), for comparison: loops that sleep IN_CORE */
 };
 
+/* Each transport keeps the limits of time itself: http/http_call.c and http/conn.c,
+ * grpc_core/core_server_call.c. What is to hold for calls whatever they are carried by
+ * is an interceptor's (interceptor.h). */
 struct server_options {
     enum server_transport transport;
     int64_t max_request_bytes; /* of one message; 0: 4 MiB. Above: RESOURCE_EXHAUSTED */
@@ -52,7 +55,8 @@ struct server_options {
     uint64_t write_timeout_ms; /* a message or status not taken for so long ends the
                                   call with UNAVAILABLE; 0: never */
     uint64_t max_call_ms;      /* a call of one request and one response that has no
-                                  deadline gets this one: DEADLINE_EXCEEDED; 0: none */
+                                  deadline gets this one, and so does one of one request
+                                  until that is there: DEADLINE_EXCEEDED; 0: none */
     struct connection_options connections;
     struct budget *budget;     /* what connections hold is told to this one, which may be
                                   over: then some are cut; NULL: of memory_bytes, its own */

@@ -1,4 +1,4 @@
-/* What the two transports of servers share, http/ and core/; for nobody else. */
+/* What the two transports of servers share, http/ and grpc_core/; for nobody else. */
 #ifndef WEIR_SERVER_SIDE_H
 #define WEIR_SERVER_SIDE_H
 

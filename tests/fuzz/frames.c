@@ -345,7 +345,7 @@ static void pass_time(uint8_t which)
     struct conn *c = conn();
     if (c == NULL)
         return;
-    struct timer *const timers[] = { &c->hello_timer, &c->keepalive_timer, &c->idle_timer,
+    struct timer *const timers[] = { &c->phase_timer, &c->keepalive_timer, &c->idle_timer,
                                      &c->age_timer, &c->stuck_timer };
     struct timer *timer = timers[which % 5];
     c->heard_ms = c->idle_ms = 0;

@@ -14,7 +14,7 @@
 struct user_world {
     char *dir;
     struct loop *loop;
-    struct user_service service;
+    struct user_shared service;
     struct user_env *env;
 };
 

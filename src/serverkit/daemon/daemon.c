@@ -25,7 +25,7 @@
 #include "serverkit/reflection/reflection.h"
 #include "trim.h"
 #include "weir/address.h"
-#include "weir/core/core_log.h"
+#include "weir/grpc_core/core_log.h"
 #include "weir/loop.h"
 #include "weir/tls.h"
 

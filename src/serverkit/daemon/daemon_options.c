@@ -14,6 +14,43 @@
 
 #define MAX_GROUPS 16
 
+/* What the rows set; handed on when all is well. */
+static struct daemon_config config;
+
+static const struct option_row rows[] = {
+    { "listen", OPTION_LIST, &config.listen, "ADDR:PORT",
+      "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated", 0, 0, NULL },
+    { "loops", OPTION_INT, &config.loops, "N", "threads that serve", 1, DAEMON_LOOPS_MAX, NULL },
+    { "drain-timeout", OPTION_DURATION, &config.drain_timeout_ms, "DURATION",
+      "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
+    { "write-timeout", OPTION_DURATION, &config.write_timeout_ms, "DURATION",
+      "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
+    { "max-call-time", OPTION_DURATION, &config.max_call_ms, "DURATION",
+      "a unary call without a deadline ends after this; streams may be as long as they need; "
+      "0: no limit",
+      0, 0, NULL },
+    { "self-probe-interval", OPTION_DURATION, &config.self_probe_ms, "DURATION",
+      "with --transport core: connect to its own listeners this often; one that does not "
+      "accept, three times in a row, ends the process with 1, to be started anew; 0: never",
+      0, 0, NULL },
+    { "transport", OPTION_CHOICE, &config.transport, "http|core",
+      "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with: "
+      "for clients that are trusted",
+      0, 0, "http|core" },
+    { "reflection", OPTION_FLAG, &config.reflection, NULL,
+      "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
+    { "compression", OPTION_CHOICE, &config.compression, "none|gzip",
+      "of answers, for clients that take it", 0, 0, "none|gzip" },
+    { "log-level", OPTION_CHOICE, &config.log_level, "debug|info|warn|error",
+      "least important lines to log", 0, 0, "debug|info|warn|error" },
+    { "log-format", OPTION_CHOICE, &config.log_format, "text|json", "of log lines", 0, 0,
+      "text|json" },
+    { "check", OPTION_FLAG, &config.check, NULL,
+      "do not serve: look at everything in --db, say what is there, and exit with 1 if any of "
+      "it is damaged; a server may have it open",
+      0, 0, NULL }, /* the last one: not every program has it */
+};
+
 static enum option_result check_options(const struct daemon_program *p)
 {
     char error[AUTH_ERROR];
@@ -28,10 +65,10 @@ static enum option_result check_options(const struct daemon_program *p)
     return OPTIONS_BAD;
 }
 
-static void set_defaults(const struct daemon_program *p, struct daemon_config *c)
+static void set_defaults(const struct daemon_program *p)
 {
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *c = (struct daemon_config){
+    config = (struct daemon_config){
         .listen = { { p->listen }, 1 },
         .loops = cores < 1                  ? 1
                  : cores > DAEMON_LOOPS_MAX ? DAEMON_LOOPS_MAX
@@ -70,46 +107,13 @@ static enum option_result parse(const struct daemon_program *p, const struct opt
     return options_parse(&options, argc, argv, ret_first);
 }
 
-enum option_result daemon_read_options(const struct daemon_program *p, struct daemon_config *c,
+enum option_result daemon_read_options(const struct daemon_program *p, struct daemon_config *ret,
                                        int argc, char **argv)
 {
-    const struct option_row rows[] = {
-        { "listen", OPTION_LIST, &c->listen, "ADDR:PORT",
-          "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated", 0, 0, NULL },
-        { "loops", OPTION_INT, &c->loops, "N", "threads that serve", 1, DAEMON_LOOPS_MAX, NULL },
-        { "drain-timeout", OPTION_DURATION, &c->drain_timeout_ms, "DURATION",
-          "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
-        { "write-timeout", OPTION_DURATION, &c->write_timeout_ms, "DURATION",
-          "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
-        { "max-call-time", OPTION_DURATION, &c->max_call_ms, "DURATION",
-          "a unary call without a deadline ends after this; streams may be as long as they need; "
-          "0: no limit",
-          0, 0, NULL },
-        { "self-probe-interval", OPTION_DURATION, &c->self_probe_ms, "DURATION",
-          "with --transport core: connect to its own listeners this often; one that does not "
-          "accept, three times in a row, ends the process with 1, to be started anew; 0: never",
-          0, 0, NULL },
-        { "transport", OPTION_CHOICE, &c->transport, "http|core",
-          "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with: "
-          "for clients that are trusted",
-          0, 0, "http|core" },
-        { "reflection", OPTION_FLAG, &c->reflection, NULL,
-          "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
-        { "compression", OPTION_CHOICE, &c->compression, "none|gzip",
-          "of answers, for clients that take it", 0, 0, "none|gzip" },
-        { "log-level", OPTION_CHOICE, &c->log_level, "debug|info|warn|error",
-          "least important lines to log", 0, 0, "debug|info|warn|error" },
-        { "log-format", OPTION_CHOICE, &c->log_format, "text|json", "of log lines", 0, 0,
-          "text|json" },
-        { "check", OPTION_FLAG, &c->check, NULL,
-          "do not serve: look at everything in --db, say what is there, and exit with 1 if any of "
-          "it is damaged; a server may have it open",
-          0, 0, NULL }, /* the last one: not every program has it */
-    };
     const size_t nrows = sizeof rows / sizeof rows[0] - (p->check == NULL);
     const struct option_group serving = { "Serving", rows, nrows };
     int first;
-    set_defaults(p, c);
+    set_defaults(p);
     const enum option_result result = parse(p, &serving, argc, argv, &first);
     if (result != OPTIONS_OK)
         return result;
@@ -117,5 +121,6 @@ enum option_result daemon_read_options(const struct daemon_program *p, struct da
         fprintf(stderr, "%s: unexpected argument '%s'; try --help\n", p->name, argv[first]);
         return OPTIONS_BAD;
     }
+    *ret = config;
     return check_options(p);
 }

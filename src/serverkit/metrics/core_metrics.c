@@ -1,5 +1,5 @@
 #include "metrics.h"
-#include "weir/core/channelz.h"
+#include "weir/grpc_core/channelz.h"
 
 static void print(struct exposition *e, const char *name, enum metric_kind kind, const char *help,
                   uint64_t value)

@@ -57,9 +57,9 @@ static bool not_yet(struct conn *c, struct timer *timer, uint64_t since_ms, uint
 
 /* --- Timers ----------------------------------------------------------------------------- */
 
-static void on_hello_timer(struct timer *timer)
+static void on_phase_timer(struct timer *timer)
 {
-    struct conn *c = container_of(timer, struct conn, hello_timer);
+    struct conn *c = container_of(timer, struct conn, phase_timer);
     if (c->state == CONN_HELLO || (c->state == CONN_OPEN && !c->greeted))
         conn_cut(c, REFUSED_HELLO_TIMEOUT);
     else
@@ -186,7 +186,7 @@ static void start_timers(struct conn *c)
 
 static void stop_timers(struct conn *c)
 {
-    timer_stop(&c->hello_timer);
+    timer_stop(&c->phase_timer);
     timer_stop(&c->keepalive_timer);
     timer_stop(&c->idle_timer);
     timer_stop(&c->age_timer);
@@ -300,7 +300,7 @@ void conn_move(struct conn *c, enum conn_state next)
     }
     if (next == CONN_LINGER) {
         stop_timers(c);
-        start_timer(c, &c->hello_timer, LINGER_MS);
+        start_timer(c, &c->phase_timer, LINGER_MS);
     }
 }
 
@@ -346,7 +346,7 @@ void conn_cut(struct conn *c, enum refusal why)
 void conn_close_soon(struct conn *c)
 {
     stop_timers(c); /* there is no session any more that could ping */
-    start_timer(c, &c->hello_timer, LINGER_MS);
+    start_timer(c, &c->phase_timer, LINGER_MS);
 }
 
 /* Its calls have failed; those that the client does not read are over with it. */
@@ -355,7 +355,7 @@ void conn_give_up(struct conn *c)
     c->noticed = false;
     conn_leave(c);
     if (c->state == CONN_LEAVING)
-        start_timer(c, &c->hello_timer, LINGER_MS);
+        start_timer(c, &c->phase_timer, LINGER_MS);
 }
 
 void conn_break(struct conn *c, enum refusal why)
@@ -466,7 +466,7 @@ static struct conn *conn_new(struct lane *lane)
         return NULL;
     c->lane = lane;
     c->flush.run = conn_on_flush;
-    c->hello_timer.fired = on_hello_timer;
+    c->phase_timer.fired = on_phase_timer;
     c->keepalive_timer.fired = on_keepalive_timer;
     c->idle_timer.fired = on_idle_timer;
     c->age_timer.fired = on_age_timer;
@@ -531,6 +531,6 @@ void conn_open(struct lane *lane, int fd, bool tls)
     }
     conn_note(c);
     const uint64_t hello_ms = options_of(c)->handshake_timeout_ms;
-    start_timer(c, &c->hello_timer, hello_ms > 0 ? hello_ms : DEFAULT_HELLO_TIMEOUT_MS);
+    start_timer(c, &c->phase_timer, hello_ms > 0 ? hello_ms : DEFAULT_HELLO_TIMEOUT_MS);
     conn_start_io(c);
 }

@@ -15,8 +15,8 @@
  * nobody is told of room. Bytes in: read into the lane's one input buffer and
  * parsed there.
  *
- * One timer each for the hello, keepalive, idleness, age and stuck writes: a
- * timer that was set is not moved by what it watches, but looks when it fires
+ * One timer each for the hello and the linger (which never are at once), keepalive, idleness, age
+ * and stuck writes: a timer that was set is not moved by what it watches, but looks when it fires
  * how long that was ago. */
 #ifndef HTTP_CONN_H
 #define HTTP_CONN_H
@@ -83,7 +83,7 @@ struct conn {
     bool paused;      /* it has had its turn, and reads on after the others */
     uint64_t turn_ns; /* when that began; 0: a read of less than all ends it */
 
-    struct timer hello_timer; /* later: of the linger */
+    struct timer phase_timer; /* of the hello; of the linger, once that is over */
     struct timer keepalive_timer, idle_timer, age_timer, stuck_timer;
     uint64_t heard_ms; /* when something came */
     uint64_t idle_ms;  /* since when there is no call */

@@ -132,7 +132,7 @@ static void greet(struct conn *c)
     if (c->greeted || c->state != CONN_OPEN)
         return;
     c->greeted = true;
-    timer_stop(&c->hello_timer);
+    timer_stop(&c->phase_timer);
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)

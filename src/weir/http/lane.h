@@ -11,6 +11,16 @@
  *   floods.c       what odd frames cost; pings.c: whether they are too many
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
  *   conn_figures.c what all lanes have counted; routes.c: which method a path means
+ *   outbox.c       what goes out with the next write; byte_queue.c: what waits for TLS
+ *   headers.c      headers that came, and to be sent; grpc_text.c: gRPC's own in them
+ *   deframe.c      gRPC's messages in the bytes of a stream
+ *   tls_context.c  certificates and keys of a lane; tls_session.c: TLS of a connection
+ *   bdp.c          how long the link is, and so how large a window has to be
+ *   http_session_heap.c  what nghttp2 takes, counted
+ *
+ * A connection, its session, its calls and the books about what they hold call each
+ * other: they are one machine, cut into files by topic. The others know only what is
+ * below them.
  *
  * Who owns what: the server its lanes and listeners; a lane, on its loop, its
  * connections; a connection its session and its calls. Nothing is shared between

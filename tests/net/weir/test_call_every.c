@@ -16,7 +16,7 @@
 #include "lib/call_world.h"
 #include "lib/heap.h"
 #include "lib/leaks.h"
-#include "weir/core/core_call.h"
+#include "weir/grpc_core/core_call.h"
 
 #define BIT(code) (1u << (code))
 

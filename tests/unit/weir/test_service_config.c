@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "weir/channel.h"
-#include "weir/core/core_log.h"
+#include "weir/grpc_core/core_log.h"
 #include "weir/loop.h"
 #include "weir/service_config.h"
 

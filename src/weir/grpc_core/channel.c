@@ -15,7 +15,8 @@
 #include "weir/tls.h"
 
 /* A local pair should find each other again quickly; gRPC's own defaults are
- * 1 s to 120 s between attempts, and 20 s for one. */
+ * 1 s to 120 s between attempts, and 20 s for one. (A stream that is opened again
+ * waits by itself before it asks for a connection: streams/resolver.h.) */
 #define FIRST_BACKOFF_MS   50
 #define MAX_BACKOFF_MS     1000
 #define CONNECT_TIMEOUT_MS 5000
