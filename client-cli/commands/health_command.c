@@ -84,10 +84,7 @@ static struct status judge(struct session *s, const struct status *status)
 
 static const struct option_row rows[] = {
     ROW_SERVER,
-    { .name = "watch",
-      .kind = OPTION_FLAG,
-      .value = &watch,
-      .help = "tell each change, until interrupted" },
+    OPT_FLAG("watch", watch, "tell each change, until interrupted"),
     ROW_FORMAT,
     ROW_DEADLINE,
 };

@@ -263,10 +263,7 @@ static void close_import(void)
 }
 
 static const struct option_row rows[] = {
-    { .name = "strict",
-      .kind = OPTION_FLAG,
-      .value = &strict,
-      .help = "stop at the first damaged line" },
+    OPT_FLAG("strict", strict, "stop at the first damaged line"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };
