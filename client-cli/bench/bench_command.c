@@ -232,8 +232,7 @@ static int check(const struct command *c, int n, char **arguments)
 }
 
 const struct routine bench_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
     .patience_ms = REPORT_PATIENCE_MS,
     .prepare = prepare,
     .check = check,

@@ -109,8 +109,7 @@ static void next(struct session *s)
 static const struct option_row rows[] = { ROW_SERVER, ROW_DEADLINE };
 
 const struct routine describe_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
     .answer = &grpc__reflection__v1__server_reflection_response__descriptor,
     .next = next,
     .take = take,

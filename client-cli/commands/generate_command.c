@@ -95,8 +95,7 @@ static const struct option_row rows[] = {
 };
 
 const struct routine generate_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
     .calls_nobody = true,
     .check = check,
     .start = start,

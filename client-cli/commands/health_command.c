@@ -90,8 +90,7 @@ static const struct option_row rows[] = {
 };
 
 const struct routine health_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
     .rows = &row_health,
     .answer = &grpc__health__v1__health_check_response__descriptor,
     .next = next,

@@ -270,8 +270,7 @@ static const struct option_row rows[] = {
 
 /* Both import responses have the same fields with the same numbers. */
 const struct routine import_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
     .check = check,
     .answer = &v1__post__import_posts_response__descriptor,
     .begin = begin,

@@ -53,8 +53,7 @@ static bool more(struct session *s)
 static const struct option_row rows[] = { ROW_FORMAT, ROW_DEADLINE };
 
 const struct routine users_get_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
     .rows = &row_user,
     .check = check,
     .answer = &v1__user__get_user_response__descriptor,

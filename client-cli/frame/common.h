@@ -48,6 +48,10 @@ extern struct common common;
     OPT_CHOICE("server", common.server, "whom to ask: the one at --target, or at --user-target",   \
                .choices = "post|user")
 
+/* Those of a listing of posts: @whose is ROW_USER or ROW_ALL, @text is about --page-size. */
+#define ROWS_OF_POSTS(whose, text)                                                                 \
+    ROW_FORMAT, whose, ROW_LIMIT, ROW_TAG, ROW_PAGE_SIZE(text), ROW_PAGE_TOKEN
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /** options_parse() with what the defaults depend on, and with the options about
