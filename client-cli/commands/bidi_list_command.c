@@ -107,9 +107,7 @@ static const struct option_row rows[] = {
 
 const struct routine bidi_list_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .counts = "posts",
-    .rows = &row_post,
-    .answer = POST_QUERY_RESPONSE,
+    .brings = LISTED_POSTS,
     .next = next,
     .take = take,
     .on_sent = send_more,

@@ -153,10 +153,8 @@ static const struct option_row rows[] = {
 
 const struct routine collect_list_routine = {
     .options = { rows, COUNT_OF(rows) },
+    .brings = LISTED_POSTS,
     .page_size = 1000,
-    .counts = "posts",
-    .rows = &row_post,
-    .answer = POST_QUERY_RESPONSE,
     .next = next,
     .take = take,
     .on_sent = send_more,

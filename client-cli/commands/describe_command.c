@@ -110,7 +110,7 @@ static const struct option_row rows[] = { ROW_SERVER, ROW_DEADLINE };
 
 const struct routine describe_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .answer = &grpc__reflection__v1__server_reflection_response__descriptor,
+    .brings = { .answer = &grpc__reflection__v1__server_reflection_response__descriptor },
     .next = next,
     .take = take,
 };

@@ -91,8 +91,8 @@ static const struct option_row rows[] = {
 
 const struct routine health_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .rows = &row_health,
-    .answer = &grpc__health__v1__health_check_response__descriptor,
+    .brings = { .answer = &grpc__health__v1__health_check_response__descriptor,
+                .rows = &row_health },
     .next = next,
     .take = take,
     .judge = judge,

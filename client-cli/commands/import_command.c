@@ -271,8 +271,8 @@ static const struct option_row rows[] = {
 /* Both import responses have the same fields with the same numbers. */
 const struct routine import_routine = {
     .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &v1__post__import_posts_response__descriptor },
     .check = check,
-    .answer = &v1__post__import_posts_response__descriptor,
     .begin = begin,
     .next = next,
     .take = take,

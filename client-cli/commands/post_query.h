@@ -25,6 +25,12 @@ struct post_query {
  * the same numbers, so one descriptor decodes both. */
 #define POST_QUERY_RESPONSE (&v1__post__list_posts_response__descriptor)
 
+/* What a listing of posts brings. */
+#define LISTED_POSTS                                                                               \
+    {                                                                                              \
+        .answer = POST_QUERY_RESPONSE, .rows = &row_post, .counts = "posts"                        \
+    }
+
 /** "/v1.post.Post/ListPostsByUserIdBidiStream" */
 const char *post_query_path(enum shape shape, bool by_user);
 

@@ -99,9 +99,7 @@ static const struct option_row rows[] = {
 
 const struct routine stream_list_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .counts = "posts",
-    .rows = &row_post,
-    .answer = POST_QUERY_RESPONSE,
+    .brings = LISTED_POSTS,
     .begin = begin,
     .next = next,
     .take = take,

@@ -54,9 +54,8 @@ static const struct option_row rows[] = { ROW_FORMAT, ROW_DEADLINE };
 
 const struct routine users_get_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .rows = &row_user,
+    .brings = { .answer = &v1__user__get_user_response__descriptor, .rows = &row_user },
     .check = check,
-    .answer = &v1__user__get_user_response__descriptor,
     .next = next,
     .take = take,
     .judge = judge,

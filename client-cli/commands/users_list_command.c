@@ -33,10 +33,10 @@ static const struct option_row rows[] = {
 
 const struct routine users_list_routine = {
     .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &v1__user__list_users_response__descriptor,
+                .rows = &row_user,
+                .counts = "users" },
     .page_size = 1000,
-    .counts = "users",
-    .rows = &row_user,
-    .answer = &v1__user__list_users_response__descriptor,
     .next = next,
     .take = take,
     .more = paging_more,

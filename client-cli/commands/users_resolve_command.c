@@ -116,8 +116,7 @@ static const struct option_row rows[] = { ROW_FORMAT, ROW_DEADLINE };
 
 const struct routine users_resolve_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .rows = &row_resolved,
-    .answer = &v1__user__resolve_users_response__descriptor,
+    .brings = { .answer = &v1__user__resolve_users_response__descriptor, .rows = &row_resolved },
     .next = next,
     .take = take,
     .on_ids = on_ids,

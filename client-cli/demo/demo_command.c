@@ -275,7 +275,7 @@ static const struct option_row rows[] = { ROW_DEADLINE };
 
 const struct routine demo_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .answer = POST_QUERY_RESPONSE,
+    .brings = { .answer = POST_QUERY_RESPONSE },
     .begin = begin,
     .next = next,
     .take = take,

@@ -86,7 +86,7 @@ void calls_start(struct session *s)
     const struct status no_memory = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
     s->again.fired = on_again;
     s->handler = (struct stream_handler){
-        .message = s->routine->answer,
+        .message = s->routine->brings.answer,
         .on_message = on_message,
         .on_sent = on_sent,
         .on_close = on_close,

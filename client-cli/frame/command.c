@@ -83,10 +83,10 @@ static bool read_options(const struct command *c, int argc, char **argv, int *re
 static void start(struct session *s)
 {
     const struct routine *r = s->routine;
-    if (r->rows != NULL)
-        rows_init(&s->rows, r->rows, (enum format)s->options->format, &s->out);
-    if (r->counts != NULL)
-        progress_start(&s->progress, r->counts);
+    if (r->brings.rows != NULL)
+        rows_init(&s->rows, r->brings.rows, (enum format)s->options->format, &s->out);
+    if (r->brings.counts != NULL)
+        progress_start(&s->progress, r->brings.counts);
     if (r->start != NULL)
         r->start(s);
     else

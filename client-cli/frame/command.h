@@ -36,17 +36,23 @@
 struct command;
 struct row_kind;
 
+/* What the messages of a command's calls are, and how they are shown. */
+struct content {
+    const ProtobufCMessageDescriptor *answer; /* NULL: not decoded */
+    const struct row_kind *rows;              /* what it prints; NULL: something else */
+    const char *counts; /* "posts", for the progress; NULL: it counts nothing, or says later */
+};
+
 /* What a command does. */
 struct routine {
     struct {
         const struct option_row *rows;
         size_t n;
     } options;
+    struct content brings;
     int64_t page_size; /* --page-size without the option */
     bool calls_nobody;
     uint64_t patience_ms; /* session->patience_ms */
-    const char *counts;   /* "posts", for the progress; NULL: it counts nothing, or says later */
-    const struct row_kind *rows; /* what it prints; NULL: something else */
 
     /** Before the options are read: defaults of its own. May be NULL. */
     void (*prepare)(int argc, char **argv);
@@ -64,7 +70,6 @@ struct routine {
     void (*last_words)(struct session *s);
 
     /* For one call after another; calls.h has more of it. */
-    const ProtobufCMessageDescriptor *answer; /* what messages are; NULL: not decoded */
     /** Opens the next call, sends, and reads. */
     void (*next)(struct session *s);
     /** A message came. */

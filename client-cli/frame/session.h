@@ -39,8 +39,8 @@ struct session {
     bool failed;   /* the exit code will be 1, though the calls went well */
     char **arguments;
     int argument_count;
-    struct paging paging; /* for a command that lists */
-    struct ids *ids;      /* for one that takes ids; NULL with --all */
+    struct paging paging; /* where a listing is */
+    struct ids *ids;      /* whom to ask about; NULL: everybody, or it is no command for ids */
 
     /* The call at which the command is: calls.h. */
     struct stream *call; /* NULL: none is open */
