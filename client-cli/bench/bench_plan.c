@@ -7,27 +7,17 @@
 #define CALLS_MAX    100000
 
 const struct bench_kind bench_kinds[BENCH_NR] = {
-    [BENCH_UNARY] = { .name = "unary",
-                      .path = "/v1.post.Post/ListPosts",
-                      .path_by_user = "/v1.post.Post/ListPostsByUserId",
-                      .unit = "posts",
-                      .items = 1 },
+    [BENCH_UNARY] = { .name = "unary", .unit = "posts", .items = 1 },
     [BENCH_SERVER] = { .name = "server-stream",
-                       .path = "/v1.post.Post/ListPostsServerStream",
-                       .path_by_user = "/v1.post.Post/ListPostsByUserIdServerStream",
                        .many_responses = true,
                        .one_answer_each = true,
                        .unit = "posts",
                        .items = 1 },
     [BENCH_CLIENT] = { .name = "client-stream",
-                       .path = "/v1.post.Post/ListPostsClientStream",
-                       .path_by_user = "/v1.post.Post/ListPostsByUserIdClientStream",
                        .many_requests = true,
                        .unit = "posts",
                        .items = 100 },
     [BENCH_BIDI] = { .name = "bidi",
-                     .path = "/v1.post.Post/ListPostsBidiStream",
-                     .path_by_user = "/v1.post.Post/ListPostsByUserIdBidiStream",
                      .many_requests = true,
                      .many_responses = true,
                      .one_answer_each = true,
@@ -58,15 +48,15 @@ bool plan_shape(const char *name, enum bench_shape *ret)
     return false;
 }
 
-const char *plan_path(const struct bench_plan *p)
-{
-    const struct bench_kind *kind = plan_kind(p);
-    return p->users.n > 0 && kind->path_by_user != NULL ? kind->path_by_user : kind->path;
-}
-
 static bool is_listing(const struct bench_plan *p)
 {
     return p->shape != BENCH_IMPORT && p->shape != BENCH_RESOLVE;
+}
+
+const char *plan_path(const struct bench_plan *p)
+{
+    return is_listing(p) ? post_query_path((enum shape)p->shape, p->users.n > 0)
+                         : plan_kind(p)->path;
 }
 
 static const char *check_options(const struct bench_plan *p)

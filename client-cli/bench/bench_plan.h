@@ -9,13 +9,15 @@
 
 #include "bench_pace.h"
 #include "bench_users.h"
+#include "client-cli/commands/post_query.h"
 
 enum bench_shape {
-    BENCH_UNARY,
-    BENCH_SERVER,
-    BENCH_CLIENT,
-    BENCH_BIDI,
-    BENCH_IMPORT,
+    /* Listings. */
+    BENCH_UNARY = SHAPE_UNARY,
+    BENCH_SERVER = SHAPE_SERVER,
+    BENCH_CLIENT = SHAPE_CLIENT,
+    BENCH_BIDI = SHAPE_BIDI,
+    BENCH_IMPORT = SHAPE_NR,
     BENCH_RESOLVE,
     BENCH_NR
 };
@@ -23,7 +25,7 @@ enum bench_shape {
 /* What the shapes differ in. */
 struct bench_kind {
     const char *name;
-    const char *path, *path_by_user; /* the second may be NULL: there is only one */
+    const char *path; /* NULL: a listing's, by post_query_path() */
     bool many_requests, many_responses;
     bool user_service;
     bool one_answer_each; /* every request's answer ends with a message that has `last` */

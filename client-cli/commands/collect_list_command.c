@@ -18,7 +18,6 @@
 /* Of one call, however small --page-size is. */
 #define LEAST_REQUESTS 16
 
-static struct many_users many;
 static size_t first;    /* the id that the call's first request is for */
 static size_t sent;     /* requests of this call */
 static size_t most;     /* requests that it may have */
@@ -27,9 +26,9 @@ static size_t next_id;  /* the id it begins with, from the token on */
 
 /* --- Requests out ------------------------------------------------------------------ */
 
-static size_t request_count(void)
+static size_t request_count(const struct session *s)
 {
-    size_t n = many_count(&many) - first;
+    size_t n = many_count(s) - first;
     return n < most ? n : most;
 }
 
@@ -38,7 +37,7 @@ static size_t request_count(void)
 static int64_t page_size(const struct session *s)
 {
     int64_t size = s->options->page_size;
-    return size > 0 && many.paging.left < size ? many.paging.left : size;
+    return size > 0 && s->paging.left < size ? s->paging.left : size;
 }
 
 /* An answer of so many posts has not many more users: ids beyond those would be
@@ -53,8 +52,8 @@ static size_t most_requests(const struct session *s)
 
 static int send_one(struct session *s)
 {
-    struct post_query q = paging_query(&many.paging, s, many_id(&many, first + sent), page_size(s));
-    const bool is_last = sent + 1 == request_count();
+    struct post_query q = post_query_next(s, many_id(s, first + sent), page_size(s));
+    const bool is_last = sent + 1 == request_count(s);
     if (sent > 0) /* the token is for the first request */
         q.page_token = "";
     return post_query_send(s->call, &q, is_last ? 0 : STREAM_MORE);
@@ -64,39 +63,33 @@ static void send_more(struct session *s)
 {
     if (s->call == NULL || s->half_closed)
         return;
-    for (; sent < request_count(); sent++)
+    for (; sent < request_count(s); sent++)
         if (send_one(s) != 0) /* on_sent or on_close comes */
             return;
-    if (many_ended(&many) || sent == most)
+    if (many_ended(s) || sent == most)
         calls_half_close(s);
     else
-        many_want(&many, first + sent + AHEAD);
-}
-
-static void on_ids(struct ids *ids)
-{
-    send_more(ids->session);
+        many_want(s, first + sent + AHEAD);
 }
 
 /* --- The answer ---------------------------------------------------------------------- */
 
-static const char *who_was_refused(int32_t request)
+static const char *who_was_refused(const struct session *s, int32_t request)
 {
     const bool known = request >= 0 && (size_t)request < sent;
-    const char *id = known ? many_id(&many, first + (size_t)request) : NULL;
+    const char *id = known ? many_id(s, first + (size_t)request) : NULL;
     return id != NULL ? id : "a request";
 }
 
-static bool went_nowhere(const V1__Post__ListPostsResponse *m)
+static bool went_nowhere(const struct session *s, const V1__Post__ListPostsResponse *m)
 {
-    return m->request_index == 0 && strcmp(m->next_page_token, many.paging.token) == 0;
+    return m->request_index == 0 && strcmp(m->next_page_token, s->paging.token) == 0;
 }
 
 /* There are ids that this call was not for. */
 static bool more_ids(const struct session *s)
 {
-    return s->half_closed && sent == most &&
-           !(many_ended(&many) && first + sent == many_count(&many));
+    return s->half_closed && sent == most && !(many_ended(s) && first + sent == many_count(s));
 }
 
 /* Takes an answer that says it stopped early, with the token in it. */
@@ -104,8 +97,8 @@ static void take_part(struct session *s, const V1__Post__ListPostsResponse *m, s
 {
     unfinished = true;
     next_id = first + (size_t)m->request_index;
-    if (paging_take_posts(&many.paging, s, m, bytes))
-        many_mark(&many, s, next_id, false);
+    if (post_query_take(s, m, bytes))
+        many_mark(s, next_id, false);
 }
 
 /* Takes an answer to all requests of the call. */
@@ -113,8 +106,8 @@ static void take_whole(struct session *s, const V1__Post__ListPostsResponse *m, 
 {
     unfinished = more_ids(s);
     next_id = first + sent;
-    if (paging_take_posts(&many.paging, s, m, bytes) && unfinished)
-        many_mark(&many, s, next_id - 1, true);
+    if (post_query_take(s, m, bytes) && unfinished)
+        many_mark(s, next_id - 1, true);
 }
 
 static void take(struct session *s, const ProtobufCMessage *message, struct bytes bytes)
@@ -122,82 +115,49 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     const V1__Post__ListPostsResponse *m = (const V1__Post__ListPostsResponse *)message;
     bool bad_index = m->request_index < 0 || (size_t)m->request_index >= sent;
     bool stopped_early = *m->next_page_token != '\0';
-    if (stopped_early && (bad_index || went_nowhere(m))) {
+    if (stopped_early && (bad_index || went_nowhere(s, m))) {
         stream_fail(s->call, STATUS_INTERNAL,
                     "the answer stops at request %" PRId32 ", nowhere new", m->request_index);
         return;
     }
     for (size_t i = 0; i < m->n_errors; i++)
-        many_refused(s, who_was_refused(m->errors[i]->request_index), m->errors[i]);
+        many_refused(s, who_was_refused(s, m->errors[i]->request_index), m->errors[i]);
     if (stopped_early)
         take_part(s, m, bytes.len);
     else
         take_whole(s, m, bytes.len);
 }
 
-static struct status judge(struct session *s, const struct status *status)
-{
-    s->failed |= many.ids.failed;
-    return calls_answered(s, status);
-}
-
 static bool more(struct session *s)
 {
-    (void)s;
-    return unfinished && !paging_enough(&many.paging);
+    return unfinished && !paging_enough(s);
 }
 
 /* --- Life ----------------------------------------------------------------------------- */
 
-static bool begin(struct session *s)
-{
-    many.ids.on_change = on_ids;
-    return many_begin(&many, s);
-}
-
 static void next(struct session *s)
 {
     first = s->options->all ? 0 : next_id;
-    many_forget(&many, first);
+    many_forget(s, first);
     sent = 0;
     most = most_requests(s);
     unfinished = false;
-    if (!calls_open(s, s->post, post_query_path(SHAPE_CLIENT, !s->options->all)))
-        return;
-    calls_read(s);
-    send_more(s);
-}
-
-static void close_collect_list(void)
-{
-    many_close(&many);
+    many_open(s, SHAPE_CLIENT);
 }
 
 static const struct option_row rows[] = {
-    ROW_FORMAT,
-    ROW_ALL,
-    ROW_LIMIT,
-    ROW_TAG,
-    ROW_PAGE_SIZE("most posts of one answer, asked on until complete; 0: one answer"),
-    ROW_PAGE_TOKEN,
+    ROWS_OF_POSTS(ROW_ALL, "most posts of one answer, asked on until complete; 0: one answer"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };
 
 const struct routine collect_list_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
+    .brings = LISTED_POSTS,
     .page_size = 1000,
-    .counts = "posts",
-    .rows = &row_post,
-    .resumable = true,
-    .check = many_check,
-    .answer = POST_QUERY_RESPONSE,
-    .begin = begin,
     .next = next,
     .take = take,
     .on_sent = send_more,
-    .judge = judge,
+    .on_ids = send_more,
     .more = more,
-    .close = close_collect_list,
 };

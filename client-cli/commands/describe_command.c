@@ -109,9 +109,8 @@ static void next(struct session *s)
 static const struct option_row rows[] = { ROW_SERVER, ROW_DEADLINE };
 
 const struct routine describe_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
-    .answer = &grpc__reflection__v1__server_reflection_response__descriptor,
+    .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &grpc__reflection__v1__server_reflection_response__descriptor },
     .next = next,
     .take = take,
 };

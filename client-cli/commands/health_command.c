@@ -84,19 +84,15 @@ static struct status judge(struct session *s, const struct status *status)
 
 static const struct option_row rows[] = {
     ROW_SERVER,
-    { .name = "watch",
-      .kind = OPTION_FLAG,
-      .value = &watch,
-      .help = "tell each change, until interrupted" },
+    OPT_FLAG("watch", watch, "tell each change, until interrupted"),
     ROW_FORMAT,
     ROW_DEADLINE,
 };
 
 const struct routine health_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
-    .rows = &row_health,
-    .answer = &grpc__health__v1__health_check_response__descriptor,
+    .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &grpc__health__v1__health_check_response__descriptor,
+                .rows = &row_health },
     .next = next,
     .take = take,
     .judge = judge,

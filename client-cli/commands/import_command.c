@@ -263,20 +263,16 @@ static void close_import(void)
 }
 
 static const struct option_row rows[] = {
-    { .name = "strict",
-      .kind = OPTION_FLAG,
-      .value = &strict,
-      .help = "stop at the first damaged line" },
+    OPT_FLAG("strict", strict, "stop at the first damaged line"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };
 
 /* Both import responses have the same fields with the same numbers. */
 const struct routine import_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &v1__post__import_posts_response__descriptor },
     .check = check,
-    .answer = &v1__post__import_posts_response__descriptor,
     .begin = begin,
     .next = next,
     .take = take,

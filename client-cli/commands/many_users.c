@@ -1,61 +1,54 @@
 #include "many_users.h"
 
-#include "client-cli/frame/common.h"
+#include "client-cli/frame/calls.h"
+#include "client-cli/frame/command.h"
+#include "client-cli/input/ids.h"
 
-int many_check(const struct command *c, int n, char **ids)
+void many_open(struct session *s, enum shape shape)
 {
-    return common.all && n > 0 ? usage_error(c->name, "--all takes no ids", ids[0]) : EXIT_DONE;
+    if (!calls_open(s, s->post, post_query_path(shape, s->ids != NULL)))
+        return;
+    calls_read(s);
+    s->routine->on_sent(s);
 }
 
-bool many_begin(struct many_users *m, struct session *s)
+size_t many_count(const struct session *s)
 {
-    return paging_init(&m->paging, s) &&
-           (common.all || ids_init(&m->ids, s, s->arguments, s->argument_count) == 0);
+    return s->ids != NULL ? s->ids->n : 1;
 }
 
-void many_close(struct many_users *m)
+bool many_ended(const struct session *s)
 {
-    paging_close(&m->paging);
-    ids_close(&m->ids);
+    return s->ids == NULL || s->ids->ended;
 }
 
-size_t many_count(const struct many_users *m)
+const char *many_id(const struct session *s, size_t i)
 {
-    return common.all ? 1 : m->ids.n;
+    return s->ids != NULL ? ids_at(s->ids, i) : NULL;
 }
 
-bool many_ended(const struct many_users *m)
+void many_want(struct session *s, size_t n)
 {
-    return common.all || m->ids.ended;
+    if (s->ids != NULL)
+        ids_want(s->ids, n);
 }
 
-const char *many_id(const struct many_users *m, size_t i)
+void many_forget(struct session *s, size_t n)
 {
-    return common.all ? NULL : ids_at(&m->ids, i);
+    if (s->ids != NULL)
+        ids_forget(s->ids, n);
 }
 
-void many_want(struct many_users *m, size_t n)
+void many_mark(struct session *s, size_t i, bool whole)
 {
-    if (!common.all)
-        ids_want(&m->ids, n);
-}
-
-void many_forget(struct many_users *m, size_t n)
-{
-    if (!common.all)
-        ids_forget(&m->ids, n);
-}
-
-void many_mark(const struct many_users *m, struct session *s, size_t i, bool whole)
-{
-    const char *token = m->paging.token;
-    if (common.all) {
+    const char *token = s->paging.token;
+    if (s->ids == NULL) {
         if (!whole)
             session_mark(s, "--page-token %s", token);
     } else if (!whole) {
-        session_mark(s, "--page-token %s, ids from %s on", token, ids_at(&m->ids, i));
+        session_mark(s, "--page-token %s, ids from %s on", token, ids_at(s->ids, i));
     } else {
-        session_mark(s, "the ids after %s", ids_at(&m->ids, i));
+        session_mark(s, "the ids after %s", ids_at(s->ids, i));
     }
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client-cli/frame/calls.h"
+#include "client-cli/frame/common.h"
 
 const char *post_query_path(enum shape shape, bool by_user)
 {
@@ -21,6 +22,17 @@ const char *post_query_path(enum shape shape, bool by_user)
 const char *post_query_rpc(enum shape shape, bool by_user)
 {
     return strrchr(post_query_path(shape, by_user), '/') + 1;
+}
+
+struct post_query post_query_next(const struct session *s, const char *user_id, int64_t page_size)
+{
+    return (struct post_query){
+        .user_id = user_id,
+        .page_size = page_size,
+        .page_token = s->paging.token,
+        .limit = paging_limit(s),
+        .tag = s->options->tag,
+    };
 }
 
 static int send_all(struct stream *s, const struct post_query *q, unsigned flags)
@@ -47,4 +59,23 @@ static int send_by_user(struct stream *s, const struct post_query *q, unsigned f
 int post_query_send(struct stream *s, const struct post_query *q, unsigned flags)
 {
     return q->user_id != NULL ? send_by_user(s, q, flags) : send_all(s, q, flags);
+}
+
+void post_query_ask(struct session *s, enum shape shape, const struct post_query *q)
+{
+    if (calls_open(s, s->post, post_query_path(shape, q->user_id != NULL)) &&
+        post_query_send(s->call, q, STREAM_LAST) == 0)
+        calls_read(s);
+}
+
+bool post_query_take(struct session *s, const V1__Post__ListPostsResponse *message, size_t bytes)
+{
+    const struct taking t = {
+        .records = (const void *const *)message->post_messages,
+        .n = message->n_post_messages,
+        .token = message->next_page_token,
+        .total = message->total_size,
+        .bytes = bytes,
+    };
+    return paging_take(s, &t);
 }

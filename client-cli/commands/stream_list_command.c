@@ -10,10 +10,9 @@
 #include "client-cli/commands.h"
 #include "client-cli/frame/calls.h"
 #include "client-cli/frame/common.h"
-#include "paging.h"
+#include "post_query.h"
 #include "skim.h"
 
-static struct paging paging;
 static struct backoff backoff;
 static bool last;     /* the message that ends the answer was here */
 static bool resuming; /* the call goes on after a broken one */
@@ -27,24 +26,21 @@ static bool begin(struct session *s)
     if (s->options->format == FORMAT_NONE) /* posts are counted, and not decoded */
         s->handler.message = NULL;
     backoff_init(&backoff, (unsigned)max_tries, (uint64_t)getpid() << 20 ^ loop_now_ms(s->loop));
-    return paging_init(&paging, s);
+    return true;
 }
 
 static void next(struct session *s)
 {
-    const char *user = s->options->user;
-    const struct post_query q = paging_query(&paging, s, user, s->options->page_size);
+    const struct post_query q = post_query_next(s, s->options->user, s->options->page_size);
     last = false;
-    if (calls_open(s, s->post, post_query_path(SHAPE_SERVER, user != NULL)) &&
-        post_query_send(s->call, &q, STREAM_LAST) == 0)
-        calls_read(s);
+    post_query_ask(s, SHAPE_SERVER, &q);
 }
 
 static void take_decoded(struct session *s, const V1__Post__ListPostsResponse *m, size_t bytes)
 {
     last = m->last != 0;
-    if (paging_take_posts(&paging, s, m, bytes))
-        paging_mark(&paging, s);
+    if (post_query_take(s, m, bytes))
+        paging_mark(s);
     backoff_reset(&backoff);
     resumed += resuming;
     resuming = false;
@@ -79,7 +75,7 @@ static bool try_again(struct session *s, const struct status *status)
 static struct status judge(struct session *s, const struct status *status)
 {
     struct status truth = *status;
-    if (last || paging_enough(&paging))
+    if (last || paging_enough(s))
         return status_ok();
     if (status->code == STATUS_OK)
         truth = status_of(STATUS_UNAVAILABLE, "the stream ended before its last message");
@@ -93,42 +89,20 @@ static void last_words(struct session *s)
         session_say(s, "resumed %u time%s", resumed, resumed == 1 ? "" : "s");
 }
 
-static void close_stream_list(void)
-{
-    paging_close(&paging);
-}
-
 static const struct option_row rows[] = {
-    ROW_FORMAT,
-    ROW_USER,
-    ROW_LIMIT,
-    ROW_TAG,
-    ROW_PAGE_SIZE("most posts of one message; 0: the server chooses"),
-    ROW_PAGE_TOKEN,
-    { .name = "resume",
-      .kind = OPTION_FLAG,
-      .value = &resume,
-      .help = "go on by itself when the connection breaks" },
-    { .name = "max-tries",
-      .kind = OPTION_INT,
-      .value = &max_tries,
-      .help = "tries without any progress, then give up",
-      .max = 1000 },
+    ROWS_OF_POSTS(ROW_USER, "most posts of one message; 0: the server chooses"),
+    OPT_FLAG("resume", resume, "go on by itself when the connection breaks"),
+    OPT_INT("max-tries", max_tries, "tries without any progress, then give up", .max = 1000),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };
 
 const struct routine stream_list_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
-    .counts = "posts",
-    .rows = &row_post,
-    .resumable = true,
-    .answer = POST_QUERY_RESPONSE,
+    .options = { rows, COUNT_OF(rows) },
+    .brings = LISTED_POSTS,
     .begin = begin,
     .next = next,
     .take = take,
     .judge = judge,
     .last_words = last_words,
-    .close = close_stream_list,
 };

@@ -53,11 +53,9 @@ static bool more(struct session *s)
 static const struct option_row rows[] = { ROW_FORMAT, ROW_DEADLINE };
 
 const struct routine users_get_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
-    .rows = &row_user,
+    .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &v1__user__get_user_response__descriptor, .rows = &row_user },
     .check = check,
-    .answer = &v1__user__get_user_response__descriptor,
     .next = next,
     .take = take,
     .judge = judge,

@@ -2,22 +2,14 @@
 #include "client-cli/commands.h"
 #include "client-cli/frame/calls.h"
 #include "client-cli/frame/common.h"
-#include "paging.h"
 #include "v1/user/user.pb-c.h"
-
-static struct paging paging;
-
-static bool begin(struct session *s)
-{
-    return paging_init(&paging, s);
-}
 
 static void next(struct session *s)
 {
     V1__User__ListUsersRequest m = V1__USER__LIST_USERS_REQUEST__INIT;
     m.page_size = (int32_t)s->options->page_size;
-    m.page_token = paging.token;
-    m.limit = paging.left != NO_LIMIT ? paging.left : 0;
+    m.page_token = s->paging.token;
+    m.limit = paging_limit(s);
     calls_ask(s, s->user, "/v1.user.User/ListUsers", &m.base);
 }
 
@@ -30,18 +22,8 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
         .token = m->next_page_token,
         .bytes = bytes.len,
     };
-    if (paging_take(&paging, s, &t))
-        paging_mark(&paging, s);
-}
-
-static bool more(struct session *s)
-{
-    return paging_more(&paging, s);
-}
-
-static void close_users_list(void)
-{
-    paging_close(&paging);
+    if (paging_take(s, &t))
+        paging_mark(s);
 }
 
 static const struct option_row rows[] = {
@@ -50,16 +32,12 @@ static const struct option_row rows[] = {
 };
 
 const struct routine users_list_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
+    .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &v1__user__list_users_response__descriptor,
+                .rows = &row_user,
+                .counts = "users" },
     .page_size = 1000,
-    .counts = "users",
-    .rows = &row_user,
-    .resumable = true,
-    .answer = &v1__user__list_users_response__descriptor,
-    .begin = begin,
     .next = next,
     .take = take,
-    .more = more,
-    .close = close_users_list,
+    .more = paging_more,
 };

@@ -12,7 +12,6 @@
 
 #define AT_ONCE 1000 /* what one request may ask */
 
-static struct ids ids;
 static size_t asked, answered; /* ids; asked > answered: a request is out */
 static bool idle;              /* no more ids for now: ask those that are here */
 
@@ -23,7 +22,7 @@ static void ask(struct session *s, size_t n)
     V1__User__ResolveUsersRequest m = V1__USER__RESOLVE_USERS_REQUEST__INIT;
     char *user_ids[AT_ONCE];
     for (size_t i = 0; i < n; i++)
-        user_ids[i] = (char *)ids_at(&ids, asked + i);
+        user_ids[i] = (char *)ids_at(s->ids, asked + i);
     m.n_user_ids = n;
     m.user_ids = user_ids;
     /* The answer to the request before is here, so there is room. */
@@ -33,42 +32,42 @@ static void ask(struct session *s, size_t n)
 
 static void ask_more(struct session *s)
 {
-    size_t waiting = ids.n - asked;
+    size_t waiting = s->ids->n - asked;
     if (s->call == NULL || s->half_closed || asked > answered)
         return;
     if (waiting >= AT_ONCE)
         ask(s, AT_ONCE);
-    else if (waiting > 0 && (idle || ids.ended))
+    else if (waiting > 0 && (idle || s->ids->ended))
         ask(s, waiting);
-    else if (waiting == 0 && ids.ended)
+    else if (waiting == 0 && s->ids->ended)
         calls_half_close(s);
     else
-        ids_want(&ids, asked + AT_ONCE);
+        ids_want(s->ids, asked + AT_ONCE);
 }
 
-static void on_ids(struct ids *more)
+static void on_ids(struct session *s)
 {
     idle = false;
-    if (more->ended || more->n - asked >= AT_ONCE)
-        ask_more(more->session);
+    if (s->ids->ended || s->ids->n - asked >= AT_ONCE)
+        ask_more(s);
 }
 
-static void on_ids_idle(struct ids *more)
+static void on_idle(struct ids *ids)
 {
     idle = true;
-    if (more->n > asked)
-        ask_more(more->session);
+    if (ids->n > asked)
+        ask_more(ids->session);
 }
 
 /* --- Answers in ---------------------------------------------------------------------- */
 
 /* An answer has the ids of the request, in its order. */
-static bool is_answer(const V1__User__ResolveUsersResponse *m)
+static bool is_answer(const struct session *s, const V1__User__ResolveUsersResponse *m)
 {
     if (m->n_users == 0 || m->n_users != asked - answered)
         return false;
     for (size_t i = 0; i < m->n_users; i++) {
-        if (strcmp(m->users[i]->user_id, ids_at(&ids, answered + i)) != 0)
+        if (strcmp(m->users[i]->user_id, ids_at(s->ids, answered + i)) != 0)
             return false;
     }
     return true;
@@ -79,7 +78,7 @@ static bool take_answer(struct session *s, const V1__User__ResolveUsersResponse 
     for (size_t i = 0; i < m->n_users; i++)
         s->failed |= !m->users[i]->found;
     answered = asked;
-    ids_forget(&ids, answered);
+    ids_forget(s->ids, answered);
     return rows_add(&s->rows, (const void *const *)m->users, m->n_users);
 }
 
@@ -87,7 +86,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
 {
     const V1__User__ResolveUsersResponse *m = (const V1__User__ResolveUsersResponse *)message;
     (void)bytes;
-    if (is_answer(m) && !take_answer(s, m)) {
+    if (is_answer(s, m) && !take_answer(s, m)) {
         calls_no_memory(s->call);
         return;
     }
@@ -97,44 +96,29 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
 
 static struct status judge(struct session *s, const struct status *status)
 {
-    s->failed |= ids.failed;
-    if (status->code == STATUS_OK && (answered < ids.n || !ids.ended))
+    if (status->code == STATUS_OK && (answered < s->ids->n || !s->ids->ended))
         return status_of(STATUS_UNAVAILABLE, "the stream ended before its last answer");
     return *status;
 }
 
 /* --- Life ----------------------------------------------------------------------------- */
 
-static bool begin(struct session *s)
-{
-    ids.on_change = on_ids;
-    ids.on_idle = on_ids_idle;
-    return ids_init(&ids, s, s->arguments, s->argument_count) == 0;
-}
-
 static void next(struct session *s)
 {
+    s->ids->on_idle = on_idle;
     if (!calls_open(s, s->user, "/v1.user.User/ResolveUsers"))
         return;
     calls_read(s);
     ask_more(s);
 }
 
-static void close_users_resolve(void)
-{
-    ids_close(&ids);
-}
-
 static const struct option_row rows[] = { ROW_FORMAT, ROW_DEADLINE };
 
 const struct routine users_resolve_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
-    .rows = &row_resolved,
-    .answer = &v1__user__resolve_users_response__descriptor,
-    .begin = begin,
+    .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = &v1__user__resolve_users_response__descriptor, .rows = &row_resolved },
     .next = next,
     .take = take,
+    .on_ids = on_ids,
     .judge = judge,
-    .close = close_users_resolve,
 };

@@ -192,9 +192,7 @@ static bool begin(struct session *s)
 static void warm_up(struct session *s)
 {
     const struct post_query first_post = { .page_token = "", .tag = "", .page_size = 1 };
-    if (calls_open(s, s->post, post_query_path(SHAPE_UNARY, false)) &&
-        post_query_send(s->call, &first_post, STREAM_LAST) == 0)
-        calls_read(s);
+    post_query_ask(s, SHAPE_UNARY, &first_post);
 }
 
 static void next(struct session *s)
@@ -276,9 +274,8 @@ static void close_demo(void)
 static const struct option_row rows[] = { ROW_DEADLINE };
 
 const struct routine demo_routine = {
-    .options = rows,
-    .noptions = COUNT_OF(rows),
-    .answer = POST_QUERY_RESPONSE,
+    .options = { rows, COUNT_OF(rows) },
+    .brings = { .answer = POST_QUERY_RESPONSE },
     .begin = begin,
     .next = next,
     .take = take,

@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "call_policy.h"
+#include "client-cli/input/ids.h"
 #include "command.h"
 #include "common.h"
 
@@ -22,11 +23,12 @@ static void on_again(struct timer *t)
 
 static void end(struct session *s, const struct status *status)
 {
+    const bool failed = s->failed || (s->ids != NULL && s->ids->failed);
     rows_end(&s->rows);
     if (status->code != STATUS_OK)
         session_fail(s, status);
     else
-        session_end(s, s->failed ? EXIT_FAILED : EXIT_DONE);
+        session_end(s, failed ? EXIT_FAILED : EXIT_DONE);
 }
 
 static void on_close(struct stream *stream, const struct status *status)
@@ -59,18 +61,37 @@ static void on_sent(struct stream *stream)
         s->routine->on_sent(s);
 }
 
-void calls_start(struct session *s)
+static void on_ids(struct ids *ids)
+{
+    ids->session->routine->on_ids(ids->session);
+}
+
+static bool open_ids(struct session *s)
+{
+    if (s->ids == NULL)
+        return true;
+    s->ids->on_change = on_ids;
+    return ids_init(s->ids, s, s->arguments, s->argument_count) == 0;
+}
+
+/* false: out of memory, or the session has ended. */
+static bool begin(struct session *s)
 {
     const struct routine *r = s->routine;
+    return paging_init(s) && open_ids(s) && (r->begin == NULL || r->begin(s));
+}
+
+void calls_start(struct session *s)
+{
     const struct status no_memory = status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
     s->again.fired = on_again;
     s->handler = (struct stream_handler){
-        .message = r->answer,
+        .message = s->routine->brings.answer,
         .on_message = on_message,
         .on_sent = on_sent,
         .on_close = on_close,
     };
-    if (r->begin == NULL || r->begin(s))
+    if (begin(s))
         next(s);
     else
         session_fail(s, &no_memory);

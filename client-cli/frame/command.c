@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "client-cli/input/ids.h"
 #include "common.h"
 
 const char *command_word(const struct command *c)
@@ -54,6 +55,8 @@ static int check_arguments(const struct command *c, int n, char **arguments)
     if (n > c->most)
         return usage_error(c->name, c->too_many != NULL ? c->too_many : "takes no argument",
                            arguments[c->most]);
+    if (common.all && n > 0)
+        return usage_error(c->name, "--all takes no ids", first);
     return c->runs->check != NULL ? c->runs->check(c, n, arguments) : EXIT_DONE;
 }
 
@@ -68,8 +71,8 @@ static bool read_options(const struct command *c, int argc, char **argv, int *re
         .name = "postcli",
         .usage = usage,
         .summary = c->summary,
-        .rows = c->runs->options,
-        .nrows = c->runs->noptions,
+        .rows = c->runs->options.rows,
+        .nrows = c->runs->options.n,
         .epilogue = c->epilogue,
     };
     snprintf(usage, sizeof usage, "%s %s", c->name, c->usage);
@@ -80,10 +83,10 @@ static bool read_options(const struct command *c, int argc, char **argv, int *re
 static void start(struct session *s)
 {
     const struct routine *r = s->routine;
-    if (r->rows != NULL)
-        rows_init(&s->rows, r->rows, (enum format)s->options->format, &s->out);
-    if (r->counts != NULL)
-        progress_start(&s->progress, r->counts);
+    if (r->brings.rows != NULL)
+        rows_init(&s->rows, r->brings.rows, (enum format)s->options->format, &s->out);
+    if (r->brings.counts != NULL)
+        progress_start(&s->progress, r->brings.counts);
     if (r->start != NULL)
         r->start(s);
     else
@@ -93,19 +96,23 @@ static void start(struct session *s)
 static int run(const struct routine *r, int n, char **arguments)
 {
     const bool calls = r->start == NULL;
+    struct ids ids = { .n = 0 };
     struct session session = {
         .routine = r,
         .arguments = arguments,
         .argument_count = n,
+        .ids = r->on_ids != NULL && !common.all ? &ids : NULL,
         .calls_nobody = r->calls_nobody,
         .start = start,
         .on_stop = calls ? calls_stop : r->on_stop,
         .on_room = calls ? calls_room : r->on_room,
         .last_words = r->last_words,
-        .resumable = r->resumable,
         .patience_ms = r->patience_ms,
     };
-    return session_run(&session, &common);
+    const int code = session_run(&session, &common);
+    paging_close(&session);
+    ids_close(&ids);
+    return code;
 }
 
 int command_run(const struct command *c, int argc, char **argv)

@@ -36,16 +36,23 @@
 struct command;
 struct row_kind;
 
+/* What the messages of a command's calls are, and how they are shown. */
+struct content {
+    const ProtobufCMessageDescriptor *answer; /* NULL: not decoded */
+    const struct row_kind *rows;              /* what it prints; NULL: something else */
+    const char *counts; /* "posts", for the progress; NULL: it counts nothing, or says later */
+};
+
 /* What a command does. */
 struct routine {
-    const struct option_row *options;
-    size_t noptions;
+    struct {
+        const struct option_row *rows;
+        size_t n;
+    } options;
+    struct content brings;
     int64_t page_size; /* --page-size without the option */
     bool calls_nobody;
     uint64_t patience_ms; /* session->patience_ms */
-    const char *counts;   /* "posts", for the progress; NULL: it counts nothing, or says later */
-    const struct row_kind *rows; /* what it prints; NULL: something else */
-    bool resumable;              /* session->resumable */
 
     /** Before the options are read: defaults of its own. May be NULL. */
     void (*prepare)(int argc, char **argv);
@@ -63,13 +70,15 @@ struct routine {
     void (*last_words)(struct session *s);
 
     /* For one call after another; calls.h has more of it. */
-    const ProtobufCMessageDescriptor *answer; /* what messages are; NULL: not decoded */
     /** Opens the next call, sends, and reads. */
     void (*next)(struct session *s);
     /** A message came. */
     void (*take)(struct session *s, const ProtobufCMessage *message, struct bytes bytes);
     /** There is room for another message. May be NULL. */
     void (*on_sent)(struct session *s);
+    /** More ids are in session->ids, or no more will come. Its arguments are ids, or
+     * lines of standard input are. NULL: it takes none. */
+    void (*on_ids)(struct session *s);
     /** A call ended with @status: what does that mean? NULL: calls_answered(). */
     struct status (*judge)(struct session *s, const struct status *status);
     /** Whether another call is needed, after one that was well. NULL: no. */

@@ -28,32 +28,29 @@ enum which_server { SERVER_POST, SERVER_USER };
 /** Those of the command that runs. */
 extern struct common common;
 
-#define COMMON_ROW(option, of_kind, of, text, ...)                                                 \
-    {                                                                                              \
-        .name = option, .kind = of_kind, .value = &common.of, .help = text, __VA_ARGS__            \
-    }
-
 #define ROW_FORMAT                                                                                 \
-    COMMON_ROW("format", OPTION_CHOICE, format,                                                    \
+    OPT_CHOICE("format", common.format,                                                            \
                "how to print (none: only count); without this: table on a terminal, else ndjson",  \
                .choices = "table|ndjson|json|none")
-#define ROW_USER COMMON_ROW("user", OPTION_TEXT, user, "only the posts of this user", .arg = "ID")
-#define ROW_ALL  COMMON_ROW("all", OPTION_FLAG, all, "everybody's posts, by one request")
-#define ROW_LIMIT                                                                                  \
-    COMMON_ROW("limit", OPTION_INT, limit, "stop after N; 0: no limit", .max = INT64_MAX)
-#define ROW_TAG             COMMON_ROW("tag", OPTION_TEXT, tag, "only posts with this tag", .arg = "TAG")
-#define ROW_PAGE_SIZE(text) COMMON_ROW("page-size", OPTION_INT, page_size, text, .max = INT32_MAX)
+#define ROW_USER            OPT_TEXT("user", common.user, "only the posts of this user", .arg = "ID")
+#define ROW_ALL             OPT_FLAG("all", common.all, "everybody's posts, by one request")
+#define ROW_LIMIT           OPT_INT("limit", common.limit, "stop after N; 0: no limit", .max = INT64_MAX)
+#define ROW_TAG             OPT_TEXT("tag", common.tag, "only posts with this tag", .arg = "TAG")
+#define ROW_PAGE_SIZE(text) OPT_INT("page-size", common.page_size, text, .max = INT32_MAX)
 #define ROW_PAGE_TOKEN                                                                             \
-    COMMON_ROW("page-token", OPTION_TEXT, page_token, "go on after an earlier listing",            \
-               .arg = "TOKEN")
+    OPT_TEXT("page-token", common.page_token, "go on after an earlier listing", .arg = "TOKEN")
 #define ROW_DEADLINE                                                                               \
-    COMMON_ROW("deadline", OPTION_DURATION, deadline_ms, "give up after this time; 0: never")
+    OPT_DURATION("deadline", common.deadline_ms, "give up after this time; 0: never")
 #define ROW_PROGRESS                                                                               \
-    COMMON_ROW("progress", OPTION_FLAG, progress,                                                  \
-               "tell on standard error how far it is; without this: if that is a terminal")
+    OPT_FLAG("progress", common.progress,                                                          \
+             "tell on standard error how far it is; without this: if that is a terminal")
 #define ROW_SERVER                                                                                 \
-    COMMON_ROW("server", OPTION_CHOICE, server,                                                    \
-               "whom to ask: the one at --target, or at --user-target", .choices = "post|user")
+    OPT_CHOICE("server", common.server, "whom to ask: the one at --target, or at --user-target",   \
+               .choices = "post|user")
+
+/* Those of a listing of posts: @whose is ROW_USER or ROW_ALL, @text is about --page-size. */
+#define ROWS_OF_POSTS(whose, text)                                                                 \
+    ROW_FORMAT, whose, ROW_LIMIT, ROW_TAG, ROW_PAGE_SIZE(text), ROW_PAGE_TOKEN
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

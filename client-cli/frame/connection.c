@@ -13,34 +13,19 @@ struct connection connection = {
 /* Both targets for every command, so that a script can give the same options to
  * all. */
 static const struct option_row rows[] = {
-    { .name = "target",
-      .kind = OPTION_TEXT,
-      .value = &connection.target,
-      .arg = "HOST:PORT",
-      .help = "where the Post service is" },
-    { .name = "user-target",
-      .kind = OPTION_TEXT,
-      .value = &connection.user_target,
-      .arg = "HOST:PORT",
-      .help = "where the User service is" },
-    { .name = "compression",
-      .kind = OPTION_CHOICE,
-      .value = &connection.compression,
-      .arg = "none|gzip",
-      .choices = "none|gzip",
-      .help = "of requests" },
+    OPT_TEXT("target", connection.target, "where the Post service is", .arg = "HOST:PORT"),
+    OPT_TEXT("user-target", connection.user_target, "where the User service is",
+             .arg = "HOST:PORT"),
+    OPT_CHOICE("compression", connection.compression, "of requests", .choices = "none|gzip",
+               .arg = "none|gzip"),
     TLS_CLIENT_ROWS("", connection.tls),
     TOKEN_CLIENT_ROWS("", connection.token),
-    { .name = "token",
-      .kind = OPTION_TEXT,
-      .value = &connection.token.token,
-      .arg = "TOKEN",
-      .help = "send this one: others see it in the list of processes, so rather by the "
-              "environment" },
-    { .name = "verbose",
-      .kind = OPTION_FLAG,
-      .value = &connection.verbose,
-      .help = "a line on standard error for every call: how it ended, its request id" },
+    OPT_TEXT("token", connection.token.token,
+             "send this one: others see it in the list of processes, so rather by the "
+             "environment",
+             .arg = "TOKEN"),
+    OPT_FLAG("verbose", connection.verbose,
+             "a line on standard error for every call: how it ended, its request id"),
 };
 
 const struct option_group connection_calls_group = {

@@ -47,7 +47,7 @@ static void say_last_words(struct session *s)
     if (s->failure.code != STATUS_OK && !s->stopping)
         say_failure(s);
     bool unfinished = s->code > 128 || s->failure.code != STATUS_OK;
-    if (s->resumable && unfinished && s->out.mark != NULL)
+    if (unfinished && s->out.mark != NULL)
         session_say(s, "resume with %s", s->out.mark);
     fflush(stderr);
 }

@@ -16,12 +16,14 @@
 #include "client-cli/output/output.h"
 #include "client-cli/output/progress.h"
 #include "client-cli/output/rows.h"
+#include "paging.h"
 #include "weir/channel.h"
 #include "weir/loop.h"
 #include "weir/status.h"
 #include "weir/stream.h"
 
 struct common;
+struct ids;
 struct routine;
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -37,6 +39,8 @@ struct session {
     bool failed;   /* the exit code will be 1, though the calls went well */
     char **arguments;
     int argument_count;
+    struct paging paging; /* where a listing is */
+    struct ids *ids;      /* whom to ask about; NULL: everybody, or it is no command for ids */
 
     /* The call at which the command is: calls.h. */
     struct stream *call; /* NULL: none is open */
@@ -55,8 +59,6 @@ struct session {
     void (*on_room)(struct session *s);
     /** Whatever is to be said after the last row. May be NULL. */
     void (*last_words)(struct session *s);
-    /** Prints the mark of what was written after a failure or Ctrl-C. */
-    bool resumable;
     bool calls_nobody; /* there are no channels */
     /** What start and the others are to do. */
     const struct routine *routine;

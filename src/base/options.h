@@ -32,6 +32,22 @@ struct option_row {
     const char *choices;
 };
 
+/* A row for a variable of the type that its kind has: any other does not compile. What else
+ * a row has comes last: OPT_INT("loops", loops, "threads to make", .min = 1, .max = 64). */
+/* clang-format off */
+#define OPT_FLAG(name, var, ...)     OPT_ROW(OPTION_FLAG, bool, name, var, __VA_ARGS__)
+#define OPT_TEXT(name, var, ...)     OPT_ROW(OPTION_TEXT, const char *, name, var, __VA_ARGS__)
+#define OPT_INT(name, var, ...)      OPT_ROW(OPTION_INT, int64_t, name, var, __VA_ARGS__)
+#define OPT_DURATION(name, var, ...) OPT_ROW(OPTION_DURATION, uint64_t, name, var, __VA_ARGS__)
+#define OPT_CHOICE(name, var, ...)   OPT_ROW(OPTION_CHOICE, int, name, var, __VA_ARGS__)
+
+#define OPT_ROW(of_kind, type, option, variable, text, ...)                                        \
+    {                                                                                              \
+        .name = option, .kind = of_kind, .value = _Generic(&(variable), type *: &(variable)),      \
+        .help = text, __VA_ARGS__                                                                  \
+    }
+/* clang-format on */
+
 /* Rows that several programs share, under a title of their own in --help. */
 struct option_group {
     const char *title; /* "TLS" */

@@ -8,10 +8,10 @@
 #define CLI_PAGING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "client-cli/frame/session.h"
-#include "post_query.h"
+struct session;
 
 #define NO_LIMIT INT64_MAX
 
@@ -30,33 +30,24 @@ struct taking {
     size_t bytes;
 };
 
-/** From the session's options. false: out of memory. */
-bool paging_init(struct paging *p, struct session *s);
-void paging_close(struct paging *p);
+/** session->paging, from the options. false: out of memory. */
+bool paging_init(struct session *s);
+void paging_close(struct session *s);
 
-/** The query for posts that goes on from here, for @user_id or (NULL) everybody. Its
- * texts belong to the paging and the caller. */
-struct post_query paging_query(const struct paging *p, const struct session *s, const char *user_id,
-                               int64_t page_size);
+/** What is still wanted, for a request; 0: no limit. */
+int64_t paging_limit(const struct session *s);
 
 /** Takes what came; records past the limit are left out. Out of memory: the call
  * is cancelled with a status that says so, and false. */
-bool paging_take(struct paging *p, struct session *s, const struct taking *t);
-
-/** The same for @message of @bytes. */
-bool paging_take_posts(struct paging *p, struct session *s,
-                       const V1__Post__ListPostsResponse *message, size_t bytes);
+bool paging_take(struct session *s, const struct taking *t);
 
 /** What is printed so far can be gone on from with --page-token, if there is one. */
-void paging_mark(const struct paging *p, struct session *s);
+void paging_mark(struct session *s);
 
 /** As many records as --limit asked for are here. */
-static inline bool paging_enough(const struct paging *p)
-{
-    return p->left == 0;
-}
+bool paging_enough(const struct session *s);
 
-/** Another page is needed, where the page size is --page-size. */
-bool paging_more(const struct paging *p, const struct session *s);
+/** For a routine: more, where the page size is --page-size. */
+bool paging_more(struct session *s);
 
 #endif
