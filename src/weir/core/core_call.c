@@ -9,44 +9,36 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/log.h"
+#include "base/states.h"
 #include "weir/identity.h"
 
 /* What one message may take decoded; see stream_deliver(). */
 #define DECODED_MAX_BYTES ((size_t)32 << 20)
 
-#define BIT(state) (1u << (state))
-
-static const struct {
-    const char *name;
-    unsigned next;
-} lives[] = {
-    [CALL_ARMED] = { "ARMED", BIT(CALL_ENTERING) | BIT(CALL_DEAD) },
-    [CALL_ENTERING] = { "ENTERING", BIT(CALL_OPEN) | BIT(CALL_FINISHING) | BIT(CALL_OVER) },
-    [CALL_OPEN] = { "OPEN", BIT(CALL_FINISHING) | BIT(CALL_OVER) },
-    [CALL_FINISHING] = { "FINISHING", BIT(CALL_OVER) },
-    [CALL_OVER] = { "OVER", BIT(CALL_DEAD) },
+static const struct state_row lives[] = {
+    [CALL_ARMED] = { "ARMED", STATE(CALL_ENTERING) | STATE(CALL_DEAD) },
+    [CALL_ENTERING] = { "ENTERING", STATE(CALL_OPEN) | STATE(CALL_FINISHING) | STATE(CALL_OVER) },
+    [CALL_OPEN] = { "OPEN", STATE(CALL_FINISHING) | STATE(CALL_OVER) },
+    [CALL_FINISHING] = { "FINISHING", STATE(CALL_OVER) },
+    [CALL_OVER] = { "OVER", STATE(CALL_DEAD) },
     [CALL_DEAD] = { "DEAD", 0 },
 };
 
 void call_move(struct call *c, enum call_state next)
 {
-    assert(lives[c->life].next & BIT(next));
-    log_debug("call %p: %s -> %s", (void *)c, lives[c->life].name, lives[next].name);
-    c->life = next;
+    c->life = state_step_logged(lives, c->life, next, "call %p", (void *)c);
 }
+
+static const struct state_row ends[] = {
+    [END_UNWATCHED] = { .next = STATE(END_WATCHED) | STATE(END_BY_WRITE) },
+    [END_WATCHED] = { .next = STATE(END_CAME) },
+    [END_BY_WRITE] = { .next = STATE(END_CAME) },
+    [END_CAME] = { .next = 0 },
+};
 
 void call_note_end(struct call *c, enum call_end next)
 {
-    static const unsigned allowed[] = {
-        [END_UNWATCHED] = BIT(END_WATCHED) | BIT(END_BY_WRITE),
-        [END_WATCHED] = BIT(END_CAME),
-        [END_BY_WRITE] = BIT(END_CAME),
-        [END_CAME] = 0,
-    };
-    assert(allowed[c->end] & BIT(next));
-    (void)allowed;
-    c->end = next;
+    c->end = state_step(ends, c->end, next);
 }
 
 void call_reap(struct call *c)
