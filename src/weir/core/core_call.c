@@ -104,8 +104,8 @@ static void resume_call(struct call *c, enum intercept verdict, const struct sta
         c->side->refuse(c, why);
 }
 
-void call_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
-                 const struct status *why)
+static void resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                   const struct status *why)
 {
     struct call *c = call_of(s);
     assert(c->interception.held[stage] && c->life != CALL_OVER);
@@ -131,21 +131,38 @@ void call_resume(struct stream *s, enum intercept_stage stage, enum intercept ve
 
 /* --- Metadata ------------------------------------------------------------------- */
 
-struct bytes call_get(struct stream *s, enum metadata_place place, const char *name)
+static struct bytes get(struct stream *s, enum metadata_place place, const char *name)
 {
     struct call *c = call_of(s);
     const grpc_metadata_array *received = c->side->received(c, place);
     return received != NULL ? metadata_get(received, name) : bytes_of(NULL, 0);
 }
 
-void call_peer(struct stream *s, char *to, size_t room)
+static void peer(struct stream *s, char *to, size_t room)
 {
-    char *peer = grpc_call_get_peer(call_of(s)->grpc);
-    snprintf(to, room, "%s", peer);
-    gpr_free(peer);
+    char *name = grpc_call_get_peer(call_of(s)->grpc);
+    snprintf(to, room, "%s", name);
+    gpr_free(name);
 }
 
 /* --- Life ------------------------------------------------------------------------- */
+
+static void finish(struct stream *s, const struct status *status)
+{
+    struct call *c = call_of(s);
+    c->side->finish(c, status);
+}
+
+static const struct stream_ops ops = {
+    .read = call_read,
+    .send = call_send,
+    .send_run = call_send_run,
+    .finish = finish,
+    .resume = resume,
+    .get = get,
+    .put = call_put,
+    .peer = peer,
+};
 
 static size_t padded(size_t size)
 {
@@ -168,11 +185,11 @@ void call_reset(void *call, size_t size, const struct chain *chain)
     memset(call, 0, all_bytes(size, chain));
 }
 
-void call_init(struct call *c, struct loop *loop, const struct call_side *side,
-               const struct stream_ops *ops, size_t size, const struct chain *chain)
+void call_init(struct call *c, struct loop *loop, const struct call_side *side, size_t size,
+               const struct chain *chain)
 {
     c->stream.loop = loop;
-    c->stream.ops = ops;
+    c->stream.ops = &ops;
     c->side = side;
     c->interception.chain = chain;
     c->interception.state = (unsigned char *)c + padded(size);
