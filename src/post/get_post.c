@@ -87,13 +87,9 @@ static void find_author(struct get_post *g)
 static void keep_post(struct stream *s, struct bytes post)
 {
     struct get_post *g = s->data;
-    struct buf *b = buf_new(post.len);
-    if (b != NULL && buf_append(b, post)) {
-        g->post = b;
-        return;
-    }
-    stream_fail_memory(s);
-    buf_unref(b);
+    g->post = buf_copy(post);
+    if (g->post == NULL)
+        stream_fail_memory(s);
 }
 
 static const struct record_kind posts = { "post", "POST_NOT_FOUND", keep_post };
