@@ -48,7 +48,10 @@
  * The call owns three ops: at most one read, one write and the one that tells
  * the end are in flight (RECV_STATUS and RECV_CLOSE always succeed
  * and so get a batch of their own). in_flight counts them; the call is freed
- * when it is OVER and the count is 0. */
+ * when it is OVER and the count is 0.
+ *
+ * Its files know each other in a circle, because life, in and out are parts of one
+ * object: what comes in may end it, and its end stops what goes out. */
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
