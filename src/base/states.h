@@ -12,6 +12,8 @@
 
 #include <assert.h>
 
+#include "log.h"
+
 #define STATE(state) (1u << (state))
 
 struct state_row {
@@ -27,8 +29,14 @@ static inline unsigned state_step(const struct state_row *rows, unsigned from, u
     return to;
 }
 
-/** The same, and at the level of debug it logs "WHO: FROM -> TO". */
-__attribute__((format(printf, 4, 5))) unsigned
-state_step_logged(const struct state_row *rows, unsigned from, unsigned to, const char *who, ...);
+/** The same, and at the level of debug it logs "WHO: FROM -> TO". WHO is a format
+ * and what it needs, which are looked at only then. */
+#define state_step_logged(rows, from, to, ...)                                                     \
+    (log_on(LOG_DEBUG) ? state_log(rows, from, to, __VA_ARGS__) : (void)0,                         \
+     state_step(rows, from, to))
+
+/** Logs that line. */
+__attribute__((format(printf, 4, 5))) void state_log(const struct state_row *rows, unsigned from,
+                                                     unsigned to, const char *who, ...);
 
 #endif
