@@ -20,9 +20,17 @@ $(BUILD)/obj/gen/%.pb-c.o: $(GEN_OBJ:.o=.stamp)
 	$(call say,CC,$*.pb-c.c)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $(BUILD)/gen/$*.pb-c.c
 
+# The first edition of server reflection, which older clients ask for: v1 in another package.
+ALPHA := $(BUILD)/gen/proto/grpc/reflection/v1alpha/reflection.proto
+$(ALPHA): proto/grpc/reflection/v1/reflection.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)sed 's/^package grpc.reflection.v1;/package grpc.reflection.v1alpha;/' $< >$@
+
 # What server reflection tells: descriptors of everything.
-PROTO_FILES := $(sort $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto))
+PROTO_FILES := $(sort $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto)) $(ALPHA)
 $(BUILD)/gen/descriptors.pb: $(PROTO_FILES)
 	@mkdir -p $(@D)
 	$(call say,GEN,$(@F))
-	$(Q)protoc -I proto -I $(dir $(PROTO_INCLUDE)) --include_imports --descriptor_set_out=$@ $^
+	$(Q)protoc -I proto -I $(BUILD)/gen/proto -I $(dir $(PROTO_INCLUDE)) --include_imports \
+	    --descriptor_set_out=$@ $^

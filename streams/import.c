@@ -286,12 +286,9 @@ static void hand_over(struct import *im, struct upsert *u)
 
 void import_on_open(struct stream *s)
 {
-    struct import *im = calloc(1, sizeof *im);
-    s->data = im;
-    if (im == NULL) {
-        stream_fail_memory(s);
+    struct import *im = stream_new_data(s, sizeof *im);
+    if (im == NULL)
         return;
-    }
     im->stream = s;
     im->kind = s->method->data;
     tick(im);

@@ -9,6 +9,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "base/states.h"
 #include "names.h"
 #include "v1/user/user.pb-c.h"
 #include "waits.h"
@@ -35,17 +36,13 @@
  *   DOWN -dialled-> CONNECTING -first answer-> CONNECTED
  *   CONNECTING or CONNECTED -on_close-> DOWN, and dialled again after a while
  *   any -resolver_close()-> CLOSING -on_close-> freed */
-enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_CONNECTED, LINK_CLOSING, LINK_NR };
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_CONNECTED, LINK_CLOSING };
 
-#define BIT(state) (1u << (state))
-
-static const struct {
-    const char *name;
-    unsigned next;
-} links[LINK_NR] = {
-    [LINK_DOWN] = { "DOWN", BIT(LINK_CONNECTING) | BIT(LINK_CLOSING) },
-    [LINK_CONNECTING] = { "CONNECTING", BIT(LINK_CONNECTED) | BIT(LINK_DOWN) | BIT(LINK_CLOSING) },
-    [LINK_CONNECTED] = { "CONNECTED", BIT(LINK_DOWN) | BIT(LINK_CLOSING) },
+static const struct state_row links[] = {
+    [LINK_DOWN] = { "DOWN", STATE(LINK_CONNECTING) | STATE(LINK_CLOSING) },
+    [LINK_CONNECTING] = { "CONNECTING",
+                          STATE(LINK_CONNECTED) | STATE(LINK_DOWN) | STATE(LINK_CLOSING) },
+    [LINK_CONNECTED] = { "CONNECTED", STATE(LINK_DOWN) | STATE(LINK_CLOSING) },
     [LINK_CLOSING] = { "CLOSING", 0 },
 };
 
@@ -92,9 +89,7 @@ struct resolver {
 
 static void link_move(struct resolver *r, enum link_state next)
 {
-    assert(links[r->link].next & BIT(next));
-    log_debug("resolver: %s -> %s", links[r->link].name, links[next].name);
-    r->link = next;
+    r->link = state_step_logged(links, r->link, next, "resolver");
     counter_set(&r->connected, next == LINK_CONNECTED);
 }
 

@@ -11,6 +11,7 @@
 #include "base/wire.h"
 #include "post_env.h"
 #include "post_service.h"
+#include "streams/get_record.h"
 #include "streams/resolver.h"
 #include "v1/post/post.pb-c.h"
 #include "weir/rules.h"
@@ -83,41 +84,15 @@ static void find_author(struct get_post *g)
 
 /* --- The post ------------------------------------------------------------------------------ */
 
-static void fail_unreadable(struct stream *s, const char *why)
+static void keep_post(struct stream *s, struct bytes post)
 {
-    stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", why);
-}
-
-/* The stored post, copied; NULL: the call has failed. */
-static struct buf *read_post(struct stream *s, struct reader *reader, const char *post_id)
-{
-    struct bytes value;
-    struct buf *b = NULL;
-    const int found = reader_get(reader, bytes_of_text(post_id), &value);
-    if (found < 0)
-        fail_unreadable(s, reader_error(reader));
-    else if (found == 0)
-        stream_fail_because(s, STATUS_NOT_FOUND, "POST_NOT_FOUND", "there is no post %s", post_id);
-    else if ((b = buf_new(value.len)) == NULL || !buf_append(b, value))
+    struct get_post *g = s->data;
+    g->post = buf_copy(post);
+    if (g->post == NULL)
         stream_fail_memory(s);
-    else
-        return b;
-    buf_unref(b);
-    return NULL;
 }
 
-static struct buf *find_post(struct stream *s, const char *post_id)
-{
-    struct reader *reader = post_env_of(s->loop)->listing.reader;
-    char error[STORE_ERROR_MAX];
-    if (reader_begin(reader, error) != 0) {
-        fail_unreadable(s, error);
-        return NULL;
-    }
-    struct buf *post = read_post(s, reader, post_id);
-    reader_end(reader);
-    return post;
-}
+static const struct record_kind posts = { "post", "POST_NOT_FOUND", keep_post };
 
 /* --- The call -------------------------------------------------------------------------------- */
 
@@ -127,14 +102,12 @@ static const struct message_rules rules = { &v1__post__get_post_request__descrip
 
 static void on_open(struct stream *s)
 {
-    struct get_post *g = calloc(1, sizeof *g);
-    if (g == NULL) {
-        stream_fail_memory(s);
+    struct get_post *g = stream_new_data(s, sizeof *g);
+    if (g == NULL)
         return;
-    }
-    *g = (struct get_post){ .stream = s,
-                            .wait = { .known = on_name_known, .failed = on_name_failed } };
-    s->data = g;
+    g->stream = s;
+    g->wait.known = on_name_known;
+    g->wait.failed = on_name_failed;
 }
 
 static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
@@ -142,7 +115,7 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     const V1__Post__GetPostRequest *m = (const V1__Post__GetPostRequest *)message;
     struct get_post *g = s->data;
     (void)bytes;
-    g->post = find_post(s, m->post_id);
+    get_record(s, post_env_of(s->loop)->listing.reader, m->post_id, &posts);
     if (g->post != NULL)
         find_author(g);
 }

@@ -1,5 +1,6 @@
 /* GetUser: one request, one response. */
 #include "base/wire.h"
+#include "streams/get_record.h"
 #include "user_env.h"
 #include "user_service.h"
 #include "v1/user/user.pb-c.h"
@@ -38,26 +39,13 @@ static void answer(struct stream *s, struct bytes user)
     buf_unref(b);
 }
 
+static const struct record_kind users = { "user", "USER_NOT_FOUND", answer };
+
 static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
 {
     const V1__User__GetUserRequest *m = (const V1__User__GetUserRequest *)message;
-    struct reader *reader = user_env_of(s->loop)->listing.reader;
-    char error[STORE_ERROR_MAX];
-    struct bytes user;
     (void)bytes;
-    if (reader_begin(reader, error) != 0) {
-        stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", error);
-        return;
-    }
-    int found = reader_get(reader, bytes_of_text(m->user_id), &user);
-    if (found > 0)
-        answer(s, user);
-    else if (found == 0)
-        stream_fail_because(s, STATUS_NOT_FOUND, "USER_NOT_FOUND", "there is no user %s",
-                            m->user_id);
-    else
-        stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", reader_error(reader));
-    reader_end(reader);
+    get_record(s, user_env_of(s->loop)->listing.reader, m->user_id, &users);
 }
 
 const struct stream_handler get_user_handler = {

@@ -272,12 +272,9 @@ void resolve_tell_streams(struct user_env *env, struct changes *changes)
 
 static void on_open(struct stream *s)
 {
-    struct resolve *r = calloc(1, sizeof *r);
-    s->data = r;
-    if (r == NULL) {
-        stream_fail_memory(s);
+    struct resolve *r = stream_new_data(s, sizeof *r);
+    if (r == NULL)
         return;
-    }
     r->stream = s;
     r->requests_end = &r->requests;
     r->pending_end = &r->pending;

@@ -38,8 +38,8 @@ struct loop {
     struct task tasks; /* deferred, in order; the head of a ring */
     struct timers timers;
 
-    _Atomic(struct posting *) posts; /* newest first */
-    atomic_uint posting;             /* threads inside loop_post() */
+    struct inbox posts;
+    atomic_uint posting; /* threads inside loop_post() */
 
     struct core_queue *core; /* IN_UV: NULL until something of the core is used */
 
@@ -144,15 +144,10 @@ static void turn_uv(struct loop *l)
 
 static void push_post(struct loop *l, struct posting *p)
 {
-    /* From the exchange on fn may run, and fn may be what the loop waited for
+    /* From the push on fn may run, and fn may be what the loop waited for
      * to stop and be freed: loop_free() waits until we have woken it. */
     atomic_fetch_add_explicit(&l->posting, 1, memory_order_relaxed);
-    struct posting *before = atomic_load_explicit(&l->posts, memory_order_relaxed);
-    do
-        p->next = before;
-    while (!atomic_compare_exchange_weak_explicit(&l->posts, &before, p, memory_order_acq_rel,
-                                                  memory_order_relaxed));
-    if (before == NULL) /* else whoever posted `before` has woken the loop already */
+    if (inbox_push(&l->posts, &p->link))
         wake(l);
     atomic_fetch_sub_explicit(&l->posting, 1, memory_order_release);
 }
@@ -173,30 +168,21 @@ void loop_post_with(struct loop *l, struct posting *p, loop_fn fn, void *arg)
     push_post(l, p);
 }
 
-static struct posting *take_posts(struct loop *l)
+static struct posting *posting_of(struct inbox_link *link)
 {
-    struct posting *newest = atomic_exchange_explicit(&l->posts, NULL, memory_order_acquire);
-    struct posting *oldest = NULL;
-    while (newest != NULL) {
-        struct posting *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
+    return container_of(link, struct posting, link);
 }
 
 static void run_posts(struct loop *l)
 {
-    struct posting *p = take_posts(l);
-    while (p != NULL) {
-        struct posting *next = p->next;
+    for (struct inbox_link *at = inbox_take(&l->posts), *next; at != NULL; at = next) {
+        struct posting *p = posting_of(at);
         loop_fn fn = p->fn;
         void *arg = p->arg;
+        next = at->next;
         if (p->owned)
             free(p);
         fn(l, arg);
-        p = next;
     }
 }
 
@@ -284,7 +270,7 @@ static void run_timers(struct loop *l)
 
 static bool work_waits(const struct loop *l)
 {
-    return tasks_wait(l) || atomic_load_explicit(&l->posts, memory_order_relaxed) != NULL;
+    return tasks_wait(l) || !inbox_empty(&l->posts);
 }
 
 static uint64_t next_timer_ms(const struct loop *l)
@@ -474,11 +460,11 @@ err_after_alloc:
 static void drop_posts(struct loop *l)
 {
     while (atomic_load_explicit(&l->posting, memory_order_acquire) > 0)
-        sched_yield(); /* between its exchange and its wake */
-    for (struct posting *p = take_posts(l), *next; p != NULL; p = next) {
-        next = p->next;
-        if (p->owned)
-            free(p);
+        sched_yield(); /* between its push and its wake */
+    for (struct inbox_link *at = inbox_take(&l->posts), *next; at != NULL; at = next) {
+        next = at->next;
+        if (posting_of(at)->owned)
+            free(posting_of(at));
     }
 }
 

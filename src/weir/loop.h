@@ -41,6 +41,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "inbox.h"
+
 struct core_queue;
 struct loop;
 struct uv_loop_s; /* uv_loop_t */
@@ -91,7 +93,7 @@ int loop_post(struct loop *loop, loop_fn fn, void *arg);
 struct posting {
     loop_fn fn; /* private, as all below */
     void *arg;
-    struct posting *next;
+    struct inbox_link link;
     bool owned; /* by the loop: of loop_post() */
 };
 

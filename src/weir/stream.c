@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/nesting.h"
@@ -49,6 +50,14 @@ void stream_fail_stopping(struct stream *s)
 {
     const struct status status = status_stopping();
     stream_finish(s, &status);
+}
+
+void *stream_new_data(struct stream *s, size_t bytes)
+{
+    s->data = calloc(1, bytes);
+    if (s->data == NULL)
+        stream_fail_memory(s);
+    return s->data;
 }
 
 int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsigned flags)

@@ -208,6 +208,10 @@ stream_fail_field(struct stream *s, const char *field, const char *reason, const
 void stream_fail_memory(struct stream *s);
 void stream_fail_stopping(struct stream *s);
 
+/** For on_open: @bytes of zeroed memory, which s->data is from now on and on_close
+ * gives to free(). NULL, and so is s->data: the call has failed. */
+void *stream_new_data(struct stream *s, size_t bytes);
+
 /** Packs @message and sends it. As stream_send(). */
 int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsigned flags);
 

@@ -66,6 +66,14 @@ static struct pem names_of(const char *cert, const char *key, const char *ca)
                          } };
 }
 
+static void *zeroed(size_t bytes, char error[TLS_ERROR_MAX])
+{
+    void *memory = calloc(1, bytes);
+    if (memory == NULL)
+        snprintf(error, TLS_ERROR_MAX, "out of memory");
+    return memory;
+}
+
 /* --- Servers ---------------------------------------------------------------------------- */
 
 struct tls_server {
@@ -81,12 +89,8 @@ bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
     *ret = NULL;
     if (given(o->cert) == NULL)
         return true;
-    struct tls_server *tls = calloc(1, sizeof *tls);
-    if (tls == NULL) {
-        snprintf(error, TLS_ERROR_MAX, "out of memory");
-        return false;
-    }
-    if (!pem_files_new(&tls->files, &names, error)) {
+    struct tls_server *tls = zeroed(sizeof *tls, error);
+    if (tls == NULL || !pem_files_new(&tls->files, &names, error)) {
         free(tls);
         return false;
     }
@@ -140,12 +144,8 @@ bool tls_client_new(struct tls_client **ret, const struct tls_client_options *o,
     *ret = NULL;
     if (!wanted(o))
         return true;
-    struct tls_client *tls = calloc(1, sizeof *tls);
-    if (tls == NULL) {
-        snprintf(error, TLS_ERROR_MAX, "out of memory");
-        return false;
-    }
-    if (!pem_files_new(&tls->files, &names, error)) {
+    struct tls_client *tls = zeroed(sizeof *tls, error);
+    if (tls == NULL || !pem_files_new(&tls->files, &names, error)) {
         free(tls);
         return false;
     }

@@ -1,4 +1,4 @@
-"""The message classes of proto/, and of the original's protos.
+"""The message classes of proto/ with what a build makes of it, and of the original's protos.
 
 Both define packages v1.user and v1.post, so each set has a descriptor pool of
 its own.
@@ -6,6 +6,7 @@ its own.
     from protos import post, user
     post.ListPostsRequest(page_size=10)
 """
+import os
 import pathlib
 import subprocess
 import types
@@ -14,6 +15,7 @@ from collections import namedtuple
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONTRACT = [ROOT / "proto", ROOT / os.environ.get("BUILD", "build") / "gen/proto"]
 ORIGINAL = pathlib.Path(__file__).resolve().parent / "original"
 
 # An RPC: classes of its messages, and whether there are many of them.
@@ -23,8 +25,8 @@ Method = namedtuple("Method", "request response many_requests many_responses")
 class Protos:
     """packages: name -> its message classes; methods: path -> Method."""
 
-    def __init__(self, folder):
-        files = compile_folder(folder)
+    def __init__(self, *folders):
+        files = compile_folders(*folders)
         pool = descriptor_pool.DescriptorPool()
         for file in files:
             pool.Add(file)
@@ -46,16 +48,16 @@ class Protos:
                         m.server_streaming)
 
 
-def compile_folder(folder):
+def compile_folders(*folders):
     """FileDescriptorProtos, what is imported first."""
-    names = sorted(str(path) for path in pathlib.Path(folder).rglob("*.proto"))
-    done = subprocess.run(["protoc", "-I", str(folder), "--include_imports",
+    names = [path for folder in folders for path in sorted(folder.rglob("*.proto"))]
+    done = subprocess.run(["protoc", *(f"-I{folder}" for folder in folders), "--include_imports",
                            "--descriptor_set_out=/dev/stdout", *names],
                           check=True, capture_output=True, timeout=60)
     return descriptor_pb2.FileDescriptorSet.FromString(done.stdout).file
 
 
-current = Protos(ROOT / "proto")
+current = Protos(*CONTRACT)
 original = Protos(ORIGINAL)
 
 post = current.packages["v1.post"]

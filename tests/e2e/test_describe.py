@@ -13,7 +13,7 @@ import cli
 import timing
 from cli import Postcli
 from logs import expects_log, may_log
-from protos import compile_folder, current
+from protos import compile_folders, current
 from test_reflection import COMMON, FILES, SERVED
 from timing import wait_until
 
@@ -215,7 +215,7 @@ ODD = {"proto3": """message Odd {
 def test_what_our_protos_do_not_have(pair, strange, tmp_path, syntax):
     (tmp_path / "odd.proto").write_text(
         f'syntax = "{syntax}";\n{ODD[syntax]}\nenum Colour {{ RED = 0; }}')
-    strange.answers = [response(file=compile_folder(tmp_path)[0])]
+    strange.answers = [response(file=compile_folders(tmp_path)[0])]
     out = cli.run(pair, "describe", "--target", f"127.0.0.1:{strange.port}", "Odd").decode()
     assert out == ODD[syntax]
 

@@ -8,9 +8,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 import timing
 from client import failure
 from logs import expects_log, may_log
-from protos import ROOT, compile_folder, current
+from protos import CONTRACT, compile_folders, current
 
-FILES = {file.name: file for file in compile_folder(ROOT / "proto")}
+FILES = {file.name: file for file in compile_folders(*CONTRACT)}
 COMMON = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
           "grpc.reflection.v1alpha.ServerReflection"]
 SERVED = {"user": (["v1.user.User", *COMMON], {"v1/user/user.proto"}),

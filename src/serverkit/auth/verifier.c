@@ -56,47 +56,53 @@ static bool keys_good(struct bytes text, char error[LOAD_ERROR])
     return good;
 }
 
+static bool adopt_tokens(struct verifier_lane *lane, struct bytes text)
+{
+    struct token_list *list;
+    char error[TOKEN_LIST_ERROR];
+    if (token_list_parse(&list, text, error) != 0)
+        return false;
+    token_list_free(lane->tokens);
+    lane->tokens = list;
+    return true;
+}
+
+static bool adopt_keys(struct verifier_lane *lane, struct bytes text)
+{
+    struct jwks *keys;
+    char error[JWKS_ERROR];
+    if (jwks_parse(&keys, text, error) != 0)
+        return false;
+    jwks_free(lane->keys);
+    lane->keys = keys;
+    return true;
+}
+
 /* What is published was found good: only memory can be missing. Then the old
  * list stays, and the next question tries again. Returns whether it is the
  * newest. */
-static bool refresh_tokens(struct verifier_lane *lane)
+static bool refresh(struct verifier_lane *lane, struct document *d, unsigned *edition,
+                    bool (*adopt)(struct verifier_lane *lane, struct bytes text))
 {
-    struct document *d = lane->verifier->tokens;
-    char error[TOKEN_LIST_ERROR];
-    unsigned edition;
-    if (d == NULL || document_edition(d) == lane->tokens_edition)
+    unsigned newest;
+    if (d == NULL || document_edition(d) == *edition)
         return true;
-    struct buf *text = document_text(d, &edition);
-    struct token_list *list;
-    const bool parsed = token_list_parse(&list, buf_bytes(text), error) == 0;
-    if (parsed) {
-        token_list_free(lane->tokens);
-        lane->tokens = list;
-        lane->tokens_edition = edition;
+    struct buf *text = document_text(d, &newest);
+    const bool adopted = adopt(lane, buf_bytes(text));
+    if (adopted) {
+        *edition = newest;
         token_cache_clear(&lane->cache);
     }
     buf_unref(text);
-    return parsed;
+    return adopted;
 }
 
-static bool refresh_keys(struct verifier_lane *lane)
+static bool refresh_both(struct verifier_lane *lane)
 {
-    struct document *d = lane->verifier->keys;
-    char error[JWKS_ERROR];
-    unsigned edition;
-    if (d == NULL || document_edition(d) == lane->keys_edition)
-        return true;
-    struct buf *text = document_text(d, &edition);
-    struct jwks *keys;
-    const bool parsed = jwks_parse(&keys, buf_bytes(text), error) == 0;
-    if (parsed) {
-        jwks_free(lane->keys);
-        lane->keys = keys;
-        lane->keys_edition = edition;
-        token_cache_clear(&lane->cache);
-    }
-    buf_unref(text);
-    return parsed;
+    const struct verifier *v = lane->verifier;
+    const bool tokens = refresh(lane, v->tokens, &lane->tokens_edition, adopt_tokens);
+    const bool keys = refresh(lane, v->keys, &lane->keys_edition, adopt_keys);
+    return tokens && keys;
 }
 
 /* --- One question ------------------------------------------------------------------------ */
@@ -148,8 +154,7 @@ static bool check_jwt(struct verifier_lane *lane, struct question *q, int64_t no
 
 static bool recall(struct verifier_lane *lane, struct question *q, int64_t now_s)
 {
-    bool current = refresh_tokens(lane);
-    current = refresh_keys(lane) && current;
+    const bool current = refresh_both(lane);
     struct identity *id = token_cache_find(&lane->cache, q->hash, now_s);
     if (id == NULL)
         id = find_listed(lane, q);

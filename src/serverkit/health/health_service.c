@@ -105,12 +105,9 @@ static struct health_ward *ward_of(const struct stream *s)
 
 static void on_watch_open(struct stream *s)
 {
-    struct health_watch *w = calloc(1, sizeof *w);
-    s->data = w;
-    if (w == NULL) {
-        stream_fail_memory(s);
+    struct health_watch *w = stream_new_data(s, sizeof *w);
+    if (w == NULL)
         return;
-    }
     w->stream = s;
     w->health = health_of(s);
     ring_init(&w->link);

@@ -9,10 +9,15 @@
 
 #define CODES (STATUS_UNAUTHENTICATED + 1)
 
+/* What went one way. */
+struct flow {
+    struct counter messages, bytes, records;
+};
+
 /* One method on one loop. */
 struct cell {
     struct counter started, handled[CODES];
-    struct counter messages_in, messages_out, bytes_in, bytes_out, records_in, records_out;
+    struct flow in, out;
     struct histogram handling, first_message;
 };
 
@@ -47,10 +52,19 @@ static struct cell *cell_of(const struct call_metrics *m, const struct stream *s
 /* The handler adds them after the message has passed here. */
 static void count_records(struct metrics_state *state, const struct stream *s)
 {
-    counter_add(&state->cell->records_in, s->in.records - state->records_in);
-    counter_add(&state->cell->records_out, s->out.records - state->records_out);
+    counter_add(&state->cell->in.records, s->in.records - state->records_in);
+    counter_add(&state->cell->out.records, s->out.records - state->records_out);
     state->records_in = s->in.records;
     state->records_out = s->out.records;
+}
+
+static enum intercept count_message(const struct intercepted *i, struct flow *flow,
+                                    struct bytes message)
+{
+    counter_add(&flow->messages, 1);
+    counter_add(&flow->bytes, message.len);
+    count_records(i->state, i->stream);
+    return INTERCEPT_PASS;
 }
 
 static enum intercept on_call(const struct intercepted *i, struct status *why)
@@ -65,23 +79,17 @@ static enum intercept on_call(const struct intercepted *i, struct status *why)
 static enum intercept on_message_in(const struct intercepted *i, struct bytes message,
                                     struct status *why)
 {
-    struct metrics_state *state = i->state;
+    const struct metrics_state *state = i->state;
     (void)why;
-    counter_add(&state->cell->messages_in, 1);
-    counter_add(&state->cell->bytes_in, message.len);
-    count_records(state, i->stream);
-    return INTERCEPT_PASS;
+    return count_message(i, &state->cell->in, message);
 }
 
 static enum intercept on_message_out(const struct intercepted *i, struct bytes message,
                                      struct status *why)
 {
-    struct metrics_state *state = i->state;
+    const struct metrics_state *state = i->state;
     (void)why;
-    counter_add(&state->cell->messages_out, 1);
-    counter_add(&state->cell->bytes_out, message.len);
-    count_records(state, i->stream);
-    return INTERCEPT_PASS;
+    return count_message(i, &state->cell->out, message);
 }
 
 static void on_close(const struct intercepted *i, const struct status *status)
@@ -165,14 +173,14 @@ static const struct {
     size_t offset;
 } counters[] = {
     { "started_total", "Calls that began.", offsetof(struct cell, started) },
-    { "msg_received_total", "Messages received.", offsetof(struct cell, messages_in) },
-    { "msg_sent_total", "Messages sent.", offsetof(struct cell, messages_out) },
-    { "received_bytes_total", "Bytes of the messages received.", offsetof(struct cell, bytes_in) },
-    { "sent_bytes_total", "Bytes of the messages sent.", offsetof(struct cell, bytes_out) },
+    { "msg_received_total", "Messages received.", offsetof(struct cell, in.messages) },
+    { "msg_sent_total", "Messages sent.", offsetof(struct cell, out.messages) },
+    { "received_bytes_total", "Bytes of the messages received.", offsetof(struct cell, in.bytes) },
+    { "sent_bytes_total", "Bytes of the messages sent.", offsetof(struct cell, out.bytes) },
     { "received_records_total", "Posts or users in the messages received.",
-      offsetof(struct cell, records_in) },
+      offsetof(struct cell, in.records) },
     { "sent_records_total", "Posts or users in the messages sent.",
-      offsetof(struct cell, records_out) },
+      offsetof(struct cell, out.records) },
 };
 
 static void print_counters(struct exposition *e, const struct call_metrics *m)

@@ -1,4 +1,4 @@
-/* All of proto/ as a FileDescriptorSet, in the program: see the Makefile. */
+/* All of proto/ as a FileDescriptorSet, in the program: see mk/proto.mk. */
         .section .rodata
         .global descriptors, descriptors_end
 descriptors:

@@ -9,44 +9,36 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/log.h"
+#include "base/states.h"
 #include "weir/identity.h"
 
 /* What one message may take decoded; see stream_deliver(). */
 #define DECODED_MAX_BYTES ((size_t)32 << 20)
 
-#define BIT(state) (1u << (state))
-
-static const struct {
-    const char *name;
-    unsigned next;
-} lives[] = {
-    [CALL_ARMED] = { "ARMED", BIT(CALL_ENTERING) | BIT(CALL_DEAD) },
-    [CALL_ENTERING] = { "ENTERING", BIT(CALL_OPEN) | BIT(CALL_FINISHING) | BIT(CALL_OVER) },
-    [CALL_OPEN] = { "OPEN", BIT(CALL_FINISHING) | BIT(CALL_OVER) },
-    [CALL_FINISHING] = { "FINISHING", BIT(CALL_OVER) },
-    [CALL_OVER] = { "OVER", BIT(CALL_DEAD) },
+static const struct state_row lives[] = {
+    [CALL_ARMED] = { "ARMED", STATE(CALL_ENTERING) | STATE(CALL_DEAD) },
+    [CALL_ENTERING] = { "ENTERING", STATE(CALL_OPEN) | STATE(CALL_FINISHING) | STATE(CALL_OVER) },
+    [CALL_OPEN] = { "OPEN", STATE(CALL_FINISHING) | STATE(CALL_OVER) },
+    [CALL_FINISHING] = { "FINISHING", STATE(CALL_OVER) },
+    [CALL_OVER] = { "OVER", STATE(CALL_DEAD) },
     [CALL_DEAD] = { "DEAD", 0 },
 };
 
 void call_move(struct call *c, enum call_state next)
 {
-    assert(lives[c->life].next & BIT(next));
-    log_debug("call %p: %s -> %s", (void *)c, lives[c->life].name, lives[next].name);
-    c->life = next;
+    c->life = state_step_logged(lives, c->life, next, "call %p", (void *)c);
 }
+
+static const struct state_row ends[] = {
+    [END_UNWATCHED] = { .next = STATE(END_WATCHED) | STATE(END_BY_WRITE) },
+    [END_WATCHED] = { .next = STATE(END_CAME) },
+    [END_BY_WRITE] = { .next = STATE(END_CAME) },
+    [END_CAME] = { .next = 0 },
+};
 
 void call_note_end(struct call *c, enum call_end next)
 {
-    static const unsigned allowed[] = {
-        [END_UNWATCHED] = BIT(END_WATCHED) | BIT(END_BY_WRITE),
-        [END_WATCHED] = BIT(END_CAME),
-        [END_BY_WRITE] = BIT(END_CAME),
-        [END_CAME] = 0,
-    };
-    assert(allowed[c->end] & BIT(next));
-    (void)allowed;
-    c->end = next;
+    c->end = state_step(ends, c->end, next);
 }
 
 void call_reap(struct call *c)
@@ -112,8 +104,8 @@ static void resume_call(struct call *c, enum intercept verdict, const struct sta
         c->side->refuse(c, why);
 }
 
-void call_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
-                 const struct status *why)
+static void resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
+                   const struct status *why)
 {
     struct call *c = call_of(s);
     assert(c->interception.held[stage] && c->life != CALL_OVER);
@@ -139,21 +131,38 @@ void call_resume(struct stream *s, enum intercept_stage stage, enum intercept ve
 
 /* --- Metadata ------------------------------------------------------------------- */
 
-struct bytes call_get(struct stream *s, enum metadata_place place, const char *name)
+static struct bytes get(struct stream *s, enum metadata_place place, const char *name)
 {
     struct call *c = call_of(s);
     const grpc_metadata_array *received = c->side->received(c, place);
     return received != NULL ? metadata_get(received, name) : bytes_of(NULL, 0);
 }
 
-void call_peer(struct stream *s, char *to, size_t room)
+static void peer(struct stream *s, char *to, size_t room)
 {
-    char *peer = grpc_call_get_peer(call_of(s)->grpc);
-    snprintf(to, room, "%s", peer);
-    gpr_free(peer);
+    char *name = grpc_call_get_peer(call_of(s)->grpc);
+    snprintf(to, room, "%s", name);
+    gpr_free(name);
 }
 
 /* --- Life ------------------------------------------------------------------------- */
+
+static void finish(struct stream *s, const struct status *status)
+{
+    struct call *c = call_of(s);
+    c->side->finish(c, status);
+}
+
+static const struct stream_ops ops = {
+    .read = call_read,
+    .send = call_send,
+    .send_run = call_send_run,
+    .finish = finish,
+    .resume = resume,
+    .get = get,
+    .put = call_put,
+    .peer = peer,
+};
 
 static size_t padded(size_t size)
 {
@@ -176,11 +185,11 @@ void call_reset(void *call, size_t size, const struct chain *chain)
     memset(call, 0, all_bytes(size, chain));
 }
 
-void call_init(struct call *c, struct loop *loop, const struct call_side *side,
-               const struct stream_ops *ops, size_t size, const struct chain *chain)
+void call_init(struct call *c, struct loop *loop, const struct call_side *side, size_t size,
+               const struct chain *chain)
 {
     c->stream.loop = loop;
-    c->stream.ops = ops;
+    c->stream.ops = &ops;
     c->side = side;
     c->interception.chain = chain;
     c->interception.state = (unsigned char *)c + padded(size);

@@ -48,7 +48,10 @@
  * The call owns three ops: at most one read, one write and the one that tells
  * the end are in flight (RECV_STATUS and RECV_CLOSE always succeed
  * and so get a batch of their own). in_flight counts them; the call is freed
- * when it is OVER and the count is 0. */
+ * when it is OVER and the count is 0.
+ *
+ * Its files know each other in a circle, because life, in and out are parts of one
+ * object: what comes in may end it, and its end stops what goes out. */
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
@@ -82,6 +85,8 @@ struct call_side {
     /* Ends the call with this status, over whatever else was to end it. A
      * call_write() is to follow. */
     void (*reject)(struct call *c, const struct status *why);
+    /* stream_finish(). */
+    void (*finish)(struct call *c, const struct status *status);
     /* The call has passed the interceptors, or not. */
     void (*admit)(struct call *c);
     void (*refuse)(struct call *c, const struct status *why);
@@ -153,8 +158,8 @@ void *call_alloc(size_t size, const struct chain *chain);
 void call_reset(void *call, size_t size, const struct chain *chain);
 
 /** For a call of call_alloc() with the same @size and @chain. */
-void call_init(struct call *c, struct loop *loop, const struct call_side *side,
-               const struct stream_ops *ops, size_t size, const struct chain *chain);
+void call_init(struct call *c, struct loop *loop, const struct call_side *side, size_t size,
+               const struct chain *chain);
 
 /** The only writer of c->life. */
 void call_move(struct call *c, enum call_state next);
@@ -202,12 +207,6 @@ static inline bool call_is_live(const struct call *c)
 {
     return c->life == CALL_ENTERING || c->life == CALL_OPEN;
 }
-
-/* For struct stream_ops. */
-void call_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
-                 const struct status *why);
-struct bytes call_get(struct stream *s, enum metadata_place place, const char *name);
-void call_peer(struct stream *s, char *to, size_t room);
 
 /* --- core_call_in.c ----------------------------------------------------------------- */
 

@@ -2,21 +2,19 @@
 #include <assert.h>
 #include <grpc/byte_buffer.h>
 
+#include "base/states.h"
 #include "core_call.h"
 
-#define BIT(state) (1u << (state))
+static const struct state_row states[] = {
+    [CORE_IN_IDLE] = { .next = STATE(CORE_IN_READING) | STATE(CORE_IN_PASSING) },
+    [CORE_IN_READING] = { .next = STATE(CORE_IN_IDLE) },
+    [CORE_IN_PASSING] = { .next = STATE(CORE_IN_IDLE) },
+};
 
 /* The only writer of in.state. */
 static void in_move(struct call *c, enum core_in_state next)
 {
-    static const unsigned allowed[] = {
-        [CORE_IN_IDLE] = BIT(CORE_IN_READING) | BIT(CORE_IN_PASSING),
-        [CORE_IN_READING] = BIT(CORE_IN_IDLE),
-        [CORE_IN_PASSING] = BIT(CORE_IN_IDLE),
-    };
-    assert(allowed[c->in.state] & BIT(next));
-    (void)allowed;
-    c->in.state = next;
+    c->in.state = state_step(states, c->in.state, next);
 }
 
 /* --- A message ------------------------------------------------------------------------ */

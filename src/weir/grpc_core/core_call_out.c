@@ -1,40 +1,37 @@
 /* What goes out on a call: headers, messages, and what ends our direction. */
-#include <assert.h>
 #include <errno.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/slice.h>
 
+#include "base/states.h"
 #include "core_call.h"
 
-#define BIT(state) (1u << (state))
+static const struct state_row states[] = {
+    [CORE_OUT_OPEN] = { .next = STATE(CORE_OUT_ENDING) | STATE(CORE_OUT_FAILED) },
+    [CORE_OUT_ENDING] = { .next = STATE(CORE_OUT_PASSED) | STATE(CORE_OUT_ENDED) |
+                                  STATE(CORE_OUT_FAILED) },
+    [CORE_OUT_PASSED] = { .next = STATE(CORE_OUT_ENDED) | STATE(CORE_OUT_FAILED) },
+    [CORE_OUT_ENDED] = { .next = STATE(CORE_OUT_FAILED) },
+    [CORE_OUT_FAILED] = { .next = 0 },
+};
 
 /* The only writer of out.state. */
 static void out_move(struct call *c, enum core_out_state next)
 {
-    static const unsigned allowed[] = {
-        [CORE_OUT_OPEN] = BIT(CORE_OUT_ENDING) | BIT(CORE_OUT_FAILED),
-        [CORE_OUT_ENDING] = BIT(CORE_OUT_PASSED) | BIT(CORE_OUT_ENDED) | BIT(CORE_OUT_FAILED),
-        [CORE_OUT_PASSED] = BIT(CORE_OUT_ENDED) | BIT(CORE_OUT_FAILED),
-        [CORE_OUT_ENDED] = BIT(CORE_OUT_FAILED),
-        [CORE_OUT_FAILED] = 0,
-    };
-    assert(allowed[c->out.state] & BIT(next));
-    (void)allowed;
-    c->out.state = next;
+    c->out.state = state_step(states, c->out.state, next);
 }
+
+static const struct state_row writes[] = {
+    [WRITE_NONE] = { .next = STATE(WRITE_PART) | STATE(WRITE_WHOLE) },
+    [WRITE_IDLE] = { .next = STATE(WRITE_PART) | STATE(WRITE_WHOLE) },
+    [WRITE_PART] = { .next = STATE(WRITE_IDLE) },
+    [WRITE_WHOLE] = { .next = STATE(WRITE_IDLE) },
+};
 
 /* The only writer of out.write. */
 static void write_move(struct call *c, enum write_state next)
 {
-    static const unsigned allowed[] = {
-        [WRITE_NONE] = BIT(WRITE_PART) | BIT(WRITE_WHOLE),
-        [WRITE_IDLE] = BIT(WRITE_PART) | BIT(WRITE_WHOLE),
-        [WRITE_PART] = BIT(WRITE_IDLE),
-        [WRITE_WHOLE] = BIT(WRITE_IDLE),
-    };
-    assert(allowed[c->out.write] & BIT(next));
-    (void)allowed;
-    c->out.write = next;
+    c->out.write = state_step(writes, c->out.write, next);
 }
 
 void call_end_out(struct call *c)

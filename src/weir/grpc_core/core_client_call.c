@@ -83,39 +83,28 @@ static void cancel(struct call *c, const struct status *status)
                                      NULL);
 }
 
-static const struct call_side client_side = {
-    .put_last = put_half_close,
-    .reject = cancel,
-    .admit = client_admit,
-    .refuse = cancel,
-    .status_passed = client_status_passed,
-    .received = client_received,
-    .free = client_free,
-};
-
-static void client_finish(struct stream *s, const struct status *status)
+static void client_finish(struct call *c, const struct status *status)
 {
-    struct call *c = call_of(s);
     if (!call_is_live(c))
         return;
     if (status->code != STATUS_OK) {
         cancel(c, status);
-    } else if (!s->finished) {
-        s->finished = true;
+    } else if (!c->stream.finished) {
+        c->stream.finished = true;
         call_end_out(c);
         call_write(c);
     }
 }
 
-static const struct stream_ops client_ops = {
-    .read = call_read,
-    .send = call_send,
-    .send_run = call_send_run,
+static const struct call_side client_side = {
+    .put_last = put_half_close,
+    .reject = cancel,
     .finish = client_finish,
-    .resume = call_resume,
-    .get = call_get,
-    .put = call_put,
-    .peer = call_peer,
+    .admit = client_admit,
+    .refuse = cancel,
+    .status_passed = client_status_passed,
+    .received = client_received,
+    .free = client_free,
 };
 
 /* --- Its ops ------------------------------------------------------------------------ */
@@ -210,7 +199,7 @@ static grpc_call *create_call(struct link *link, struct loop *loop, const char *
 static void prepare(struct client_call *cc, const struct channel *channel, struct loop *loop)
 {
     struct call *c = &cc->call;
-    call_init(c, loop, &client_side, &client_ops, sizeof *cc, channel->options.chain);
+    call_init(c, loop, &client_side, sizeof *cc, channel->options.chain);
     c->in.max_bytes = (size_t)channel->options.max_message_bytes;
     c->over.done = on_over;
     cc->headers.done = on_headers;

@@ -21,8 +21,8 @@ struct core_queue {
     /* With a thread. */
     void (*wake)(struct loop *loop);
     pthread_t reader;
-    _Atomic(struct op *) events; /* newest first */
-    atomic_bool started;         /* some batch; see loop_batch() */
+    struct inbox events;
+    atomic_bool started; /* some batch; see loop_batch() */
 
     /* Without: a batch of nothing, on a call of a channel that goes nowhere,
      * completes at once and from any thread. */
@@ -60,17 +60,6 @@ static void dispatch(struct core_queue *q, struct op *op, bool ok)
 
 /* --- With a thread --------------------------------------------------------------------- */
 
-static void push(struct core_queue *q, struct op *op)
-{
-    struct op *before = atomic_load_explicit(&q->events, memory_order_relaxed);
-    do
-        op->next = before;
-    while (!atomic_compare_exchange_weak_explicit(&q->events, &before, op, memory_order_acq_rel,
-                                                  memory_order_relaxed));
-    if (before == NULL) /* else whoever pushed `before` has woken the loop already */
-        q->wake(q->loop);
-}
-
 static void *read_events(void *arg)
 {
     struct core_queue *q = arg;
@@ -84,24 +73,17 @@ static void *read_events(void *arg)
         struct op *op = ev.tag;
         (void)atomic_load_explicit(&q->started, memory_order_acquire);
         op->ok = ev.success != 0;
-        push(q, op);
+        if (inbox_push(&q->events, &op->link))
+            q->wake(q->loop);
     }
 }
 
 void core_queue_run(struct core_queue *q)
 {
-    struct op *newest = atomic_exchange_explicit(&q->events, NULL, memory_order_acquire);
-    struct op *oldest = NULL;
-    while (newest != NULL) {
-        struct op *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    while (oldest != NULL) {
-        struct op *next = oldest->next; /* done() may free it */
-        dispatch(q, oldest, oldest->ok);
-        oldest = next;
+    for (struct inbox_link *at = inbox_take(&q->events), *next; at != NULL; at = next) {
+        struct op *op = container_of(at, struct op, link);
+        next = at->next; /* done() may free it */
+        dispatch(q, op, op->ok);
     }
 }
 

@@ -192,9 +192,21 @@ static const grpc_metadata_array *server_received(struct call *c, enum metadata_
 
 static void server_admit(struct call *c);
 
+static void server_finish(struct call *c, const struct status *status)
+{
+    if (c->life != CALL_OPEN)
+        return;
+    c->stream.finished = true;
+    c->last = *status;
+    call_end_out(c);
+    call_move(c, CALL_FINISHING);
+    call_write(c);
+}
+
 static const struct call_side server_side = {
     .put_last = put_last,
     .reject = server_reject,
+    .finish = server_finish,
     .admit = server_admit,
     .refuse = server_refuse,
     .status_passed = call_write_status,
@@ -202,29 +214,6 @@ static const struct call_side server_side = {
     .write_started = watch_write,
     .write_done = server_write_done,
     .free = server_call_free,
-};
-
-static void server_finish(struct stream *s, const struct status *status)
-{
-    struct call *c = call_of(s);
-    if (c->life != CALL_OPEN)
-        return;
-    s->finished = true;
-    c->last = *status;
-    call_end_out(c);
-    call_move(c, CALL_FINISHING);
-    call_write(c);
-}
-
-static const struct stream_ops server_ops = {
-    .read = call_read,
-    .send = call_send,
-    .send_run = call_send_run,
-    .finish = server_finish,
-    .resume = call_resume,
-    .get = call_get,
-    .put = call_put,
-    .peer = call_peer,
 };
 
 static void on_over(struct op *op, bool ok)
@@ -325,7 +314,7 @@ static void prepare(struct server_call *sc, struct core_lane *lane, size_t index
 {
     const struct core_server *server = lane->server;
     struct call *c = &sc->call;
-    call_init(c, lane->loop, &server_side, &server_ops, sizeof *sc, server->options.chain);
+    call_init(c, lane->loop, &server_side, sizeof *sc, server->options.chain);
     c->in.max_bytes = (size_t)server->options.max_request_bytes;
     c->interception.server = true;
     c->stream.method =

@@ -14,8 +14,8 @@
  * which must not go away before done was called. */
 struct op {
     void (*done)(struct op *op, bool ok);
-    struct op *next; /* private: on its way from the thread that reads the queue */
-    bool ok;         /* private: the same */
+    struct inbox_link link; /* private: on its way from the thread that reads the queue */
+    bool ok;                /* private: the same */
 };
 
 /** The queue of this loop, which is opened if it is not yet. NULL: it cannot be,

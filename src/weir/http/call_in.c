@@ -4,23 +4,21 @@
 #include <string.h>
 
 #include "base/inflate.h"
+#include "base/states.h"
 #include "http_call.h"
 #include "lane.h"
 
-#define BIT(state) (1u << (state))
-
 static const struct bytes nothing;
+
+static const struct state_row states[] = {
+    [IN_OPEN] = { .next = STATE(IN_ENDED) | STATE(IN_SHUT) },
+    [IN_ENDED] = { .next = STATE(IN_SHUT) },
+    [IN_SHUT] = { .next = 0 },
+};
 
 void call_in_move(struct http_call *c, enum in_state next)
 {
-    static const unsigned allowed[] = {
-        [IN_OPEN] = BIT(IN_ENDED) | BIT(IN_SHUT),
-        [IN_ENDED] = BIT(IN_SHUT),
-        [IN_SHUT] = 0,
-    };
-    assert(allowed[c->in.state] & BIT(next));
-    (void)allowed;
-    c->in.state = next;
+    c->in.state = state_step(states, c->in.state, next);
 }
 
 static void consume(struct http_call *c, size_t bytes)

@@ -6,25 +6,23 @@
 #include "base/container.h"
 #include "base/deflate.h"
 #include "base/log.h"
+#include "base/states.h"
 #include "http_call.h"
 #include "lane.h"
 
-#define BIT(state) (1u << (state))
+static const struct state_row states[] = {
+    [OUT_QUIET] = { .next = STATE(OUT_STARTED) | STATE(OUT_ENDING) | STATE(OUT_RESET) },
+    [OUT_STARTED] = { .next = STATE(OUT_WAITING) | STATE(OUT_ENDING) | STATE(OUT_RESET) },
+    [OUT_WAITING] = { .next = STATE(OUT_STARTED) | STATE(OUT_ENDING) | STATE(OUT_RESET) },
+    [OUT_ENDING] = { .next = STATE(OUT_ENDED) | STATE(OUT_RESET) },
+    [OUT_ENDED] = { .next = 0 },
+    [OUT_RESET] = { .next = 0 },
+};
 
 /* The only writer of out.state. */
 static void out_move(struct http_call *c, enum out_state next)
 {
-    static const unsigned allowed[] = {
-        [OUT_QUIET] = BIT(OUT_STARTED) | BIT(OUT_ENDING) | BIT(OUT_RESET),
-        [OUT_STARTED] = BIT(OUT_WAITING) | BIT(OUT_ENDING) | BIT(OUT_RESET),
-        [OUT_WAITING] = BIT(OUT_STARTED) | BIT(OUT_ENDING) | BIT(OUT_RESET),
-        [OUT_ENDING] = BIT(OUT_ENDED) | BIT(OUT_RESET),
-        [OUT_ENDED] = 0,
-        [OUT_RESET] = 0,
-    };
-    assert(allowed[c->out.state] & BIT(next));
-    (void)allowed;
-    c->out.state = next;
+    c->out.state = state_step(states, c->out.state, next);
     c->out.started |= next == OUT_STARTED;
     if (next == OUT_ENDING)
         c->out.progress_ms = loop_now_ms(c->stream.loop);

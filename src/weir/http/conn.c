@@ -11,6 +11,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "base/states.h"
 #include "http_call.h"
 #include "lane.h"
 #include "tls_session.h"
@@ -22,16 +23,11 @@
 /* For the client's end, after ours. */
 #define LINGER_MS 500
 
-#define BIT(state) (1u << (state))
-
-static const struct {
-    const char *name;
-    unsigned next;
-} states[] = {
-    [CONN_HELLO] = { "HELLO", BIT(CONN_OPEN) | BIT(CONN_LINGER) | BIT(CONN_CLOSED) },
-    [CONN_OPEN] = { "OPEN", BIT(CONN_LEAVING) | BIT(CONN_LINGER) | BIT(CONN_CLOSED) },
-    [CONN_LEAVING] = { "LEAVING", BIT(CONN_LINGER) | BIT(CONN_CLOSED) },
-    [CONN_LINGER] = { "LINGER", BIT(CONN_CLOSED) },
+static const struct state_row states[] = {
+    [CONN_HELLO] = { "HELLO", STATE(CONN_OPEN) | STATE(CONN_LINGER) | STATE(CONN_CLOSED) },
+    [CONN_OPEN] = { "OPEN", STATE(CONN_LEAVING) | STATE(CONN_LINGER) | STATE(CONN_CLOSED) },
+    [CONN_LEAVING] = { "LEAVING", STATE(CONN_LINGER) | STATE(CONN_CLOSED) },
+    [CONN_LINGER] = { "LINGER", STATE(CONN_CLOSED) },
     [CONN_CLOSED] = { "CLOSED", 0 },
 };
 
@@ -290,9 +286,7 @@ void conn_call_ended(struct conn *c)
 
 void conn_move(struct conn *c, enum conn_state next)
 {
-    assert(states[c->state].next & BIT(next));
-    log_debug("connection %s: %s -> %s", c->peer, states[c->state].name, states[next].name);
-    c->state = next;
+    c->state = state_step_logged(states, c->state, next, "connection %s", c->peer);
     ring_remove(&c->spare);
     if (next == CONN_OPEN) {
         ring_append(&c->lane->pressure.spares, &c->spare);

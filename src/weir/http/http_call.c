@@ -9,33 +9,26 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/container.h"
-#include "base/log.h"
+#include "base/states.h"
 #include "lane.h"
 #include "weir/identity.h"
 
 /* What one message may take decoded; see stream_deliver(). */
 #define DECODED_MAX_BYTES ((size_t)32 << 20)
 
-#define BIT(state) (1u << (state))
-
-static const struct {
-    const char *name;
-    unsigned next;
-} lives[] = {
-    [LIFE_HEADERS] = { "HEADERS", BIT(LIFE_REQUEST) | BIT(LIFE_ENTERING) | BIT(LIFE_FINISHING) |
-                                      BIT(LIFE_OVER) },
-    [LIFE_REQUEST] = { "REQUEST", BIT(LIFE_ENTERING) | BIT(LIFE_OVER) },
-    [LIFE_ENTERING] = { "ENTERING", BIT(LIFE_OPEN) | BIT(LIFE_OVER) },
-    [LIFE_OPEN] = { "OPEN", BIT(LIFE_FINISHING) | BIT(LIFE_OVER) },
-    [LIFE_FINISHING] = { "FINISHING", BIT(LIFE_OVER) },
+static const struct state_row lives[] = {
+    [LIFE_HEADERS] = { "HEADERS", STATE(LIFE_REQUEST) | STATE(LIFE_ENTERING) |
+                                      STATE(LIFE_FINISHING) | STATE(LIFE_OVER) },
+    [LIFE_REQUEST] = { "REQUEST", STATE(LIFE_ENTERING) | STATE(LIFE_OVER) },
+    [LIFE_ENTERING] = { "ENTERING", STATE(LIFE_OPEN) | STATE(LIFE_OVER) },
+    [LIFE_OPEN] = { "OPEN", STATE(LIFE_FINISHING) | STATE(LIFE_OVER) },
+    [LIFE_FINISHING] = { "FINISHING", STATE(LIFE_OVER) },
     [LIFE_OVER] = { "OVER", 0 },
 };
 
 void http_call_move(struct http_call *c, enum call_life next)
 {
-    assert(lives[c->life].next & BIT(next));
-    log_debug("call %p: %s -> %s", (void *)c, lives[c->life].name, lives[next].name);
-    c->life = next;
+    c->life = state_step_logged(lives, c->life, next, "call %p", (void *)c);
 }
 
 /* --- What every call gets ------------------------------------------------------------ */

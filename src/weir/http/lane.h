@@ -24,7 +24,11 @@
  *
  * Who owns what: the server its lanes and listeners; a lane, on its loop, its
  * connections; a connection its session and its calls. Nothing is shared between
- * lanes but the server's options, table of methods and budget. */
+ * lanes but the server's options, table of methods and budget.
+ *
+ * These files know each other in circles, because a connection, its session, its
+ * calls and the books about what they hold are one machine. It is cut into files
+ * by topic. */
 #ifndef HTTP_LANE_H
 #define HTTP_LANE_H
 
