@@ -11,7 +11,7 @@ compdir    ?= $(prefix)/share/bash-completion/completions
 unitdir    ?= $(prefix)/lib/systemd/system
 MAN        := $(BUILD)/man
 COMMANDS    = $(filter-out --help users,$(shell $(BUILD)/postcli --help=words)) \
-              $(patsubst %,users-%,get list resolve)
+              $(patsubst %,users-%,$(filter-out --help,$(shell $(BUILD)/postcli users --help=words)))
 UNITS      := user-server.service post-server.service
 
 # From the option tables: each program prints its own page.

@@ -51,11 +51,16 @@ heap_libs  = $(patsubst %,$(BUILD)/lib/heap/lib%.a,$(call and_below,$(1)) proto)
 others     = $(foreach l,$(call and_below,$(1)),$(LIBS_$(l))) -lpthread
 
 define archive
-$(BUILD)/lib/lib$(1).a: $(call objects_of,$(1))
+$(BUILD)/lib/lib$(1).a: $(call objects_of,$(1)) $(BUILD)/lib/$(1).objects
 endef
 $(foreach l,$(LAYERS),$(eval $(call archive,$(l))))
+# Changes when a file comes or goes: an archive is not to keep what is no more.
+$(BUILD)/lib/%.objects: FORCE
+	@mkdir -p $(@D)
+	@echo '$(call objects_of,$*)' | cmp -s - $@ || echo '$(call objects_of,$*)' >$@
+FORCE:
 $(BUILD)/lib/libproto.a: $(GEN_OBJ)
 $(BUILD)/lib/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)ar rcs $@ $(filter %.o,$^)

@@ -25,7 +25,7 @@ lint: setup-lint ## clang-tidy and cppcheck over the programs, shellcheck and py
 
 # What is tidied is compiled first: the object knows which headers it was made of.
 LINTED   = $(filter %.c,$(foreach l,$(LAYERS),$(call sources_of,$(l)))) $(MAINS:%=%.c)
-SHELLED := .ci/run .ci/setup $(shell git ls-files '*.sh')
+SHELLED  = .ci/run .ci/setup $(shell git ls-files '*.sh')
 run-lint: $(LINTED:%.c=$(BUILD)/lint/%.tidy) $(BUILD)/lint/cppcheck
 	@shellcheck $(SHELLED)
 	@$(PYTHON) -m pyflakes $$(git ls-files '*.py')

@@ -3,24 +3,32 @@
 
     layers.py LAYER:FOLDER:BELOW... ...
 
-The layers come from mk/layers.mk. Two more rules: in the runtime, <grpc/...> stands only in
-grpc_core/ and <nghttp2/...> only in http/; and the folders of serverkit stand on one another in one
-order.
-Headers that protoc makes (*.pb-c.h) are below everything."""
+The layers come from mk/layers.mk. More rules: in the runtime <grpc/...> stands only in grpc_core/
+and <nghttp2/...> only in http/, and those two do not know each other; the folders of serverkit
+stand on one another in one order; what protoc makes of v1/, our services' contract, is known from
+streams/ up."""
+import os
 import re
 import sys
 from pathlib import Path
 
-INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
+INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
 ONLY_IN = {"grpc/": "src/weir/grpc_core/", "nghttp2/": "src/weir/http/"}
+APART = ("src/weir/grpc_core/", "src/weir/http/")
 # Each knows those before it.
 KIT = ["metrics", "health", "reflection", "intercept", "auth", "daemon"]
+WITHOUT_CONTRACT = {"base", "weir", "serverkit", "store"}
 
 
 def kit_of(path):
     """The place of its folder in KIT, or None."""
     parts = path.parts
     return KIT.index(parts[2]) if parts[:2] == ("src", "serverkit") else None
+
+
+def are_apart(path, target):
+    return any(str(path).startswith(a) and str(target).startswith(b)
+               for a, b in (APART, APART[::-1]))
 
 
 class Layers:
@@ -37,31 +45,35 @@ class Layers:
         for folder in self.folders.values():
             yield from sorted(p for p in folder.rglob("*") if p.suffix in (".c", ".h"))
 
-    def wrongs(self, path):
-        """What is not as it has to be in this file."""
-        for quote, name in INCLUDE.findall(path.read_text(encoding="utf-8")):
-            if quote == "<" or name.endswith(".pb-c.h"):
-                yield from (f"only {folder} may include <{name}>" for start, folder in
-                            ONLY_IN.items() if quote == "<" and name.startswith(start)
-                            and not str(path).startswith(folder))
-                continue
-            target = next((p for p in (path.parent / name, Path("src") / name, Path(name))
-                           if p.exists()), None)
-            if target is None:
-                yield f"{name} is nowhere"
-                continue
-            layer, other = self.of(path), self.of(target)
-            if other not in self.below[layer]:
-                yield f"{layer} stands below {other}, or beside it: no {name} here"
-            elif kit_of(path) is not None and (kit_of(target) or 0) > kit_of(path):
-                yield f"serverkit/{KIT[kit_of(path)]} may not know serverkit/{KIT[kit_of(target)]}"
+    def wrong(self, path, name):
+        """What is not as it has to be when this file includes that name, or None."""
+        if name.endswith(".pb-c.h"):
+            known = not name.startswith("v1/") or self.of(path) not in WITHOUT_CONTRACT
+            return None if known else f"{self.of(path)} does not know what is in {name}"
+        places = (path.parent / name, Path("src") / name, Path(name))
+        target = next((Path(os.path.normpath(p)) for p in places if p.exists()), None)
+        if target is None:
+            folder = next((f for start, f in ONLY_IN.items() if name.startswith(start)), "")
+            return None if str(path).startswith(folder) else f"only {folder} may include {name}"
+        layer, other = self.of(path), self.of(target)
+        if other not in self.below[layer]:
+            return f"{layer} stands below {other}, or beside it: no {name} here"
+        if kit_of(path) is not None and (kit_of(target) or 0) > kit_of(path):
+            return f"serverkit/{KIT[kit_of(path)]} may not know serverkit/{KIT[kit_of(target)]}"
+        return f"{name} is of the other transport" if are_apart(path, target) else None
+
+    def wrongs(self):
+        for path in self.files():
+            for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+                wrong = self.wrong(path, name)
+                if wrong is not None:
+                    yield f"{path}: {wrong}"
 
 
 def main():
-    layers = Layers(sys.argv[1:])
-    wrong = [f"{path}: {what}" for path in layers.files() for what in layers.wrongs(path)]
-    if wrong:
-        sys.exit("\n".join(wrong))
+    wrongs = list(Layers(sys.argv[1:]).wrongs())
+    if wrongs:
+        sys.exit("\n".join(wrongs))
 
 
 if __name__ == "__main__":

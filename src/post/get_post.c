@@ -1,11 +1,13 @@
 /* GetPost: one request, one response, with the author's name from the resolver.
  *
  *   the post is read ──▶ its author is known ──▶ answered
- *                    └─▶ waits for the name ──▶ answered; or UNAVAILABLE: User did
- *                                                not say it in time
+ *          ▲          └─▶ waits for the name ──▶ UNAVAILABLE: User did not say it in time
+ *          └──────────────────── known ─┘
  *
- * A step of the store is short and a wait is not: what was read is copied. */
+ * A step of the store is short and a wait is not, so the post is read once more when
+ * the name is there: what waits holds an id and a name, and no post. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/container.h"
 #include "base/wire.h"
@@ -21,15 +23,10 @@ enum { RESPONSE_POST_MESSAGE = 1, POST_AUTHOR = 2, POST_USER_ID = 6 };
 
 struct get_post {
     struct stream *stream;
-    struct buf *post; /* as it is stored: without its author */
     struct name *author;
     struct name_wait wait;
+    char post_id[STORE_ID_MAX + 1];
 };
-
-static struct bytes stored(const struct get_post *g)
-{
-    return bytes_of(g->post->data, g->post->len);
-}
 
 /* --- The answer -------------------------------------------------------------------------- */
 
@@ -49,10 +46,10 @@ static struct buf *response_of(struct bytes post, struct bytes author)
     return NULL;
 }
 
-static void answer(struct get_post *g)
+static void answer(struct get_post *g, struct bytes post)
 {
     struct stream *s = g->stream;
-    struct buf *b = response_of(stored(g), name_text(g->author));
+    struct buf *b = response_of(post, name_text(g->author));
     if (b == NULL || stream_send(s, b, 0, b->len, STREAM_LAST) != 0)
         stream_fail_memory(s);
     else
@@ -60,39 +57,39 @@ static void answer(struct get_post *g)
     buf_unref(b);
 }
 
+/* --- The post ------------------------------------------------------------------------------ */
+
+/* A post keeps its user, so the name that was waited for is still its author's. */
+static void on_post(struct stream *s, struct bytes post)
+{
+    struct get_post *g = s->data;
+    if (g->author == NULL)
+        g->author =
+            resolver_want(post_env_of(s->loop)->listing.resolver, wire_find(post, POST_USER_ID));
+    if (g->author == NULL)
+        stream_fail_memory(s);
+    else if (name_is_known(name_state(g->author)))
+        answer(g, post);
+    else
+        name_wait_start(g->author, &g->wait);
+}
+
+static const struct record_kind posts = { "post", "POST_NOT_FOUND", on_post };
+
+static void find(struct get_post *g)
+{
+    get_record(g->stream, post_env_of(g->stream->loop)->listing.reader, g->post_id, &posts);
+}
+
 static void on_name_known(struct name_wait *wait)
 {
-    answer(container_of(wait, struct get_post, wait));
+    find(container_of(wait, struct get_post, wait));
 }
 
 static void on_name_failed(struct name_wait *wait, const struct status *status)
 {
     stream_finish(container_of(wait, struct get_post, wait)->stream, status);
 }
-
-static void find_author(struct get_post *g)
-{
-    const struct bytes user_id = wire_find(stored(g), POST_USER_ID);
-    g->author = resolver_want(post_env_of(g->stream->loop)->listing.resolver, user_id);
-    if (g->author == NULL)
-        stream_fail_memory(g->stream);
-    else if (name_is_known(name_state(g->author)))
-        answer(g);
-    else
-        name_wait_start(g->author, &g->wait);
-}
-
-/* --- The post ------------------------------------------------------------------------------ */
-
-static void keep_post(struct stream *s, struct bytes post)
-{
-    struct get_post *g = s->data;
-    g->post = buf_copy(post);
-    if (g->post == NULL)
-        stream_fail_memory(s);
-}
-
-static const struct record_kind posts = { "post", "POST_NOT_FOUND", keep_post };
 
 /* --- The call -------------------------------------------------------------------------------- */
 
@@ -115,9 +112,8 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     const V1__Post__GetPostRequest *m = (const V1__Post__GetPostRequest *)message;
     struct get_post *g = s->data;
     (void)bytes;
-    get_record(s, post_env_of(s->loop)->listing.reader, m->post_id, &posts);
-    if (g->post != NULL)
-        find_author(g);
+    strcpy(g->post_id, m->post_id); /* the rules know how long it may be */
+    find(g);
 }
 
 static void on_close(struct stream *s, const struct status *status)
@@ -128,7 +124,6 @@ static void on_close(struct stream *s, const struct status *status)
         return;
     name_wait_stop(&g->wait);
     name_release(g->author);
-    buf_unref(g->post);
     free(g);
 }
 

@@ -9,11 +9,6 @@
 
 #define RESPONSE_USER_MESSAGE 1 /* field number */
 
-static void on_open(struct stream *s)
-{
-    (void)s; /* the request follows */
-}
-
 static const struct field_rule fields[] = { { 1, RULE_LENGTH, 1, STORE_ID_MAX } }; /* user_id */
 
 static const struct message_rules rules = { &v1__user__get_user_request__descriptor, fields, 1 };
@@ -51,6 +46,5 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
 const struct stream_handler get_user_handler = {
     .message = &v1__user__get_user_request__descriptor,
     .rules = &rules,
-    .on_open = on_open,
     .on_message = on_message,
 };

@@ -66,7 +66,7 @@ struct stream_handler {
 
     /** Server: a call arrived. Set stream->data; call stream_read() when ready
      * for messages. A method that takes one request is not opened before it is
-     * there, and gets it without asking, right after on_open. */
+     * there, and gets it without asking, right after on_open. May be NULL. */
     void (*on_open)(struct stream *s);
 
     /** A message that was asked for: @message if the handler names a
@@ -248,6 +248,13 @@ static inline void traffic_count(struct traffic *t, size_t messages, size_t byte
  * (protobuf-c turns 4 MiB of empty sub-messages into 218 MiB). So does one whose
  * messages lie too deep in one another (nesting.h): the stack is not endless. */
 void stream_deliver(struct stream *s, struct bytes bytes);
+
+/** Tells a server's handler of the call. */
+static inline void stream_deliver_open(struct stream *s)
+{
+    if (s->on->on_open != NULL)
+        s->on->on_open(s);
+}
 
 /** Tells the handler that no more will come. */
 static inline void stream_deliver_end(struct stream *s)

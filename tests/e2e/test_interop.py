@@ -78,7 +78,7 @@ def start(environment, tmp_path):
 def run(client, port, environment, *flags, code=0):
     command = [*CLIENTS[client], "--server_host=localhost", f"--server_port={port}", *flags]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False,
-                          timeout=timing.limit(150))
+                          timeout=timing.limit(60 if timing.STRETCH == 1 else 150))
     print(done.stderr)
     logs.look_at(done.stderr)
     assert done.returncode == code, done.stderr

@@ -213,8 +213,7 @@ static void step_open(struct fake_stream *f)
     if (!f->opening)
         return;
     f->opening = false;
-    if (f->s.on->on_open != NULL)
-        f->s.on->on_open(&f->s);
+    stream_deliver_open(&f->s);
     if (f->one_request) { /* comes without asking */
         f->reading = true;
         f->ended = true;

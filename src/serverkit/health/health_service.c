@@ -30,11 +30,6 @@ static bool check_name(struct stream *s, const ProtobufCMessage *message, struct
 
 /* --- Check ------------------------------------------------------------------------------ */
 
-static void on_check_open(struct stream *s)
-{
-    (void)s; /* the request follows */
-}
-
 static void on_check(struct stream *s, const ProtobufCMessage *message, struct bytes raw)
 {
     const Grpc__Health__V1__HealthCheckRequest *m =
@@ -51,7 +46,6 @@ static void on_check(struct stream *s, const ProtobufCMessage *message, struct b
 
 const struct stream_handler health_check_handler = {
     .message = &grpc__health__v1__health_check_request__descriptor,
-    .on_open = on_check_open,
     .on_message = on_check,
 };
 

@@ -281,7 +281,7 @@ static void server_admit(struct call *c)
     if (sc->lane->state != LANE_SERVING)
         c->stream.on = &server_late;
     limit_call(sc);
-    c->stream.on->on_open(&c->stream);
+    stream_deliver_open(&c->stream);
     deliver_payload(sc);
 }
 

@@ -56,7 +56,8 @@ static bool not_yet(struct conn *c, struct timer *timer, uint64_t since_ms, uint
 static void on_phase_timer(struct timer *timer)
 {
     struct conn *c = container_of(timer, struct conn, phase_timer);
-    if (c->state == CONN_HELLO || (c->state == CONN_OPEN && !c->greeted))
+    const bool says_hello = c->state == CONN_HELLO || (c->state == CONN_OPEN && !c->greeted);
+    if (says_hello && !c->broken)
         conn_cut(c, REFUSED_HELLO_TIMEOUT);
     else
         conn_close(c); /* it has lingered */

@@ -1,5 +1,6 @@
 /* A connection's bytes: from the socket, through TLS where there is, to nghttp2;
  * and back. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

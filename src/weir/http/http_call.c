@@ -104,7 +104,7 @@ static void admit(struct http_call *c)
     }
     if (c->conn->lane->draining)
         c->stream.on = &server_late;
-    c->stream.on->on_open(&c->stream);
+    stream_deliver_open(&c->stream);
     if (c->stream.method->requests == ONE)
         call_in_first(c);
 }

@@ -277,11 +277,12 @@ static bool accept_one(struct listener *l)
         take(l, fd);
         return true;
     }
-    if (errno == EMFILE || errno == ENFILE)
+    const int why = errno;
+    if (why == EMFILE || why == ENFILE)
         shed(l);
-    else if (errno == ENOBUFS || errno == ENOMEM)
+    else if (why == ENOBUFS || why == ENOMEM)
         pause_accepting(l);
-    return errno == EINTR || errno == ECONNABORTED; /* those are over; EAGAIN: there is none */
+    return why == EINTR || why == ECONNABORTED; /* those are over; EAGAIN: there is none */
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)

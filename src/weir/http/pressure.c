@@ -109,7 +109,10 @@ static void cut(struct conn *c)
 {
     log_warn("memory of connections is short: %s, which holds %zu bytes, is cut", c->peer,
              c->noted_bytes);
-    conn_calm_down(c, REFUSED_MEMORY, "it holds too much memory");
+    if (c->session != NULL)
+        conn_calm_down(c, REFUSED_MEMORY, "it holds too much memory");
+    else
+        conn_cut(c, REFUSED_MEMORY); /* it is at its hello: there is nothing to say it with */
 }
 
 /* Comes again when the books have heard of it. */

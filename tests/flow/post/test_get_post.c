@@ -1,6 +1,7 @@
 /* GetPost without a network: a store, a played User, and too little memory. */
 #include <criterion/criterion.h>
 
+#include <malloc.h>
 #include <string.h>
 
 #include "lib/heap.h"
@@ -19,6 +20,7 @@ static void import(const char *post_id, const char *user_id)
 
 static void init(void)
 {
+    w.options.timeout_ms = 500;
     post_world_open(&w);
     import("p1", "u1");
     import("p2", "ghost");
@@ -82,6 +84,41 @@ Test(get_post, the_client_goes_while_it_waits_for_the_name)
     struct fake_stream *f = begin("p1");
     post_world_turns(&w, 3);
     cr_assert(!f->closed);
+    fake_stream_close(f, STATUS_CANCELLED, "gone");
+    POST_UNTIL(&w, f->closed);
+    fake_stream_free(f);
+}
+
+Test(get_post, user_does_not_say_the_name_in_time)
+{
+    w.silent = true;
+    struct fake_stream *f = begin("p1");
+    POST_UNTIL(&w, f->closed);
+    cr_assert_eq(f->status.code, STATUS_UNAVAILABLE, "%s", f->status.message);
+    fake_stream_free(f);
+}
+
+static size_t taken_bytes(void)
+{
+    const struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+Test(get_post, what_waits_holds_no_post)
+{
+    static char body[200000];
+    memset(body, 'x', sizeof body - 1);
+    V1__Post__PostMessage m = V1__POST__POST_MESSAGE__INIT;
+    m.post_id = (char *)"large";
+    m.user_id = (char *)"u2";
+    m.body = body;
+    post_world_import(&w, &m, 1);
+    w.silent = true;
+    const size_t before = taken_bytes();
+    struct fake_stream *f = begin("large");
+    post_world_turns(&w, 3);
+    cr_assert(!f->closed);
+    cr_assert_lt(taken_bytes(), before + sizeof body / 2);
     fake_stream_close(f, STATUS_CANCELLED, "gone");
     POST_UNTIL(&w, f->closed);
     fake_stream_free(f);
