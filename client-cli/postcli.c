@@ -25,7 +25,7 @@ static const struct command *find(const struct command *in, const char *word)
     return NULL;
 }
 
-/* --- Lists of commands ---------------------------------------------------------------- */
+/* --- Lists of commands -------------------------------------------------------------- */
 
 static void print_list(const struct command *in, int columns)
 {
@@ -44,7 +44,7 @@ static void print_words(const struct command *in)
     puts("--help");
 }
 
-/* --- A command that is a name for others ------------------------------------------------ */
+/* --- A command that is a name for others -------------------------------------------- */
 
 static int run_one_of(const struct command *group, int argc, char **argv)
 {
@@ -70,7 +70,7 @@ static int run(const struct command *c, int argc, char **argv)
     return c->commands != NULL ? run_one_of(c, argc, argv) : command_run(c, argc, argv);
 }
 
-/* --- The program ------------------------------------------------------------------------ */
+/* --- The program -------------------------------------------------------------------- */
 
 static void print_usage(FILE *to)
 {

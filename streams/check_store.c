@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/container.h"
 #include "base/wire.h"
-#include "store/lmdb/lmdb_check.h"
+#include "store/store_check.h"
 
 #define PROBLEMS_SHOWN 20
 #define RECORD_BYTES   ((size_t)64 << 20) /* decoded: a record of many empty texts grows */

@@ -12,7 +12,7 @@ struct check_store_words {
     const char *groups; /* "users"; NULL: there is only one */
 };
 
-/** Looks at the store in words->dir (store/lmdb/lmdb_check.h), where each record must
+/** Looks at the store in words->dir (store/store_check.h), where each record must
  * decode as @type, be text where it should be, and pass the check of its @kind. Prints a
  * line of what is there to standard output, or the first problems to standard
  * error. Returns the exit status: 0, or 1. */

@@ -50,7 +50,7 @@ struct upsert {
     struct import_record records[];
 };
 
-/* --- Records of a request ------------------------------------------------------------- */
+/* --- Records of a request ----------------------------------------------------------- */
 
 /* The repeated messages that are field 1 of a request, whatever its type. What
  * is decoded is ours alone, so checks may change it. */
@@ -162,7 +162,7 @@ static struct upsert *upsert_new(size_t n)
     return u;
 }
 
-/* --- The call ---------------------------------------------------------------------------- */
+/* --- The call ----------------------------------------------------------------------- */
 
 static void fail(struct import *im, enum status_code code, const char *message)
 {
@@ -282,7 +282,7 @@ static void hand_over(struct import *im, struct upsert *u)
     store_import(im->kind->store(im->stream->loop), &u->batch);
 }
 
-/* --- The stream ------------------------------------------------------------------------------ */
+/* --- The stream --------------------------------------------------------------------- */
 
 void import_on_open(struct stream *s)
 {

@@ -27,7 +27,7 @@ static void fail_spent(struct listing *l)
     listing_finish(l, &status);
 }
 
-/* --- Requests ------------------------------------------------------------------------ */
+/* --- Requests ----------------------------------------------------------------------- */
 
 static uint32_t ring_size(const struct stream *s)
 {
@@ -56,7 +56,7 @@ static void read_ahead(struct listing *l)
     stream_read(l->s);
 }
 
-/* --- One query -------------------------------------------------------------------------- */
+/* --- One query ---------------------------------------------------------------------- */
 
 /* Sends the single answer. It ends with the request of this index; with a
  * token it goes on after what was listed. */
@@ -215,7 +215,7 @@ static void work(struct listing *l, struct query *q)
     }
 }
 
-/* --- The machine ------------------------------------------------------------------------ */
+/* --- The machine -------------------------------------------------------------------- */
 
 /* ONE: all requests are done. */
 static void send_all(struct listing *l)
@@ -299,7 +299,7 @@ static void on_turn(struct task *task)
     tick_if(container_of(task, struct listing, turn), LISTING_TURN);
 }
 
-/* --- The stream's events ---------------------------------------------------------------- */
+/* --- The stream's events ------------------------------------------------------------ */
 
 void listing_on_open(struct stream *s)
 {

@@ -74,7 +74,7 @@ static inline bool many_responses(const struct listing *l)
     return l->s->method->responses == MANY;
 }
 
-/* --- listing_state.c ------------------------------------------------------------------- */
+/* --- listing_state.c ---------------------------------------------------------------- */
 
 /** The only writer of l->state. */
 void listing_move(struct listing *l, enum listing_state next);
@@ -88,7 +88,7 @@ void listing_finish(struct listing *l, const struct status *status);
 void listing_fail_memory(struct listing *l);
 void listing_fail_store(struct listing *l, const char *error);
 
-/* --- listing_fill.c --------------------------------------------------------------------- */
+/* --- listing_fill.c ----------------------------------------------------------------- */
 
 /* Why a step ended. */
 enum step {
@@ -107,7 +107,7 @@ enum step {
 enum step fill_step(struct listing *l, struct query *q);
 void fill_end(struct listing *l);
 
-/* --- listing_out.c ---------------------------------------------------------------------- */
+/* --- listing_out.c ------------------------------------------------------------------ */
 
 /** For a new listing. */
 void out_init(struct listing *l);

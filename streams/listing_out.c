@@ -29,7 +29,7 @@
 /* The budget of single answers is drawn on in steps of this. */
 #define BUDGET_STEP_BYTES (48 * 1024)
 
-/* --- Chunks --------------------------------------------------------------------------- */
+/* --- Chunks ------------------------------------------------------------------------- */
 
 void out_init(struct listing *l)
 {
@@ -127,7 +127,7 @@ bool out_close_part(struct listing *l, struct query *q)
     return out_close_message(l, q->index, out_token(l, q, room), false);
 }
 
-/* --- The room of a single answer -------------------------------------------------------- */
+/* --- The room of a single answer ---------------------------------------------------- */
 
 bool out_fits(const struct listing *l, size_t more)
 {

@@ -10,7 +10,7 @@
 
 #define FIRST_BUCKETS 256
 
-/* --- The table ------------------------------------------------------------------ */
+/* --- The table ---------------------------------------------------------------------- */
 
 static uint64_t hash_of(const struct names *ns, struct bytes id)
 {
@@ -80,7 +80,7 @@ struct name *names_find(const struct names *ns, struct bytes id)
     return table_find(ns, id, hash_of(ns, id));
 }
 
-/* --- One name -------------------------------------------------------------------- */
+/* --- One name ----------------------------------------------------------------------- */
 
 /* Whether a user can have this id. To ask for one that is no text would fail
  * the stream, and with it the names of everybody else; and a NUL would end it
@@ -134,7 +134,7 @@ static void clear_text(struct name *n)
     n->text_len = 0;
 }
 
-/* --- The cache --------------------------------------------------------------------- */
+/* --- The cache ---------------------------------------------------------------------- */
 
 /* What an entry costs, roughly: with its bucket and the allocator's share. */
 static size_t cost_of(const struct name *n)
@@ -214,7 +214,7 @@ void names_unhold(struct name *n)
     }
 }
 
-/* --- Changes ------------------------------------------------------------------------- */
+/* --- Changes ------------------------------------------------------------------------ */
 
 void names_asked(struct name *n, unsigned request)
 {
@@ -289,7 +289,7 @@ void names_close(struct names *ns)
     free(ns->buckets);
 }
 
-/* --- What is known of one ---------------------------------------------------------------- */
+/* --- What is known of one ----------------------------------------------------------- */
 
 enum name_state name_state(const struct name *name)
 {

@@ -98,7 +98,7 @@ static bool is_open(const struct resolver *r)
     return r->link == LINK_CONNECTING || r->link == LINK_CONNECTED;
 }
 
-/* --- Chance ------------------------------------------------------------------------ */
+/* --- Chance ------------------------------------------------------------------------- */
 
 /* For hash seeds and jitter, not for secrets. */
 static uint64_t random_seed(const void *something)
@@ -185,7 +185,7 @@ static void on_ask(struct task *task)
     ask(container_of(task, struct resolver, ask));
 }
 
-/* --- The stream ------------------------------------------------------------------------ */
+/* --- The stream --------------------------------------------------------------------- */
 
 static void set_why(struct resolver *r, const char *reason)
 {
@@ -363,7 +363,7 @@ static void dial(struct resolver *r)
     task_defer(r->loop, &r->ask);
 }
 
-/* --- Time ------------------------------------------------------------------------------- */
+/* --- Time --------------------------------------------------------------------------- */
 
 static void on_redial(struct timer *timer)
 {
@@ -406,7 +406,7 @@ static void on_tick(struct timer *timer)
     look_after_stream(r);
 }
 
-/* --- Life --------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static uint64_t or_default(uint64_t value, uint64_t otherwise)
 {
@@ -471,7 +471,7 @@ void resolver_close(struct resolver *r, void (*closed)(void *arg), void *arg)
         task_defer(r->loop, &r->freed);
 }
 
-/* --- Names ---------------------------------------------------------------------------------- */
+/* --- Names -------------------------------------------------------------------------- */
 
 static struct resolver *resolver_of(const struct name *name)
 {

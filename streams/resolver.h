@@ -70,7 +70,7 @@ int resolver_new(struct resolver **ret, struct loop *loop, resolver_dial dial, v
  * freed: later, never from inside. No name is held and nobody waits any more. */
 void resolver_close(struct resolver *resolver, void (*closed)(void *arg), void *arg);
 
-/* --- Names ----------------------------------------------------------------------- */
+/* --- Names -------------------------------------------------------------------------- */
 
 /** The name for @user_id, held until name_release(): asked for if it is not
  * known, and never twice at once. Ids wanted in one turn of the loop go out in
@@ -94,7 +94,7 @@ struct bytes name_user_id(const struct name *name); /* valid while held */
  * once the name was forgotten. */
 uint32_t *name_note(struct name *name);
 
-/* --- Waiting ---------------------------------------------------------------------- */
+/* --- Waiting ------------------------------------------------------------------------ */
 
 /* Lives in whoever waits; zero it, and set known and failed. */
 struct name_wait {

@@ -25,7 +25,7 @@ void metrics_of_store(struct exposition *e, struct store *store)
                       (double)s.map_bytes);
 }
 
-/* --- Answers ------------------------------------------------------------------------- */
+/* --- Answers ------------------------------------------------------------------------ */
 
 void metrics_of_answers(struct exposition *e, const struct budget *budget)
 {
@@ -36,7 +36,7 @@ void metrics_of_answers(struct exposition *e, const struct budget *budget)
                       (double)budget->max);
 }
 
-/* --- Names ---------------------------------------------------------------------------- */
+/* --- Names -------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define FIGURE(name, kind, field, help) { name, help, kind, offsetof(struct resolver_stats, field) }

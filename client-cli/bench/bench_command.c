@@ -31,7 +31,7 @@ static struct session *session;
 static time_t started;
 static bool interrupted;
 
-/* --- The end ------------------------------------------------------------------------- */
+/* --- The end ------------------------------------------------------------------------ */
 
 static bool write_file(struct session *s, const char *path, const struct buf *b)
 {
@@ -93,7 +93,7 @@ static void on_done(struct bench_run *run)
     session_end(session, good ? EXIT_DONE : EXIT_FAILED);
 }
 
-/* --- Life -------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void on_stop(struct session *s)
 {
@@ -121,7 +121,7 @@ static void close_bench(void)
     buf_unref(command_line);
 }
 
-/* --- Options -------------------------------------------------------------------------------- */
+/* --- Options ------------------------------------------------------------------------ */
 
 static const struct option_row rows[] = {
     OPT_INT("connections", plan.connections, "connections to the service", .min = 1, .max = 10000),

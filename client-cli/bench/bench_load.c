@@ -93,7 +93,7 @@ static void on_sent(struct stream *stream)
     send_more(stream->data);
 }
 
-/* --- Responses in --------------------------------------------------------------------- */
+/* --- Responses in ------------------------------------------------------------------- */
 
 static void read_next(struct slot *slot, uint64_t now, size_t bytes)
 {
@@ -154,7 +154,7 @@ static void on_message(struct stream *stream, const ProtobufCMessage *message, s
         read_next(slot, now, bytes.len);
 }
 
-/* --- A call's end ----------------------------------------------------------------------- */
+/* --- A call's end ------------------------------------------------------------------- */
 
 /* What the server calls OK may be no answer. */
 static struct status judge(const struct slot *slot, const struct status *status)
@@ -240,7 +240,7 @@ static const struct stream_handler handler = {
     .on_close = on_close,
 };
 
-/* --- Starting calls ------------------------------------------------------------------------ */
+/* --- Starting calls ----------------------------------------------------------------- */
 
 static void open_call(struct slot *slot, uint64_t due_ns, uint64_t now)
 {
@@ -329,7 +329,7 @@ static void on_alarm(uv_poll_t *handle, int status, int events)
         start_calls(load);
 }
 
-/* --- A run ------------------------------------------------------------------------------------ */
+/* --- A run -------------------------------------------------------------------------- */
 
 static void stop_starting(struct bench_load *load)
 {
@@ -428,8 +428,7 @@ struct load_sample load_sample(struct bench_load *load)
     return sample;
 }
 
-/* --- Life ---------------------------------------------------------------------------------------
- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static int open_channels(struct bench_load *load)
 {

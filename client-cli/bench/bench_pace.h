@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* --- Calls at a fixed rate --------------------------------------------------------- */
+/* --- Calls at a fixed rate ---------------------------------------------------------- */
 
 /* The calls of one loop of several: every `loops`th of all, from number `loop`
  * on, so that together they are evenly spread. */
@@ -23,7 +23,7 @@ uint64_t schedule_due(const struct schedule *s, uint64_t k);
 /** How many of this loop's calls are due before @until_ns. */
 uint64_t schedule_count(const struct schedule *s, uint64_t until_ns);
 
-/* --- Reads at a bounded rate ---------------------------------------------------------- */
+/* --- Reads at a bounded rate -------------------------------------------------------- */
 
 struct pace {
     double per_second; /* 0: no bound */

@@ -111,7 +111,7 @@ struct buf *requests_make(const struct requests *r, uint64_t item, uint64_t left
     return make_listing(r, item);
 }
 
-/* --- Reading -------------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------ */
 
 /* A RequestError: { request_index = 1, code = 2, message = 3 }. */
 static bool count_error(struct bytes error, struct stats *stats)
@@ -196,7 +196,7 @@ bool response_read(const struct bench_plan *plan, struct bytes bytes, struct sta
     return good && bytes.len == 0;
 }
 
-/* --- Life ------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 static struct buf *make_text(uint64_t i)
 {

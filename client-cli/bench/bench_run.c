@@ -60,7 +60,7 @@ static void free_workers(struct bench_run *run)
     run->nworkers = 0;
 }
 
-/* --- From run to run ------------------------------------------------------------------ */
+/* --- From run to run ---------------------------------------------------------------- */
 
 static void finish(struct bench_run *run)
 {
@@ -123,7 +123,7 @@ static void load_drained(struct bench_load *load)
         loop_post_with(run->session->loop, &run->drained, on_drained, run);
 }
 
-/* --- The live line ---------------------------------------------------------------------- */
+/* --- The live line ------------------------------------------------------------------ */
 
 static void on_sample(struct loop *loop, void *arg)
 {
@@ -161,7 +161,7 @@ static void on_tick(struct timer *t)
     }
 }
 
-/* --- Life ---------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static int start_worker(struct bench_run *run, unsigned number)
 {

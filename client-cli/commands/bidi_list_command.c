@@ -18,7 +18,7 @@
 static int64_t window;
 static size_t sent, answered; /* requests */
 
-/* --- Requests out ------------------------------------------------------------------ */
+/* --- Requests out ------------------------------------------------------------------- */
 
 static int send_one(struct session *s)
 {
@@ -48,7 +48,7 @@ static void send_more(struct session *s)
         many_want(s, answered + (size_t)window);
 }
 
-/* --- Answers in ---------------------------------------------------------------------- */
+/* --- Answers in --------------------------------------------------------------------- */
 
 static void tell_errors(struct session *s, const V1__Post__ListPostsResponse *m)
 {
@@ -87,7 +87,7 @@ static struct status judge(struct session *s, const struct status *status)
     return *status;
 }
 
-/* --- Life ----------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void next(struct session *s)
 {

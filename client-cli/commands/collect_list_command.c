@@ -24,7 +24,7 @@ static size_t most;     /* requests that it may have */
 static bool unfinished; /* the answer stopped early, or there are more ids: another call */
 static size_t next_id;  /* the id it begins with, from the token on */
 
-/* --- Requests out ------------------------------------------------------------------ */
+/* --- Requests out ------------------------------------------------------------------- */
 
 static size_t request_count(const struct session *s)
 {
@@ -72,7 +72,7 @@ static void send_more(struct session *s)
         many_want(s, first + sent + AHEAD);
 }
 
-/* --- The answer ---------------------------------------------------------------------- */
+/* --- The answer --------------------------------------------------------------------- */
 
 static const char *who_was_refused(const struct session *s, int32_t request)
 {
@@ -133,7 +133,7 @@ static bool more(struct session *s)
     return unfinished && !paging_enough(s);
 }
 
-/* --- Life ----------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void next(struct session *s)
 {

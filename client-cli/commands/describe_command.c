@@ -16,7 +16,7 @@
 
 static const char *symbol; /* NULL: the services */
 
-/* --- Answers --------------------------------------------------------------------------- */
+/* --- Answers ------------------------------------------------------------------------ */
 
 static int put_services(struct buf *b, const Grpc__Reflection__V1__ListServiceResponse *m)
 {

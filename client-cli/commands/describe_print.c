@@ -63,7 +63,7 @@ static void close_block(struct printer *p)
     put(p, "}");
 }
 
-/* --- Types ------------------------------------------------------------------------------- */
+/* --- Types -------------------------------------------------------------------------- */
 
 /* What is left of @path behind @name: "" if that is all, NULL if it does not
  * begin with it. */
@@ -125,7 +125,7 @@ static const char *label(const struct printer *p, const field_proto *f)
     return f->proto3_optional || (!p->proto3 && !f->has_oneof_index) ? "optional " : "";
 }
 
-/* --- Definitions --------------------------------------------------------------------------- */
+/* --- Definitions -------------------------------------------------------------------- */
 
 static void put_field(struct printer *p, const message_proto *m, const field_proto *f)
 {
@@ -196,7 +196,7 @@ static void put_service(struct printer *p, const service_proto *s)
     close_block(p);
 }
 
-/* --- Finding -------------------------------------------------------------------------------- */
+/* --- Finding ------------------------------------------------------------------------ */
 
 static bool find_enum(struct printer *p, enum_proto *const *enums, size_t n, const char *path)
 {

@@ -41,7 +41,7 @@ static bool json(struct buf *b, const void *record)
 
 static const struct row_kind row_health = { ROW_COLUMNS(columns), cells, json };
 
-/* --- The call ------------------------------------------------------------------------- */
+/* --- The call ----------------------------------------------------------------------- */
 
 static const char *name_of(int status)
 {

@@ -171,7 +171,7 @@ static void on_input_end(struct input *in, int error)
     go_on(in->session);
 }
 
-/* --- The answer ---------------------------------------------------------------------- */
+/* --- The answer --------------------------------------------------------------------- */
 
 static void tell_rejected(struct session *s, const V1__Post__ImportPostsResponse *m)
 {
@@ -220,7 +220,7 @@ static void last_words(struct session *s)
         session_say(s, "what was stored stays; the same import again does the rest");
 }
 
-/* --- Life ----------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static int check(const struct command *c, int n, char **arguments)
 {

@@ -15,7 +15,7 @@
 static size_t asked, answered; /* ids; asked > answered: a request is out */
 static bool idle;              /* no more ids for now: ask those that are here */
 
-/* --- Requests out ------------------------------------------------------------------ */
+/* --- Requests out ------------------------------------------------------------------- */
 
 static void ask(struct session *s, size_t n)
 {
@@ -59,7 +59,7 @@ static void on_idle(struct ids *ids)
         ask_more(ids->session);
 }
 
-/* --- Answers in ---------------------------------------------------------------------- */
+/* --- Answers in --------------------------------------------------------------------- */
 
 /* An answer has the ids of the request, in its order. */
 static bool is_answer(const struct session *s, const V1__User__ResolveUsersResponse *m)
@@ -101,7 +101,7 @@ static struct status judge(struct session *s, const struct status *status)
     return *status;
 }
 
-/* --- Life ----------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void next(struct session *s)
 {

@@ -98,7 +98,7 @@ static void plan_users(struct demo *d)
         d->scenes[i].nrequests = d->users;
 }
 
-/* --- What came of it ------------------------------------------------------------------ */
+/* --- What came of it ---------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -179,7 +179,7 @@ static void finish(struct demo *d, struct session *s)
     s->failed = !same || !d->pause.good;
 }
 
-/* --- One after the other ------------------------------------------------------------------ */
+/* --- One after the other ------------------------------------------------------------ */
 
 static bool begin(struct session *s)
 {

@@ -8,7 +8,7 @@
 #include "client-cli/frame/calls.h"
 #include "client-cli/output/text.h"
 
-/* --- Texts ------------------------------------------------------------------------- */
+/* --- Texts -------------------------------------------------------------------------- */
 
 static void request_text(char *ret, size_t size, const struct post_query *q)
 {
@@ -41,7 +41,7 @@ static void posts_text(char *ret, size_t size, const V1__Post__ListPostsResponse
                  n == 2 ? "and" : "to", m->post_messages[n - 1]->post_id, number);
 }
 
-/* --- The call ------------------------------------------------------------------------ */
+/* --- The call ----------------------------------------------------------------------- */
 
 static void send_more(struct scene *c, struct session *s)
 {

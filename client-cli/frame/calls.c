@@ -8,7 +8,7 @@
 #include "command.h"
 #include "common.h"
 
-/* --- From call to call --------------------------------------------------------------- */
+/* --- From call to call -------------------------------------------------------------- */
 
 static void next(struct session *s)
 {
@@ -115,7 +115,7 @@ void calls_room(struct session *s)
         calls_read(s);
 }
 
-/* --- For the steps of a routine --------------------------------------------------------- */
+/* --- For the steps of a routine ----------------------------------------------------- */
 
 static uint64_t deadline_left_ms(const struct session *s)
 {

@@ -13,7 +13,7 @@ const char *command_word(const struct command *c)
     return space != NULL ? space + 1 : c->name;
 }
 
-/* --- Arguments ------------------------------------------------------------------- */
+/* --- Arguments ---------------------------------------------------------------------- */
 
 int usage_error(const char *command, const char *what, const char *argument)
 {
@@ -60,7 +60,7 @@ static int check_arguments(const struct command *c, int n, char **arguments)
     return c->runs->check != NULL ? c->runs->check(c, n, arguments) : EXIT_DONE;
 }
 
-/* --- The frame --------------------------------------------------------------------- */
+/* --- The frame ---------------------------------------------------------------------- */
 
 /* Returns true and the arguments behind the options; or false and the exit code. */
 static bool read_options(const struct command *c, int argc, char **argv, int *ret_first,

@@ -17,7 +17,7 @@
 /* After Ctrl-C: for calls to end and a reader to take what is on its way. */
 #define PATIENCE_MS 250
 
-/* --- The end ------------------------------------------------------------------- */
+/* --- The end ------------------------------------------------------------------------ */
 
 /* What can be done about it, where the server tells: which field to mend, or
  * when to try again. A reason alone is for programs. */
@@ -105,7 +105,7 @@ void session_stop(struct session *s, enum exit_code code)
         s->on_stop(s);
 }
 
-/* --- What comes from outside ----------------------------------------------------- */
+/* --- What comes from outside -------------------------------------------------------- */
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -140,7 +140,7 @@ static void on_output_write(struct output *o)
     progress_hide(&s->progress);
 }
 
-/* --- Help for commands --------------------------------------------------------------- */
+/* --- Help for commands -------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 0))) static void print_line(struct session *s, const char *prefix,
                                                              const char *format, va_list args)
@@ -195,7 +195,7 @@ void session_reading(struct session *s, int change)
     s->reads += (unsigned)change;
 }
 
-/* --- Life ------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void on_begin(struct task *t)
 {

@@ -8,7 +8,7 @@
 #include "client-cli/output/json_write.h"
 #include "timestamp.h"
 
-/* --- writing ---------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------ */
 
 static bool write_text(struct buf *b, const char *text)
 {
@@ -62,7 +62,7 @@ bool ndjson_write_user(struct buf *b, const V1__User__UserMessage *user)
     return ok;
 }
 
-/* --- reading ---------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------ */
 
 struct ndjson_reader {
     struct arena *arena;

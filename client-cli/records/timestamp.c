@@ -77,7 +77,7 @@ size_t timestamp_print(int64_t seconds, int32_t nanos, char *ret)
     return (size_t)(to - ret);
 }
 
-/* --- reading ---------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------ */
 
 struct timestamp_reader {
     const uint8_t *at, *end;

@@ -1,6 +1,6 @@
 #include "base64.h"
 
-/* --- Writing: by 12 bits at a time, which are two characters --------------------------- */
+/* --- Writing: by 12 bits at a time, which are two characters ------------------------ */
 
 #define EIGHT(p, a, b, c, d, e, f, g, h) p a p b p c p d p e p f p g p h
 #define ROW(p, y, z)                                                                               \
@@ -64,7 +64,7 @@ size_t base64_encode(char *to, struct bytes from, enum base64_alphabet alphabet)
     return (size_t)(to - begin);
 }
 
-/* --- Reading: a table says what a character is worth ------------------------------------ */
+/* --- Reading: a table says what a character is worth -------------------------------- */
 
 #define NO_DIGIT 0x80 /* no digit has this bit */
 

@@ -126,7 +126,7 @@ void log_line(enum log_level level, const char *format, ...)
     end(&line);
 }
 
-/* --- Events -------------------------------------------------------------------- */
+/* --- Events ------------------------------------------------------------------------- */
 
 static bool wants_quotes(const char *text)
 {

@@ -5,7 +5,7 @@
 
 #include "wire.h"
 
-/* --- Can a type contain itself? ---------------------------------------------------------- */
+/* --- Can a type contain itself? ----------------------------------------------------- */
 
 /* With no more types than this, none of which contains itself, no message is too deep. */
 #define TYPES_MAX 64
@@ -68,7 +68,7 @@ static bool can_contain_itself(const ProtobufCMessageDescriptor *type)
     return find_out(type, first);
 }
 
-/* --- How deep is a message? ---------------------------------------------------------------- */
+/* --- How deep is a message? --------------------------------------------------------- */
 
 static enum nesting walk(const ProtobufCMessageDescriptor *type, struct bytes message, int left)
 {

@@ -24,7 +24,7 @@ struct parser {
     char **argv; /* a copy: to look for --help reorders it */
 };
 
-/* --- errors ------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------- */
 
 /* Always one line, whatever characters the user's text has. */
 __attribute__((format(printf, 2, 3))) static void complain(const struct option_program *program,
@@ -42,7 +42,7 @@ __attribute__((format(printf, 2, 3))) static void complain(const struct option_p
     fprintf(stderr, "%s: %s (try --help)\n", program->name, text);
 }
 
-/* --- values --------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------- */
 
 bool duration_parse(const char *text, uint64_t *ret_ms)
 {
@@ -178,7 +178,7 @@ static bool store(const struct parser *p, const struct option_row *row, const ch
     return false;
 }
 
-/* --- arguments -------------------------------------------------------------------- */
+/* --- arguments ---------------------------------------------------------------------- */
 
 static size_t count_rows(const struct option_program *program)
 {
@@ -311,7 +311,7 @@ static enum option_result parse_arguments(struct parser *p, int argc, char **arg
     return OPTIONS_OK;
 }
 
-/* --- environment ------------------------------------------------------------------- */
+/* --- environment -------------------------------------------------------------------- */
 
 /* The items are parts of a copy, so that our children see the variable whole.
  * The copy lives as long as the list: to the end of the process. */
@@ -361,7 +361,7 @@ static bool parse_environment(struct parser *p)
     return true;
 }
 
-/* --- all of it ------------------------------------------------------------------------ */
+/* --- all of it ---------------------------------------------------------------------- */
 
 /* --help shows the defaults, so it must win before a value is stored. */
 static bool asks_for_help(const struct parser *p, int argc, const char **ret_form)

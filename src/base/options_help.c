@@ -117,7 +117,7 @@ static void right_text(const struct option_row *row, char *ret, size_t size)
     snprintf(ret, size, "%s%s%s%s", row->help, shown ? " (default: " : "", value, shown ? ")" : "");
 }
 
-/* --- a text --------------------------------------------------------------------------- */
+/* --- a text ------------------------------------------------------------------------- */
 
 /* Prints the words of @text, indented by @left columns; the cursor stands at
  * column @column. */
@@ -199,7 +199,7 @@ static void print_text(const struct option_program *program)
         printf("\n%s\n", program->epilogue);
 }
 
-/* --- a manual page: man(7) ------------------------------------------------------------- */
+/* --- a manual page: man(7) ---------------------------------------------------------- */
 
 static void roff(const char *text)
 {
@@ -288,7 +288,7 @@ static void print_man(const struct option_program *program)
     }
 }
 
-/* --- words for a shell's completion: an option a line, a tab, its choices ------------------- */
+/* --- words for a shell's completion: an option a line, a tab, its choices ----------- */
 
 static void print_words(const struct option_program *program)
 {

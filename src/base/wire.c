@@ -6,7 +6,7 @@
 #define VARINT_MAX_BYTES 10
 #define HEAD_MAX_BYTES   5 /* of a key or a length, says protobuf, however small its value */
 
-/* --- Reading --------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------ */
 
 static bool skip(struct bytes *rest, uint64_t n)
 {
@@ -140,7 +140,7 @@ const char *wire_bad_field(const ProtobufCMessageDescriptor *type, const struct 
     return bad_field(type, f, NESTING_MAX);
 }
 
-/* --- Writing ----------------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------------------ */
 
 static size_t varint_size(uint64_t value)
 {

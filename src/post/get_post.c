@@ -28,7 +28,7 @@ struct get_post {
     char post_id[STORE_ID_MAX + 1];
 };
 
-/* --- The answer -------------------------------------------------------------------------- */
+/* --- The answer --------------------------------------------------------------------- */
 
 /* The post, with its author's field behind it: to protobuf the order of fields is the
  * same. An author whom User does not know has no name, as in a listing. */
@@ -57,7 +57,7 @@ static void answer(struct get_post *g, struct bytes post)
     buf_unref(b);
 }
 
-/* --- The post ------------------------------------------------------------------------------ */
+/* --- The post ----------------------------------------------------------------------- */
 
 /* A post keeps its user, so the name that was waited for is still its author's. */
 static void on_post(struct stream *s, struct bytes post)
@@ -91,7 +91,7 @@ static void on_name_failed(struct name_wait *wait, const struct status *status)
     stream_finish(container_of(wait, struct get_post, wait)->stream, status);
 }
 
-/* --- The call -------------------------------------------------------------------------------- */
+/* --- The call ----------------------------------------------------------------------- */
 
 static const struct field_rule fields[] = { { 1, RULE_LENGTH, 1, STORE_ID_MAX } }; /* post_id */
 

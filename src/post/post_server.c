@@ -40,7 +40,7 @@ static const struct option_row rows[] = {
       "most bytes of all such answers together", 1024, INT64_MAX, NULL },
 };
 
-/* --- One loop's things --------------------------------------------------------------- */
+/* --- One loop's things -------------------------------------------------------------- */
 
 struct loop_things {
     struct post_env env;
@@ -131,7 +131,7 @@ static void stop_loop(struct loop *loop, void (*stopped)(struct loop *loop))
     resolver_close(t->env.listing.resolver, on_resolver_closed, t);
 }
 
-/* --- --wait-for-user: any answer of User will do ------------------------------------------- */
+/* --- --wait-for-user: any answer of User will do ------------------------------------ */
 
 struct wait_for_user {
     struct name_wait wait;
@@ -191,7 +191,7 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
     return w.answered;
 }
 
-/* --- The program --------------------------------------------------------------------------- */
+/* --- The program -------------------------------------------------------------------- */
 
 static bool open_user(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
 {

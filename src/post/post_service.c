@@ -84,7 +84,7 @@ static const struct message_rules user_rules = {
 static const struct stream_handler all_handler = LISTING_HANDLER(all_rules);
 static const struct stream_handler user_handler = LISTING_HANDLER(user_rules);
 
-/* --- The table -------------------------------------------------------------------------- */
+/* --- The table ---------------------------------------------------------------------- */
 
 static const struct method methods[] = {
     { "/v1.post.Post/ListPosts", ONE, ONE, &all_handler, &all_posts, SCOPE_READ },

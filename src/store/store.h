@@ -52,7 +52,7 @@ struct store_stats {
 /** Returns 0, or -1: the store cannot be read. Any thread. */
 int store_stats(struct store *store, struct store_stats *ret);
 
-/* --- Importing ---------------------------------------------------------------- */
+/* --- Importing ---------------------------------------------------------------------- */
 
 enum import_result {
     IMPORT_NEW,
@@ -85,7 +85,7 @@ struct import_batch {
  * thread. */
 void store_import(struct store *store, struct import_batch *batch);
 
-/* --- Reading ------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------ */
 
 /** A reader for one loop. Returns 0, or -1 with a line in @error. */
 int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX]);

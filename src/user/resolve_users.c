@@ -42,7 +42,7 @@ struct resolve {
     bool reading, ended, over;
 };
 
-/* --- What waits -------------------------------------------------------------------- */
+/* --- What waits --------------------------------------------------------------------- */
 
 static struct request *request_new(char *const *ids, size_t n)
 {
@@ -116,7 +116,7 @@ static void add_changes(struct resolve *r, struct changes *changes)
     r->npending += changes->n;
 }
 
-/* --- Messages ------------------------------------------------------------------------ */
+/* --- Messages ----------------------------------------------------------------------- */
 
 static bool append_user(struct buf *b, struct bytes id, bool found, struct bytes name)
 {
@@ -223,7 +223,7 @@ static struct buf *build_next(struct resolve *r)
     return NULL;
 }
 
-/* --- The stream ---------------------------------------------------------------------- */
+/* --- The stream --------------------------------------------------------------------- */
 
 /* Sends until there is nothing to say, or no room: on_sent goes on then. */
 static void send_all(struct resolve *r)

@@ -103,7 +103,7 @@ void chain_add(struct chain *chain, const struct interceptor *interceptor, void 
 void interceptor_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
                         const struct status *why);
 
-/* --- For the runtime ------------------------------------------------------------- */
+/* --- For the runtime ---------------------------------------------------------------- */
 
 /* A call's way through its chain. */
 struct interception {

@@ -54,7 +54,7 @@ struct loop {
     struct watcher watcher; /* IN_CORE */
 };
 
-/* --- Waking ---------------------------------------------------------------------- */
+/* --- Waking ------------------------------------------------------------------------- */
 
 static void wake(struct loop *l)
 {
@@ -80,7 +80,7 @@ static void on_alarm(uv_timer_t *alarm)
     container_of(alarm, struct loop, alarm)->alarm_ms = NEVER;
 }
 
-/* --- The watcher thread -------------------------------------------------------- */
+/* --- The watcher thread ------------------------------------------------------------- */
 
 static void *watch(void *arg)
 {
@@ -140,7 +140,7 @@ static void turn_uv(struct loop *l)
         sem_post(&l->watcher.turned);
 }
 
-/* --- Posts and tasks ------------------------------------------------------------- */
+/* --- Posts and tasks ---------------------------------------------------------------- */
 
 static void push_post(struct loop *l, struct posting *p)
 {
@@ -226,7 +226,7 @@ static void run_tasks(struct loop *l)
     task_cancel(&end);
 }
 
-/* --- Time -------------------------------------------------------------------------- */
+/* --- Time --------------------------------------------------------------------------- */
 
 /* libuv's own time, which it takes itself when it wakes. */
 static void update_time(struct loop *l)
@@ -278,7 +278,7 @@ static uint64_t next_timer_ms(const struct loop *l)
     return l->timers.first != NULL ? l->timers.first->due_ms : NEVER;
 }
 
-/* --- A round ------------------------------------------------------------------------- */
+/* --- A round ------------------------------------------------------------------------ */
 
 static void set_alarm(struct loop *l, uint64_t due_ms)
 {
@@ -378,7 +378,7 @@ void loop_break(struct loop *l)
     l->breaking = true;
 }
 
-/* --- Life ------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 struct core_queue *loop_core(struct loop *l)
 {

@@ -49,7 +49,7 @@ struct uv_loop_s; /* uv_loop_t */
 
 typedef void (*loop_fn)(struct loop *loop, void *arg);
 
-/* --- Life ------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 enum loop_sleep { LOOP_IN_UV, LOOP_IN_CORE }; /* see above */
 
@@ -81,7 +81,7 @@ void loop_break(struct loop *loop);
  * now. NULL is fine. */
 void loop_free(struct loop *loop);
 
-/* --- Work from elsewhere, and for later -------------------------------------- */
+/* --- Work from elsewhere, and for later --------------------------------------------- */
 
 /** Has fn(loop, arg) run on the loop's thread, in the order of the posts.
  * Any thread, as long as the loop is there. What has not run when loop_run()
@@ -115,7 +115,7 @@ void task_defer(struct loop *loop, struct task *task);
 /** Forgets a waiting task; fine if it does not wait. Loop thread only. */
 void task_cancel(struct task *task);
 
-/* --- Time ---------------------------------------------------------------------- */
+/* --- Time --------------------------------------------------------------------------- */
 
 /** Milliseconds of the monotonic clock, as of this round's events. */
 uint64_t loop_now_ms(const struct loop *loop);
@@ -143,7 +143,7 @@ static inline bool timer_running(const struct timer *timer)
     return timer->prev != NULL;
 }
 
-/* --- The rest ------------------------------------------------------------------- */
+/* --- The rest ----------------------------------------------------------------------- */
 
 /** The libuv loop inside, for signals, files and other descriptors. Its
  * callbacks run on the loop's thread, and handles may be started anywhere on

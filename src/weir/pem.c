@@ -82,7 +82,7 @@ static bool read_files(const struct pem *names, struct pem *ret, char *error)
     return true;
 }
 
-/* --- Checking: what OpenSSL would refuse later, and without saying why ------------------ */
+/* --- Checking: what OpenSSL would refuse later, and without saying why -------------- */
 
 static int no_password(char *buf, int size, int rwflag, void *arg)
 {
@@ -172,7 +172,7 @@ static bool check(const struct pem *names, const struct pem *pem, char *error)
     return good;
 }
 
-/* --- Changes ------------------------------------------------------------------------------ */
+/* --- Changes ------------------------------------------------------------------------ */
 
 /* A file that is not there is all zeros. */
 static void look(const struct pem_files *f, struct stat now[PEM_NR])
@@ -257,7 +257,7 @@ bool pem_files_newer(struct pem_files *f, unsigned *seen, struct pem *ret)
     return newer;
 }
 
-/* --- Life ------------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 bool pem_files_new(struct pem_files **ret, const struct pem *names, char error[PEM_ERROR_MAX])
 {

@@ -28,7 +28,7 @@ static void late_open(struct stream *s)
 
 const struct stream_handler server_late = { .on_open = late_open };
 
-/* --- Errors ------------------------------------------------------------------------------ */
+/* --- Errors ------------------------------------------------------------------------- */
 
 static void put_trailer(struct stream *s, const char *name, struct bytes value)
 {

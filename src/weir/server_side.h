@@ -26,7 +26,7 @@ int http_server_new(struct server **ret, struct loop *const *loops, size_t nloop
                     const struct service *const *services, size_t nservices,
                     const struct server_options *options);
 
-/* --- Calls without a handler of their own ----------------------------------------- */
+/* --- Calls without a handler of their own ------------------------------------------- */
 
 /* Of a path that no service has: UNIMPLEMENTED. */
 extern const struct method server_unknown_method;

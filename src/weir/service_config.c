@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- Built in ------------------------------------------------------------------ */
+/* --- Built in ----------------------------------------------------------------------- */
 
 /* Each failure takes one of ten tokens and each success gives a tenth of one
  * back; below five nothing is repeated. */
@@ -66,7 +66,7 @@ char *service_config_make(const struct service_config *c)
     return text;
 }
 
-/* --- From a file ------------------------------------------------------------------ */
+/* --- From a file -------------------------------------------------------------------- */
 
 char *service_config_read(const char *path, char error[SERVICE_CONFIG_ERROR_MAX])
 {

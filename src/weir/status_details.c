@@ -16,7 +16,7 @@
 #define DETAILS      3
 #define RECEIVED_MAX 8192 /* what a client takes at all */
 
-/* --- Out ----------------------------------------------------------------------- */
+/* --- Out ---------------------------------------------------------------------------- */
 
 /* Clients in other languages refuse a message with a string that is not UTF-8,
  * and a text that was cut may end in half a character. */
@@ -117,7 +117,7 @@ size_t status_details_pack(const struct status *status, const char *path,
     return google__rpc__status__pack(&all, to);
 }
 
-/* --- In ------------------------------------------------------------------------- */
+/* --- In ----------------------------------------------------------------------------- */
 
 static bool is_reason_character(int c)
 {

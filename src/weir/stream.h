@@ -231,7 +231,7 @@ int stream_put(struct stream *s, enum metadata_place place, const char *name, st
  * to @room; "" if nobody knows. Until on_close returns. */
 void stream_peer(struct stream *s, char *to, size_t room);
 
-/* --- For implementations --------------------------------------------------------- */
+/* --- For implementations ------------------------------------------------------------ */
 
 /** So many messages went one way, of so many bytes together. */
 static inline void traffic_count(struct traffic *t, size_t messages, size_t bytes)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Options -------------------------------------------------------------------------- */
+/* --- Options ------------------------------------------------------------------------ */
 
 struct tls_server_options tls_server_options;
 
@@ -74,7 +74,7 @@ static void *zeroed(size_t bytes, char error[TLS_ERROR_MAX])
     return memory;
 }
 
-/* --- Servers ---------------------------------------------------------------------------- */
+/* --- Servers ------------------------------------------------------------------------ */
 
 struct tls_server {
     struct pem_files *files;
@@ -125,7 +125,7 @@ bool tls_server_ticket_keys(struct tls_server *tls, unsigned generation, uint64_
     return ticket_keys_get(&tls->tickets, generation, now_ms, ret);
 }
 
-/* --- Clients -------------------------------------------------------------------------------- */
+/* --- Clients ------------------------------------------------------------------------ */
 
 struct tls_client {
     struct pem_files *files;
@@ -172,8 +172,7 @@ const char *tls_client_server_name(const struct tls_client *tls)
     return tls->server_name;
 }
 
-/* --- Hints --------------------------------------------------------------------------------------
- */
+/* --- Hints -------------------------------------------------------------------------- */
 
 /* What the core and OpenSSL say, and what that means. */
 static const struct {

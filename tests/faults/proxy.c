@@ -100,7 +100,7 @@ static struct {
 
 static void flow_go(struct flow *f);
 
-/* --- Ends ---------------------------------------------------------------------------- */
+/* --- Ends --------------------------------------------------------------------------- */
 
 static void drop_first(struct flow *f)
 {
@@ -155,7 +155,7 @@ static void end_link(struct link *l, bool reset)
     close_handle((uv_handle_t *)&l->down.wait);
 }
 
-/* --- Faults -------------------------------------------------------------------------- */
+/* --- Faults ------------------------------------------------------------------------- */
 
 static void say_fired(enum fault fault)
 {
@@ -203,7 +203,7 @@ static void count(const struct flow *f, size_t n)
         fire(f->link);
 }
 
-/* --- What is held --------------------------------------------------------------------- */
+/* --- What is held ------------------------------------------------------------------- */
 
 /* When @n more bytes go on. A link that was free for less than QUEUE_NS has that
  * left for them: or it would lose what a timer is late by. */
@@ -244,7 +244,7 @@ static bool may_read(const struct flow *f, uint64_t now)
     return f->first == NULL || (g.latency_ms > 0 && f->held < HELD_MAX && room_ns(f, now) == 0);
 }
 
-/* --- One direction --------------------------------------------------------------------- */
+/* --- One direction ------------------------------------------------------------------ */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -374,7 +374,7 @@ static void thaw(struct link *l)
     flow_go(&l->down);
 }
 
-/* --- Connections ------------------------------------------------------------------------- */
+/* --- Connections -------------------------------------------------------------------- */
 
 static void on_connected(uv_connect_t *connect, int status)
 {
@@ -427,7 +427,7 @@ static void on_connection(uv_stream_t *listener, int status)
     uv_tcp_nodelay(&l->server, 1);
 }
 
-/* --- Commands ------------------------------------------------------------------------------ */
+/* --- Commands ----------------------------------------------------------------------- */
 
 static bool arm(const char *name, uint64_t n)
 {

@@ -32,7 +32,7 @@ static struct server *g_server;
 static int g_fd;
 static struct frames g_out, g_in; /* to the server, and from it */
 
-/* --- An interceptor that holds what it is told to ---------------------------------------- */
+/* --- An interceptor that holds what it is told to ----------------------------------- */
 
 #define HOLDS_MAX 16
 
@@ -113,7 +113,7 @@ static void go_on(uint8_t which)
     interceptor_resume(h->stream, stage, which & 128 ? INTERCEPT_REJECT : INTERCEPT_PASS, &no);
 }
 
-/* --- The server --------------------------------------------------------------------------- */
+/* --- The server --------------------------------------------------------------------- */
 
 static struct lane *lane(void)
 {
@@ -236,7 +236,7 @@ static void part(void)
     cr_assert_eq(lane()->pressure.held, 0);
 }
 
-/* --- Bytes as they come -------------------------------------------------------------------- */
+/* --- Bytes as they come ------------------------------------------------------------- */
 
 /* The first one says how large the pieces are; 0: all the rest is one piece. */
 static void speak_bytes(struct bytes in)
@@ -249,7 +249,7 @@ static void speak_bytes(struct bytes in)
     }
 }
 
-/* --- Commands ------------------------------------------------------------------------------- */
+/* --- Commands ----------------------------------------------------------------------- */
 
 static const char *large_text(void)
 {

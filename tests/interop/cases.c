@@ -64,7 +64,7 @@ static bool output_is(const struct rpc *rpc, size_t size)
            is_zeros(((const OutputResponse *)rpc->response)->payload, size);
 }
 
-/* --- Calls of each shape -------------------------------------------------------------- */
+/* --- Calls of each shape ------------------------------------------------------------ */
 
 static void open_unary(struct rpc *rpc, struct interop *t)
 {
@@ -137,7 +137,7 @@ static bool large_call(struct interop *t, SimpleRequest m, unsigned flags, bool 
     return true;
 }
 
-/* --- The shapes ------------------------------------------------------------------------- */
+/* --- The shapes --------------------------------------------------------------------- */
 
 static bool empty_unary(struct interop *t)
 {
@@ -214,7 +214,7 @@ static bool empty_stream(struct interop *t)
     return true;
 }
 
-/* --- Ends ---------------------------------------------------------------------------------- */
+/* --- Ends --------------------------------------------------------------------------- */
 
 static bool cancel_after_begin(struct interop *t)
 {
@@ -307,7 +307,7 @@ static bool unimplemented_service(struct interop *t)
     return is_unimplemented(t, "/grpc.testing.UnimplementedService/UnimplementedCall");
 }
 
-/* --- Metadata -------------------------------------------------------------------------------- */
+/* --- Metadata ----------------------------------------------------------------------- */
 
 static void put_text(struct rpc *rpc, const char *name, const char *value)
 {
@@ -373,8 +373,7 @@ static bool oauth2_auth_token(struct interop *t)
     return user_is_named(t, true);
 }
 
-/* --- Compression --------------------------------------------------------------------------------
- */
+/* --- Compression -------------------------------------------------------------------- */
 
 /* A server that looks at how messages come refuses one that is not as it says. */
 static bool unary_probe(struct interop *t)

@@ -106,7 +106,7 @@ static bool add_wanted(struct output *o, const Grpc__Testing__StreamingOutputCal
     return true;
 }
 
-/* --- What happens to the stream ---------------------------------------------------- */
+/* --- What happens to the stream ----------------------------------------------------- */
 
 static void on_pause(struct timer *timer)
 {

@@ -12,7 +12,7 @@ extern const struct stream_handler empty_handler, unary_handler; /* unary.c */
 extern const struct stream_handler input_handler;                /* input.c */
 extern const struct stream_handler output_handler;               /* output.c */
 
-/* --- echo.c: what the methods have in common -------------------------------------- */
+/* --- echo.c: what the methods have in common ---------------------------------------- */
 
 /** Sends back the two headers that ask for it, one with our headers, one with
  * the trailers. From on_open. */

@@ -17,7 +17,7 @@ int say(struct stream *s, const char *text, unsigned flags)
     return rv;
 }
 
-/* --- The service ----------------------------------------------------------------- */
+/* --- The service -------------------------------------------------------------------- */
 
 static void check_sent(struct stream *s, int rv)
 {
@@ -79,7 +79,7 @@ static const struct stream_handler echo = {
     .on_close = echo_close,
 };
 
-/* --- Runs -------------------------------------------------------------------------- */
+/* --- Runs --------------------------------------------------------------------------- */
 
 static struct buf *make_run(void)
 {
@@ -141,7 +141,7 @@ const struct method echo_methods[ECHO_NMETHODS] = {
     [ECHO_RUNS] = { "/test.Echo/Runs", ONE, MANY, &runs, NULL, NULL },
 };
 
-/* --- The client -------------------------------------------------------------------- */
+/* --- The client --------------------------------------------------------------------- */
 
 static void say_next(struct talk *t)
 {
@@ -222,7 +222,7 @@ void talk_open(struct talk *t, struct call_world *w, const char *path,
     cr_assert_eq(talk_try(t, w, path, options), 0);
 }
 
-/* --- The world ----------------------------------------------------------------------- */
+/* --- The world ---------------------------------------------------------------------- */
 
 enum server_transport call_world_transport(void)
 {

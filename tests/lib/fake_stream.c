@@ -11,7 +11,7 @@
 
 #define DECODED_MAX_BYTES (32u << 20) /* as the real streams */
 
-/* --- Queues of messages --------------------------------------------------------------- */
+/* --- Queues of messages ------------------------------------------------------------- */
 
 static void queue_init(struct fake_queue *q)
 {
@@ -60,7 +60,7 @@ static struct fake_message *message_copy(struct bytes b)
     return m;
 }
 
-/* --- What the code under test calls ------------------------------------------------------ */
+/* --- What the code under test calls ------------------------------------------------- */
 
 static void go_on(struct fake_stream *f)
 {
@@ -200,7 +200,7 @@ static const struct stream_ops fake_ops = {
     .finish = fake_finish,
 };
 
-/* --- What the stream calls ------------------------------------------------------------------ */
+/* --- What the stream calls ---------------------------------------------------------- */
 
 /* Nothing more comes in: a server that answered, or a client that cancelled. */
 static bool is_deaf(const struct fake_stream *f)
@@ -322,7 +322,7 @@ static void on_work(struct task *task)
     step_close(f);
 }
 
-/* --- Opening ---------------------------------------------------------------------------------- */
+/* --- Opening ------------------------------------------------------------------------ */
 
 static struct fake_stream *new_stream(struct loop *loop, const struct stream_handler *handler)
 {
@@ -385,8 +385,7 @@ void fake_stream_free(struct fake_stream *f)
     free(f);
 }
 
-/* --- The peer ------------------------------------------------------------------------------------
- */
+/* --- The peer ----------------------------------------------------------------------- */
 
 void fake_stream_push(struct fake_stream *f, struct bytes message)
 {

@@ -64,7 +64,7 @@ struct fake_stream {
     struct fake_queue in;
 };
 
-/* --- Opening ----------------------------------------------------------------------- */
+/* --- Opening ------------------------------------------------------------------------ */
 
 /** Server: a call of @method arrives; on_open follows. For a method of one
  * request use fake_stream_request(). Fails the test when out of memory, as
@@ -89,7 +89,7 @@ static inline struct fake_stream *fake_stream_of(struct stream *s)
     return container_of(s, struct fake_stream, s);
 }
 
-/* --- The peer ------------------------------------------------------------------------ */
+/* --- The peer ----------------------------------------------------------------------- */
 
 /** The peer sends a message; delivered once it is asked for. Copied. */
 void fake_stream_push(struct fake_stream *f, struct bytes message);
@@ -109,14 +109,14 @@ void fake_stream_break(struct fake_stream *f, enum status_code code, const char 
 /** The server is about to stop: on_drain. */
 void fake_stream_drain(struct fake_stream *f);
 
-/* --- The transport ------------------------------------------------------------------- */
+/* --- The transport ------------------------------------------------------------------ */
 
 /** Closed: nothing goes out, so the third stream_send() gets EAGAIN. Open
  * (as it is at first): what waits goes out, one on_sent for each message or
  * run. */
 void fake_stream_window(struct fake_stream *f, bool open);
 
-/* --- What was sent --------------------------------------------------------------------- */
+/* --- What was sent ------------------------------------------------------------------ */
 
 /** The @i-th message that went out, from 0; the test fails if there is none. */
 const struct fake_message *fake_stream_sent(const struct fake_stream *f, size_t i);

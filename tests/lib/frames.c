@@ -54,7 +54,7 @@ void frames_hello(struct frames *f)
     frames_frame(f, NGHTTP2_SETTINGS, 0, 0, bytes_of(NULL, 0));
 }
 
-/* --- Headers ------------------------------------------------------------------------------ */
+/* --- Headers ------------------------------------------------------------------------ */
 
 /* HPACK's numbers (RFC 7541, 5.1), of seven bits first. */
 static void add_length(struct frames *f, size_t n)
@@ -109,7 +109,7 @@ void frames_request(struct frames *f, int32_t id, const char *path, const char *
     frames_clear(&block);
 }
 
-/* --- The rest ------------------------------------------------------------------------------- */
+/* --- The rest ----------------------------------------------------------------------- */
 
 void frames_message(struct frames *f, int32_t id, struct bytes message, uint8_t flags)
 {

@@ -127,7 +127,7 @@ bool heap_failed(void)
     return failed;
 }
 
-/* --- What our objects call ------------------------------------------------------- */
+/* --- What our objects call ---------------------------------------------------------- */
 
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t n, size_t size);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- Calls --------------------------------------------------------------------------------- */
+/* --- Calls -------------------------------------------------------------------------- */
 
 static const struct method *method_of(enum shape shape, const struct ask *ask)
 {
@@ -98,7 +98,7 @@ void listing_hang_up(struct post_world *w, struct fake_stream *f)
     fake_stream_free(f);
 }
 
-/* --- Answers -------------------------------------------------------------------------------- */
+/* --- Answers ------------------------------------------------------------------------ */
 
 static void check_post(const V1__Post__PostMessage *p)
 {
@@ -164,7 +164,7 @@ void answer_append(struct answer *a, struct answer *b)
     answer_free(b);
 }
 
-/* --- Posts ------------------------------------------------------------------------------------ */
+/* --- Posts -------------------------------------------------------------------------- */
 
 void posts_add(struct posts *p, const char *user, size_t body_len, const char *tag)
 {

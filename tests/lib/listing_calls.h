@@ -74,7 +74,7 @@ void listing_hang_up(struct post_world *w, struct fake_stream *f);
 /** Appends b's posts to a's, keeps a's messages, frees b. */
 void answer_append(struct answer *a, struct answer *b);
 
-/* --- Posts ------------------------------------------------------------------------------- */
+/* --- Posts -------------------------------------------------------------------------- */
 
 struct post {
     char user[24], tag[8];

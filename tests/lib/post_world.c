@@ -6,7 +6,7 @@
 
 #include "leaks.h"
 
-/* --- User ------------------------------------------------------------------------------- */
+/* --- User --------------------------------------------------------------------------- */
 
 static void forget_asked(struct post_world *w)
 {
@@ -102,7 +102,7 @@ void post_world_lose_user(struct post_world *w)
     POST_UNTIL(w, f->closed);
 }
 
-/* --- The store --------------------------------------------------------------------------- */
+/* --- The store ---------------------------------------------------------------------- */
 
 static bool imported;
 
@@ -138,7 +138,7 @@ void post_world_import(struct post_world *w, V1__Post__PostMessage *posts, size_
     free(records);
 }
 
-/* --- Life ------------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 const struct method *post_method(const char *name)
 {

@@ -123,7 +123,7 @@ static const struct method methods[] = {
     { "/test.Echo/Nobody", ONE, ONE, &echo, NULL, NULL }, /* the server does not have it */
 };
 
-/* --- Clients --------------------------------------------------------------------------- */
+/* --- Clients ------------------------------------------------------------------------ */
 
 struct client {
     struct loop *loop;
@@ -230,7 +230,7 @@ static void on_begin(struct loop *loop, void *arg)
     open_calls(arg);
 }
 
-/* --- Rounds ------------------------------------------------------------------------------ */
+/* --- Rounds ------------------------------------------------------------------------- */
 
 static void *run_loop(void *loop)
 {

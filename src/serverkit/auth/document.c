@@ -70,7 +70,7 @@ static bool publish(struct document *d, struct buf *text)
     return true;
 }
 
-/* --- Loading ---------------------------------------------------------------------------- */
+/* --- Loading ------------------------------------------------------------------------ */
 
 static struct buf *load_good(struct document *d)
 {
@@ -160,7 +160,7 @@ static void on_due(struct timer *timer)
     start_loading(container_of(timer, struct document, timer));
 }
 
-/* --- Renewal ------------------------------------------------------------------------------- */
+/* --- Renewal ------------------------------------------------------------------------ */
 
 /* 0: now. */
 static uint32_t pause_left_ms(const struct document *d)
@@ -198,7 +198,7 @@ void document_renew(struct document *d, struct document_wait *wait)
     loop_post_with(d->loop, &wait->post, on_renew, wait);
 }
 
-/* --- Life ---------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 int document_new(struct document **ret, const struct document_options *options)
 {

@@ -17,7 +17,7 @@ struct jwks {
     struct key keys[JWKS_KEYS_MAX];
 };
 
-/* --- Algorithms ---------------------------------------------------------------------- */
+/* --- Algorithms --------------------------------------------------------------------- */
 
 #define RSA_KEY CJOSE_JWK_KTY_RSA, CJOSE_JWK_EC_INVALID, 0
 
@@ -41,7 +41,7 @@ const struct jws_algorithm *jws_algorithm_find(const char *name)
     return NULL;
 }
 
-/* --- One key --------------------------------------------------------------------------- */
+/* --- One key ------------------------------------------------------------------------ */
 
 static const char *text_of(json_t *object, const char *name)
 {
@@ -124,7 +124,7 @@ static const char *read_key(struct key *ret, json_t *json)
     return why;
 }
 
-/* --- The set ---------------------------------------------------------------------------- */
+/* --- The set ------------------------------------------------------------------------ */
 
 static int read_keys(struct jwks *keys, json_t *array, char error[JWKS_ERROR])
 {

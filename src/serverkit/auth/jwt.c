@@ -26,7 +26,7 @@ static bool bad(struct jwt *t, const char *why)
     return false;
 }
 
-/* --- The form -------------------------------------------------------------------------- */
+/* --- The form ----------------------------------------------------------------------- */
 
 static bool is_base64url(struct bytes part)
 {
@@ -104,7 +104,7 @@ static bool read_header(struct jwt *t)
     return true;
 }
 
-/* --- The signature ---------------------------------------------------------------------- */
+/* --- The signature ------------------------------------------------------------------ */
 
 static bool signature_fits(const struct jwt *t)
 {
@@ -152,7 +152,7 @@ static enum jwt_result check_signature(struct jwt *t, const struct jwks *keys)
     return JWT_UNKNOWN_KEY;
 }
 
-/* --- The claims -------------------------------------------------------------------------- */
+/* --- The claims --------------------------------------------------------------------- */
 
 static bool is_text(json_t *json, const char *text)
 {
@@ -196,7 +196,7 @@ static bool check_claims(struct jwt *t, const struct jwt_rules *rules, int64_t n
     return check_times(t, (double)now_s);
 }
 
-/* --- Who it is ---------------------------------------------------------------------------- */
+/* --- Who it is ---------------------------------------------------------------------- */
 
 static const char *name_of(json_t *claims)
 {
@@ -244,7 +244,7 @@ static struct identity *identity_of(json_t *claims)
     return identity_new(bytes_of_text(name_of(claims)), bytes_of(scopes, len), expires_of(claims));
 }
 
-/* --- All of it ------------------------------------------------------------------------------ */
+/* --- All of it ---------------------------------------------------------------------- */
 
 static enum jwt_result check(struct jwt *t, const struct jwks *keys, const struct jwt_rules *rules,
                              int64_t now_s, struct identity **ret)

@@ -10,7 +10,7 @@
 #define TIMEOUT_MS         5000L
 #define URL_MAX_BYTES      2048
 
-/* --- Files ------------------------------------------------------------------------- */
+/* --- Files -------------------------------------------------------------------------- */
 
 static struct buf *read_all(FILE *file, size_t max_bytes, char error[LOAD_ERROR])
 {

@@ -12,7 +12,7 @@
 #define CHECK_EVERY_MS  1000
 #define PREFIX          "Bearer "
 
-/* --- Tokens ----------------------------------------------------------------------------- */
+/* --- Tokens ------------------------------------------------------------------------- */
 
 static struct bytes trimmed(struct bytes text)
 {
@@ -41,7 +41,7 @@ static bool token_good(struct bytes text, char error[LOAD_ERROR])
     return why == NULL;
 }
 
-/* --- Life ---------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static bool open_file(struct token_sender *t, const char *file, char error[SEND_TOKEN_ERROR])
 {
@@ -90,7 +90,7 @@ void token_sender_close(struct token_sender *t)
     t->file = NULL;
 }
 
-/* --- Calls ----------------------------------------------------------------------------------- */
+/* --- Calls -------------------------------------------------------------------------- */
 
 static int put_token(struct stream *s, struct bytes text)
 {

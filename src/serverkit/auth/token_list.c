@@ -20,7 +20,7 @@ struct token_list {
     struct entry entries[TOKEN_LIST_MAX];
 };
 
-/* --- One line ---------------------------------------------------------------------- */
+/* --- One line ----------------------------------------------------------------------- */
 
 static bool read_hash(const char *hex, uint8_t hash[TOKEN_HASH_BYTES])
 {
@@ -88,7 +88,7 @@ static const char *read_line(struct token_list *list, char *line)
     return NULL;
 }
 
-/* --- The file ------------------------------------------------------------------------ */
+/* --- The file ----------------------------------------------------------------------- */
 
 static const char *copy_and_read(struct token_list *list, const char *text, size_t len)
 {

@@ -36,7 +36,7 @@ struct verifier {
     struct verifier_lane lanes[];
 };
 
-/* --- New editions --------------------------------------------------------------------- */
+/* --- New editions ------------------------------------------------------------------- */
 
 static bool tokens_good(struct bytes text, char error[LOAD_ERROR])
 {
@@ -105,7 +105,7 @@ static bool refresh_both(struct verifier_lane *lane)
     return tokens && keys;
 }
 
-/* --- One question ------------------------------------------------------------------------ */
+/* --- One question ------------------------------------------------------------------- */
 
 static void refuse(struct question *q, enum status_code code, const char *why)
 {
@@ -180,7 +180,7 @@ static bool look_up(struct verifier_lane *lane, struct question *q)
     return recall(lane, q, now_s) || check_new(lane, q, now_s);
 }
 
-/* --- Waiting for keys ------------------------------------------------------------------------ */
+/* --- Waiting for keys --------------------------------------------------------------- */
 
 void verifier_forget(struct question *q)
 {
@@ -271,7 +271,7 @@ bool verifier_ask(struct verifier *v, struct loop *loop, struct question *q)
     return false;
 }
 
-/* --- Life ------------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static bool open_document(struct document **ret, const struct document_options *options,
                           bool load_now, char error[AUTH_ERROR])

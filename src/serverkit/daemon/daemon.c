@@ -65,7 +65,7 @@ static bool is_on_core(const struct daemon *d)
     return d->config.transport == TRANSPORT_CORE;
 }
 
-/* --- Stopping ------------------------------------------------------------------------ */
+/* --- Stopping ----------------------------------------------------------------------- */
 
 static void on_stop_loop(struct loop *loop, void *arg)
 {
@@ -158,7 +158,7 @@ static void watch_signals(struct daemon *d)
     uv_signal_start(&d->sigint, on_signal, SIGINT);
 }
 
-/* --- Starting -------------------------------------------------------------------------- */
+/* --- Starting ----------------------------------------------------------------------- */
 
 /* What is sent in plaintext stays on this machine, unless it is asked for. */
 static bool check_listeners(const struct daemon *d, char *error)

@@ -45,7 +45,7 @@ void notify_send(const char *line)
         close(fd);
 }
 
-/* --- The watchdog ----------------------------------------------------------------- */
+/* --- The watchdog ------------------------------------------------------------------- */
 
 struct sign {
     atomic_uint given; /* the last round it was given in; written on its loop */

@@ -4,7 +4,7 @@
 #include "health_internal.h"
 #include "weir/loop.h"
 
-/* --- Setting -------------------------------------------------------------------------- */
+/* --- Setting ------------------------------------------------------------------------ */
 
 static void on_news(struct loop *loop, void *arg)
 {
@@ -36,7 +36,7 @@ void health_stop(struct health *health)
     tell_loops(health);
 }
 
-/* --- Life ------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void set_entries(struct health *health, const struct service *const *services, size_t n)
 {

@@ -28,7 +28,7 @@ static bool check_name(struct stream *s, const ProtobufCMessage *message, struct
     return false;
 }
 
-/* --- Check ------------------------------------------------------------------------------ */
+/* --- Check -------------------------------------------------------------------------- */
 
 static void on_check(struct stream *s, const ProtobufCMessage *message, struct bytes raw)
 {
@@ -49,7 +49,7 @@ const struct stream_handler health_check_handler = {
     .on_message = on_check,
 };
 
-/* --- Watch ------------------------------------------------------------------------------ */
+/* --- Watch -------------------------------------------------------------------------- */
 
 struct health_watch {
     struct stream *stream;

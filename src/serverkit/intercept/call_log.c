@@ -30,7 +30,7 @@ static const struct option_row rows[] = {
 
 const struct option_group call_log_group = { "Log of calls", rows, sizeof rows / sizeof rows[0] };
 
-/* --- The line ---------------------------------------------------------------------- */
+/* --- The line ----------------------------------------------------------------------- */
 
 #define MAX_FIELDS 16
 #define PEER_MAX   128
@@ -107,7 +107,7 @@ static void write_line(enum log_level level, const char *name, const struct ende
     log_event(level, name, f.item, f.n);
 }
 
-/* --- Which calls ----------------------------------------------------------------------- */
+/* --- Which calls -------------------------------------------------------------------- */
 
 static bool is_slow(const struct call_log_options *o, const struct stream *s)
 {

@@ -34,7 +34,7 @@ struct metrics_state {
     uint64_t records_in, records_out; /* so many are counted */
 };
 
-/* --- Counting ---------------------------------------------------------------------- */
+/* --- Counting ----------------------------------------------------------------------- */
 
 static bool is_of(const struct stream *s, const struct method *m)
 {
@@ -115,7 +115,7 @@ const struct interceptor call_metrics = {
     .on_close = on_close,
 };
 
-/* --- Printing ------------------------------------------------------------------------- */
+/* --- Printing ----------------------------------------------------------------------- */
 
 /* A method's labels: "/v1.user.User/GetUser" in two. */
 struct method_labels {
@@ -262,7 +262,7 @@ void call_metrics_print(struct exposition *e, void *arg)
                     offsetof(struct cell, first_message));
 }
 
-/* --- Life -------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static bool list_methods(struct call_metrics *m, const struct service *const *services, size_t n)
 {

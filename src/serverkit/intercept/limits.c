@@ -118,7 +118,7 @@ static enum taken take_place(struct limits *l, uint64_t hash, uint64_t now_ns,
     return take(*ret, hash, now_ns, max, true);
 }
 
-/* --- Calls a second ------------------------------------------------------------------ */
+/* --- Calls a second ----------------------------------------------------------------- */
 
 /* A token bucket as one number: each call pays for 1/rate of a second, from now
  * or from where the calls before have paid to, and may be a second ahead.
@@ -249,7 +249,7 @@ void limits_spend(struct limits *l, struct bytes caller, uint64_t now_ns)
         limits_leave(l, place);
 }
 
-/* --- The interceptor ------------------------------------------------------------------ */
+/* --- The interceptor ---------------------------------------------------------------- */
 
 #define HEALTH "/grpc.health."
 

@@ -6,7 +6,7 @@
 
 #include "weir/stream.h"
 
-/* --- Chance ------------------------------------------------------------------------ */
+/* --- Chance ------------------------------------------------------------------------- */
 
 /* splitmix64: no number comes twice before 2^64 of them. For names, not for
  * secrets. */
@@ -30,7 +30,7 @@ static void put_hex(char *to, uint64_t number)
         to[i] = "0123456789abcdef"[number & 15];
 }
 
-/* --- Request ids ---------------------------------------------------------------------- */
+/* --- Request ids -------------------------------------------------------------------- */
 
 static bool is_id_character(uint8_t c)
 {
@@ -124,7 +124,7 @@ bool traceparent_continue(struct bytes parent, struct trace *t)
     return true;
 }
 
-/* --- The interceptor ---------------------------------------------------------------------- */
+/* --- The interceptor ---------------------------------------------------------------- */
 
 struct trace_state {
     struct trace trace;

@@ -24,7 +24,7 @@ void metrics_add(struct metrics *metrics, void (*print)(struct exposition *e, vo
 /** The text of a scrape, for free(). NULL: out of memory. */
 char *metrics_text(const struct metrics *metrics, size_t *ret_len);
 
-/* --- Sources that any program may add ---------------------------------------------- */
+/* --- Sources that any program may add ----------------------------------------------- */
 
 /** Memory, descriptors, processor time. No arg. */
 void metrics_of_process(struct exposition *e, void *arg);

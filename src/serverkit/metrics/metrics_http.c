@@ -31,7 +31,7 @@ struct metrics_http {
     char url[HOST_MAX + 32];
 };
 
-/* --- Requests --------------------------------------------------------------------- */
+/* --- Requests ----------------------------------------------------------------------- */
 
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned code,
                                struct MHD_Response *response, const char *type)

@@ -46,7 +46,7 @@ struct index {
     bool no_memory;
 };
 
-/* --- The files of the set -------------------------------------------------------------- */
+/* --- The files of the set ----------------------------------------------------------- */
 
 static struct file *find_file(const struct index *ix, const char *name)
 {
@@ -86,7 +86,7 @@ static int read_files(struct index *ix, struct bytes set)
     return set.len == 0 ? 0 : EINVAL;
 }
 
-/* --- Which of them are served ---------------------------------------------------------- */
+/* --- Which of them are served ------------------------------------------------------- */
 
 static bool defines_service(const struct file *file, const char *full_name)
 {
@@ -151,7 +151,7 @@ static int serve_services(struct index *ix, const char *const *services, size_t 
     return 0;
 }
 
-/* --- Names ------------------------------------------------------------------------------ */
+/* --- Names -------------------------------------------------------------------------- */
 
 /* Room for one more element of @size in an array of which @n are used. */
 static void *grow(void *array, size_t n, size_t *cap, size_t size)
@@ -252,7 +252,7 @@ static void add_file(struct index *ix, const struct file *file)
         add_extension(ix, file, package, p->extension[i]);
 }
 
-/* --- Order ------------------------------------------------------------------------------- */
+/* --- Order -------------------------------------------------------------------------- */
 
 static int compare_symbols(const void *a, const void *b)
 {
@@ -280,7 +280,7 @@ static int sort(struct index *ix)
     return 0;
 }
 
-/* --- Life -------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static int fill(struct index *ix, struct bytes set, const char *const *services, size_t n)
 {
@@ -325,7 +325,7 @@ void index_free(struct index *ix)
     free(ix);
 }
 
-/* --- Finding ----------------------------------------------------------------------------- */
+/* --- Finding ------------------------------------------------------------------------ */
 
 const struct index_file *index_find_file(const struct index *ix, const char *name)
 {

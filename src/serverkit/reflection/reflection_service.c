@@ -22,7 +22,7 @@ struct answer {
     char text[ERROR_BYTES];
 };
 
-/* --- Answers ------------------------------------------------------------------------------ */
+/* --- Answers ------------------------------------------------------------------------ */
 
 static void put_error(struct answer *a, enum status_code code)
 {
@@ -119,7 +119,7 @@ static void put_answer(struct answer *a, const struct reflection *r, request_mes
     }
 }
 
-/* --- The stream ---------------------------------------------------------------------------- */
+/* --- The stream --------------------------------------------------------------------- */
 
 static void on_open(struct stream *s)
 {

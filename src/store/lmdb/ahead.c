@@ -14,7 +14,7 @@
 
 #define UNKNOWN SIZE_MAX
 
-/* --- Pages ------------------------------------------------------------------------- */
+/* --- Pages -------------------------------------------------------------------------- */
 
 /* Damage must not lead out of the page, or out of the map. */
 
@@ -45,7 +45,7 @@ static const void *child_at(const struct ahead *a, const struct page *page, unsi
     return page_at(a, node_child(node_at(a, page, i)));
 }
 
-/* --- The tree ------------------------------------------------------------------------ */
+/* --- The tree ----------------------------------------------------------------------- */
 
 static bool is_after(MDB_val key, const struct node *n)
 {
@@ -104,7 +104,7 @@ static bool find_tree(struct ahead *a, MDB_txn *txn)
     return true;
 }
 
-/* --- Fetching -------------------------------------------------------------------------- */
+/* --- Fetching ----------------------------------------------------------------------- */
 
 static void touch_ahead(struct ahead *a, unsigned nodes)
 {

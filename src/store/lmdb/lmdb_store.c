@@ -27,7 +27,7 @@
  * them back unwritten. If more are missing than these, the file was cut. */
 #define PAGES_UNWRITTEN_MAX 64
 
-/* --- The folder -------------------------------------------------------------- */
+/* --- The folder --------------------------------------------------------------------- */
 
 /* A file that was made is there after a crash once its folder is synced. */
 static void sync_folder(const char *path)
@@ -76,7 +76,7 @@ static int lock_folder(struct store *s, char error[STORE_ERROR_MAX])
     return store_fail(error, "cannot lock %s: %s", path, strerror(errno));
 }
 
-/* --- The LMDB environment -------------------------------------------------------- */
+/* --- The LMDB environment ----------------------------------------------------------- */
 
 static int open_sized(struct store *s, size_t map_bytes, unsigned flags)
 {
@@ -268,7 +268,7 @@ err:
     return store_fail(error, "cannot open the store in %s: %s", s->dir, mdb_strerror(rc));
 }
 
-/* --- Damage ----------------------------------------------------------------------------- */
+/* --- Damage ------------------------------------------------------------------------- */
 
 /* Where the file is mapped, from a page of it, which knows its own number. */
 int find_map(struct store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
@@ -318,7 +318,7 @@ static void populate_map(struct store *s)
     populate(s->map, (info.me_last_pgno + 1) * s->page_bytes);
 }
 
-/* --- Life ------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 static uint64_t disk_bytes(struct store *s)
 {

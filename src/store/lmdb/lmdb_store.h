@@ -84,7 +84,7 @@ static inline int table_get(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *
     return rc;
 }
 
-/* --- Keys ---------------------------------------------------------------------- */
+/* --- Keys --------------------------------------------------------------------------- */
 
 #define RECORD_KEY_BYTES 12
 #define GROUP_KEY_BYTES  (1 + STORE_ID_MAX)
@@ -146,7 +146,7 @@ static inline MDB_val group_key(uint8_t room[GROUP_KEY_BYTES], struct bytes id)
     return val_of(room, 1 + id.len);
 }
 
-/* --- Check sums ------------------------------------------------------------------ */
+/* --- Check sums --------------------------------------------------------------------- */
 
 #define CHECK_BYTES sizeof(uint32_t)
 #define PLACE_BYTES (RECORD_KEY_BYTES + CHECK_BYTES) /* in `ids` */
@@ -157,7 +157,7 @@ static inline uint32_t check_sum(struct position at, struct bytes b)
     return (uint32_t)XXH3_64bits_withSeed(b.data, b.len, at.sequence ^ (uint64_t)at.group << 32);
 }
 
-/* --- Groups ---------------------------------------------------------------------- */
+/* --- Groups ------------------------------------------------------------------------- */
 
 #define GROUP_BYTES (sizeof(uint32_t) + CHECK_BYTES) /* in `groups` */
 
@@ -202,7 +202,7 @@ static inline int group_find(struct store *store, MDB_txn *txn, struct bytes id,
     return be32_read(data + sizeof *ret) == group_sum(*ret, id) ? 0 : MDB_CORRUPTED;
 }
 
-/* --- Records --------------------------------------------------------------------- */
+/* --- Records ------------------------------------------------------------------------ */
 
 /* 0, or MDB_CORRUPTED. */
 static inline int record_value(struct position at, MDB_val stored, struct bytes *ret)

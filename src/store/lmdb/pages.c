@@ -19,7 +19,7 @@ bool pages_known(void)
     return major == 0 && minor == 9;
 }
 
-/* --- One page ------------------------------------------------------------------------ */
+/* --- One page ----------------------------------------------------------------------- */
 
 static uint64_t big_first(const struct node *n)
 {
@@ -77,7 +77,7 @@ const char *page_wrong(const struct page *page, uint64_t number, unsigned kind, 
     return used == page_bytes - page->upper ? NULL : "its entries do not fill it";
 }
 
-/* --- Trees ------------------------------------------------------------------------------ */
+/* --- Trees -------------------------------------------------------------------------- */
 
 struct walk {
     const char *dir;
@@ -258,7 +258,7 @@ static int walk_tree(struct walk *w, const char *name, const struct table *t, bo
     return 0;
 }
 
-/* --- The whole file ------------------------------------------------------------------------ */
+/* --- The whole file ----------------------------------------------------------------- */
 
 static bool is_ours(const char *name)
 {

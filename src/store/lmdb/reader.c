@@ -109,7 +109,7 @@ uint64_t reader_count(struct reader *r)
     return mdb_stat(r->txn, r->store->records, &records) == 0 ? records.ms_entries : 0;
 }
 
-/* --- Damage ------------------------------------------------------------------------ */
+/* --- Damage ------------------------------------------------------------------------- */
 
 /* LMDB believes the sizes it finds. */
 static bool is_in_file(const struct reader *r, MDB_val v)
@@ -147,7 +147,7 @@ static int value_of(const struct reader *r, struct position at, MDB_val stored, 
     return is_in_file(r, stored) ? record_value(at, stored, ret) : MDB_CORRUPTED;
 }
 
-/* --- What is there ------------------------------------------------------------------- */
+/* --- What is there ------------------------------------------------------------------ */
 
 int reader_get(struct reader *r, struct bytes id, struct bytes *ret_value)
 {
@@ -229,7 +229,7 @@ static int cursor_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_curso
     return rc;
 }
 
-/* --- Groups of few records --------------------------------------------------------------- */
+/* --- Groups of few records ---------------------------------------------------------- */
 
 static bool is_in_page(const struct reader *r, const struct page *page, MDB_val v)
 {
@@ -285,7 +285,7 @@ static int visit_spot(struct reader *r, const struct spot *s, struct position *a
     return 0;
 }
 
-/* --- Scanning ------------------------------------------------------------------------------ */
+/* --- Scanning ----------------------------------------------------------------------- */
 
 /* @s gathers where the records are, if it has a commit. */
 static int scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit,

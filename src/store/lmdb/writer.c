@@ -19,7 +19,7 @@
 
 #define PROBE_BYTES ((off_t)64 << 20) /* more than a commit writes */
 
-/* --- One record --------------------------------------------------------------- */
+/* --- One record --------------------------------------------------------------------- */
 
 struct write {
     struct store *store;
@@ -145,7 +145,7 @@ static int import_record(struct write *w, struct import_record *r)
     return rc == 0 ? update_record(w, r, at) : rc;
 }
 
-/* --- One commit ------------------------------------------------------------------ */
+/* --- One commit --------------------------------------------------------------------- */
 
 static int write_begin(struct write *w, struct store *store)
 {
@@ -259,7 +259,7 @@ static struct import_batch *commit(struct store *store, struct import_batch *fir
     return end;
 }
 
-/* --- The thread ---------------------------------------------------------------------- */
+/* --- The thread --------------------------------------------------------------------- */
 
 /* All batches that wait, at least one; NULL: it is time to end. */
 static struct import_batch *take(struct writer *w)

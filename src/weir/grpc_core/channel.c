@@ -27,7 +27,7 @@
 
 #define DEFAULT_MAX_MESSAGE_BYTES (4 << 20)
 
-/* --- Links ----------------------------------------------------------------------------- */
+/* --- Links -------------------------------------------------------------------------- */
 
 static void put_keepalive(struct grpc_args *args, const struct channel_options *o)
 {
@@ -160,7 +160,7 @@ struct link *link_get(struct channel *channel)
     return link;
 }
 
-/* --- Channels ---------------------------------------------------------------------------- */
+/* --- Channels ----------------------------------------------------------------------- */
 
 /* The core makes a channel whatever it is given; one that it refused fails, and
  * only its log tells why: "channel stack builder failed: UNKNOWN: the reason". */

@@ -49,7 +49,7 @@ void call_reap(struct call *c)
     c->side->free(c);
 }
 
-/* --- The interceptors ---------------------------------------------------------- */
+/* --- The interceptors --------------------------------------------------------------- */
 
 static const struct bytes no_message;
 
@@ -129,7 +129,7 @@ static void resume(struct stream *s, enum intercept_stage stage, enum intercept 
     call_reap(c);
 }
 
-/* --- Metadata ------------------------------------------------------------------- */
+/* --- Metadata ----------------------------------------------------------------------- */
 
 static struct bytes get(struct stream *s, enum metadata_place place, const char *name)
 {
@@ -145,7 +145,7 @@ static void peer(struct stream *s, char *to, size_t room)
     gpr_free(name);
 }
 
-/* --- Life ------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void finish(struct stream *s, const struct status *status)
 {

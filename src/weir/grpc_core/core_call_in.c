@@ -17,7 +17,7 @@ static void in_move(struct call *c, enum core_in_state next)
     c->in.state = state_step(states, c->in.state, next);
 }
 
-/* --- A message ------------------------------------------------------------------------ */
+/* --- A message ---------------------------------------------------------------------- */
 
 void call_drop_message(struct call *c)
 {
@@ -85,7 +85,7 @@ void call_resume_in(struct call *c, enum intercept verdict, const struct status 
         call_pass_status(c);
 }
 
-/* --- Reads ----------------------------------------------------------------------------- */
+/* --- Reads -------------------------------------------------------------------------- */
 
 void call_read(struct stream *s)
 {

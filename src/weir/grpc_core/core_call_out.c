@@ -56,7 +56,7 @@ int call_put(struct stream *s, enum metadata_place place, const char *name, stru
     return c->out.state >= CORE_OUT_ENDED ? EPIPE : metadata_put(&c->out.trailers, name, value);
 }
 
-/* --- The queue ------------------------------------------------------------------------- */
+/* --- The queue ---------------------------------------------------------------------- */
 
 static bool in_mid_run(const struct message *m)
 {
@@ -139,7 +139,7 @@ static void pop_message(struct call *c)
     m->passed = false;
 }
 
-/* --- The interceptors ------------------------------------------------------------------ */
+/* --- The interceptors --------------------------------------------------------------- */
 
 /* Whether writing may go on: the first message has passed, or is gone because
  * the call was rejected. */
@@ -192,7 +192,7 @@ void call_resume_out(struct call *c, enum intercept verdict, const struct status
     call_write(c);
 }
 
-/* --- Writing --------------------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------------------ */
 
 /* What is written at once. */
 struct batch {

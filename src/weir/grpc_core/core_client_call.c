@@ -28,7 +28,7 @@ static struct client_call *client_of(struct call *c)
     return (struct client_call *)c;
 }
 
-/* --- The client's side of a call -------------------------------------------------- */
+/* --- The client's side of a call ---------------------------------------------------- */
 
 static size_t put_half_close(struct call *c, grpc_op *ops)
 {

@@ -31,7 +31,7 @@ struct core_queue {
     struct op woken;
 };
 
-/* --- Events -------------------------------------------------------------------------- */
+/* --- Events ------------------------------------------------------------------------- */
 
 grpc_completion_queue *loop_queue(struct loop *l)
 {
@@ -58,7 +58,7 @@ static void dispatch(struct core_queue *q, struct op *op, bool ok)
     op->done(op, ok);
 }
 
-/* --- With a thread --------------------------------------------------------------------- */
+/* --- With a thread ------------------------------------------------------------------ */
 
 static void *read_events(void *arg)
 {
@@ -98,7 +98,7 @@ static int start_reader(struct core_queue *q)
     return rv;
 }
 
-/* --- Without a thread -------------------------------------------------------------------- */
+/* --- Without a thread --------------------------------------------------------------- */
 
 static void open_waker(struct core_queue *q)
 {
@@ -138,7 +138,7 @@ void core_queue_sleep(struct core_queue *q, uint64_t until_ms, void (*awake)(str
     }
 }
 
-/* --- Life ------------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void close_waker(struct core_queue *q)
 {

@@ -99,7 +99,7 @@ struct server_call {
     struct timer limit_timer; /* --max-call-time */
 };
 
-/* --- core_server_call.c ----------------------------------------------------------- */
+/* --- core_server_call.c ------------------------------------------------------------- */
 
 /** Room for a call of this method, by its index, on the lane's loop. NULL: out of
  * memory. core_server_offer() or server_call_drop() it. */
@@ -120,7 +120,7 @@ void core_server_offer(struct server_call *sc);
 /** The lane's offer_timer: offers what there was no memory for. */
 void core_server_on_offer_timer(struct timer *timer);
 
-/* --- core_server_drain.c: struct server_ops's drain ------------------------------ */
+/* --- core_server_drain.c: struct server_ops's drain --------------------------------- */
 
 void core_server_drain(struct server *server, uint64_t timeout_ms,
                        void (*done)(struct server *server, void *arg), void *arg);

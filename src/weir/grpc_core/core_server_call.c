@@ -13,7 +13,7 @@ static struct server_call *server_of(struct call *c)
     return (struct server_call *)c;
 }
 
-/* --- The server's side of a call ------------------------------------------------------ */
+/* --- The server's side of a call ---------------------------------------------------- */
 
 static void put_status(struct call *c, grpc_op *op)
 {
@@ -226,7 +226,7 @@ static void on_over(struct op *op, bool ok)
     call_reap(c);
 }
 
-/* --- The beginning ------------------------------------------------------------------------- */
+/* --- The beginning ------------------------------------------------------------------ */
 
 static void link_open(struct server_call *sc)
 {

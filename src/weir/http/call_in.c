@@ -66,7 +66,7 @@ static void fail_memory(struct http_call *c)
     http_call_fail(c, &why);
 }
 
-/* --- A message ------------------------------------------------------------------------ */
+/* --- A message ---------------------------------------------------------------------- */
 
 /* The message becomes what was packed in it. */
 static bool unpack(struct http_call *c)
@@ -155,7 +155,7 @@ void call_in_resume(struct http_call *c, enum intercept verdict, const struct st
     }
 }
 
-/* --- Bytes ----------------------------------------------------------------------------- */
+/* --- Bytes -------------------------------------------------------------------------- */
 
 static void fail_frame(struct http_call *c, enum deframe result)
 {
@@ -296,7 +296,7 @@ void call_in_data(struct http_call *c, struct bytes data)
     http_call_note(c);
 }
 
-/* --- The end ------------------------------------------------------------------------------ */
+/* --- The end ------------------------------------------------------------------------ */
 
 static void end_request(struct http_call *c)
 {

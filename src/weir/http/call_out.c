@@ -28,7 +28,7 @@ static void out_move(struct http_call *c, enum out_state next)
         c->out.progress_ms = loop_now_ms(c->stream.loop);
 }
 
-/* --- Headers ------------------------------------------------------------------------- */
+/* --- Headers ------------------------------------------------------------------------ */
 
 struct nvs {
     nghttp2_nv nv[2 * SENT_HEADERS_MAX + SENT_HEADERS_FIXED];
@@ -141,7 +141,7 @@ int call_out_put(struct stream *s, enum metadata_place place, const char *name, 
     return c->out.status_passed ? EPIPE : sent_headers_put(&c->out.trailers, name, value);
 }
 
-/* --- The queue -------------------------------------------------------------------------- */
+/* --- The queue ---------------------------------------------------------------------- */
 
 static struct bytes message_at(const struct outgoing *m, size_t at)
 {
@@ -200,7 +200,7 @@ static void kick(struct http_call *c)
     conn_wants_flush(c->conn);
 }
 
-/* --- Interceptors ------------------------------------------------------------------------ */
+/* --- Interceptors ------------------------------------------------------------------- */
 
 static bool has_hooks(const struct http_call *c)
 {
@@ -341,7 +341,7 @@ void call_out_resume(struct http_call *c, enum intercept_stage stage, enum inter
     go_on(c);
 }
 
-/* --- Sending ------------------------------------------------------------------------------- */
+/* --- Sending ------------------------------------------------------------------------ */
 
 size_t call_out_held(const struct http_call *c)
 {
@@ -399,7 +399,7 @@ void call_out_finish(struct http_call *c)
     go_on(c);
 }
 
-/* --- What nghttp2 asks for ------------------------------------------------------------------ */
+/* --- What nghttp2 asks for ---------------------------------------------------------- */
 
 ssize_t call_out_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
                       uint32_t *flags, nghttp2_data_source *source, void *conn)
@@ -495,7 +495,7 @@ int call_out_write(nghttp2_session *session, nghttp2_frame *frame, const uint8_t
     return outbox_has_room(o) ? 0 : NGHTTP2_ERR_PAUSE;
 }
 
-/* --- What became of it ------------------------------------------------------------------------ */
+/* --- What became of it -------------------------------------------------------------- */
 
 bool call_out_waits(const struct http_call *c)
 {

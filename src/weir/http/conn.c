@@ -51,7 +51,7 @@ static bool not_yet(struct conn *c, struct timer *timer, uint64_t since_ms, uint
     return true;
 }
 
-/* --- Timers ----------------------------------------------------------------------------- */
+/* --- Timers ------------------------------------------------------------------------- */
 
 static void on_phase_timer(struct timer *timer)
 {
@@ -190,7 +190,7 @@ static void stop_timers(struct conn *c)
     timer_stop(&c->stuck_timer);
 }
 
-/* --- Pings -------------------------------------------------------------------------------- */
+/* --- Pings -------------------------------------------------------------------------- */
 
 static void widen_calls(struct conn *c)
 {
@@ -230,7 +230,7 @@ void conn_sent_data(struct conn *c, bool earns)
         flood_credit(&c->flood, FLOOD_CREDIT_OF_A_FRAME);
 }
 
-/* --- Floods ------------------------------------------------------------------------------- */
+/* --- Floods ------------------------------------------------------------------------- */
 
 /* The client is told, and nothing more of it is looked at. */
 void conn_calm_down(struct conn *c, enum refusal why, const char *reason)
@@ -257,7 +257,7 @@ void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd)
     conn_charge(c, flood_price(hd));
 }
 
-/* --- Calls ----------------------------------------------------------------------------------- */
+/* --- Calls -------------------------------------------------------------------------- */
 
 void conn_call_began(struct conn *c)
 {
@@ -282,8 +282,7 @@ void conn_call_ended(struct conn *c)
     }
 }
 
-/* --- Life ---------------------------------------------------------------------------------------
- */
+/* --- Life --------------------------------------------------------------------------- */
 
 void conn_move(struct conn *c, enum conn_state next)
 {
@@ -412,8 +411,7 @@ void conn_close(struct conn *c)
     close_now(c);
 }
 
-/* --- The beginning -------------------------------------------------------------------------------
- */
+/* --- The beginning ------------------------------------------------------------------ */
 
 static void set_peer(struct conn *c, int fd)
 {

@@ -169,7 +169,7 @@ void conn_charge(struct conn *c, uint32_t tokens);
 /** A frame came: charges for one of a kind that floods are made of. */
 void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd);
 
-/* --- conn_io.c ----------------------------------------------------------------------- */
+/* --- conn_io.c ---------------------------------------------------------------------- */
 
 /** Reads from now on. */
 void conn_start_io(struct conn *c);
@@ -186,7 +186,7 @@ void conn_on_flush(struct task *task);
 /** The turns of the lane's TLS handshakes. */
 void conn_turns_init(struct lane *lane);
 
-/* --- http_session.c ----------------------------------------------------------------------- */
+/* --- http_session.c ----------------------------------------------------------------- */
 
 /** The preface is there: makes the session, with our settings. false: no memory. */
 bool conn_open_session(struct conn *c);

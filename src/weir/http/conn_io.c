@@ -14,7 +14,7 @@
 static void write_collected(struct conn *c);
 static void linger(struct conn *c);
 
-/* --- In ------------------------------------------------------------------------------ */
+/* --- In ----------------------------------------------------------------------------- */
 
 /* What speaks something else hears that this is HTTP/2: SETTINGS, and a GOAWAY
  * with PROTOCOL_ERROR (RFC 9113, 3.4). A client of TLS makes "wrong version" of
@@ -240,7 +240,7 @@ void conn_start_io(struct conn *c)
     uv_read_start(&c->uv.stream, on_alloc, on_read);
 }
 
-/* --- Out ------------------------------------------------------------------------------ */
+/* --- Out ---------------------------------------------------------------------------- */
 
 /* What the socket did not take, on its way with libuv. */
 struct rest {

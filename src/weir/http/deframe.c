@@ -16,7 +16,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* --- The head ----------------------------------------------------------------------------- */
+/* --- The head ----------------------------------------------------------------------- */
 
 static size_t message_len(const struct deframer *d)
 {
@@ -44,7 +44,7 @@ static enum deframe check_head(const struct deframer *d, size_t max_bytes)
     return message_len(d) > max_bytes ? DEFRAME_TOO_LARGE : DEFRAME_MESSAGE;
 }
 
-/* --- What is kept --------------------------------------------------------------------------- */
+/* --- What is kept ------------------------------------------------------------------- */
 
 static bool make_room(struct deframer *d, size_t n)
 {
@@ -82,7 +82,7 @@ static void give_back(struct deframer *d)
     d->delivered = false;
 }
 
-/* --- The whole ------------------------------------------------------------------------------ */
+/* --- The whole ---------------------------------------------------------------------- */
 
 static enum deframe take_message(struct deframer *d, struct bytes *input, struct bytes *ret)
 {

@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-/* --- Timeouts ----------------------------------------------------------------------------- */
+/* --- Timeouts ----------------------------------------------------------------------- */
 
 #define TIMEOUT_MAX_DIGITS 8
 
@@ -45,7 +45,7 @@ bool grpc_timeout_parse(struct bytes value, uint64_t *ret_ms)
     return true;
 }
 
-/* --- Names and lists ------------------------------------------------------------------------ */
+/* --- Names and lists ---------------------------------------------------------------- */
 
 static bool is_blank(uint8_t c)
 {
@@ -90,7 +90,7 @@ bool grpc_list_next(struct bytes *rest, struct bytes *ret)
     return true;
 }
 
-/* --- Encodings ------------------------------------------------------------------------------ */
+/* --- Encodings ---------------------------------------------------------------------- */
 
 enum grpc_encoding grpc_encoding_of(struct bytes name)
 {
@@ -114,7 +114,7 @@ unsigned grpc_encodings_accepted(struct bytes list)
     return set & (ENCODING_BIT(ENCODING_GZIP) | ENCODING_BIT(ENCODING_DEFLATE));
 }
 
-/* --- Messages ------------------------------------------------------------------------------- */
+/* --- Messages ----------------------------------------------------------------------- */
 
 static bool stays(uint8_t c)
 {

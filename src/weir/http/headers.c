@@ -96,7 +96,7 @@ void received_headers_clear(struct received_headers *h)
     *h = (struct received_headers){ 0 };
 }
 
-/* --- To be sent ------------------------------------------------------------------------ */
+/* --- To be sent --------------------------------------------------------------------- */
 
 /* "Header-Name" and "ASCII-Value" of gRPC's PROTOCOL-HTTP2.md. */
 static bool is_name(struct bytes name)

@@ -43,7 +43,7 @@ static inline struct bytes rcbuf_bytes(nghttp2_rcbuf *b)
     return bytes_of(v.base, v.len);
 }
 
-/* --- To be sent ------------------------------------------------------------------------ */
+/* --- To be sent --------------------------------------------------------------------- */
 
 #define SENT_HEADERS_MAX   24 /* of one call's headers, or trailers */
 #define SENT_HEADERS_FIXED 8  /* room for those that every answer has */

@@ -31,7 +31,7 @@ void http_call_move(struct http_call *c, enum call_life next)
     c->life = state_step_logged(lives, c->life, next, "call %p", (void *)c);
 }
 
-/* --- What every call gets ------------------------------------------------------------ */
+/* --- What every call gets ----------------------------------------------------------- */
 
 static void finish(struct stream *s, const struct status *status)
 {
@@ -71,7 +71,7 @@ static const struct stream_ops ops = {
     .peer = peer,
 };
 
-/* --- Entering -------------------------------------------------------------------------- */
+/* --- Entering ----------------------------------------------------------------------- */
 
 static void start_deadline(struct http_call *c)
 {
@@ -169,7 +169,7 @@ static void resume(struct stream *s, enum intercept_stage stage, enum intercept 
     conn_wants_flush(c->conn);
 }
 
-/* --- The protocol's own checks ------------------------------------------------------------ */
+/* --- The protocol's own checks ------------------------------------------------------ */
 
 static bool header_is(struct http_call *c, const char *name, const char *value)
 {
@@ -264,7 +264,7 @@ void http_call_begin(struct http_call *c, bool ended)
         call_in_end(c);
 }
 
-/* --- The end ----------------------------------------------------------------------------- */
+/* --- The end ------------------------------------------------------------------------ */
 
 /* Whether it may still be ended by something else; one without a handler is. */
 static bool may_fail(struct http_call *c, const struct status *why)
@@ -413,7 +413,7 @@ void http_call_over(struct http_call *c)
     conn_call_ended(conn);
 }
 
-/* --- Making one ---------------------------------------------------------------------------- */
+/* --- Making one --------------------------------------------------------------------- */
 
 static size_t padded(size_t size)
 {

@@ -11,9 +11,9 @@
  *          FINISHING its status is decided, and on its way
  *          OVER      on_close was called
  *
- *   HEADERS ──────▶ REQUEST ──────▶ ENTERING ──────▶ OPEN ──────▶ FINISHING ──▶ OVER
- *      │ requests: MANY ───────────────▲ │              │              ▲
- *      └─ refused by the protocol ───────┴─ rejected ───┴──────────────┘
+ *   HEADERS ────▶ REQUEST ────▶ ENTERING ──passed, rejected──▶ OPEN ──▶ FINISHING ──▶ OVER
+ *      ├─ requests: MANY ───────────▲                                        ▲
+ *      └─ refused by the protocol ───────────────────────────────────────────┘
  *   from each of them to OVER: the client or its connection is gone
  *
  *   in     OPEN      requests may come
@@ -167,7 +167,7 @@ static inline bool http_call_is_open(const struct http_call *c)
     return c->life == LIFE_OPEN && !c->stream.finished;
 }
 
-/* --- call_in.c ------------------------------------------------------------------------ */
+/* --- call_in.c ---------------------------------------------------------------------- */
 
 /** The only writer of c->in.state. */
 void call_in_move(struct http_call *c, enum in_state next);
@@ -200,7 +200,7 @@ void call_in_close(struct http_call *c);
 /** Bytes that came and are not read. */
 size_t call_in_held(const struct http_call *c);
 
-/* --- call_out.c ------------------------------------------------------------------------ */
+/* --- call_out.c --------------------------------------------------------------------- */
 
 int call_out_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
 int call_out_send_run(struct stream *s, struct buf *b, size_t from, size_t len, size_t messages,

@@ -16,7 +16,7 @@
 #include "listener.h"
 #include "tls_context.h"
 
-/* --- Lanes --------------------------------------------------------------------------------- */
+/* --- Lanes -------------------------------------------------------------------------- */
 
 static bool lane_init(struct lane *lane, struct http_server *server, struct loop *loop)
 {
@@ -48,7 +48,7 @@ static void lane_close(struct lane *lane)
     free(lane->input);
 }
 
-/* --- Stopping ------------------------------------------------------------------------------- */
+/* --- Stopping ----------------------------------------------------------------------- */
 
 static void on_lane_gone(struct loop *loop, void *arg)
 {
@@ -154,7 +154,7 @@ static void http_server_drain(struct server *base, uint64_t timeout_ms,
     timer_start(server->lanes[0].loop, &server->drain_timer, timeout_ms);
 }
 
-/* --- Life -------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void http_server_figures(const struct server *base, struct server_figures *ret)
 {

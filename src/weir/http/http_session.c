@@ -25,7 +25,7 @@
 /* Bytes beyond the limit that cost a token. */
 #define HEADER_BYTES_A_TOKEN 1024
 
-/* --- Headers ------------------------------------------------------------------------- */
+/* --- Headers ------------------------------------------------------------------------ */
 
 static void count_refused(struct conn *c, enum refusal why)
 {
@@ -97,7 +97,7 @@ static void headers_complete(struct conn *conn, struct http_call *c, bool ended)
     call_out_refuse(c, "431");
 }
 
-/* --- Frames --------------------------------------------------------------------------- */
+/* --- Frames ------------------------------------------------------------------------- */
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
@@ -270,7 +270,7 @@ static void count_unknown_frames(nghttp2_option *option)
         nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 }
 
-/* --- Life -------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static void set_callbacks(nghttp2_session_callbacks *cb)
 {

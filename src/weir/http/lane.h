@@ -91,7 +91,7 @@ static inline struct http_server *http_server_of(struct server *base)
     return (struct http_server *)base;
 }
 
-/* --- http_session.c ----------------------------------------------------------------------- */
+/* --- http_session.c ----------------------------------------------------------------- */
 
 /** What all sessions of a lane share. false: out of memory. */
 bool lane_open_sessions(struct lane *lane);

@@ -27,7 +27,7 @@
 /* After there was no descriptor left. */
 #define PAUSE_MS 100
 
-/* --- Binding --------------------------------------------------------------------------- */
+/* --- Binding ------------------------------------------------------------------------ */
 
 static int port_of(int fd)
 {
@@ -193,7 +193,7 @@ int listener_new(struct http_server *server, const char *address, char error[SER
     return first;
 }
 
-/* --- Accepting ---------------------------------------------------------------------------- */
+/* --- Accepting ---------------------------------------------------------------------- */
 
 /* A connection on its way to another loop. */
 struct dealt {
@@ -300,7 +300,7 @@ static void on_pause(struct timer *timer)
     uv_poll_start(&l->poll, UV_READABLE, on_ready);
 }
 
-/* --- Life ---------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 int listener_start(struct listener *l)
 {

@@ -45,7 +45,7 @@ bool lane_is_full(const struct lane *lane)
     return !budget_has_room(budget_of(lane), 0);
 }
 
-/* --- Relief ------------------------------------------------------------------------------- */
+/* --- Relief ------------------------------------------------------------------------- */
 
 static size_t published(const struct lane *lane)
 {
@@ -163,7 +163,7 @@ bool lane_make_way(struct lane *lane, const struct conn *newcomer)
     return true;
 }
 
-/* --- The books ------------------------------------------------------------------------------ */
+/* --- The books ---------------------------------------------------------------------- */
 
 static void publish(struct lane *lane)
 {
@@ -225,7 +225,7 @@ void http_call_note_end(struct http_call *c)
     c->held_bytes = 0;
 }
 
-/* --- Life ------------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 void pressure_init(struct lane *lane)
 {

@@ -34,7 +34,7 @@ struct tls_context {
     uint64_t tickets_ms; /* when it last got the keys of tickets */
 };
 
-/* --- ALPN ---------------------------------------------------------------------------- */
+/* --- ALPN --------------------------------------------------------------------------- */
 
 static int take_h2(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
                    const unsigned char *in, unsigned int len, void *arg)
@@ -65,7 +65,7 @@ static int want_alpn(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-/* --- Files --------------------------------------------------------------------------- */
+/* --- Files -------------------------------------------------------------------------- */
 
 /* Encrypted ones were refused when they were read; never ask on a terminal. */
 static int no_password(char *buf, int size, int rwflag, void *arg)
@@ -125,7 +125,7 @@ static bool ask_clients(SSL_CTX *ssl, const char *ca)
     return each_certificate(ca, take_ca, ssl);
 }
 
-/* --- A context of OpenSSL ----------------------------------------------------------------- */
+/* --- A context of OpenSSL ----------------------------------------------------------- */
 
 static bool allow(SSL_CTX *ssl)
 {
@@ -181,7 +181,7 @@ static int make(SSL_CTX **ret, const struct pem *pem, bool asks_clients, const c
     return no_memory ? ENOMEM : EINVAL;
 }
 
-/* --- Changes -------------------------------------------------------------------------------- */
+/* --- Changes ------------------------------------------------------------------------ */
 
 /* Without, OpenSSL's own keys stay: good tickets, but on this loop only. */
 static void set_ticket_keys(struct tls_context *c, uint64_t now_ms)
@@ -222,7 +222,7 @@ struct ssl_ctx_st *tls_context_now(struct tls_context *c, uint64_t now_ms)
     return c->ssl;
 }
 
-/* --- Life ------------------------------------------------------------------------------------ */
+/* --- Life --------------------------------------------------------------------------- */
 
 int tls_context_new(struct tls_context **ret, struct tls_server *tls)
 {

@@ -86,7 +86,7 @@ static enum tls_result over(const struct tls_session *t)
     return t->failed ? TLS_FAILED : t->closed ? TLS_CLOSED : TLS_OK;
 }
 
-/* --- Records that are all there ------------------------------------------------------- */
+/* --- Records that are all there ----------------------------------------------------- */
 
 /* Of the record that begins here; 0: not all there yet. What cannot be one is
  * OpenSSL's to refuse. */
@@ -109,7 +109,7 @@ static void find_whole(struct tls_session *t)
         t->whole += len;
 }
 
-/* --- OpenSSL's side of the network --------------------------------------------------------- */
+/* --- OpenSSL's side of the network -------------------------------------------------- */
 
 static int on_read(BIO *bio, char *to, size_t room, size_t *ret_len)
 {
@@ -167,7 +167,7 @@ static void make_methods(void)
     BIO_meth_set_create(g_methods, on_create);
 }
 
-/* --- What the peer may not do, though OpenSSL lets it ---------------------------------------- */
+/* --- What the peer may not do, though OpenSSL lets it ------------------------------- */
 
 static bool is_new_key(int writing, int type, const uint8_t *message, size_t len)
 {
@@ -201,7 +201,7 @@ static void count_received(struct tls_session *t, size_t len)
     t->peer_keys = 0;
 }
 
-/* --- The handshake ---------------------------------------------------------------------------- */
+/* --- The handshake ------------------------------------------------------------------ */
 
 static bool open_ssl(struct tls_session *t)
 {
@@ -281,7 +281,7 @@ enum tls_result tls_session_handshake(struct tls_session *t)
     return result == TLS_OK ? go_on(t) : result;
 }
 
-/* --- Data ------------------------------------------------------------------------------------- */
+/* --- Data --------------------------------------------------------------------------- */
 
 /* Of one record. */
 static enum tls_result read_some(struct tls_session *t, uint8_t *to, size_t room, size_t *ret_len)
@@ -349,7 +349,7 @@ void tls_session_sent(struct tls_session *t, size_t n)
     byte_queue_trim(&t->out);
 }
 
-/* --- Life ------------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 struct tls_session *tls_session_new(struct tls_context *c, uint64_t now_ms)
 {

@@ -25,7 +25,7 @@ static void expect_unreadable(const struct status *status, const char *word)
     cr_expect_not_null(strstr(status->message, word), "%s", status->message);
 }
 
-/* --- Post -------------------------------------------------------------------------- */
+/* --- Post --------------------------------------------------------------------------- */
 
 static struct post_world w;
 
@@ -85,7 +85,7 @@ Test(damaged_posts, a_post_in_no_place)
     expect_no_listing((struct ask){ .tag = "none" }, "damaged");
 }
 
-/* --- User -------------------------------------------------------------------------- */
+/* --- User --------------------------------------------------------------------------- */
 
 static struct user_world u;
 

@@ -203,7 +203,7 @@ Test(import, a_full_disk_ends_the_call)
     user_import(&w, "1", "after");
 }
 
-/* --- Posts, and what holds for all rows -------------------------------------------------- */
+/* --- Posts, and what holds for all rows --------------------------------------------- */
 
 static struct store *posts;
 

@@ -94,7 +94,7 @@ Test(memory_streams, list_posts_by_user)
     listing("u1");
 }
 
-/* --- User ------------------------------------------------------------------------------ */
+/* --- User --------------------------------------------------------------------------- */
 
 /* Returns a call that the client has said everything to. */
 typedef struct fake_stream *(*begin_fn)(struct user_world *w);

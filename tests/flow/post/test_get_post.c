@@ -124,7 +124,7 @@ Test(get_post, what_waits_holds_no_post)
     fake_stream_free(f);
 }
 
-/* --- With too little memory: each allocation fails in turn --------------------------------- */
+/* --- With too little memory: each allocation fails in turn -------------------------- */
 
 static bool get_with_failure(unsigned at)
 {

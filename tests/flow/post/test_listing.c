@@ -93,7 +93,7 @@ static struct answer all_pages(enum shape shape, struct ask ask)
     return a;
 }
 
-/* --- Sets, order and pages ------------------------------------------------------------------ */
+/* --- Sets, order and pages ---------------------------------------------------------- */
 
 static void check_shape(enum shape shape, struct ask ask, int64_t total)
 {
@@ -274,8 +274,7 @@ Test(listing, answers_a_stream_without_requests)
     stop();
 }
 
-/* --- Tokens ------------------------------------------------------------------------------------
- */
+/* --- Tokens ------------------------------------------------------------------------- */
 
 /* Every message's token resumes strictly after its last post, in every shape. */
 static void check_tokens(struct ask ask)
@@ -325,8 +324,7 @@ Test(listing, gives_the_same_token_in_every_shape)
     stop();
 }
 
-/* --- Limits -------------------------------------------------------------------------------------
- */
+/* --- Limits ------------------------------------------------------------------------- */
 
 static void check_limit(enum shape shape, struct ask ask)
 {
@@ -384,8 +382,7 @@ Test(listing, stops_a_page_at_the_limit_of_a_request)
     stop();
 }
 
-/* --- Rare matches --------------------------------------------------------------------------------
- */
+/* --- Rare matches ------------------------------------------------------------------- */
 
 static void make_barren_posts(void)
 {

@@ -72,7 +72,7 @@ static const struct ask *ask_of(const char *user)
     return &ask;
 }
 
-/* --- Names that are late ------------------------------------------------------------------- */
+/* --- Names that are late ------------------------------------------------------------ */
 
 Test(listing_flow, sends_what_is_ready_before_it_waits_for_a_name)
 {
@@ -171,8 +171,7 @@ Test(listing_flow, goes_on_when_user_comes_back)
     stop();
 }
 
-/* --- A reader that stops -----------------------------------------------------------------------
- */
+/* --- A reader that stops ------------------------------------------------------------ */
 
 /* What is read after the posts were changed has the new text: so it shows how
  * far the listing had read. */
@@ -245,8 +244,7 @@ Test(listing_flow, goes_on_after_every_stop)
     stop();
 }
 
-/* --- Requests ahead of answers -------------------------------------------------------------------
- */
+/* --- Requests ahead of answers ------------------------------------------------------ */
 
 Test(listing_flow, reads_64_requests_ahead_and_no_more)
 {
@@ -430,8 +428,7 @@ Test(listing_flow, forgets_a_client_that_goes_away_in_a_long_scan)
     stop();
 }
 
-/* --- The server stops ----------------------------------------------------------------------------
- */
+/* --- The server stops --------------------------------------------------------------- */
 
 Test(listing_flow, ends_idle_bidi_streams_when_the_server_stops)
 {

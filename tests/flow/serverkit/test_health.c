@@ -33,7 +33,7 @@ static void stop_server(struct fake_stream *const *calls, size_t n)
         fake_stream_drain(calls[i]);
 }
 
-/* --- Check ------------------------------------------------------------------------------- */
+/* --- Check -------------------------------------------------------------------------- */
 
 Test(health, everything_serves_until_somebody_says_otherwise)
 {
@@ -67,7 +67,7 @@ Test(health, check_of_what_is_not_there)
     }
 }
 
-/* --- Watch ------------------------------------------------------------------------------- */
+/* --- Watch -------------------------------------------------------------------------- */
 
 Test(health, a_watch_hears_the_state_and_each_change_once)
 {
@@ -137,7 +137,7 @@ Test(health, watches_come_and_go)
     loop_turns(w.loop, 4);
 }
 
-/* --- The stop ---------------------------------------------------------------------------- */
+/* --- The stop ----------------------------------------------------------------------- */
 
 Test(health, a_stop_is_told_before_the_watch_ends)
 {

@@ -12,7 +12,7 @@
 
 #define MAX_DIALS 64
 
-/* --- User's side --------------------------------------------------------------------- */
+/* --- User's side -------------------------------------------------------------------- */
 
 static struct loop *loop;
 static struct resolver *resolver;
@@ -175,7 +175,7 @@ static void lose_stream(enum status_code code, const char *message)
     fake_stream_break(stream(), code, message);
 }
 
-/* --- Post's side ------------------------------------------------------------------------ */
+/* --- Post's side -------------------------------------------------------------------- */
 
 static struct resolver_stats stats(void)
 {
@@ -267,7 +267,7 @@ static void wait_for(struct waiter *w, const char *id)
     name_wait_start(w->name, &w->wait);
 }
 
-/* --- Asking ------------------------------------------------------------------------------- */
+/* --- Asking ------------------------------------------------------------------------- */
 
 Test(resolver, asks_in_one_request_for_what_is_wanted_in_one_turn)
 {
@@ -431,7 +431,7 @@ Test(resolver, impossible_ids_are_missing_without_asking)
     stop();
 }
 
-/* --- Holding ---------------------------------------------------------------------------------- */
+/* --- Holding ------------------------------------------------------------------------ */
 
 Test(resolver, answers_from_the_cache)
 {
@@ -525,7 +525,7 @@ Test(resolver, the_least_recently_used_name_goes_first)
     stop();
 }
 
-/* --- Changes --------------------------------------------------------------------------------- */
+/* --- Changes ------------------------------------------------------------------------ */
 
 Test(resolver, a_pushed_change_reaches_held_and_cached_names)
 {
@@ -623,8 +623,7 @@ Test(resolver, users_beside_invalidate_all_are_already_new)
     stop();
 }
 
-/* --- Broken streams ----------------------------------------------------------------------------
- */
+/* --- Broken streams ----------------------------------------------------------------- */
 
 Test(resolver, after_a_break_what_is_held_is_asked_again)
 {
@@ -784,8 +783,7 @@ Test(resolver, tells_when_user_answers_and_when_it_is_gone)
     cr_assert_str_eq(link_story, "-+--+", "closing is no loss");
 }
 
-/* --- Time ----------------------------------------------------------------------------------------
- */
+/* --- Time --------------------------------------------------------------------------- */
 
 Test(resolver, a_wait_fails_when_user_is_silent)
 {

@@ -152,7 +152,7 @@ Test(resolve_users, reads_no_more_than_it_can_answer)
     cr_assert_eq(f->sent.n, 30);
 }
 
-/* --- Many changes -------------------------------------------------------------------------- */
+/* --- Many changes ------------------------------------------------------------------- */
 
 static void import_many(size_t from, size_t n, const char *name)
 {
@@ -228,7 +228,7 @@ Test(resolve_users, says_invalidate_all_once_for_what_piled_up)
     cr_assert_str_eq(said(5), "u5=y ");
 }
 
-/* --- Ends ------------------------------------------------------------------------------------ */
+/* --- Ends --------------------------------------------------------------------------- */
 
 static void assert_failed(enum status_code code, const char *text)
 {

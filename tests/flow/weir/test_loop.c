@@ -62,7 +62,7 @@ static long cpu_ms(void)
            (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
 }
 
-/* --- Posts ------------------------------------------------------------------------ */
+/* --- Posts -------------------------------------------------------------------------- */
 
 #define POSTERS          4
 #define POSTS_PER_THREAD 20000
@@ -163,7 +163,7 @@ LOOP_TEST(posts_before_and_between_runs_are_kept)
     cr_assert_eq(n, 2);
 }
 
-/* --- Stop, break, hold ---------------------------------------------------------------- */
+/* --- Stop, break, hold -------------------------------------------------------------- */
 
 static void on_release(struct loop *loop, void *arg)
 {
@@ -220,7 +220,7 @@ LOOP_TEST(break_does_not_wait_and_run_goes_on)
     close_loop();
 }
 
-/* --- Tasks -------------------------------------------------------------------------------- */
+/* --- Tasks -------------------------------------------------------------------------- */
 
 struct counted_task {
     struct task task;
@@ -276,7 +276,7 @@ LOOP_TEST(a_busy_task_starves_nobody)
     close_loop();
 }
 
-/* --- Timers ----------------------------------------------------------------------------------- */
+/* --- Timers ------------------------------------------------------------------------- */
 
 #define TIMERS 200
 
@@ -399,8 +399,7 @@ LOOP_TEST(a_slow_round_does_not_delay_timers)
     close_loop();
 }
 
-/* --- libuv --------------------------------------------------------------------------------------
- */
+/* --- libuv -------------------------------------------------------------------------- */
 
 struct pipes {
     uv_pipe_t in;
@@ -575,7 +574,7 @@ LOOP_TEST(asleep_it_takes_no_cpu)
     close_loop();
 }
 
-/* --- Several ------------------------------ */
+/* --- Several ------------------------------------------------------------------------ */
 
 /* gRPC is initialised by the first and shut down by the last, in any order. */
 LOOP_TEST(several_come_and_go)

@@ -55,7 +55,7 @@ static void every_allocation(bool (*make)(void))
     assert_no_leaks();
 }
 
-/* --- A server ------------------------------------------------------------------------ */
+/* --- A server ----------------------------------------------------------------------- */
 
 static const char *g_address = "127.0.0.1:0", *g_path;
 
@@ -142,7 +142,7 @@ Test(memory_start, server_on_a_path)
     tmpdir_remove(dir);
 }
 
-/* --- A channel ------------------------------------------------------------------------- */
+/* --- A channel ---------------------------------------------------------------------- */
 
 static bool make_channel(void)
 {
@@ -220,7 +220,7 @@ Test(memory_start, channel_with_new_tls_files)
     cr_assert_eq(heap_live(), 0);
 }
 
-/* --- A store ----------------------------------------------------------------------------- */
+/* --- A store ------------------------------------------------------------------------ */
 
 static char *g_store_dir;
 
@@ -249,7 +249,7 @@ Test(memory_start, store)
     tmpdir_remove(g_store_dir);
 }
 
-/* --- Tokens ------------------------------------------------------------------------------- */
+/* --- Tokens ------------------------------------------------------------------------- */
 
 static struct auth_options g_auth;
 
@@ -281,7 +281,7 @@ Test(memory_start, verifier)
     tmpdir_remove(dir);
 }
 
-/* --- Options -------------------------------------------------------------------------------- */
+/* --- Options ------------------------------------------------------------------------ */
 
 static struct option_list g_list;
 static const char *g_text;

@@ -115,7 +115,7 @@ static bool is(const char *token, const char *answer)
     return strcmp(who(token), answer) == 0;
 }
 
-/* --- The token file ------------------------------------------------------------------ */
+/* --- The token file ----------------------------------------------------------------- */
 
 Test(verifier, takes_the_tokens_of_the_file)
 {
@@ -175,7 +175,7 @@ Test(verifier, needs_good_files_to_begin)
     tear_down();
 }
 
-/* --- Keys ---------------------------------------------------------------------------------- */
+/* --- Keys --------------------------------------------------------------------------- */
 
 static void publish(cjose_jwk_t *const *keys, size_t n)
 {

@@ -11,7 +11,7 @@
 #include "weir/loop.h"
 #include "weir/server.h"
 
-/* --- The service ------------------------------------------------------------ */
+/* --- The service -------------------------------------------------------------------- */
 
 static int g_server_closed;
 static enum status_code g_server_code;
@@ -67,7 +67,7 @@ static const struct method methods[] = {
     { "/test.Echo/Bidi", MANY, MANY, &echo, NULL, NULL },
 };
 
-/* --- The client --------------------------------------------------------------- */
+/* --- The client --------------------------------------------------------------------- */
 
 struct client {
     const char *const *say; /* NULL-terminated */

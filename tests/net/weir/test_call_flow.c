@@ -16,7 +16,7 @@
 
 static struct call_world g_world;
 
-/* --- A service that pours ------------------------------ */
+/* --- A service that pours ----------------------------------------------------------- */
 
 enum { MESSAGE_BYTES = 16 * 1024 };
 
@@ -158,7 +158,7 @@ static long resident_kb(void)
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* --- Out ------------------------------ */
+/* --- Out ---------------------------------------------------------------------------- */
 
 static void break_when_fired(struct timer *t)
 {
@@ -340,7 +340,7 @@ Test(call_flow, a_deaf_server_stops_the_client)
     assert_no_leaks();
 }
 
-/* --- All four shapes ------------------------------ */
+/* --- All four shapes ---------------------------------------------------------------- */
 
 Test(call_flow, four_shapes)
 {
@@ -363,7 +363,7 @@ Test(call_flow, four_shapes)
     }
 }
 
-/* --- In ------------------------------ */
+/* --- In ----------------------------------------------------------------------------- */
 
 /* A client that goes away has not ended its requests: what an import got so
  * far is no whole. */
@@ -475,7 +475,7 @@ Test(call_flow, a_request_over_the_limit)
         check_too_large(echo_methods[i].path);
 }
 
-/* --- Ends ------------------------------ */
+/* --- Ends --------------------------------------------------------------------------- */
 
 Test(call_flow, deadline)
 {
@@ -522,7 +522,7 @@ static void server_comes_back(void)
     cr_assert_eq(server_start(g_world.server), 0);
 }
 
-/* --- Addresses ------------------------------ */
+/* --- Addresses ---------------------------------------------------------------------- */
 
 Test(call_flow, two_servers_on_one_port_are_refused)
 {
@@ -585,7 +585,7 @@ Test(call_flow, one_path_twice_is_refused)
     assert_no_leaks();
 }
 
-/* --- A server that comes and goes ------------------------------ */
+/* --- A server that comes and goes --------------------------------------------------- */
 
 Test(call_flow, wait_for_ready_waits)
 {

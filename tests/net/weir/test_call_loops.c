@@ -15,7 +15,7 @@
 
 enum { SERVER_LOOPS = 2, CLIENT_LOOPS = 2, CALLS = 300, WORDS = 5 };
 
-/* --- The service: answers each message, then "end" --------------------------- */
+/* --- The service: answers each message, then "end" ---------------------------------- */
 
 static atomic_int g_opened, g_closed;
 
@@ -55,7 +55,7 @@ static const struct stream_handler echo = {
 };
 static const struct method methods[] = { { "/test.Echo/Bidi", MANY, MANY, &echo, NULL, NULL } };
 
-/* --- Clients: one word at a time ------------------------------------------------ */
+/* --- Clients: one word at a time ---------------------------------------------------- */
 
 struct client {
     struct loop *loop;
@@ -140,7 +140,7 @@ static void *run_loop(void *loop)
     return NULL;
 }
 
-/* --- The test -------------------------------------------------------------------------- */
+/* --- The test ----------------------------------------------------------------------- */
 
 static struct loop *g_loops[SERVER_LOOPS];
 

@@ -70,7 +70,7 @@ static void put_odd_frames(int n)
 
 #define A_FLOOD 4000
 
-/* --- Floods --------------------------------------------------------------------------------- */
+/* --- Floods ------------------------------------------------------------------------- */
 
 /* It asks for more than the socket takes, and reads nothing. */
 static void fill_the_socket_with(const char *const *headers)
@@ -139,7 +139,7 @@ Test(http_conn, a_call_behind_a_flood)
     part();
 }
 
-/* --- Requests ------------------------------------------------------------------------------- */
+/* --- Requests ----------------------------------------------------------------------- */
 
 /* It lies in what was kept of the first piece when the second one makes it whole,
  * and wrong. (Who reads it then is for a sanitizer to see.) */
@@ -157,7 +157,7 @@ Test(http_conn, a_request_in_pieces_and_more)
     part();
 }
 
-/* --- Several loops ---------------------------------------------------------------------------- */
+/* --- Several loops ------------------------------------------------------------------ */
 
 static void on_drained(struct server *server, void *arg)
 {
@@ -203,7 +203,7 @@ Test(http_conn, one_that_cannot_be_handed_over)
     cr_assert_eq(heap_live(), 0);
 }
 
-/* --- A full socket ------------------------------------------------------------------------ */
+/* --- A full socket ------------------------------------------------------------------ */
 
 /* Nothing can leave, not even a reset: the handlers hear of their deadline all the same. */
 Test(http_conn, deadlines_hold_while_the_socket_is_full)
@@ -242,7 +242,7 @@ Test(http_conn, a_client_that_reads_something_is_not_cut)
     part();
 }
 
-/* --- Turns ---------------------------------------------------------------------------------- */
+/* --- Turns -------------------------------------------------------------------------- */
 
 #define CROWD 900
 

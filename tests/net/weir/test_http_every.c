@@ -62,7 +62,7 @@ static unsigned g_seen; /* statuses that the client saw */
 static unsigned g_few = BIT(ECHO_NMETHODS) - 1;
 static pthread_t g_thread;
 
-/* --- Moments ----------------------------------------------------------------------- */
+/* --- Moments ------------------------------------------------------------------------ */
 
 static void on_turn(struct task *task)
 {
@@ -98,7 +98,7 @@ static void moment(enum source source)
         do_it();
 }
 
-/* --- The system's calls -------------------------------------------------------------- */
+/* --- The system's calls ------------------------------------------------------------- */
 
 #define REAL(name, ...)                                                                            \
     static __typeof__(&name) real;                                                                 \
@@ -172,7 +172,7 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
     return accepted;
 }
 
-/* --- The service: the echo one, with a moment at the end of each callback --------------- */
+/* --- The service: the echo one, with a moment at the end of each callback ----------- */
 
 static const struct stream_handler *inner(const struct stream *s)
 {
@@ -234,7 +234,7 @@ static void init(void)
 
 TestSuite(every_moment_of_http, .init = init);
 
-/* --- An interceptor that holds ---------------------------------------------------------- */
+/* --- An interceptor that holds ------------------------------------------------------ */
 
 /* So long, if nothing is done before. */
 #define HOLD_MS 1
@@ -454,7 +454,7 @@ static void held_is_rejected(void)
         go_on(g_hold, true);
 }
 
-/* --- The same from inside of the server ------------------------------------------------ */
+/* --- The same from inside of the server --------------------------------------------- */
 
 static void for_each_conn(void (*fn)(struct conn *c))
 {
@@ -531,7 +531,7 @@ static void client_floods(void)
     for_each_conn(calm_down);
 }
 
-/* --- And then ------------------------------------------------------------------------ */
+/* --- And then ----------------------------------------------------------------------- */
 
 static void server_stops(void)
 {
@@ -606,7 +606,7 @@ EVERY_MOMENT(keepalive_fails)
 EVERY_MOMENT(connection_ages)
 EVERY_MOMENT(client_floods)
 
-/* --- While an interceptor holds it ------------------------------------------------------- */
+/* --- While an interceptor holds it -------------------------------------------------- */
 
 /* Those that differ most. */
 static void a_few_disturbances(void)
@@ -650,7 +650,7 @@ Test(every_moment_of_http, of_a_held_status)
     while_held(INTERCEPT_FINISH);
 }
 
-/* --- Over TLS ------------------------------------------------------------------------------ */
+/* --- Over TLS ----------------------------------------------------------------------- */
 
 Test(every_moment_of_http, over_tls)
 {

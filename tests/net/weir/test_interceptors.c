@@ -47,7 +47,7 @@ static void run_to_end(const struct method *m, const struct call_options *option
     call_world_close(&g_world);
 }
 
-/* --- Life -------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 /* The streams of a channel that is gone pass its chain to their ends, and not
  * any longer. */
@@ -70,7 +70,7 @@ Test(interceptors, a_chain_is_for_the_streams_not_for_the_channel)
     call_world_close(&g_world);
 }
 
-/* --- Order ------------------------------------------------------------------------- */
+/* --- Order -------------------------------------------------------------------------- */
 
 Test(interceptors, from_the_network_in_and_back_out)
 {
@@ -99,7 +99,7 @@ Test(interceptors, every_message_of_a_stream_passes)
     cr_assert_eq(c.seen[INTERCEPT_IN], 3);
 }
 
-/* --- Every answer, at every moment, on both sides, in every shape ---------------------- */
+/* --- Every answer, at every moment, on both sides, in every shape ------------------- */
 
 static const char *heard_of(const struct method *m)
 {
@@ -371,7 +371,7 @@ Test(interceptors, a_call_let_in_after_the_server_began_to_stop)
     cr_assert_eq(p.closed, 1);
 }
 
-/* --- Two messages at once --------------------------------------------------------------- */
+/* --- Two messages at once ----------------------------------------------------------- */
 
 static bool g_last;
 static int g_second;

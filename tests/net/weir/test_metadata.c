@@ -18,7 +18,7 @@ static int put(struct stream *s, enum metadata_place place, const char *name, co
     return stream_put(s, place, name, bytes_of_text(value));
 }
 
-/* --- A server that puts what it can, where it can ---------------------------------- */
+/* --- A server that puts what it can, where it can ----------------------------------- */
 
 static bool g_fails;
 static int g_closed;
@@ -82,7 +82,7 @@ static const struct stream_handler handler = {
 
 static const struct method method = { "/test.Echo/Put", MANY, MANY, &handler, NULL, NULL };
 
-/* --- A client with an interceptor that looks at them --------------------------------- */
+/* --- A client with an interceptor that looks at them -------------------------------- */
 
 static void put_request(struct stream *s)
 {
@@ -158,7 +158,7 @@ Test(metadata, what_grpc_does_not_allow)
     talk_with(&p);
 }
 
-/* --- A status without headers ----------------------------------------------------------- */
+/* --- A status without headers ------------------------------------------------------- */
 
 static void put_trailer(struct stream *s)
 {

@@ -77,7 +77,7 @@ Test(bench_hist, longest)
     assert_no_leaks();
 }
 
-/* --- Seconds ------------------------------------------------------------------------- */
+/* --- Seconds ------------------------------------------------------------------------ */
 
 #define ORIGIN 1000000
 #define SECOND SERIES_SECOND_NS
@@ -164,7 +164,7 @@ Test(bench_series, merging_takes_the_longer_interval)
     assert_no_leaks();
 }
 
-/* --- Codes, and all together ------------------------------------------------------------ */
+/* --- Codes, and all together -------------------------------------------------------- */
 
 Test(bench_stats, codes_keep_their_first_message)
 {

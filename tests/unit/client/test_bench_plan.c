@@ -15,7 +15,7 @@
 #define SECOND UINT64_C(1000000000)
 #define MS     UINT64_C(1000000)
 
-/* --- When things are due ------------------------------------------------------------- */
+/* --- When things are due ------------------------------------------------------------ */
 
 Test(bench_pace, loops_share_a_schedule_evenly)
 {
@@ -111,7 +111,7 @@ Test(bench_pace, a_server_that_was_slow_is_not_caught_up_with)
     cr_expect_eq(due, 60 * SECOND - 10 * MS + 100 * MS);
 }
 
-/* --- Users ---------------------------------------------------------------------------------- */
+/* --- Users -------------------------------------------------------------------------- */
 
 static void expect_user(const struct users *u, uint64_t i, const char *id)
 {
@@ -184,7 +184,7 @@ Test(bench_users, lines)
     assert_no_leaks();
 }
 
-/* --- Options that do not fit together --------------------------------------------------------- */
+/* --- Options that do not fit together ----------------------------------------------- */
 
 static struct bench_plan plan_of(enum bench_shape shape)
 {

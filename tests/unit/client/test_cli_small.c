@@ -124,7 +124,7 @@ Test(query, both_responses_are_alike)
     }
 }
 
-/* --- Messages of which only the number of posts counts ---------------------------------- */
+/* --- Messages of which only the number of posts counts ------------------------------ */
 
 static V1__Post__PostMessage g_posts[3] = { V1__POST__POST_MESSAGE__INIT,
                                             V1__POST__POST_MESSAGE__INIT,

@@ -11,7 +11,7 @@ static const char *text_of(struct buf *b)
     return (const char *)b->data;
 }
 
-/* --- strings ------------------------------------------------------------------- */
+/* --- strings ------------------------------------------------------------------------ */
 
 Test(json_write, strings)
 {
@@ -97,7 +97,7 @@ Test(json_write, numbers)
     }
 }
 
-/* --- lines ------------------------------------------------------------------------ */
+/* --- lines -------------------------------------------------------------------------- */
 
 /* What the row reads as, printed again; or the error. */
 static const char *again(const char *line, bool user)

@@ -68,7 +68,7 @@ static void expect_bad_claims(const char *word, const char *claims)
     expect(JWT_BAD, word, tokens_sign(ec, "ES256", "e", claims));
 }
 
-/* --- Good ones --------------------------------------------------------------------- */
+/* --- Good ones ---------------------------------------------------------------------- */
 
 Test(jwt, says_who_and_what)
 {
@@ -170,7 +170,7 @@ Test(jwt, forgives_clocks_that_differ)
     expect_bad_claims("not good yet", "{" GOOD UNTIL ",\"nbf\":1800000031}");
 }
 
-/* --- Claims ------------------------------------------------------------------------ */
+/* --- Claims ------------------------------------------------------------------------- */
 
 Test(jwt, refuses_wrong_claims)
 {
@@ -189,7 +189,7 @@ Test(jwt, refuses_wrong_claims)
     expect_bad_claims("no JSON object", "{" GOOD UNTIL ",\"aud\":\"posts\"}"); /* twice */
 }
 
-/* --- Signatures -------------------------------------------------------------------- */
+/* --- Signatures --------------------------------------------------------------------- */
 
 Test(jwt, refuses_another_key)
 {
@@ -265,7 +265,7 @@ Test(jwt, refuses_headers_it_does_not_understand)
            tokens_put("{\"alg\":\"ES256\",\"crit\":[\"exp\"]}", "{}", "AAAA"));
 }
 
-/* --- Garbage ----------------------------------------------------------------------- */
+/* --- Garbage ------------------------------------------------------------------------ */
 
 Test(jwt, refuses_what_is_no_token)
 {

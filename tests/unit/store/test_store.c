@@ -55,7 +55,7 @@ static void fini(void)
 
 TestSuite(store, .init = init, .fini = fini);
 
-/* --- Helpers ---------------------------------------------------------------------- */
+/* --- Helpers ------------------------------------------------------------------------ */
 
 static struct import_record record(const char *group, const char *id, const char *value)
 {
@@ -165,7 +165,7 @@ static void import_sample(void)
 
 #define SAMPLE "0.1=one 0.3=three 1.2=two 2.4=four "
 
-/* --- Order and upsert ----------------------------------------------------------------- */
+/* --- Order and upsert --------------------------------------------------------------- */
 
 Test(store, starts_empty)
 {
@@ -244,7 +244,7 @@ Test(store, has_a_group_without_a_name)
     reader_end(reader);
 }
 
-/* --- Positions -------------------------------------------------------------------------- */
+/* --- Positions ---------------------------------------------------------------------- */
 
 Test(store, resumes_strictly_after_a_position)
 {
@@ -426,7 +426,7 @@ Test(store, a_step_sees_one_state)
     cr_assert_str_eq(scan_all(), "0.1=one 0.3=three 1.2=two 2.4=FOUR 2.5=five ");
 }
 
-/* --- Sizes ---------------------------------------------------------------------------------- */
+/* --- Sizes -------------------------------------------------------------------------- */
 
 Test(store, takes_long_ids_and_big_values)
 {
@@ -496,8 +496,7 @@ Test(store, keeps_the_order_of_many)
     reader_end(reader);
 }
 
-/* --- Commits -----------------------------------------------------------------------------------
- */
+/* --- Commits ------------------------------------------------------------------------ */
 
 static size_t last_commit(void)
 {
@@ -612,8 +611,7 @@ Test(store, closing_waits_for_imports)
     reader_end(reader);
 }
 
-/* --- Reopening ----------------------------------------------------------------------------------
- */
+/* --- Reopening ---------------------------------------------------------------------- */
 
 Test(store, reopening_keeps_everything)
 {

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "lib/tmpdir.h"
-#include "store/lmdb/lmdb_check.h"
 #include "store/lmdb/lmdb_store.h"
+#include "store/store_check.h"
 #include "weir/loop.h"
 
 enum { N = 3000, GROUPS = 600, VALUE = 300, BIG = 9000 };
@@ -22,7 +22,7 @@ static char *dir;
 static uint8_t *whole; /* the file as it was */
 static size_t whole_bytes;
 
-/* --- What is in it ------------------------------------------------------------------- */
+/* --- What is in it ------------------------------------------------------------------ */
 
 static char ids[N][16], groups[N][16], values[N][BIG];
 
@@ -70,7 +70,7 @@ static int fill(void)
     return 0;
 }
 
-/* --- What it says ---------------------------------------------------------------------- */
+/* --- What it says ------------------------------------------------------------------- */
 
 enum { RIGHT = 10, REFUSED, WRONG, LOST };
 
@@ -183,7 +183,7 @@ static int check(void)
     return c.records == N && c.groups == GROUPS ? RIGHT : WRONG;
 }
 
-/* --- Damage ------------------------------------------------------------------------------ */
+/* --- Damage ------------------------------------------------------------------------- */
 
 static int in_child(int (*fn)(void))
 {

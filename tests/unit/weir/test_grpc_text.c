@@ -21,7 +21,7 @@ static void drop(struct bytes copy)
     free((void *)(uintptr_t)copy.data);
 }
 
-/* --- grpc-timeout --------------------------------------------------------------------------- */
+/* --- grpc-timeout ------------------------------------------------------------------- */
 
 Test(grpc_text, timeouts_of_every_unit)
 {
@@ -74,7 +74,7 @@ Test(grpc_text, timeouts_that_are_none)
     }
 }
 
-/* --- content-type --------------------------------------------------------------------------- */
+/* --- content-type ------------------------------------------------------------------- */
 
 static bool is_grpc(const char *text)
 {
@@ -116,7 +116,7 @@ Test(grpc_text, content_types_of_others)
         cr_assert_not(is_grpc(rows[i]), "\"%s\"", rows[i]);
 }
 
-/* --- Lists ---------------------------------------------------------------------------------- */
+/* --- Lists -------------------------------------------------------------------------- */
 
 static void expect_list(const char *text, const char *const *items, size_t n)
 {
@@ -149,7 +149,7 @@ Test(grpc_text, lists)
     EXPECT_LIST(" ", "");
 }
 
-/* --- Encodings ------------------------------------------------------------------------------ */
+/* --- Encodings ---------------------------------------------------------------------- */
 
 Test(grpc_text, encodings_by_name)
 {
@@ -185,7 +185,7 @@ Test(grpc_text, encodings_that_are_accepted)
                      rows[i].list);
 }
 
-/* --- grpc-message --------------------------------------------------------------------------- */
+/* --- grpc-message ------------------------------------------------------------------- */
 
 static void expect_encoded(const char *message, size_t room, const char *expected)
 {

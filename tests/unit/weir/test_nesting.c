@@ -14,7 +14,7 @@
 #define NOTHING     bytes_of(NULL, 0)
 #define TREE        (&google__protobuf__descriptor_proto__descriptor)
 
-/* --- Messages ------------------------------------------------------------------------------ */
+/* --- Messages ----------------------------------------------------------------------- */
 
 static void expect(const ProtobufCMessageDescriptor *type, struct buf *b, enum nesting expected)
 {
@@ -148,7 +148,7 @@ Test(nesting, types_that_cannot_be_deep_are_not_walked)
     cr_assert_eq(nesting_check(TREE, bytes), NESTING_DAMAGED);
 }
 
-/* --- Types made by hand ------------------------------------------------------------------- */
+/* --- Types made by hand ------------------------------------------------------------- */
 
 #define NTYPES 300
 
@@ -241,7 +241,7 @@ Test(nesting, any_number_of_types)
     buf_unref(deep);
 }
 
-/* --- Those who look before it is decoded ---------------------------------------------------- */
+/* --- Those who look before it is decoded -------------------------------------------- */
 
 Test(nesting, rules_are_broken_by_it)
 {

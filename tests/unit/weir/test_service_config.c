@@ -63,7 +63,7 @@ Test(service_config, retries_and_what_is_not_repeated)
                "\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":0.1}}");
 }
 
-/* --- Files ------------------------------------------------------------------------ */
+/* --- Files -------------------------------------------------------------------------- */
 
 static char *read_text(const char *text, char *error)
 {
@@ -104,7 +104,7 @@ Test(service_config, a_bad_file_is_explained)
     cr_assert_not_null(strstr(error, "/no/such/file"), "%s", error);
 }
 
-/* --- What the core takes -------------------------------------------------------------- */
+/* --- What the core takes ------------------------------------------------------------ */
 
 Test(service_config, the_core_says_what_it_does_not_take)
 {

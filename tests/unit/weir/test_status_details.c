@@ -78,7 +78,7 @@ Test(status_details, whatever_the_texts_are_the_bytes_are_a_message)
     }
 }
 
-/* --- From a peer that means harm ------------------------------------------------- */
+/* --- From a peer that means harm ---------------------------------------------------- */
 
 static void check_harmless(const uint8_t *bytes, size_t len)
 {

@@ -12,7 +12,7 @@
 
 TestSuite(tls_context, .init = tls_world_open, .fini = tls_world_close);
 
-/* --- Clients' certificates -------------------------------------------------------------------- */
+/* --- Clients' certificates ---------------------------------------------------------- */
 
 static void each_client(int version)
 {
@@ -56,8 +56,7 @@ Test(tls_context, several_cas_and_one_below_another)
     tls_expect_refused(tls_client(0, "other-client"), "certificate verify failed: ", "unknown ca");
 }
 
-/* --- The server's own ---------------------------------------------------------------------------
- */
+/* --- The server's own --------------------------------------------------------------- */
 
 Test(tls_context, what_is_between_it_and_the_ca_is_sent)
 {

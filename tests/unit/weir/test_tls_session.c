@@ -12,7 +12,7 @@
 
 TestSuite(tls_session, .init = tls_world_open, .fini = tls_world_close);
 
-/* --- What comes over ------------------------------------------------------------------ */
+/* --- What comes over ---------------------------------------------------------------- */
 
 static void talk_in(int version)
 {
@@ -99,7 +99,7 @@ Test(tls_session, data_right_behind_the_handshake)
     tls_part(&pair);
 }
 
-/* --- Much ------------------------------------------------------------------------------- */
+/* --- Much --------------------------------------------------------------------------- */
 
 #define MUCH ((size_t)3 << 20)
 
@@ -220,7 +220,7 @@ Test(tls_session, keys_change_in_time)
     tls_part(&pair);
 }
 
-/* --- Who is not let in --------------------------------------------------------------------- */
+/* --- Who is not let in -------------------------------------------------------------- */
 
 Test(tls_session, only_h2)
 {
@@ -510,7 +510,7 @@ Test(tls_session, keys_that_change_too_often)
                        tls_session_error(pair.t));
     tls_part(&pair);
 }
-/* --- What it holds on to --------------------------------------------------------------------- */
+/* --- What it holds on to ------------------------------------------------------------ */
 
 #define SESSIONS 50
 
@@ -621,7 +621,7 @@ Test(tls_session, what_it_holds_is_little_and_counted)
     expect_little(TLS1_3_VERSION);
 }
 
-/* --- Too little memory ------------------------------------------------------------------ */
+/* --- Too little memory -------------------------------------------------------------- */
 
 #define ANSWER_BYTES ((size_t)100000)
 

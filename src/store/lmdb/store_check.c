@@ -1,4 +1,4 @@
-#include "lmdb_check.h"
+#include "store/store_check.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -60,7 +60,7 @@ static void look_at_group(struct pass *p, MDB_val key, MDB_val value)
     p->check->groups++;
 }
 
-/* --- Records -------------------------------------------------------------------------- */
+/* --- Records ------------------------------------------------------------------------ */
 
 static void found_at(struct pass *p, struct position at, const char *what)
 {
@@ -119,7 +119,7 @@ static void look_at_record(struct pass *p, MDB_val key, MDB_val stored)
     p->check->records++;
 }
 
-/* --- All of it --------------------------------------------------------------------------- */
+/* --- All of it ---------------------------------------------------------------------- */
 
 /* Every record has its id, and every group its ordinal: more of them would lead
  * nowhere. */

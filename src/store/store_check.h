@@ -1,6 +1,6 @@
 /* --check: looks at everything in a store, also while a server has it open. */
-#ifndef LMDB_CHECK_H
-#define LMDB_CHECK_H
+#ifndef STORE_CHECK_H
+#define STORE_CHECK_H
 
 #include "store/store.h"
 
