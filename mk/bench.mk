@@ -8,7 +8,7 @@ B       ?=
 
 .PHONY: bench bench-quick bench-programs
 
-bench: setup-bench ## against nghttpd, gRPC C++ and Go: 14 minutes; B="--topics load"
+bench: setup-bench ## against nghttpd, gRPC C++ and Go: 11 minutes; B="--topics load"
 	@$(MAKE) --no-print-directory bench-programs
 	@BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench.py $(B)
 bench-quick: setup-bench ## the same in 2 minutes, less exact

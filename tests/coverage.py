@@ -47,7 +47,7 @@ def print_folders(files):
 
 def print_lines(files, folder):
     for file in sorted(files, key=lambda file: file["file"]):
-        if os.path.dirname(file["file"]) != folder:
+        if not file["file"].startswith(folder.rstrip("/") + "/"):
             continue
         with open(file["file"], encoding="utf-8") as source:
             text = source.read().splitlines()

@@ -1,15 +1,7 @@
 /* Bytes that many may take together, of one limit.
  *
  * A budget may be a part of a larger one: what is taken of it is taken of that,
- * too. The process has one total (connection_budget), of `--connection-memory`:
- *
- *   connection_budget ──┬── answers      single answers that are being made
- *                       │                (streams/listing.h), asked for first
- *                       └── connections  what each holds, told afterwards
- *                                        (http/pressure.h)
- *
- * Over RELIEF of the total, connections that hold most are cut; only beyond all
- * of it newcomers are refused. Any thread; all zero is a budget of nothing. */
+ * too. Any thread; all zero is a budget of nothing. */
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 
