@@ -38,9 +38,10 @@ static void next(struct session *s)
 
 static void take_decoded(struct session *s, const V1__Post__ListPostsResponse *m, size_t bytes)
 {
-    last = m->last != 0;
-    if (post_query_take(s, m, bytes))
+    if (post_query_take(s, m, bytes)) {
+        last = m->last != 0; /* and not of a message whose posts are not printed */
         paging_mark(s);
+    }
     backoff_reset(&backoff);
     resumed += resuming;
     resuming = false;

@@ -115,7 +115,7 @@ def silent():
 
 @pytest.mark.parametrize("command", [
     ["list"], ["stream-list"], ["collect-list", "1"], ["bidi-list", "1"],
-    ["users", "get", "1"], ["users", "list"], ["users", "resolve", "1"],
+    ["get", "1"], ["users", "get", "1"], ["users", "list"], ["users", "resolve", "1"],
     ["import", "posts", "-"], ["import", "users", "-"], ["health"], ["describe"],
 ], ids=" ".join)
 def test_every_command_has_a_deadline(silent, command):

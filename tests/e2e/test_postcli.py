@@ -102,6 +102,7 @@ def frozen(server):
     (["users"], "get, list or resolve?"),
     (["users", "frobnicate"], "frobnicate"),
     (["users", "get"], "ID"),
+    (["get"], "ID"),
 ], ids=" ".join)
 def test_wrong_usage(demo_pair, args, words):
     out, err = cli.attempt(demo_pair, *args, code=2)
@@ -109,7 +110,7 @@ def test_wrong_usage(demo_pair, args, words):
 
 
 @pytest.mark.parametrize("command", ["", "list", "stream-list", "collect-list", "bidi-list",
-                                     "demo", "import", "generate", "users", "users get",
+                                     "get", "demo", "import", "generate", "users", "users get",
                                      "users list", "users resolve"])
 def test_help(demo_pair, command):
     out, err = cli.attempt(demo_pair, *command.split(), "--help", code=0)
@@ -191,6 +192,21 @@ def test_ids_of_all_kinds(demo_pair, command):
 def test_no_ids(demo_pair):
     for command in ("collect-list", "bidi-list"):
         assert cli.run(demo_pair, command) == b""
+
+
+@pytest.mark.parametrize("format", ["table", "ndjson", "json"])
+def test_get(demo_pair, format):
+    """Posts in the order of their ids on the line, printed as a listing prints them."""
+    listed = cli.run(demo_pair, "list", "--user", "3", "--format", format)
+    assert cli.run(demo_pair, "get", "5", "--format", format) == listed
+    out = cli.run(demo_pair, "get", "8", "1", "8")
+    assert [row["post_id"] for row in rows_of(out)] == ["8", "1", "8"]
+
+
+def test_get_not_found(demo_pair):
+    out, err = cli.attempt(demo_pair, "get", "1", "nothing", "3")
+    assert [row["post_id"] for row in rows_of(out)] == ["1", "3"]
+    assert "postcli: nothing: NOT_FOUND: there is no post nothing\n" in err
 
 
 def test_users_not_found(demo_pair):
@@ -351,6 +367,7 @@ def test_ctrl_c_while_waiting_for_input(demo_pair):
 
 @pytest.mark.parametrize("command_line", [
     ["import", "posts", str(DEMO / "posts.ndjson")], ["describe"], ["health"], ["demo"],
+    ["get", "1"],
     ["users", "get", "1"], ["users", "list"], ["users", "resolve", "1"],
 ], ids=lambda words: " ".join(words[:2]))
 def test_ctrl_c_while_the_server_is_silent(demo_pair, command_line):
@@ -386,7 +403,7 @@ def catches(pid, number):
 
 
 @pytest.mark.parametrize("shape", [*SHAPES[:3], ["collect-list", "1"], SHAPES[4], ["bidi-list", "1"],
-                                   ["users", "list"], ["users", "get", "1"],
+                                   ["users", "list"], ["users", "get", "1"], ["get", "1"],
                                    ["users", "resolve", "1"]], ids=" ".join)
 def test_a_deadline(demo_pair, shape):
     server = demo_pair.user if shape[0] == "users" else demo_pair.post
