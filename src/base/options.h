@@ -43,7 +43,7 @@ struct option_row {
 
 #define OPT_ROW(of_kind, type, option, variable, text, ...)                                        \
     {                                                                                              \
-        .name = option, .kind = of_kind, .value = _Generic(&(variable), type *: &(variable)),      \
+        .name = option, .kind = of_kind, .value = 1 ? &(variable) : (type *)0,                     \
         .help = text, __VA_ARGS__                                                                  \
     }
 /* clang-format on */

@@ -42,10 +42,10 @@ static inline struct inbox_link *inbox_take(struct inbox *inbox)
         atomic_exchange_explicit(&inbox->newest, NULL, memory_order_acquire);
     struct inbox_link *oldest = NULL;
     while (newest != NULL) {
-        struct inbox_link *next = newest->next;
+        struct inbox_link *older = newest->next;
         newest->next = oldest;
         oldest = newest;
-        newest = next;
+        newest = older;
     }
     return oldest;
 }
