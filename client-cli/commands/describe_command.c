@@ -65,7 +65,7 @@ static void fail(struct stream *stream, int error)
     else if (error == EINVAL)
         stream_fail(stream, STATUS_INTERNAL, "the server sent what is no descriptor");
     else if (error == ENOMEM)
-        calls_no_memory(stream);
+        session_no_memory(stream);
 }
 
 static enum status_code code_of(const Grpc__Reflection__V1__ErrorResponse *m)

@@ -70,7 +70,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     (void)bytes;
     s->failed = m->status != SERVING;
     if (!rows_add(&s->rows, &record, 1))
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
     else if (watch)
         calls_read(s);
 }

@@ -47,7 +47,7 @@ static bool send_batch(struct session *s)
         return true;
     int rv = stream_send(s->call, batch, 0, batch->len, 0);
     if (rv == ENOMEM)
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
     if (rv != 0)
         return false;
     buf_unref(batch);
@@ -103,7 +103,7 @@ static bool is_blank(const char *line, size_t len)
 static void skip_line(struct session *s)
 {
     if (!record_lines_skip(&lines, input.lines.number))
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
 }
 
 static void damaged_line(struct session *s, const char *what)
@@ -133,7 +133,7 @@ static const ProtobufCMessage *read_record(struct bytes line, char *ret_error)
 static void take_record(struct session *s, const ProtobufCMessage *record)
 {
     if (!append_record(record)) {
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
         return;
     }
     s->progress.counts.done++;

@@ -87,7 +87,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     const V1__User__ResolveUsersResponse *m = (const V1__User__ResolveUsersResponse *)message;
     (void)bytes;
     if (is_answer(s, m) && !take_answer(s, m)) {
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
         return;
     }
     ask_more(s);

@@ -122,7 +122,7 @@ void scene_take(struct scene *c, struct session *s, const V1__Post__ListPostsRes
     c->bytes += bytes;
     c->answered += m->last;
     if (!remember(c, m)) {
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
         return;
     }
     scene_sent(c, s);

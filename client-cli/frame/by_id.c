@@ -14,7 +14,7 @@ void by_id_take(struct session *s, const void *record, const char *kind)
     if (record == NULL)
         stream_fail(s->call, STATUS_INTERNAL, "the server's answer names no %s", kind);
     else if (!rows_add(&s->rows, &record, 1))
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
 }
 
 int by_id_check(const struct command *c, int n, char **ids)

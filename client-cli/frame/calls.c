@@ -154,7 +154,7 @@ int calls_send(struct stream *stream, const ProtobufCMessage *message, unsigned 
     const int rv = stream_send_message(stream, message, flags);
     if (rv != ENOMEM)
         return rv;
-    calls_no_memory(stream);
+    session_no_memory(stream);
     return EPIPE;
 }
 
@@ -177,11 +177,6 @@ void calls_half_close(struct session *s)
     const struct status ok = status_ok();
     s->half_closed = true;
     stream_finish(s->call, &ok);
-}
-
-void calls_no_memory(struct stream *stream)
-{
-    stream_fail(stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 }
 
 struct status calls_answered(struct session *s, const struct status *status)

@@ -31,9 +31,6 @@ void calls_read(struct session *s);
 /** No more requests. */
 void calls_half_close(struct session *s);
 
-/** Cancels a call for want of memory. */
-void calls_no_memory(struct stream *stream);
-
 /** For judge: a call that is OK has brought a message. */
 struct status calls_answered(struct session *s, const struct status *status);
 

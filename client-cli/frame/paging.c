@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calls.h"
 #include "common.h"
 #include "session.h"
 
@@ -51,7 +50,7 @@ bool paging_take(struct session *s, const struct taking *t)
             p->left -= (int64_t)n;
     }
     if (token == NULL || !rows_add(&s->rows, t->records, n)) {
-        calls_no_memory(s->call);
+        session_no_memory(s->call);
         return false;
     }
     count(s, t, n);

@@ -289,3 +289,8 @@ int session_run(struct session *s, const struct common *options)
     connection_close();
     return s->code;
 }
+
+void session_no_memory(struct stream *stream)
+{
+    stream_fail(stream, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+}

@@ -107,4 +107,7 @@ struct channel *session_channel(const struct session *s);
  * thread pool: it may block for ever, so an end must not wait for it. */
 void session_reading(struct session *s, int change);
 
+/** Cancels a call for want of memory. */
+void session_no_memory(struct stream *stream);
+
 #endif

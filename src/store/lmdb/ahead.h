@@ -23,7 +23,7 @@
 
 #include <stdbool.h>
 
-#include "lmdb_store.h"
+#include "lmdb_internal.h"
 
 #define LINE_BYTES 64
 

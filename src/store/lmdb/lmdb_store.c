@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "guard.h"
-#include "lmdb_store.h"
+#include "lmdb_internal.h"
 #include "pages.h"
 #include "populate.h"
 

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "lmdb_store.h"
+#include "lmdb_internal.h"
 
 struct page {
     uint64_t number; /* its own */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "ahead.h"
-#include "lmdb_store.h"
+#include "lmdb_internal.h"
 #include "pages.h"
 #include "spots.h"
 

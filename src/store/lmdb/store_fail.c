@@ -1,7 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lmdb_store.h"
+#include "lmdb_internal.h"
 
 int store_fail(char error[STORE_ERROR_MAX], const char *format, ...)
 {

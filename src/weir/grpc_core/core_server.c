@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core_server.h"
+#include "core_server_internal.h"
 #include "credentials.h"
 #include "grpc_args.h"
 #include "weir/address.h"

@@ -1,6 +1,6 @@
 /* Calls are offered to gRPC, and it gives them back when a client makes one. */
 #include "base/log.h"
-#include "core_server.h"
+#include "core_server_internal.h"
 
 /* What arrives while none is offered queues inside gRPC without limit, so each
  * accept offers others first.

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "core_server.h"
+#include "core_server_internal.h"
 
 static struct server_call *server_of(struct call *c)
 {

@@ -14,7 +14,7 @@
  * it is cut after GOODBYE_MS as well. */
 #include <assert.h>
 
-#include "core_server.h"
+#include "core_server_internal.h"
 
 /* At a stop, for clients to close their connections by themselves, where no
  * answer can be lost. */

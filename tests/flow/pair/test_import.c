@@ -6,7 +6,7 @@
 
 #include "lib/user_world.h"
 #include "post/post_check.h"
-#include "store/lmdb/lmdb_store.h"
+#include "store/lmdb/lmdb_internal.h"
 #include "v1/post/post.pb-c.h"
 
 static struct user_world w;

@@ -14,7 +14,7 @@
 #include "lib/tls_world.h"
 #include "serverkit/daemon/server_chain.h"
 #include "serverkit/intercept/client_chain.h"
-#include "weir/grpc_core/core_server.h"
+#include "weir/grpc_core/core_server_internal.h"
 #include "weir/tls.h"
 
 /* Long enough to be worth compressing. */

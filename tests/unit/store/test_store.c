@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/tmpdir.h"
-#include "store/lmdb/lmdb_store.h"
+#include "store/lmdb/lmdb_internal.h"
 #include "weir/loop.h"
 
 static char *dir;

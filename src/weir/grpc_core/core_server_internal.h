@@ -6,8 +6,8 @@
  *   core_server_accept.c offering calls to gRPC, which gives back those that come
  *   core_server_call.c   a call: its beginning, its server's side, its end
  *   core_server_drain.c  stopping */
-#ifndef CORE_SERVER_H
-#define CORE_SERVER_H
+#ifndef CORE_SERVER_INTERNAL_H
+#define CORE_SERVER_INTERNAL_H
 
 #include "core_call.h"
 #include "credentials.h"

@@ -12,8 +12,8 @@
  *
  * LMDB keeps no check sums, so we do: of what is stored and of its key, for a
  * page that went wrong may well be one of this table, at an earlier time. */
-#ifndef LMDB_STORE_H
-#define LMDB_STORE_H
+#ifndef LMDB_INTERNAL_H
+#define LMDB_INTERNAL_H
 
 #include <endian.h>
 #include <lmdb.h>
