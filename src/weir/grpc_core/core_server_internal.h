@@ -5,7 +5,10 @@
  *   core_server.c        life: making, listening, starting, freeing
  *   core_server_accept.c offering calls to gRPC, which gives back those that come
  *   core_server_call.c   a call: its beginning, its server's side, its end
- *   core_server_drain.c  stopping */
+ *   core_server_drain.c  stopping
+ *
+ * Accepting and calls call each other: what is offered becomes a call, and the room of
+ * one that has ended may be offered again. */
 #ifndef CORE_SERVER_INTERNAL_H
 #define CORE_SERVER_INTERNAL_H
 
