@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/wire.h"
-#include "store/lmdb/lmdb_internal.h"
+#include "store/lmdb/entries.h"
 
 #define MAP_BYTES   ((size_t)64 << 30)
 #define FRAME_BYTES 5

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "entries.h"
 #include "pages.h"
 
 /* How many leaves ahead first lines are fetched, all at once. 8 was slower and

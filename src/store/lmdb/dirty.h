@@ -10,7 +10,7 @@
 #ifndef LMDB_DIRTY_H
 #define LMDB_DIRTY_H
 
-#include "lmdb_internal.h"
+#include "entries.h"
 
 struct dirty_table {
     const struct store *store;

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "guard.h"
-#include "lmdb_internal.h"
+#include "entries.h"
+#include "fault_guard.h"
 #include "pages.h"
 #include "populate.h"
 

@@ -1,5 +1,5 @@
 /* The numbers of the meta table. */
-#include "lmdb_internal.h"
+#include "entries.h"
 
 int meta_get(struct store *s, MDB_txn *txn, const char *name, uint64_t *ret)
 {

@@ -1,4 +1,5 @@
 #include "pages.h"
+#include "entries.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "ahead.h"
-#include "lmdb_internal.h"
+#include "entries.h"
 #include "pages.h"
 #include "spots.h"
 

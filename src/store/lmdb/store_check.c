@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lmdb_internal.h"
+#include "entries.h"
 #include "pages.h"
 
 struct pass {

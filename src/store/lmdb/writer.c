@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "dirty.h"
-#include "lmdb_internal.h"
+#include "entries.h"
 #include "weir/loop.h"
 
 /* When a transaction is large enough, and the batches that are left wait for the next:

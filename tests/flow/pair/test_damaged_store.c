@@ -5,7 +5,7 @@
 
 #include "lib/listing_calls.h"
 #include "lib/user_world.h"
-#include "store/lmdb/lmdb_internal.h"
+#include "store/lmdb/entries.h"
 
 static void put_raw(struct store *store, MDB_dbi table, struct bytes name, struct bytes value)
 {

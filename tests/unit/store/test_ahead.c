@@ -5,6 +5,7 @@
 
 #include "lib/tmpdir.h"
 #include "store/lmdb/ahead.h"
+#include "store/lmdb/entries.h"
 #include "weir/loop.h"
 
 enum { N = 20000, GROUPS = 500, BATCH = 1000 };

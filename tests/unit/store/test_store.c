@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/tmpdir.h"
-#include "store/lmdb/lmdb_internal.h"
+#include "store/lmdb/entries.h"
 #include "weir/loop.h"
 
 static char *dir;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lib/tmpdir.h"
-#include "store/lmdb/lmdb_internal.h"
+#include "store/lmdb/entries.h"
 #include "store/store_check.h"
 #include "weir/loop.h"
 

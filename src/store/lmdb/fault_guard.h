@@ -3,8 +3,8 @@
  * (SIGBUS); or find what it calls impossible (an assertion). None of these can be
  * gone on from. They end the process with a line that says which file it was, and
  * exit status 1. */
-#ifndef LMDB_GUARD_H
-#define LMDB_GUARD_H
+#ifndef LMDB_FAULT_GUARD_H
+#define LMDB_FAULT_GUARD_H
 
 #include <lmdb.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "guard.h"
+#include "fault_guard.h"
 
 #include <errno.h>
 #include <pthread.h>
