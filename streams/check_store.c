@@ -24,7 +24,7 @@ static const char *read_record(struct store_check *check, struct bytes value,
                                struct bytes *ret_group, struct bytes *ret_id)
 {
     struct run *run = container_of(check, struct run, check);
-    struct import_record record;
+    struct write_record record;
     arena_reset(run->arena);
     ProtobufCMessage *message =
         protobuf_c_message_unpack(run->type, arena_protobuf(run->arena), value.len, value.data);

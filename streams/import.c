@@ -41,13 +41,13 @@ struct item {
 /* One request's records on their way through the store; one allocation, apart
  * from `data`. */
 struct upsert {
-    struct import_batch batch;
+    struct write_batch batch;
     struct import *import;
     uint8_t *data; /* groups, ids and values */
     size_t data_bytes;
     size_t bytes; /* all in all */
     struct item *items;
-    struct import_record records[];
+    struct write_record records[];
 };
 
 /* --- Records of a request ----------------------------------------------------------- */
@@ -85,7 +85,7 @@ bool import_check_id(const char *field, const char *id, struct status *why)
 }
 
 static bool check(struct import *im, ProtobufCMessage *record, struct bytes raw,
-                  struct import_record *ret, struct status *why)
+                  struct write_record *ret, struct status *why)
 {
     const char *bad = wire_bad_text(record->descriptor, raw);
     if (bad != NULL) {
@@ -103,7 +103,7 @@ static void check_records(struct import *im, struct upsert *u, const ProtobufCMe
     ProtobufCMessage **records = records_of(request, &n);
     im->stream->in.records += n;
     for (size_t i = 0; i < n; i++) {
-        struct import_record *r = &u->records[u->batch.nrecords];
+        struct write_record *r = &u->records[u->batch.nrecords];
         struct status why;
         int64_t number = im->records++;
         if (!check(im, records[i], next_raw(&raw), r, &why)) {
@@ -133,7 +133,7 @@ static bool keep_records(struct upsert *u)
     u->bytes += u->data_bytes;
     uint8_t *to = u->data;
     for (size_t i = 0; i < u->batch.nrecords; i++) {
-        struct import_record *r = &u->records[i];
+        struct write_record *r = &u->records[i];
         to = keep(to, &r->group);
         to = keep(to, &r->id);
         r->value.data = to;
@@ -152,7 +152,7 @@ static void upsert_free(struct upsert *u)
 
 static struct upsert *upsert_new(size_t n)
 {
-    size_t bytes = sizeof(struct upsert) + n * (sizeof(struct import_record) + sizeof(struct item));
+    size_t bytes = sizeof(struct upsert) + n * (sizeof(struct write_record) + sizeof(struct item));
     struct upsert *u = calloc(1, bytes);
     if (u != NULL) {
         u->bytes = bytes;
@@ -228,7 +228,7 @@ static void tick(struct import *im)
 
 static void count_foreign(struct import *im, const struct upsert *u, size_t i)
 {
-    const struct import_record *r = &u->records[i];
+    const struct write_record *r = &u->records[i];
     struct status why =
         status_of(STATUS_ALREADY_EXISTS, "%s %.*s belongs to another %s", im->kind->id_name,
                   (int)r->id.len, (const char *)r->id.data, im->kind->group_name);
@@ -241,24 +241,27 @@ static bool count(struct import *im, const struct upsert *u)
     int64_t before = im->imported + im->updated;
     for (size_t i = 0; i < u->batch.nrecords; i++) {
         switch (u->records[i].result) {
-        case IMPORT_NEW:
+        case WRITE_NEW:
             im->imported++;
             break;
-        case IMPORT_UPDATED:
+        case WRITE_UPDATED:
             im->updated++;
             break;
-        case IMPORT_UNCHANGED:
+        case WRITE_UNCHANGED:
             im->unchanged++;
             break;
-        case IMPORT_FOREIGN:
+        case WRITE_FOREIGN:
             count_foreign(im, u, i);
             break;
+        case WRITE_DELETED:
+        case WRITE_MISSING:
+            break; /* nothing is deleted here */
         }
     }
     return im->imported + im->updated > before;
 }
 
-static void on_committed(struct import_batch *batch)
+static void on_committed(struct write_batch *batch)
 {
     struct upsert *u = container_of(batch, struct upsert, batch);
     struct import *im = u->import;
@@ -279,7 +282,7 @@ static void hand_over(struct import *im, struct upsert *u)
     u->batch.done = on_committed;
     im->batches++;
     im->bytes += u->bytes;
-    store_import(im->kind->store(im->stream->loop), &u->batch);
+    store_write(im->kind->store(im->stream->loop), &u->batch);
 }
 
 /* --- The stream --------------------------------------------------------------------- */

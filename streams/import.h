@@ -38,14 +38,14 @@ struct import_kind {
     /** Checks a decoded record whose strings are known to be text, sets ret's
      * group and id (they may point into the record), and takes out of the
      * record what is not to be stored. false: rejected, *why tells. */
-    bool (*check)(ProtobufCMessage *record, struct import_record *ret, struct status *why);
+    bool (*check)(ProtobufCMessage *record, struct write_record *ret, struct status *why);
 
     /** The store behind this loop. */
     struct store *(*store)(struct loop *loop);
 
     /** Records of this batch are new or changed, as their results say, and
      * durable. On the loop, also after the client is gone. May be NULL. */
-    void (*changed)(struct loop *loop, const struct import_batch *batch);
+    void (*changed)(struct loop *loop, const struct write_batch *batch);
 };
 
 /** The handler for an import whose requests decode as @request_type, for a

@@ -33,7 +33,7 @@ static bool check_size(const V1__Post__PostMessage *post, struct status *why)
     return false;
 }
 
-bool post_check(ProtobufCMessage *record, struct import_record *ret, struct status *why)
+bool post_check(ProtobufCMessage *record, struct write_record *ret, struct status *why)
 {
     V1__Post__PostMessage *post = (V1__Post__PostMessage *)record;
     post->author = "";

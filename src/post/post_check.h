@@ -8,6 +8,6 @@
 
 /** The check of Post's import_kind. The author goes out of @record: whose name
  * it is is for User to say. */
-bool post_check(ProtobufCMessage *record, struct import_record *ret, struct status *why);
+bool post_check(ProtobufCMessage *record, struct write_record *ret, struct status *why);
 
 #endif

@@ -220,7 +220,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
     g.budget.total = connections_budget();
     if (!open_user(loops, nloops, error))
         return false;
-    if (store_open(&g.store, g.db, "posts", error) != 0) {
+    if (store_open(&g.store, g.db, "posts", NULL, error) != 0) {
         close_user();
         return false;
     }

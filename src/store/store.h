@@ -1,12 +1,18 @@
 /* The store: records in groups, upsert by id, listed in order.
  *
  * A record has an id, unique in the store; a group, also an id; and a value.
- * Groups come in the order of their first record and have an ordinal, from 0,
- * without gaps. Records of a group come in the order they were first imported;
- * an upsert keeps its place. The Post server keeps posts grouped by user; the
- * User server keeps users in the one group "".
+ * Groups come in the order of the first record that each ever had, and have an
+ * ordinal, from 0, without gaps; a group whose records were all deleted keeps it.
+ * Records of a group come in the order they were imported in; an upsert keeps its
+ * place, and one that was deleted and comes again goes to the end. The Post server keeps posts
+ * grouped by user; the User server keeps users in the one group "".
  *
- * Reading never blocks and never waits for a writer. Importing is done by one
+ * Every change gets the next *revision*, a number, and is kept in a log with the
+ * commit that it belongs to. Who wants to know what changed reads the log after the
+ * revision that it knows (reader_changes). The log is bounded: what is too old is
+ * dropped from it.
+ *
+ * Reading never blocks and never waits for a writer. Writing is done by one
  * writer thread per store, off the loops, because a commit waits for the disk.
  *
  * This header is all that the rest of the program knows: the embedded default
@@ -28,14 +34,26 @@ struct store;
 #define STORE_ID_MAX    256 /* bytes of an id; at least 1, but for a group */
 #define STORE_ERROR_MAX 256
 
+#define STORE_KEEP_CHANGES 1000000
+
+/* What may be left out is 0. */
+struct store_options {
+    uint64_t keep_changes; /* so many of the last ones are in the log; 0: STORE_KEEP_CHANGES */
+    /* A commit has changed something and can be read. On the writer's thread. */
+    void (*committed)(void *arg);
+    void *arg;
+};
+
 /** Opens the store in folder @dir, which is made if it is missing (its parent
- * is not). One process at a time.
+ * is not). One process at a time. A store of an older format is taken over, in one
+ * transaction; older programs refuse it from then on. @options NULL: all left out.
  * Returns 0; or -1 with a line in @error that says what failed, on what, and
  * what to do: no permission, disk full, in use by another process, not a store
  * of @kind ("posts", "users"), written by a newer version. */
-int store_open(struct store **ret, const char *dir, const char *kind, char error[STORE_ERROR_MAX]);
+int store_open(struct store **ret, const char *dir, const char *kind,
+               const struct store_options *options, char error[STORE_ERROR_MAX]);
 
-/** Waits for imports under way, then closes. No reader is left. NULL is fine. */
+/** Waits for batches under way, then closes. No reader is left. NULL is fine. */
 void store_close(struct store *store);
 
 /** A random number drawn when the store was made: page tokens hold it. Any thread. */
@@ -44,6 +62,10 @@ uint64_t store_id(const struct store *store);
 /* As of the last commit. */
 struct store_stats {
     uint64_t records, groups;
+    uint64_t revision;  /* of the last change */
+    uint64_t changes;   /* in the log: the last ones */
+    uint64_t oldest_ms; /* when the first of them was committed, since 1970; 0: there is none */
+    uint64_t log_bytes;
     uint64_t used_bytes; /* pages, with those that are free to be used again */
     uint64_t file_bytes; /* of the disk */
     uint64_t map_bytes;  /* how large it may become */
@@ -52,30 +74,38 @@ struct store_stats {
 /** Returns 0, or -1: the store cannot be read. Any thread. */
 int store_stats(struct store *store, struct store_stats *ret);
 
-/* --- Importing ---------------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------------------ */
 
-enum import_result {
-    IMPORT_NEW,
-    IMPORT_UPDATED,   /* known, the value changed */
-    IMPORT_UNCHANGED, /* known, the same value */
-    IMPORT_FOREIGN,   /* the id belongs to another group; nothing was done */
+enum write_op {
+    WRITE_PUT,    /* insert, or update in its place */
+    WRITE_DELETE, /* by id; group and value do not matter */
 };
 
-struct import_record {
+enum write_result {
+    WRITE_NEW,
+    WRITE_UPDATED,   /* known, the value changed */
+    WRITE_UNCHANGED, /* known, the same value */
+    WRITE_FOREIGN,   /* the id belongs to another group; nothing was done */
+    WRITE_DELETED,
+    WRITE_MISSING, /* to be deleted, and there is none */
+};
+
+struct write_record {
     struct bytes group, id, value;
-    enum import_result result; /* set before done is called */
+    enum write_op op;
+    enum write_result result; /* set before done is called */
 };
 
 /* One batch: all of it is committed, or none. Belongs to the caller, with all
  * it points to, and stays untouched until done. */
-struct import_batch {
-    struct import_record *records;
+struct write_batch {
+    struct write_record *records;
     size_t nrecords;
     struct loop *loop; /* where done is called */
-    void (*done)(struct import_batch *batch);
+    void (*done)(struct write_batch *batch);
     char error[STORE_ERROR_MAX]; /* "": committed and durable; else nothing of it was done */
     bool full;                   /* with an error: there was no room, on the disk or in the map */
-    struct import_batch *next;   /* private, as the next */
+    struct write_batch *next;    /* private, as the next */
     struct posting answer;
 };
 
@@ -83,7 +113,7 @@ struct import_batch {
  * several that wait share one commit. batch->done is called exactly once, on
  * batch->loop, after the commit; the loop does not stop before. On that loop's
  * thread. */
-void store_import(struct store *store, struct import_batch *batch);
+void store_write(struct store *store, struct write_batch *batch);
 
 /* --- Reading ------------------------------------------------------------------------ */
 
@@ -103,8 +133,9 @@ void reader_end(struct reader *reader);
 
 const char *reader_error(const struct reader *reader);
 
-/** How many records there are. */
+/** How many records there are, and groups that ever had one. */
 uint64_t reader_count(struct reader *reader);
+uint64_t reader_groups(struct reader *reader);
 
 /** The value of the record with this id. */
 int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
@@ -130,5 +161,40 @@ struct visit {
  * Returns 1: stopped by the visitor, 0: there is no record left, -1. */
 int reader_scan(struct reader *reader, struct position *at, uint32_t last_group,
                 struct visit *visit);
+
+/* --- What changed ------------------------------------------------------------------- */
+
+enum change_kind { CHANGE_PUT, CHANGE_DELETE };
+
+struct change {
+    uint64_t revision; /* from 1, without gaps, in the order of commits */
+    enum change_kind kind;
+    struct position at; /* of the record that was put or deleted */
+    struct bytes id;    /* of the record */
+    uint64_t time_ms;   /* of the commit, since 1970 */
+};
+
+struct change_visit {
+    /** One change. false: stop, and do not count this one as visited. */
+    bool (*change)(struct change_visit *visit, const struct change *change);
+};
+
+/** The revision of the last change; 0: there was none yet. */
+uint64_t reader_revision(struct reader *reader);
+
+#define READER_EXPIRED 2
+
+/** Visits the changes after *revision in order, and moves *revision along, to the
+ * last one visited. Returns 1: stopped by the visitor; 0: there is no change left;
+ * READER_EXPIRED: the log does not have all of them any more, and none was visited;
+ * -1. */
+int reader_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit);
+
+/** The value that this change has put. 0: the record was changed again, or deleted,
+ * since; a later change tells. For CHANGE_PUT, of this step. */
+int reader_put_value(struct reader *reader, const struct change *change, struct bytes *ret_value);
+
+/** Where the record with this id is now. */
+int reader_place(struct reader *reader, struct bytes id, struct position *ret);
 
 #endif

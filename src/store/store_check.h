@@ -12,12 +12,13 @@ struct store_check {
     /** One line; how many there were is counted. May be NULL. */
     void (*problem)(struct store_check *check, const char *line);
 
-    uint64_t records, groups, value_bytes, problems; /* set by store_check() */
+    uint64_t records, groups, changes, value_bytes, problems; /* set by store_check() */
 };
 
 /** Looks at one state of the store in @dir: that its pages are whole and each is
  * used once; that each record is what was stored, decodes, and is where its group
- * and its id say; that groups and ids lead nowhere else; the order. Nothing is
+ * and its id say; that groups and ids lead nowhere else; the order; that the log of
+ * changes has no gap, and each record knows its last change. Nothing is
  * changed. What a server commits meanwhile takes new pages.
  * Returns 0: it was looked at, see check->problems; or -1 with a line in @error: it
  * cannot be opened, or its pages are damaged. */

@@ -16,17 +16,17 @@ void changes_unref(struct changes *c)
         free(c);
 }
 
-static bool is_changed(const struct import_record *r)
+static bool is_changed(const struct write_record *r)
 {
-    return r->result == IMPORT_NEW || r->result == IMPORT_UPDATED;
+    return r->result == WRITE_NEW || r->result == WRITE_UPDATED;
 }
 
-static void fill(struct changes *c, const struct import_batch *batch)
+static void fill(struct changes *c, const struct write_batch *batch)
 {
     uint8_t *to = (uint8_t *)&c->ids[c->n];
     size_t n = 0;
     for (size_t i = 0; i < batch->nrecords; i++) {
-        const struct import_record *r = &batch->records[i];
+        const struct write_record *r = &batch->records[i];
         if (!is_changed(r))
             continue;
         memcpy(to, r->id.data, r->id.len);
@@ -35,7 +35,7 @@ static void fill(struct changes *c, const struct import_batch *batch)
     }
 }
 
-struct changes *changes_new(const struct import_batch *batch)
+struct changes *changes_new(const struct write_batch *batch)
 {
     size_t n = 0, bytes = 0;
     for (size_t i = 0; i < batch->nrecords; i++) {

@@ -19,7 +19,7 @@ struct changes {
 
 /** What of @batch, just committed, is new or changed, with one reference, the
  * caller's. NULL: too many, or out of memory. */
-struct changes *changes_new(const struct import_batch *batch);
+struct changes *changes_new(const struct write_batch *batch);
 
 struct changes *changes_ref(struct changes *c); /* any thread; NULL is fine */
 void changes_unref(struct changes *c);          /* any thread; NULL is fine */

@@ -32,7 +32,7 @@ void tell_all_changed(struct task *task)
     tell(container_of(task, struct user_env, forget_names), NULL);
 }
 
-void tell_changes(struct loop *loop, const struct import_batch *batch)
+void tell_changes(struct loop *loop, const struct write_batch *batch)
 {
     struct user_env *env = user_env_of(loop);
     if (env == NULL)

@@ -11,7 +11,7 @@ struct task;
  * changed; on each, resolve_tell_streams() follows. Loop thread only. If memory
  * runs out the loops are told that any may have changed, as soon as that can be
  * done. */
-void tell_changes(struct loop *loop, const struct import_batch *batch);
+void tell_changes(struct loop *loop, const struct write_batch *batch);
 
 /** The task behind that. */
 void tell_all_changed(struct task *task);

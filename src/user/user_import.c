@@ -19,7 +19,7 @@ static bool check_text(const char *field, const char *text, struct status *why)
     return false;
 }
 
-static bool check(ProtobufCMessage *record, struct import_record *ret, struct status *why)
+static bool check(ProtobufCMessage *record, struct write_record *ret, struct status *why)
 {
     V1__User__UserMessage *user = (V1__User__UserMessage *)record;
     user->base.n_unknown_fields = 0;

@@ -36,7 +36,7 @@ static bool open_store(struct loop *const *loops, size_t nloops, struct health *
         .answer_max_bytes = (size_t)g_max_answer_bytes,
         .budget = &g_budget,
     };
-    return store_open(&g_service.store, g_db, "users", error) == 0;
+    return store_open(&g_service.store, g_db, "users", NULL, error) == 0;
 }
 
 static void close_store(void)

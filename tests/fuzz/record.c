@@ -17,7 +17,7 @@ static void open_world(void)
     post_world_open(&g_world);
 }
 
-static void on_imported(struct import_batch *batch)
+static void on_imported(struct write_batch *batch)
 {
     cr_assert(batch->error[0] == '\0');
     g_imported = true;
@@ -25,12 +25,13 @@ static void on_imported(struct import_batch *batch)
 
 static void store(struct bytes value)
 {
-    struct import_record record = { bytes_of_text("u1"), bytes_of_text("p"), value, IMPORT_NEW };
-    struct import_batch batch = {
+    struct write_record record = { bytes_of_text("u1"), bytes_of_text("p"), value, WRITE_PUT,
+                                   WRITE_NEW };
+    struct write_batch batch = {
         .records = &record, .nrecords = 1, .loop = g_world.loop, .done = on_imported
     };
     g_imported = false;
-    store_import(g_world.env.store, &batch);
+    store_write(g_world.env.store, &batch);
     POST_UNTIL(&g_world, g_imported);
 }
 

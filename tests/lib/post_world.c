@@ -106,32 +106,32 @@ void post_world_lose_user(struct post_world *w)
 
 static bool imported;
 
-static void on_imported(struct import_batch *batch)
+static void on_imported(struct write_batch *batch)
 {
     cr_assert_str_empty(batch->error);
     imported = true;
 }
 
-static struct import_record record_of(V1__Post__PostMessage *post)
+static struct write_record record_of(V1__Post__PostMessage *post)
 {
     const size_t len = v1__post__post_message__get_packed_size(post);
     uint8_t *value = malloc(len + 1);
     v1__post__post_message__pack(post, value);
-    return (struct import_record){ .group = bytes_of_text(post->user_id),
-                                   .id = bytes_of_text(post->post_id),
-                                   .value = bytes_of(value, len) };
+    return (struct write_record){ .group = bytes_of_text(post->user_id),
+                                  .id = bytes_of_text(post->post_id),
+                                  .value = bytes_of(value, len) };
 }
 
 void post_world_import(struct post_world *w, V1__Post__PostMessage *posts, size_t n)
 {
-    struct import_record *records = calloc(n, sizeof *records);
+    struct write_record *records = calloc(n, sizeof *records);
     for (size_t i = 0; i < n; i++)
         records[i] = record_of(&posts[i]);
-    struct import_batch batch = {
+    struct write_batch batch = {
         .records = records, .nrecords = n, .loop = w->loop, .done = on_imported
     };
     imported = false;
-    store_import(w->env.store, &batch);
+    store_write(w->env.store, &batch);
     POST_UNTIL(w, imported);
     for (size_t i = 0; i < n; i++)
         free((void *)(uintptr_t)records[i].value.data);
@@ -153,7 +153,7 @@ static void open_store(struct post_world *w)
 {
     char error[STORE_ERROR_MAX];
     w->dir = tmpdir_make();
-    cr_assert_eq(store_open(&w->env.store, w->dir, "posts", error), 0, "%s", error);
+    cr_assert_eq(store_open(&w->env.store, w->dir, "posts", NULL, error), 0, "%s", error);
     cr_assert_eq(reader_new(&w->env.listing.reader, w->env.store, error), 0, "%s", error);
     w->env.listing.store_id = store_id(w->env.store);
 }

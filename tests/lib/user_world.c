@@ -10,7 +10,7 @@ void user_world_open(struct user_world *w)
     char error[STORE_ERROR_MAX];
     w->dir = tmpdir_make();
     cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
-    cr_assert_eq(store_open(&w->service.store, w->dir, "users", error), 0, "%s", error);
+    cr_assert_eq(store_open(&w->service.store, w->dir, "users", NULL, error), 0, "%s", error);
     w->service.loops = &w->loop;
     w->service.nloops = 1;
     cr_assert_eq(user_env_new(&w->env, &w->service, w->loop, error), 0, "%s", error);

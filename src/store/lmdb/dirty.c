@@ -23,15 +23,29 @@ static bool is_mapped(const struct store *s, const void *at)
     return s->map == NULL || (uintptr_t)at - (uintptr_t)s->map < s->map_bytes;
 }
 
+/* @at is in a leaf of the map, and not yet in a copy of it: another leaf is changed. */
+static bool count_leaf(struct dirty_table *t, MDB_val at)
+{
+    if (at.mv_data == NULL || at.mv_data == t->last || !is_mapped(t->store, at.mv_data))
+        return false;
+    t->last = at.mv_data;
+    t->leaves++;
+    return true;
+}
+
 int dirty_put(struct dirty_table *t, MDB_val key, MDB_val *value, MDB_val at, unsigned flags)
 {
-    if (at.mv_data != NULL && at.mv_data != t->last && is_mapped(t->store, at.mv_data)) {
-        t->last = at.mv_data;
-        t->leaves++;
-    }
+    count_leaf(t, at);
     if (value->mv_size > t->before.ms_psize / 2)
         t->large += value->mv_size / t->before.ms_psize + 1;
     return mdb_cursor_put(t->cursor, &key, value, flags);
+}
+
+int dirty_delete(struct dirty_table *t, MDB_val at)
+{
+    if (count_leaf(t, at))
+        t->leaves++;
+    return mdb_cursor_del(t->cursor, 0);
 }
 
 static size_t size_of(const MDB_stat *s)

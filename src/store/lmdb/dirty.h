@@ -6,7 +6,8 @@
  * large a table is. What it has grown by is new; what lies in the map, and not in
  * such a buffer, right before it is changed is a leaf that is changed for the first
  * time. Branches are counted as if each of those leaves had its own, while there are
- * that many. A large value has pages of its own, always new ones. */
+ * that many. A large value has pages of its own, always new ones. A leaf that gets
+ * empty takes its neighbour with it, so a deletion counts as two. */
 #ifndef LMDB_DIRTY_H
 #define LMDB_DIRTY_H
 
@@ -33,6 +34,10 @@ int dirty_find(struct dirty_table *t, MDB_val key, MDB_val *ret);
 /** Puts @value under @key, with LMDB's @flags. @at is what dirty_find() gave. With
  * MDB_RESERVE, value->mv_data is where it is to be written. */
 int dirty_put(struct dirty_table *t, MDB_val key, MDB_val *value, MDB_val at, unsigned flags);
+
+/** Deletes the entry that the cursor is at, as dirty_find() left it; @at is what that
+ * gave. */
+int dirty_delete(struct dirty_table *t, MDB_val at);
 
 /** Pages that were changed or are new. */
 size_t dirty_pages(const struct dirty_table *t);

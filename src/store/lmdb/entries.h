@@ -3,8 +3,13 @@
  *   groups   '=' ‖ group id               -> ordinal BE32 ‖ check sum
  *   order    ordinal BE32                 -> check sum ‖ group id
  *   records  ordinal BE32 ‖ sequence BE64 -> check sum ‖ value
- *   ids      record id                    -> key of the record ‖ check sum
- *   meta     "version", "kind", "store_id", "next_sequence"
+ *   ids      record id                    -> key of the record ‖ check sum ‖ revision BE64
+ *   changes  see change_block.h
+ *   meta     "version", "kind", "store_id", "next_sequence", "revision"
+ *
+ * The revision is that of the record's last change. It is with the id, and not with the
+ * value, because listings read values only. A store of format 2 had no revisions and no
+ * changes: ids that were written then have none, which is 0.
  *
  * Big-endian keys sort as their numbers do, so a walk through `records` is the
  * listing. The group id has a byte before it because LMDB has no empty keys,
@@ -26,7 +31,8 @@
 
 /* Of the tables; a program reads this one and no newer one. Another check sum, or
  * another key, is another format. */
-#define STORE_FORMAT 2
+#define STORE_FORMAT       3
+#define STORE_FORMAT_TAKEN 2 /* is taken over */
 
 /* --- Keys --------------------------------------------------------------------------- */
 
@@ -93,7 +99,10 @@ static inline MDB_val group_key(uint8_t room[GROUP_KEY_BYTES], struct bytes id)
 /* --- Check sums --------------------------------------------------------------------- */
 
 #define CHECK_BYTES sizeof(uint32_t)
-#define PLACE_BYTES (RECORD_KEY_BYTES + CHECK_BYTES) /* in `ids` */
+
+/* In `ids`; before format 3 without the revision. */
+#define PLACE_BYTES_2 (RECORD_KEY_BYTES + CHECK_BYTES)
+#define PLACE_BYTES   (PLACE_BYTES_2 + sizeof(uint64_t))
 
 /* Of a value, or an id, with the place it belongs to. */
 static inline uint32_t check_sum(struct position at, struct bytes b)
@@ -158,23 +167,42 @@ static inline int record_value(struct position at, MDB_val stored, struct bytes 
     return be32_read(data) == check_sum(at, *ret) ? 0 : MDB_CORRUPTED;
 }
 
-/* What `ids` holds: 0, or MDB_CORRUPTED. */
-static inline int place_read(struct bytes id, MDB_val place, struct position *ret)
+/* Where a record is, and the revision of its last change. */
+struct place {
+    struct position at;
+    uint64_t revision;
+};
+
+static inline uint32_t place_sum(struct place p, struct bytes id)
 {
-    if (place.mv_size != PLACE_BYTES)
+    return check_sum((struct position){ p.at.group, p.at.sequence ^ p.revision << 24 }, id);
+}
+
+static inline MDB_val place_write(uint8_t room[PLACE_BYTES], struct place p, struct bytes id)
+{
+    record_key(room, p.at);
+    be32_write(room + RECORD_KEY_BYTES, place_sum(p, id));
+    be64_write(room + PLACE_BYTES_2, p.revision);
+    return val_of(room, PLACE_BYTES);
+}
+
+/* What `ids` holds: 0, or MDB_CORRUPTED. */
+static inline int place_read(struct bytes id, MDB_val stored, struct place *ret)
+{
+    if (stored.mv_size != PLACE_BYTES && stored.mv_size != PLACE_BYTES_2)
         return MDB_CORRUPTED;
-    const uint8_t *data = place.mv_data;
-    *ret = record_key_read(data);
-    return be32_read(data + RECORD_KEY_BYTES) == check_sum(*ret, id) ? 0 : MDB_CORRUPTED;
+    const uint8_t *data = stored.mv_data;
+    ret->at = record_key_read(data);
+    ret->revision = stored.mv_size == PLACE_BYTES ? be64_read(data + PLACE_BYTES_2) : 0;
+    return be32_read(data + RECORD_KEY_BYTES) == place_sum(*ret, id) ? 0 : MDB_CORRUPTED;
 }
 
 /* Where the record with this id is: 0, MDB_NOTFOUND, MDB_CORRUPTED, ... */
-static inline int place_find(struct store *store, MDB_txn *txn, struct bytes id,
-                             struct position *ret)
+static inline int place_find(struct store *store, MDB_txn *txn, struct bytes id, struct place *ret)
 {
-    MDB_val key = val_of(id.data, id.len), place;
-    int rc = table_get(txn, store->ids, &key, &place);
-    return rc == 0 ? place_read(id, place, ret) : rc;
+    MDB_val key = val_of(id.data, id.len), stored;
+    int rc = table_get(txn, store->ids, &key, &stored);
+    return rc == 0 ? place_read(id, stored, ret) : rc;
 }
 
 #endif

@@ -17,14 +17,18 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct import_batch *first, **last; /* those that wait */
+    struct write_batch *first, **last; /* those that wait */
     bool stopping;
 };
 
 struct store {
     MDB_env *env;
-    MDB_dbi unnamed, groups, order, records, ids, meta;
+    MDB_dbi unnamed, groups, order, records, ids, changes, meta;
+    bool logs; /* it has a log of changes: not a store of the format before */
     uint64_t id;
+    uint64_t keep_changes;
+    void (*committed)(void *arg); /* as in store_options */
+    void *committed_arg;
     char *dir;
     const uint8_t *map; /* where the file is mapped; NULL: not known */
     size_t map_bytes, page_bytes;

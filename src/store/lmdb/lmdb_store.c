@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "entries.h"
+#include "change_block.h"
 #include "fault_guard.h"
 #include "pages.h"
 #include "populate.h"
@@ -85,7 +85,7 @@ static int open_sized(struct store *s, size_t map_bytes, unsigned flags)
         return rc;
     rc = mdb_env_set_mapsize(s->env, map_bytes);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(s->env, 5);
+        rc = mdb_env_set_maxdbs(s->env, 6);
     if (rc == 0)
         rc = mdb_env_set_maxreaders(s->env, MAX_READERS);
     if (rc == 0)
@@ -163,6 +163,21 @@ static int open_tables(struct store *s, MDB_txn *txn, unsigned flags)
     return rc;
 }
 
+static int open_log(struct store *s, MDB_txn *txn, unsigned flags)
+{
+    s->logs = true;
+    return mdb_dbi_open(txn, "changes", flags, &s->changes);
+}
+
+/* What a store of the format before lacks, and every new one. */
+static int add_log(struct store *s, MDB_txn *txn)
+{
+    int rc = open_log(s, txn, MDB_CREATE);
+    if (rc == 0)
+        rc = meta_put(s, txn, "revision", 0);
+    return rc == 0 ? meta_put(s, txn, "version", STORE_FORMAT) : rc;
+}
+
 static int draw_id(uint64_t *ret)
 {
     ssize_t n;
@@ -181,7 +196,7 @@ static int format_new(struct store *s, MDB_txn *txn, const char *kind)
     if (rc == 0)
         rc = mdb_put(txn, s->meta, &key, &value, 0);
     if (rc == 0)
-        rc = meta_put(s, txn, "version", STORE_FORMAT);
+        rc = add_log(s, txn);
     if (rc == 0)
         rc = meta_put(s, txn, "store_id", s->id);
     if (rc == 0)
@@ -207,7 +222,7 @@ int check_format(struct store *s, MDB_txn *txn, const char *kind, char error[STO
         rc = meta_get(s, txn, "version", &version);
     if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
         return fail_foreign(s, error);
-    if (rc == 0 && version != STORE_FORMAT)
+    if (rc == 0 && version != STORE_FORMAT && version != STORE_FORMAT_TAKEN)
         return store_fail(error,
                           "the store in %s was written by a %s version of this program: format "
                           "%" PRIu64 ", and this one knows %d",
@@ -223,6 +238,8 @@ int check_format(struct store *s, MDB_txn *txn, const char *kind, char error[STO
         rc = meta_get(s, txn, "store_id", &s->id);
     if (rc == 0)
         rc = open_tables(s, txn, 0);
+    if (rc == 0 && version == STORE_FORMAT)
+        rc = open_log(s, txn, 0);
     if (rc != 0)
         return store_fail(error, "the store in %s is damaged: %s; restore it from a backup", s->dir,
                           mdb_strerror(rc));
@@ -237,7 +254,19 @@ static int make_format(struct store *s, MDB_txn *txn, const char *kind, char err
     return 0;
 }
 
-/* In one transaction, so that a crash leaves a whole store or an empty file. */
+/* Of this kind, in this format or in the one before, which is taken over. */
+static int take_format(struct store *s, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX])
+{
+    if (check_format(s, txn, kind, error) != 0)
+        return -1;
+    const int rc = s->logs ? 0 : add_log(s, txn);
+    if (rc != 0)
+        return store_fail(error, "cannot take over the store in %s: %s", s->dir, mdb_strerror(rc));
+    return 0;
+}
+
+/* In one transaction, so that a crash leaves a whole store, of the old format or the new
+ * one, or an empty file. */
 static int open_format(struct store *s, const char *kind, char error[STORE_ERROR_MAX])
 {
     MDB_txn *txn;
@@ -253,7 +282,7 @@ static int open_format(struct store *s, const char *kind, char error[STORE_ERROR
         goto err;
     }
     bool fresh = tables.ms_entries == 0;
-    if ((fresh ? make_format : check_format)(s, txn, kind, error) != 0) {
+    if ((fresh ? make_format : take_format)(s, txn, kind, error) != 0) {
         mdb_txn_abort(txn);
         return -1;
     }
@@ -329,27 +358,55 @@ static uint64_t disk_bytes(struct store *s)
                : 0;
 }
 
+static int log_stats(struct store *s, MDB_txn *txn, struct store_stats *ret)
+{
+    MDB_stat table;
+    MDB_val key, stored;
+    MDB_cursor *cursor;
+    struct block oldest;
+    int rc = meta_get(s, txn, "revision", &ret->revision);
+    if (rc == 0)
+        rc = mdb_stat(txn, s->changes, &table);
+    if (rc == 0)
+        rc = mdb_cursor_open(txn, s->changes, &cursor);
+    if (rc != 0)
+        return rc;
+    ret->log_bytes = (table.ms_leaf_pages + table.ms_branch_pages) * (uint64_t)table.ms_psize;
+    rc = mdb_cursor_get(cursor, &key, &stored, MDB_FIRST);
+    if (rc == 0)
+        rc = block_read(key, stored, &oldest);
+    mdb_cursor_close(cursor);
+    if (rc == 0) {
+        ret->changes = ret->revision - oldest.next + 1;
+        ret->oldest_ms = oldest.time_ms;
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 int store_stats(struct store *s, struct store_stats *ret)
 {
     MDB_txn *txn;
     MDB_stat records, groups;
     MDB_envinfo info;
+    *ret = (struct store_stats){ 0 };
     if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) != 0)
         return -1;
+    guard_enter();
     int rc = mdb_stat(txn, s->records, &records);
     if (rc == 0)
         rc = mdb_stat(txn, s->groups, &groups);
+    if (rc == 0)
+        rc = log_stats(s, txn, ret);
+    guard_leave();
     mdb_txn_abort(txn);
     if (rc != 0)
         return -1;
     mdb_env_info(s->env, &info);
-    *ret = (struct store_stats){
-        .records = records.ms_entries,
-        .groups = groups.ms_entries,
-        .used_bytes = (info.me_last_pgno + 1) * (uint64_t)records.ms_psize,
-        .file_bytes = disk_bytes(s),
-        .map_bytes = info.me_mapsize,
-    };
+    ret->records = records.ms_entries;
+    ret->groups = groups.ms_entries;
+    ret->used_bytes = (info.me_last_pgno + 1) * (uint64_t)records.ms_psize;
+    ret->file_bytes = disk_bytes(s);
+    ret->map_bytes = info.me_mapsize;
     return 0;
 }
 
@@ -365,7 +422,17 @@ void free_store(struct store *s)
     free(s);
 }
 
-int store_open(struct store **ret, const char *dir, const char *kind, char error[STORE_ERROR_MAX])
+static void set_options(struct store *s, const struct store_options *o)
+{
+    s->keep_changes = o == NULL || o->keep_changes == 0 ? STORE_KEEP_CHANGES : o->keep_changes;
+    if (o == NULL)
+        return;
+    s->committed = o->committed;
+    s->committed_arg = o->arg;
+}
+
+int store_open(struct store **ret, const char *dir, const char *kind,
+               const struct store_options *options, char error[STORE_ERROR_MAX])
 {
     struct store *s = calloc(1, sizeof *s);
     char *copy = strdup(dir);
@@ -376,6 +443,7 @@ int store_open(struct store **ret, const char *dir, const char *kind, char error
     }
     s->dir = copy;
     s->lock_fd = -1;
+    set_options(s, options);
     if (make_folder(dir, error) != 0 || lock_folder(s, error) != 0 || open_env(s, 0, error) != 0 ||
         in_snapshot(s, check_branches, error) != 0 || open_format(s, kind, error) != 0 ||
         in_snapshot(s, find_map, error) != 0 || writer_start(s, error) != 0) {

@@ -1,31 +1,11 @@
 /* Reading: one transaction per reader, renewed for each step. */
 #include <stdlib.h>
 
-#include "ahead.h"
 #include "entries.h"
 #include "pages.h"
-#include "spots.h"
+#include "reader_internal.h"
 
-#define SOUND_LEAVES 1024
-
-struct reader {
-    struct store *store;
-    MDB_txn *txn;       /* reset between steps: it keeps its place among LMDB's readers */
-    MDB_cursor *cursor; /* in `records`, renewed with it */
-    struct ahead ahead;
-    const uint8_t *end; /* of what of the map is used */
-
-    /* Of the last step's snapshot. */
-    size_t commit;
-    uintptr_t leaf;               /* the last one that was looked at */
-    uint64_t sound[SOUND_LEAVES]; /* numbers of those that are: page 0 is none */
-    struct spots spots;
-
-    bool cursor_ready; /* in this step */
-    char error[STORE_ERROR_MAX];
-};
-
-static int fail(struct reader *r, int rc)
+int reader_fail(struct reader *r, int rc)
 {
     return store_fail(r->error, "cannot read the store in %s: %s", r->store->dir,
                       rc == MDB_CORRUPTED
@@ -44,6 +24,8 @@ int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_
     if (rc != 0)
         goto err;
     rc = mdb_cursor_open(r->txn, store->records, &r->cursor);
+    if (rc == 0)
+        rc = mdb_cursor_open(r->txn, store->changes, &r->changes);
     if (rc != 0)
         goto err_after_txn;
     mdb_txn_reset(r->txn);
@@ -52,6 +34,8 @@ int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_
     return 0;
 
 err_after_txn:
+    if (r->cursor != NULL)
+        mdb_cursor_close(r->cursor);
     mdb_txn_abort(r->txn);
 err:
     store_fail(error, "cannot read the store in %s: %s", store->dir, mdb_strerror(rc));
@@ -63,6 +47,7 @@ void reader_free(struct reader *r)
 {
     if (r == NULL)
         return;
+    mdb_cursor_close(r->changes);
     mdb_cursor_close(r->cursor);
     mdb_txn_abort(r->txn);
     free(r);
@@ -87,7 +72,7 @@ int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
     if (rc != 0)
         return store_fail(error, "cannot read the store in %s: %s", r->store->dir,
                           mdb_strerror(rc));
-    r->cursor_ready = false;
+    r->cursor_ready = r->changes_ready = false;
     if (mdb_txn_id(r->txn) != r->commit)
         look_anew(r);
     return 0;
@@ -109,10 +94,15 @@ uint64_t reader_count(struct reader *r)
     return mdb_stat(r->txn, r->store->records, &records) == 0 ? records.ms_entries : 0;
 }
 
+uint64_t reader_groups(struct reader *r)
+{
+    MDB_stat groups;
+    return mdb_stat(r->txn, r->store->order, &groups) == 0 ? groups.ms_entries : 0;
+}
+
 /* --- Damage ------------------------------------------------------------------------- */
 
-/* LMDB believes the sizes it finds. */
-static bool is_in_file(const struct reader *r, MDB_val v)
+bool is_in_file(const struct reader *r, MDB_val v)
 {
     const uint8_t *data = v.mv_data;
     return r->store->map == NULL ||
@@ -125,7 +115,7 @@ static const struct page *leaf_of(const struct reader *r, MDB_val key)
 }
 
 /* Once for each leaf that a scan comes to, or as long as it is remembered. */
-static bool leaf_is_sound(struct reader *r, MDB_val key)
+bool leaf_is_sound(struct reader *r, MDB_val key)
 {
     const struct store *s = r->store;
     const uintptr_t leaf = (uintptr_t)leaf_of(r, key);
@@ -149,23 +139,54 @@ static int value_of(const struct reader *r, struct position at, MDB_val stored, 
 
 /* --- What is there ------------------------------------------------------------------ */
 
-int reader_get(struct reader *r, struct bytes id, struct bytes *ret_value)
+static int value_at(struct reader *r, struct position at, struct bytes *ret)
+{
+    uint8_t room[RECORD_KEY_BYTES];
+    MDB_val key = record_key(room, at), stored;
+    int rc = table_get(r->txn, r->store->records, &key, &stored);
+    if (rc == MDB_NOTFOUND)
+        return MDB_CORRUPTED; /* an id without its record */
+    return rc == 0 ? value_of(r, at, stored, ret) : rc;
+}
+
+/* 1, 0, or -1. */
+static int find_place(struct reader *r, struct bytes id, struct place *ret)
 {
     if (id.len == 0 || id.len > STORE_ID_MAX)
         return 0;
-    struct position at = { 0 };
-    int rc = place_find(r->store, r->txn, id, &at);
+    const int rc = place_find(r->store, r->txn, id, ret);
     if (rc == MDB_NOTFOUND)
         return 0;
-    uint8_t room[RECORD_KEY_BYTES];
-    MDB_val key = record_key(room, at), value;
-    if (rc == 0)
-        rc = table_get(r->txn, r->store->records, &key, &value);
-    if (rc == MDB_NOTFOUND)
-        rc = MDB_CORRUPTED; /* an id without its record */
-    if (rc == 0)
-        rc = value_of(r, at, value, ret_value);
-    return rc == 0 ? 1 : fail(r, rc);
+    return rc == 0 ? 1 : reader_fail(r, rc);
+}
+
+int reader_get(struct reader *r, struct bytes id, struct bytes *ret_value)
+{
+    struct place place = { 0 };
+    const int found = find_place(r, id, &place);
+    if (found <= 0)
+        return found;
+    const int rc = value_at(r, place.at, ret_value);
+    return rc == 0 ? 1 : reader_fail(r, rc);
+}
+
+int reader_place(struct reader *r, struct bytes id, struct position *ret)
+{
+    struct place place = { 0 };
+    const int found = find_place(r, id, &place);
+    if (found == 1)
+        *ret = place.at;
+    return found;
+}
+
+int reader_put_value(struct reader *r, const struct change *c, struct bytes *ret_value)
+{
+    struct place place = { 0 };
+    const int found = find_place(r, c->id, &place);
+    if (found <= 0 || place.revision != c->revision)
+        return found < 0 ? -1 : 0;
+    const int rc = value_at(r, place.at, ret_value);
+    return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
 int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
@@ -175,7 +196,7 @@ int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
     int rc = group_find(r->store, r->txn, id, ret_ordinal);
     if (rc == MDB_NOTFOUND)
         return 0;
-    return rc == 0 ? 1 : fail(r, rc);
+    return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
 int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
@@ -183,7 +204,7 @@ int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
     int rc = group_find_id(r->store, r->txn, ordinal, ret_id);
     if (rc == MDB_NOTFOUND)
         return 0;
-    return rc == 0 ? 1 : fail(r, rc);
+    return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
 /* The place strictly after @at; false: there is none. */
@@ -277,7 +298,7 @@ static int visit_spot(struct reader *r, const struct spot *s, struct position *a
                       stored = val_of(n->key + n->key_bytes, node_value_bytes(n));
         const int rc = record_read(key, stored, *at, &here, &value);
         if (rc != 0 || here.group != s->group)
-            return fail(r, MDB_CORRUPTED);
+            return reader_fail(r, MDB_CORRUPTED);
         if (!visit->record(visit, here, value))
             return 1;
         *at = here;
@@ -305,7 +326,7 @@ static int scan(struct reader *r, struct position *at, uint32_t last_group, stru
         ahead_visit(&r->ahead, r->txn, key);
         rc = record_at(r, key, stored, *at, &here, &value);
         if (rc != 0)
-            return fail(r, rc);
+            return reader_fail(r, rc);
         if (here.group > last_group)
             return 0;
         if (!visit->record(visit, here, value))
@@ -313,7 +334,7 @@ static int scan(struct reader *r, struct position *at, uint32_t last_group, stru
         *at = here;
         spot_add(r, s, key, stored);
     }
-    return rc == MDB_NOTFOUND ? 0 : fail(r, rc);
+    return rc == MDB_NOTFOUND ? 0 : reader_fail(r, rc);
 }
 
 int reader_scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit)

@@ -5,17 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "entries.h"
+#include "change_block.h"
 #include "pages.h"
 
 struct pass {
     struct store *store;
     MDB_txn *txn;
     struct store_check *check;
-    uint64_t next_sequence;
-    struct position last;    /* record that was looked at */
-    uint64_t first_of_group; /* the sequence that the last group begins with */
-    struct bytes group;      /* the last group's id */
+    uint64_t next_sequence, revision;
+    struct position last; /* record that was looked at */
+    struct bytes group;   /* the last group's id */
+    uint64_t change;      /* that was looked at */
 };
 
 __attribute__((format(printf, 2, 3))) static void found(struct pass *p, const char *format, ...)
@@ -68,16 +68,11 @@ static void found_at(struct pass *p, struct position at, const char *what)
           (int)p->group.len, (const char *)p->group.data, what);
 }
 
-/* Groups come in the order of their first records. */
+/* Groups whose records were deleted are left out. */
 static void enter_group(struct pass *p, struct position at)
 {
     if (p->check->records > 0 && at.group <= p->last.group)
         found_at(p, at, "it is not in order");
-    else if (at.group != (p->check->records > 0 ? p->last.group + 1 : 0))
-        found_at(p, at, "a group before it has no records");
-    else if (p->check->records > 0 && at.sequence <= p->first_of_group)
-        found_at(p, at, "its group comes too late in the order of groups");
-    p->first_of_group = at.sequence;
     if (group_find_id(p->store, p->txn, at.group, &p->group) != 0) {
         p->group = bytes_of_text("?");
         found_at(p, at, "there is no such group");
@@ -87,15 +82,17 @@ static void enter_group(struct pass *p, struct position at)
 static void look_at_value(struct pass *p, struct position at, struct bytes value)
 {
     struct bytes group, id;
-    struct position place;
+    struct place place;
     const char *wrong = p->check->read(p->check, value, &group, &id);
     if (wrong != NULL)
         found_at(p, at, wrong);
     else if (!bytes_equal(group, p->group))
         found_at(p, at, "it says that it is of another group");
-    else if (place_find(p->store, p->txn, id, &place) != 0 || place.group != at.group ||
-             place.sequence != at.sequence)
+    else if (place_find(p->store, p->txn, id, &place) != 0 || place.at.group != at.group ||
+             place.at.sequence != at.sequence)
         found_at(p, at, "it is not found by its id");
+    else if (place.revision > p->revision)
+        found_at(p, at, "its last change is not known yet");
     p->check->value_bytes += value.len;
 }
 
@@ -119,6 +116,55 @@ static void look_at_record(struct pass *p, MDB_val key, MDB_val stored)
     p->check->records++;
 }
 
+/* --- The log of changes ------------------------------------------------------------- */
+
+/* A record knows its last change: one that the log has after it was forgotten. */
+static void look_at_change(struct pass *p, const struct change *c)
+{
+    struct place place;
+    const int rc = place_find(p->store, p->txn, c->id, &place);
+    if (rc == 0 ? place.revision < c->revision : rc != MDB_NOTFOUND)
+        found(p, "change %" PRIu64 ": the record \"%.*s\" does not know it", c->revision,
+              (int)c->id.len, (const char *)c->id.data);
+    if (c->at.sequence == 0 || c->at.sequence >= p->next_sequence)
+        found(p, "change %" PRIu64 " is of a record whose number was not given out yet",
+              c->revision);
+}
+
+static void look_at_block(struct pass *p, MDB_val key, MDB_val stored)
+{
+    struct block b;
+    struct change c;
+    int rv = block_read(key, stored, &b);
+    if (rv != 0) {
+        found(p, "changes after %" PRIu64 " are damaged", p->change);
+        return;
+    }
+    if (p->check->changes > 0 && b.next != p->change + 1)
+        found(p, "changes after %" PRIu64 " are missing", p->change);
+    while ((rv = block_next(&b, &c)) == 1) {
+        look_at_change(p, &c);
+        p->check->changes++;
+    }
+    if (rv != 0)
+        found(p, "changes before %" PRIu64 " are damaged", b.last);
+    p->change = b.last;
+}
+
+/* A store of the format before has none. */
+static int look_at_log(struct pass *p)
+{
+    if (!p->store->logs)
+        return 0;
+    int rc = meta_get(p->store, p->txn, "revision", &p->revision);
+    if (rc == 0)
+        rc = each(p, p->store->changes, look_at_block);
+    if (rc == 0 && p->check->changes > 0 && p->change != p->revision)
+        found(p, "%" PRIu64 " changes were made, and the last one in the log is %" PRIu64,
+              p->revision, p->change);
+    return rc;
+}
+
 /* --- All of it ---------------------------------------------------------------------- */
 
 /* Every record has its id, and every group its ordinal: more of them would lead
@@ -135,15 +181,14 @@ static int compare_counts(struct pass *p)
         found(p, "there are %zu ids for %" PRIu64 " records", ids.ms_entries, p->check->records);
     if (groups.ms_entries != p->check->groups)
         found(p, "there are %zu ids for %" PRIu64 " groups", groups.ms_entries, p->check->groups);
-    if (p->check->records > 0 && p->last.group + UINT64_C(1) != p->check->groups)
-        found(p, "%" PRIu64 " groups, and records of %" PRIu64, p->check->groups,
-              p->last.group + UINT64_C(1));
     return 0;
 }
 
 static int look_at_all(struct pass *p, char error[STORE_ERROR_MAX])
 {
     int rc = meta_get(p->store, p->txn, "next_sequence", &p->next_sequence);
+    if (rc == 0)
+        rc = look_at_log(p);
     if (rc == 0)
         rc = each(p, p->store->order, look_at_group);
     if (rc == 0)
@@ -185,7 +230,7 @@ int store_check(const char *dir, const char *kind, struct store_check *check,
         return store_fail(error, "cannot open the store in %s: out of memory", dir);
     }
     s->lock_fd = -1;
-    check->records = check->groups = check->value_bytes = check->problems = 0;
+    check->records = check->groups = check->value_bytes = check->changes = check->problems = 0;
     int rv = open_env(s, MDB_RDONLY, error);
     if (rv == 0)
         rv = check_snapshot(s, kind, check, error);

@@ -1,4 +1,4 @@
-/* Importing: the one thread that writes.
+/* Importing and deleting: the one thread that writes.
  *
  * A commit waits for the disk, so batches that came meanwhile go into the next
  * commit together. A loop only ever holds the lock to append to a list. */
@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "change_log.h"
 #include "dirty.h"
 #include "entries.h"
 #include "weir/loop.h"
@@ -21,16 +22,17 @@
 
 /* --- One record --------------------------------------------------------------------- */
 
-struct write {
+struct write_txn {
     struct store *store;
     MDB_txn *txn;
     struct dirty_table records, ids;
+    struct change_log log;
     uint64_t next_sequence;
     uint32_t groups, groups_before; /* how many there are, and were */
     size_t taken;                   /* records */
 };
 
-static int add_group(struct write *w, struct bytes id, uint32_t *ret_ordinal)
+static int add_group(struct write_txn *w, struct bytes id, uint32_t *ret_ordinal)
 {
     if (w->groups == UINT32_MAX)
         return MDB_MAP_FULL;
@@ -51,7 +53,7 @@ static int add_group(struct write *w, struct bytes id, uint32_t *ret_ordinal)
 }
 
 /* In its place, with its check sum. @place is what dirty_find() gave. */
-static int put_value(struct write *w, struct position at, struct bytes value, MDB_val place,
+static int put_value(struct write_txn *w, struct position at, struct bytes value, MDB_val place,
                      unsigned flags)
 {
     uint8_t room[RECORD_KEY_BYTES];
@@ -65,17 +67,21 @@ static int put_value(struct write *w, struct position at, struct bytes value, MD
     return 0;
 }
 
-static int put_place(struct write *w, struct bytes id, struct position at, MDB_val found)
+/* The id leads to the place, and the log has the change. @found is what dirty_find()
+ * gave for the id. */
+static int put_place(struct write_txn *w, struct bytes id, struct position at, MDB_val found)
 {
     uint8_t room[PLACE_BYTES];
-    MDB_val place = val_of(room, sizeof room);
-    record_key(room, at);
-    be32_write(room + RECORD_KEY_BYTES, check_sum(at, id));
-    return dirty_put(&w->ids, val_of(id.data, id.len), &place, found, MDB_NOOVERWRITE);
+    struct place place = { .at = at };
+    int rc = change_log_add(&w->log, CHANGE_PUT, at, id, &place.revision);
+    if (rc != 0)
+        return rc;
+    MDB_val stored = place_write(room, place, id);
+    return dirty_put(&w->ids, val_of(id.data, id.len), &stored, found, 0);
 }
 
 /* In the last group it is the last record of all: appended, pages get full. */
-static int add_value(struct write *w, struct position at, struct bytes value)
+static int add_value(struct write_txn *w, struct position at, struct bytes value)
 {
     uint8_t room[RECORD_KEY_BYTES];
     MDB_val place = { 0 };
@@ -88,7 +94,7 @@ static int add_value(struct write *w, struct position at, struct bytes value)
 }
 
 /* @found is what dirty_find() gave for its id. */
-static int add_record(struct write *w, struct import_record *r, MDB_val found)
+static int add_record(struct write_txn *w, struct write_record *r, MDB_val found)
 {
     struct position at = { .sequence = w->next_sequence };
     int rc = group_find(w->store, w->txn, r->group, &at.group);
@@ -102,55 +108,102 @@ static int add_record(struct write *w, struct import_record *r, MDB_val found)
     if (rc != 0)
         return rc;
     w->next_sequence++;
-    r->result = IMPORT_NEW;
+    r->result = WRITE_NEW;
     return 0;
 }
 
-static int update_record(struct write *w, struct import_record *r, struct position at)
+/* The record at @at, whose id is in the store: what dirty_find() gives for it. */
+static int find_record(struct write_txn *w, struct position at, MDB_val *ret)
 {
-    uint32_t group;
-    int rc = group_find(w->store, w->txn, r->group, &group);
-    if (rc == MDB_NOTFOUND || (rc == 0 && group != at.group)) {
-        r->result = IMPORT_FOREIGN;
-        return 0;
-    }
     uint8_t room[RECORD_KEY_BYTES];
+    const int rc = dirty_find(&w->records, record_key(room, at), ret);
+    return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+}
+
+static bool is_of_group(struct write_txn *w, struct bytes group, struct position at, int *rc)
+{
+    uint32_t ordinal;
+    *rc = group_find(w->store, w->txn, group, &ordinal);
+    if (*rc != MDB_NOTFOUND)
+        return *rc == 0 && ordinal == at.group;
+    *rc = 0;
+    return false;
+}
+
+/* @found is what dirty_find() gave for its id. */
+static int update_record(struct write_txn *w, struct write_record *r, struct position at,
+                         MDB_val found)
+{
+    int rc;
     MDB_val stored;
     struct bytes before;
-    if (rc == 0)
-        rc = dirty_find(&w->records, record_key(room, at), &stored);
+    if (!is_of_group(w, r->group, at, &rc)) {
+        r->result = WRITE_FOREIGN;
+        return rc;
+    }
+    rc = find_record(w, at, &stored);
     if (rc == 0)
         rc = record_value(at, stored, &before);
     if (rc != 0)
-        return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc; /* an id without its record */
+        return rc;
     if (bytes_equal(before, r->value)) {
-        r->result = IMPORT_UNCHANGED;
+        r->result = WRITE_UNCHANGED;
         return 0;
     }
-    r->result = IMPORT_UPDATED;
-    return put_value(w, at, r->value, stored, 0);
+    r->result = WRITE_UPDATED;
+    rc = put_value(w, at, r->value, stored, 0);
+    return rc == 0 ? put_place(w, r->id, at, found) : rc;
 }
 
-static int import_record(struct write *w, struct import_record *r)
+/* The cursor in `ids` is where dirty_find() found it. */
+static int delete_record(struct write_txn *w, struct write_record *r, struct position at,
+                         MDB_val found)
+{
+    MDB_val stored;
+    uint64_t revision;
+    int rc = find_record(w, at, &stored);
+    if (rc == 0)
+        rc = dirty_delete(&w->records, stored);
+    if (rc == 0)
+        rc = dirty_delete(&w->ids, found);
+    if (rc == 0)
+        rc = change_log_add(&w->log, CHANGE_DELETE, at, r->id, &revision);
+    r->result = WRITE_DELETED;
+    return rc;
+}
+
+static int apply_missing(struct write_txn *w, struct write_record *r, MDB_val found)
+{
+    if (r->op == WRITE_PUT)
+        return add_record(w, r, found);
+    r->result = WRITE_MISSING;
+    return 0;
+}
+
+static int apply_record(struct write_txn *w, struct write_record *r)
 {
     if (r->id.len == 0 || r->id.len > STORE_ID_MAX || r->group.len > STORE_ID_MAX)
         return MDB_BAD_VALSIZE;
-    struct position at;
+    struct place place;
     MDB_val found;
     int rc = dirty_find(&w->ids, val_of(r->id.data, r->id.len), &found);
     if (rc == MDB_NOTFOUND)
-        return add_record(w, r, found);
+        return apply_missing(w, r, found);
     if (rc == 0)
-        rc = place_read(r->id, found, &at);
-    return rc == 0 ? update_record(w, r, at) : rc;
+        rc = place_read(r->id, found, &place);
+    if (rc != 0)
+        return rc;
+    return r->op == WRITE_PUT ? update_record(w, r, place.at, found)
+                              : delete_record(w, r, place.at, found);
 }
 
 /* --- One commit --------------------------------------------------------------------- */
 
-static int write_begin(struct write *w, struct store *store)
+static int write_begin(struct write_txn *w, struct store *store)
 {
     MDB_stat order;
-    *w = (struct write){ .store = store };
+    w->store = store;
+    w->taken = 0;
     int rc = mdb_txn_begin(store->env, NULL, 0, &w->txn);
     if (rc != 0)
         return rc;
@@ -161,6 +214,8 @@ static int write_begin(struct write *w, struct store *store)
         rc = dirty_open(&w->records, store, w->txn, store->records);
     if (rc == 0)
         rc = dirty_open(&w->ids, store, w->txn, store->ids);
+    if (rc == 0)
+        rc = change_log_open(&w->log, store, w->txn);
     if (rc != 0)
         mdb_txn_abort(w->txn);
     else
@@ -169,44 +224,55 @@ static int write_begin(struct write *w, struct store *store)
 }
 
 /* Each new group may be on a page of its own. */
-static bool is_large(const struct write *w)
+static bool is_large(const struct write_txn *w)
 {
     const size_t groups = w->groups - w->groups_before;
     return w->taken >= COMMIT_RECORDS ||
-           dirty_pages(&w->records) + dirty_pages(&w->ids) + groups >= COMMIT_PAGES;
+           dirty_pages(&w->records) + dirty_pages(&w->ids) + dirty_pages(&w->log.table) + groups >=
+               COMMIT_PAGES;
 }
 
-static int import_batch(struct write *w, const struct import_batch *b)
+static int apply_batch(struct write_txn *w, const struct write_batch *b)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < b->nrecords; i++)
-        rc = import_record(w, &b->records[i]);
+        rc = apply_record(w, &b->records[i]);
     w->taken += b->nrecords;
+    return rc;
+}
+
+/* Before the commit. */
+static int write_end(struct write_txn *w, uint64_t sequence_before)
+{
+    int rc = change_log_end(&w->log);
+    if (rc == 0 && w->next_sequence != sequence_before)
+        rc = meta_put(w->store, w->txn, "next_sequence", w->next_sequence);
     return rc;
 }
 
 /* Batches from @first on, one at least, until the transaction is large enough. *ret_end is
  * the first that is not in it. */
-static int write_batches(struct store *store, struct import_batch *first,
-                         struct import_batch **ret_end)
+static int write_batches(struct store *store, struct write_batch *first,
+                         struct write_batch **ret_end, bool *ret_changed)
 {
-    struct write w;
+    struct write_txn w;
     *ret_end = first->next;
     int rc = write_begin(&w, store);
     if (rc != 0)
         return rc;
-    uint64_t sequence = w.next_sequence;
-    rc = import_batch(&w, first);
+    const uint64_t sequence = w.next_sequence;
+    rc = apply_batch(&w, first);
     while (rc == 0 && *ret_end != NULL && !is_large(&w)) {
-        rc = import_batch(&w, *ret_end);
+        rc = apply_batch(&w, *ret_end);
         *ret_end = (*ret_end)->next;
     }
-    if (rc == 0 && w.next_sequence != sequence)
-        rc = meta_put(store, w.txn, "next_sequence", w.next_sequence);
+    if (rc == 0)
+        rc = write_end(&w, sequence);
     if (rc != 0) {
         mdb_txn_abort(w.txn);
         return rc;
     }
+    *ret_changed = w.log.revision != w.log.before;
     return mdb_txn_commit(w.txn);
 }
 
@@ -230,13 +296,13 @@ static int find_reason(struct store *store, int rc)
 
 static void on_done(struct loop *loop, void *arg)
 {
-    struct import_batch *b = arg;
+    struct write_batch *b = arg;
     loop_release(loop);
     b->done(b);
 }
 
 /* The batch is the loop's again when this returns: it may be gone. */
-static void answer(const struct store *store, struct import_batch *b, int rc)
+static void answer(const struct store *store, struct write_batch *b, int rc)
 {
     b->error[0] = '\0';
     b->full = is_full(rc);
@@ -246,12 +312,15 @@ static void answer(const struct store *store, struct import_batch *b, int rc)
 }
 
 /* Returns those that are left. */
-static struct import_batch *commit(struct store *store, struct import_batch *first)
+static struct write_batch *commit(struct store *store, struct write_batch *first)
 {
-    struct import_batch *end;
-    int rc = find_reason(store, write_batches(store, first, &end));
+    struct write_batch *end;
+    bool changed = false;
+    int rc = find_reason(store, write_batches(store, first, &end, &changed));
+    if (rc == 0 && changed && store->committed != NULL)
+        store->committed(store->committed_arg);
     while (first != end) {
-        struct import_batch *b = first;
+        struct write_batch *b = first;
         first = b->next;
         b->next = NULL;
         answer(store, b, rc);
@@ -262,12 +331,12 @@ static struct import_batch *commit(struct store *store, struct import_batch *fir
 /* --- The thread --------------------------------------------------------------------- */
 
 /* All batches that wait, at least one; NULL: it is time to end. */
-static struct import_batch *take(struct writer *w)
+static struct write_batch *take(struct writer *w)
 {
     pthread_mutex_lock(&w->lock);
     while (w->first == NULL && !w->stopping)
         pthread_cond_wait(&w->wake, &w->lock);
-    struct import_batch *all = w->first;
+    struct write_batch *all = w->first;
     w->first = NULL;
     w->last = &w->first;
     pthread_mutex_unlock(&w->lock);
@@ -277,7 +346,7 @@ static struct import_batch *take(struct writer *w)
 static void *run(void *arg)
 {
     struct store *store = arg;
-    struct import_batch *list;
+    struct write_batch *list;
     guard_enter(); /* for good: LMDB is all that it does */
     while ((list = take(&store->writer)) != NULL)
         while (list != NULL)
@@ -285,7 +354,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-void store_import(struct store *store, struct import_batch *batch)
+void store_write(struct store *store, struct write_batch *batch)
 {
     struct writer *w = &store->writer;
     loop_hold(batch->loop); /* it must not stop before it can call done */

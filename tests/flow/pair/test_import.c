@@ -234,7 +234,7 @@ static void push_post(struct fake_stream *f, const char *id, const char *user, c
 Test(import, a_post_stays_with_its_user)
 {
     char error[STORE_ERROR_MAX], *dir = tmpdir_path(w.dir, "posts");
-    cr_assert_eq(store_open(&posts, dir, "posts", error), 0, "%s", error);
+    cr_assert_eq(store_open(&posts, dir, "posts", NULL, error), 0, "%s", error);
     struct fake_stream *f = fake_stream_open(w.loop, &posts_method);
     push_post(f, "1", "a", "Henry");
     push_post(f, "1", "a", "is ignored");

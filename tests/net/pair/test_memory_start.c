@@ -229,7 +229,7 @@ static bool make_store(void)
     char error[STORE_ERROR_MAX] = "";
     struct store *store;
     struct reader *reader;
-    if (store_open(&store, g_store_dir, "posts", error) != 0) {
+    if (store_open(&store, g_store_dir, "posts", NULL, error) != 0) {
         cr_assert_not_null(strstr(error, "memory"), "%s", error);
         return false;
     }

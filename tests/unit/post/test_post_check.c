@@ -6,7 +6,7 @@
 
 static V1__Post__PostMessage post;
 static Google__Protobuf__Timestamp create_time;
-static struct import_record record;
+static struct write_record record;
 static struct status why;
 
 static void init(void)

@@ -14,7 +14,7 @@ static char *dir;
 static struct loop *loop;
 static struct store *store;
 
-static void on_done(struct import_batch *batch)
+static void on_done(struct write_batch *batch)
 {
     cr_assert_str_empty(batch->error);
     loop_stop(batch->loop);
@@ -24,19 +24,19 @@ static void on_done(struct import_batch *batch)
 static void import(int from)
 {
     static char ids[BATCH][16], groups[BATCH][16];
-    static struct import_record records[BATCH];
+    static struct write_record records[BATCH];
     static uint8_t value[200];
     for (int i = 0; i < BATCH; i++) {
         snprintf(ids[i], sizeof ids[i], "%d", from + i);
         snprintf(groups[i], sizeof groups[i], "g%d", (from + i) * 7 % GROUPS);
-        records[i] = (struct import_record){ .group = bytes_of_text(groups[i]),
-                                             .id = bytes_of_text(ids[i]),
-                                             .value = bytes_of(value, sizeof value) };
+        records[i] = (struct write_record){ .group = bytes_of_text(groups[i]),
+                                            .id = bytes_of_text(ids[i]),
+                                            .value = bytes_of(value, sizeof value) };
     }
-    struct import_batch batch = {
+    struct write_batch batch = {
         .records = records, .nrecords = BATCH, .loop = loop, .done = on_done
     };
-    store_import(store, &batch);
+    store_write(store, &batch);
     loop_run(loop);
 }
 
@@ -45,7 +45,7 @@ static void init(void)
     char error[STORE_ERROR_MAX];
     dir = tmpdir_make();
     cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
-    cr_assert_eq(store_open(&store, dir, "posts", error), 0, "%s", error);
+    cr_assert_eq(store_open(&store, dir, "posts", NULL, error), 0, "%s", error);
     for (int i = 0; i < N; i += BATCH)
         import(i);
 }

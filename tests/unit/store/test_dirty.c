@@ -74,7 +74,7 @@ static void init(void)
     struct dirty_table table;
     dir = tmpdir_make();
     cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
-    cr_assert_eq(store_open(&store, dir, "posts", error), 0, "%s", error);
+    cr_assert_eq(store_open(&store, dir, "posts", NULL, error), 0, "%s", error);
     MDB_txn *txn = begin(&table);
     for (uint64_t i = 0; i < RECORDS; i++)
         put(&table, 2 * i, VALUE);

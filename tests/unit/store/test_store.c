@@ -22,7 +22,7 @@ static char error[STORE_ERROR_MAX];
 
 static void open_store(void)
 {
-    cr_assert_eq(store_open(&store, dir, "posts", error), 0, "%s", error);
+    cr_assert_eq(store_open(&store, dir, "posts", NULL, error), 0, "%s", error);
     cr_assert_eq(reader_new(&reader, store, error), 0, "%s", error);
 }
 
@@ -57,16 +57,16 @@ TestSuite(store, .init = init, .fini = fini);
 
 /* --- Helpers ------------------------------------------------------------------------ */
 
-static struct import_record record(const char *group, const char *id, const char *value)
+static struct write_record record(const char *group, const char *id, const char *value)
 {
-    return (struct import_record){ bytes_of_text(group), bytes_of_text(id), bytes_of_text(value),
-                                   IMPORT_NEW };
+    return (struct write_record){ bytes_of_text(group), bytes_of_text(id), bytes_of_text(value),
+                                  WRITE_PUT, WRITE_NEW };
 }
 
 static size_t answers;
 static size_t answers_wanted;
 
-static void on_done(struct import_batch *batch)
+static void on_done(struct write_batch *batch)
 {
     if (++answers == answers_wanted)
         loop_stop(batch->loop);
@@ -81,26 +81,26 @@ static void await_answers(size_t n)
     answers = 0;
 }
 
-static struct import_batch batch_of(struct import_record *records, size_t n)
+static struct write_batch batch_of(struct write_record *records, size_t n)
 {
-    return (struct import_batch){
+    return (struct write_batch){
         .records = records, .nrecords = n, .loop = loop, .done = on_done, .error = "?"
     };
 }
 
 /* Imports and waits; "" or the error. */
-static const char *import(struct import_record *records, size_t n)
+static const char *import(struct write_record *records, size_t n)
 {
-    static struct import_batch batch;
+    static struct write_batch batch;
     batch = batch_of(records, n);
-    store_import(store, &batch);
+    store_write(store, &batch);
     await_answers(1);
     return batch.error;
 }
 
-static enum import_result import_one(const char *group, const char *id, const char *value)
+static enum write_result import_one(const char *group, const char *id, const char *value)
 {
-    struct import_record r = record(group, id, value);
+    struct write_record r = record(group, id, value);
     cr_assert_str_empty(import(&r, 1));
     return r.result;
 }
@@ -158,8 +158,8 @@ static void assert_value(const char *id, const char *value)
 
 static void import_sample(void)
 {
-    struct import_record r[] = { record("b", "1", "one"), record("a", "2", "two"),
-                                 record("b", "3", "three"), record("c", "4", "four") };
+    struct write_record r[] = { record("b", "1", "one"), record("a", "2", "two"),
+                                record("b", "3", "three"), record("c", "4", "four") };
     cr_assert_str_empty(import(r, 4));
 }
 
@@ -201,18 +201,18 @@ Test(store, lists_groups_by_first_record_and_records_by_import)
 Test(store, upsert_keeps_its_place)
 {
     import_sample();
-    cr_assert_eq(import_one("b", "1", "a much longer text than before"), IMPORT_UPDATED);
-    cr_assert_eq(import_one("b", "1", "1"), IMPORT_UPDATED);
-    cr_assert_eq(import_one("b", "1", "1"), IMPORT_UNCHANGED);
-    cr_assert_eq(import_one("b", "5", "five"), IMPORT_NEW);
+    cr_assert_eq(import_one("b", "1", "a much longer text than before"), WRITE_UPDATED);
+    cr_assert_eq(import_one("b", "1", "1"), WRITE_UPDATED);
+    cr_assert_eq(import_one("b", "1", "1"), WRITE_UNCHANGED);
+    cr_assert_eq(import_one("b", "5", "five"), WRITE_NEW);
     cr_assert_str_eq(scan_all(), "0.1=1 0.3=three 0.5=five 1.2=two 2.4=four ");
 }
 
 Test(store, an_id_of_another_group_is_foreign)
 {
     import_sample();
-    cr_assert_eq(import_one("a", "1", "stolen"), IMPORT_FOREIGN);
-    cr_assert_eq(import_one("nobody yet", "1", "stolen"), IMPORT_FOREIGN);
+    cr_assert_eq(import_one("a", "1", "stolen"), WRITE_FOREIGN);
+    cr_assert_eq(import_one("nobody yet", "1", "stolen"), WRITE_FOREIGN);
     cr_assert_str_eq(scan_all(), SAMPLE);
     uint32_t ordinal;
     begin();
@@ -222,20 +222,20 @@ Test(store, an_id_of_another_group_is_foreign)
 
 Test(store, applies_one_id_several_times_in_order)
 {
-    struct import_record r[] = { record("a", "1", "x"), record("a", "1", "x"),
-                                 record("a", "1", "y"), record("b", "1", "z") };
+    struct write_record r[] = { record("a", "1", "x"), record("a", "1", "x"), record("a", "1", "y"),
+                                record("b", "1", "z") };
     cr_assert_str_empty(import(r, 4));
-    cr_assert_eq(r[0].result, IMPORT_NEW);
-    cr_assert_eq(r[1].result, IMPORT_UNCHANGED);
-    cr_assert_eq(r[2].result, IMPORT_UPDATED);
-    cr_assert_eq(r[3].result, IMPORT_FOREIGN);
+    cr_assert_eq(r[0].result, WRITE_NEW);
+    cr_assert_eq(r[1].result, WRITE_UNCHANGED);
+    cr_assert_eq(r[2].result, WRITE_UPDATED);
+    cr_assert_eq(r[3].result, WRITE_FOREIGN);
     cr_assert_str_eq(scan_all(), "0.1=y ");
 }
 
 Test(store, has_a_group_without_a_name)
 {
-    cr_assert_eq(import_one("", "1", "x"), IMPORT_NEW);
-    cr_assert_eq(import_one("", "2", ""), IMPORT_NEW);
+    cr_assert_eq(import_one("", "1", "x"), WRITE_NEW);
+    cr_assert_eq(import_one("", "2", ""), WRITE_NEW);
     cr_assert_str_eq(scan_all(), "0.1=x 0.2= ");
     struct bytes id = bytes_of_text("?");
     begin();
@@ -417,7 +417,7 @@ Test(store, a_step_sees_one_state)
     scan_some(&at, UINT32_MAX, 1, 1);
     struct bytes before;
     cr_assert_eq(reader_get(reader, bytes_of_text("4"), &before), 1);
-    struct import_record r[] = { record("c", "4", "FOUR"), record("c", "5", "five") };
+    struct write_record r[] = { record("c", "4", "FOUR"), record("c", "5", "five") };
     cr_assert_str_empty(import(r, 2));
     cr_assert_str_eq(scan_some(&at, UINT32_MAX, SIZE_MAX, 0), "0.3=three 1.2=two 2.4=four ");
     cr_assert_eq(reader_count(reader), 4);
@@ -437,10 +437,10 @@ Test(store, takes_long_ids_and_big_values)
     uint8_t *value = malloc(size);
     for (size_t i = 0; i < size; i++)
         value[i] = (uint8_t)(i * 31 >> 3);
-    struct import_record r = { bytes_of(group, STORE_ID_MAX), bytes_of(id, STORE_ID_MAX),
-                               bytes_of(value, size), IMPORT_FOREIGN };
+    struct write_record r = { bytes_of(group, STORE_ID_MAX), bytes_of(id, STORE_ID_MAX),
+                              bytes_of(value, size), WRITE_PUT, WRITE_FOREIGN };
     cr_assert_str_empty(import(&r, 1));
-    cr_assert_eq(r.result, IMPORT_NEW);
+    cr_assert_eq(r.result, WRITE_NEW);
 
     struct bytes got;
     begin();
@@ -463,7 +463,7 @@ Test(store, keeps_the_order_of_many)
 {
     enum { N = 20000, GROUPS = 37 };
     static char ids[N][16], groups[GROUPS][16];
-    struct import_record *r = calloc(N, sizeof *r);
+    struct write_record *r = calloc(N, sizeof *r);
     for (int i = 0; i < GROUPS; i++)
         snprintf(groups[i], sizeof groups[i], "g%d", i);
     for (int i = 0; i < N; i++) {
@@ -515,8 +515,8 @@ static MDB_txn *hold_writer(void)
 
 enum { MANY_BATCHES = 50 };
 static char many_ids[MANY_BATCHES][16];
-static struct import_record many_records[MANY_BATCHES];
-static struct import_batch many[MANY_BATCHES];
+static struct write_record many_records[MANY_BATCHES];
+static struct write_batch many[MANY_BATCHES];
 
 static void queue_many(struct bytes value)
 {
@@ -525,7 +525,7 @@ static void queue_many(struct bytes value)
         many_records[i] = record("g", many_ids[i], "");
         many_records[i].value = value;
         many[i] = batch_of(&many_records[i], 1);
-        store_import(store, &many[i]);
+        store_write(store, &many[i]);
     }
 }
 
@@ -574,13 +574,13 @@ Test(store, a_full_disk_fails_the_batch_and_nothing_else)
     import_sample();
     size_t size = 4 << 20;
     uint8_t *big = calloc(1, size);
-    struct import_record r[] = { record("a", "6", "six"), record("a", "1", "new text"),
-                                 record("d", "7", "") };
+    struct write_record r[] = { record("a", "6", "six"), record("a", "1", "new text"),
+                                record("d", "7", "") };
     r[2].value = bytes_of(big, size);
-    struct import_batch batch = batch_of(r, 3);
+    struct write_batch batch = batch_of(r, 3);
 
     rlim_t before = limit_file(1 << 20);
-    store_import(store, &batch);
+    store_write(store, &batch);
     await_answers(1);
     limit_file(before);
     cr_assert_neq(strstr(batch.error, dir), NULL, "%s", batch.error);
@@ -588,7 +588,7 @@ Test(store, a_full_disk_fails_the_batch_and_nothing_else)
     cr_assert_str_eq(scan_all(), SAMPLE, "all of a batch or none");
 
     batch.nrecords = 2;
-    store_import(store, &batch);
+    store_write(store, &batch);
     await_answers(1);
     cr_assert_str_empty(batch.error);
     cr_assert_not(batch.full);
@@ -621,9 +621,9 @@ Test(store, reopening_keeps_everything)
     open_store();
     cr_assert_eq(store_id(store), id);
     cr_assert_str_eq(scan_all(), SAMPLE);
-    cr_assert_eq(import_one("b", "5", "five"), IMPORT_NEW);
-    cr_assert_eq(import_one("a", "2", "two"), IMPORT_UNCHANGED);
-    cr_assert_eq(import_one("d", "6", "six"), IMPORT_NEW);
+    cr_assert_eq(import_one("b", "5", "five"), WRITE_NEW);
+    cr_assert_eq(import_one("a", "2", "two"), WRITE_UNCHANGED);
+    cr_assert_eq(import_one("d", "6", "six"), WRITE_NEW);
     cr_assert_str_eq(scan_all(), "0.1=one 0.3=three 0.5=five 1.2=two 2.4=four 3.6=six ");
 }
 
@@ -634,9 +634,9 @@ Test(store, a_big_value_that_shrinks_in_one_commit_is_no_damage)
     static char large[9001], small[5001];
     memset(large, 'l', sizeof large - 1);
     memset(small, 's', sizeof small - 1);
-    struct import_record both[] = { record("g", "1", large), record("g", "1", small) };
+    struct write_record both[] = { record("g", "1", large), record("g", "1", small) };
     cr_assert_str_empty(import(both, 2));
-    cr_assert_eq(both[1].result, IMPORT_UPDATED);
+    cr_assert_eq(both[1].result, WRITE_UPDATED);
     close_store();
     open_store();
     struct bytes value;
@@ -650,7 +650,7 @@ Test(store, two_stores_have_two_ids)
 {
     char *other = tmpdir_path(dir, "other");
     struct store *second;
-    cr_assert_eq(store_open(&second, other, "posts", error), 0, "%s", error);
+    cr_assert_eq(store_open(&second, other, "posts", NULL, error), 0, "%s", error);
     cr_assert_neq(store_id(second), store_id(store));
     store_close(second);
     free(other);
@@ -672,7 +672,8 @@ static int in_child(int (*fn)(void))
 static int open_in_use(void)
 {
     struct store *s;
-    return store_open(&s, dir, "posts", error) == -1 && strstr(error, "another process") != NULL
+    return store_open(&s, dir, "posts", NULL, error) == -1 &&
+                   strstr(error, "another process") != NULL
                ? 17
                : 0;
 }
@@ -690,24 +691,24 @@ Test(store_folder, a_second_process_is_refused, .init = init_folder)
 /* Imports one record after the other for as long as it lives, and writes a
  * byte to @fd for each that was answered. */
 static int answered_fd;
-static struct import_batch endless;
-static struct import_record endless_record;
+static struct write_batch endless;
+static struct write_record endless_record;
 static char endless_id[16];
 static unsigned endless_n;
 
-static void import_next(struct import_batch *batch)
+static void import_next(struct write_batch *batch)
 {
     if (endless_n > 0 && (batch->error[0] != '\0' || write(answered_fd, "x", 1) != 1))
         _exit(1);
     snprintf(endless_id, sizeof endless_id, "%u", ++endless_n);
     endless_record = record("g", endless_id, endless_id);
-    store_import(store, batch);
+    store_write(store, batch);
 }
 
 static void import_for_ever(int fd)
 {
     answered_fd = fd;
-    if (loop_new(&loop, LOOP_IN_UV) != 0 || store_open(&store, dir, "posts", error) != 0)
+    if (loop_new(&loop, LOOP_IN_UV) != 0 || store_open(&store, dir, "posts", NULL, error) != 0)
         _exit(1);
     endless = batch_of(&endless_record, 1);
     endless.done = import_next;
@@ -754,7 +755,7 @@ Test(store_folder, a_killed_process_loses_nothing_answered, .init = init_folder)
 static void assert_refused(const char *kind, const char *why)
 {
     struct store *s = NULL;
-    cr_assert_eq(store_open(&s, dir, kind, error), -1);
+    cr_assert_eq(store_open(&s, dir, kind, NULL, error), -1);
     cr_assert_null(s);
     cr_assert_neq(strstr(error, why), NULL, "\"%s\" in: %s", why, error);
     cr_assert_neq(strstr(error, dir), NULL, "the folder in: %s", error);
@@ -783,7 +784,7 @@ Test(store, a_newer_version_is_refused)
     put_meta("version", bytes_of(version, 8));
     close_store();
     assert_refused("users", "newer version");
-    cr_assert_neq(strstr(error, "format 3"), NULL, "%s", error);
+    cr_assert_neq(strstr(error, "format 4"), NULL, "%s", error);
 }
 
 Test(store, damaged_meta_is_refused)
@@ -833,7 +834,7 @@ Test(store_folder, a_database_of_another_program_is_refused, .init = init_folder
 Test(store, a_file_cut_short_is_refused)
 {
     static uint8_t value[1 << 20];
-    struct import_record r = record("a", "1", "");
+    struct write_record r = record("a", "1", "");
     r.value = bytes_of(value, sizeof value);
     cr_assert_str_empty(import(&r, 1));
     close_store();
@@ -892,7 +893,7 @@ Test(store, damaged_entries_are_errors)
     cr_assert_eq(at.sequence, 4, "what is whole comes first");
     reader_end(reader);
 
-    struct import_record r[] = { record("new", "8", "x"), record("a", "2", "y") };
+    struct write_record r[] = { record("new", "8", "x"), record("a", "2", "y") };
     cr_assert_str_not_empty(import(r, 2));
     begin();
     cr_assert_eq(reader_get(reader, bytes_of_text("8"), &value), 0,

@@ -37,7 +37,7 @@ static void make_up(void)
     }
 }
 
-static void on_done(struct import_batch *batch)
+static void on_done(struct write_batch *batch)
 {
     loop_stop(batch->loop);
 }
@@ -45,23 +45,22 @@ static void on_done(struct import_batch *batch)
 /* A child's work: grpc must not be forked. Twice, so that there are free pages. */
 static int fill(void)
 {
-    static struct import_record records[N];
+    static struct write_record records[N];
     char error[STORE_ERROR_MAX];
     struct store *store;
     struct loop *loop;
-    if (loop_new(&loop, LOOP_IN_UV) != 0 || store_open(&store, dir, "posts", error) != 0)
+    if (loop_new(&loop, LOOP_IN_UV) != 0 || store_open(&store, dir, "posts", NULL, error) != 0)
         return 1;
     for (int pass = 0; pass < 2; pass++)
         for (int from = 0; from < N; from += 100) {
             for (int i = from; i < from + 100; i++)
-                records[i] =
-                    (struct import_record){ bytes_of_text(groups[i]), bytes_of_text(ids[i]),
-                                            bytes_of_text(pass == 0 ? "before" : values[i]),
-                                            IMPORT_NEW };
-            struct import_batch batch = {
+                records[i] = (struct write_record){ bytes_of_text(groups[i]), bytes_of_text(ids[i]),
+                                                    bytes_of_text(pass == 0 ? "before" : values[i]),
+                                                    WRITE_PUT, WRITE_NEW };
+            struct write_batch batch = {
                 .records = records + from, .nrecords = 100, .loop = loop, .done = on_done
             };
-            store_import(store, &batch);
+            store_write(store, &batch);
             loop_run(loop);
             if (batch.error[0] != '\0')
                 return 1;
@@ -151,7 +150,7 @@ static int serve(void)
     char error[STORE_ERROR_MAX] = "";
     struct store *store;
     struct reader *r;
-    if (store_open(&store, dir, "posts", error) != 0)
+    if (store_open(&store, dir, "posts", NULL, error) != 0)
         return strstr(error, dir) != NULL ? REFUSED : WRONG;
     if (reader_new(&r, store, error) != 0 || reader_begin(r, error) != 0)
         return REFUSED;
