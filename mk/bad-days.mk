@@ -5,8 +5,9 @@
 .PHONY: stress memory faults soak hostile
 
 R ?= 40
-stress: $(BUILD)/stress-loops ## calls over several loops, and the server stopped and started; R="ROUNDS SEED"
+stress: $(BUILD)/stress-loops $(BUILD)/stress-news ## calls and news over several loops, servers that come and go; R="ROUNDS SEED"
 	@timeout 300 $(BUILD)/stress-loops $(R)
+	@timeout 300 $(BUILD)/stress-news $(R)
 
 M ?=
 memory: setup-test ## the programs with one allocation failing, each in turn; M="user-server postcli" for some
@@ -32,7 +33,7 @@ hostile: setup-test ## peers that keep to no rule; H="--only flood", or H=--fron
 
 # --- their programs ----------------------------------------------------------------------------
 
-$(BUILD)/stress-loops: $(BUILD)/obj/tests/stress/loops.o $(call libs,weir)
+$(BUILD)/stress-%: $(BUILD)/obj/tests/stress/%.o $(call libs,weir)
 	$(call say,LINK,$@)
 	$(Q)$(link) $^ $(call others,weir)
 

@@ -44,9 +44,9 @@ asan: ## all of it under AddressSanitizer
 	@$(MAKE) test BUILD=build/asan SANITIZE=address CFLAGS="-O1 -g"
 ubsan: ## the same under UndefinedBehaviorSanitizer
 	@$(MAKE) test BUILD=build/ubsan SANITIZE=undefined CFLAGS="-O1 -g"
-# Criterion does not start under ThreadSanitizer: the programs and the stress test have a main of
+# Criterion does not start under ThreadSanitizer: the programs and the stress tests have a main of
 # their own, and the end-to-end tests drive the programs.
-tsan: setup-test ## the programs and the stress test under ThreadSanitizer
+tsan: setup-test ## the programs and the stress tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory all BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g"
 	@$(MAKE) --no-print-directory stress BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" R=8
 	@$(MAKE) --no-print-directory e2e BUILD=build/tsan SANITIZE=thread
