@@ -46,7 +46,7 @@ void news_publish(struct news *news)
 
 /* --- Readers ------------------------------------------------------------------------ */
 
-void news_join(struct news *news, struct loop *loop, struct news_reader *reader)
+void news_join(const struct news *news, struct loop *loop, struct news_reader *reader)
 {
     assert(loop_index(loop) < news->ndesks);
     struct news_desk *desk = &news->desks[loop_index(loop)];

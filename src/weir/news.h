@@ -74,7 +74,7 @@ void news_publish(struct news *news);
 /** From now on a look(@reader) follows each news_publish(). It may be one look
  * for many of them, and the first may be for one of before. Thread of @loop;
  * also from inside look(). */
-void news_join(struct news *news, struct loop *loop, struct news_reader *reader);
+void news_join(const struct news *news, struct loop *loop, struct news_reader *reader);
 
 /** look() will not be called; fine if it has not joined. Loop thread; also from
  * inside look(), its own or that of any other reader, and then @reader may go. */

@@ -2,38 +2,20 @@
 #include <stdlib.h>
 
 #include "health_internal.h"
-#include "weir/loop.h"
 
 /* --- Setting ------------------------------------------------------------------------ */
-
-static void on_news(struct loop *loop, void *arg)
-{
-    struct health_ward *ward = arg;
-    (void)loop;
-    atomic_store(&ward->has_news, false); /* what changes from now on is told again */
-    health_tell(ward);
-}
-
-static void tell_loops(struct health *health)
-{
-    for (size_t i = 0; i < health->nwards; i++) {
-        struct health_ward *ward = &health->wards[i];
-        if (!atomic_exchange(&ward->has_news, true))
-            loop_post_with(ward->loop, &ward->news, on_news, ward);
-    }
-}
 
 void health_set(struct health *health, const char *name, enum health_state state)
 {
     struct health_entry *entry = health_find(health, name);
     if (atomic_exchange(&entry->state, state) != state)
-        tell_loops(health);
+        news_publish(&health->news);
 }
 
 void health_stop(struct health *health)
 {
     health->stopping = true;
-    tell_loops(health);
+    news_publish(&health->news);
 }
 
 /* --- Life --------------------------------------------------------------------------- */
@@ -65,18 +47,12 @@ int health_new(struct health **ret, struct loop *const *loops, size_t nloops,
     if (health == NULL)
         return ENOMEM;
     health->entries = calloc(1 + nservices, sizeof *health->entries);
-    health->wards = calloc(nloops, sizeof *health->wards);
-    if (health->entries == NULL || health->wards == NULL) {
+    if (health->entries == NULL || news_init(&health->news, loops, nloops) != 0) {
         health_free(health);
         return ENOMEM;
     }
     set_entries(health, services, nservices);
     set_methods(health);
-    for (size_t i = 0; i < nloops; i++) {
-        health->wards[i].loop = loops[i];
-        ring_init(&health->wards[i].watches);
-    }
-    health->nwards = nloops;
     *ret = health;
     return 0;
 }
@@ -90,7 +66,7 @@ void health_free(struct health *health)
 {
     if (health == NULL)
         return;
+    news_close(&health->news);
     free(health->entries);
-    free(health->wards);
     free(health);
 }

@@ -8,9 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/ring.h"
 #include "health.h"
-#include "weir/loop.h"
+#include "weir/news.h"
 #include "weir/server.h"
 
 struct health_entry {
@@ -18,20 +17,11 @@ struct health_entry {
     _Atomic enum health_state state;
 };
 
-/* The watches of one loop. */
-struct health_ward {
-    struct loop *loop;
-    struct ring watches;
-    struct posting news;
-    atomic_bool has_news; /* posted, and not yet looked at */
-};
-
 struct health {
     struct health_entry *entries; /* the process, then the services */
     size_t nentries;
-    struct health_ward *wards;
-    size_t nwards;
     atomic_bool stopping;
+    struct news news; /* of the states and of the stop: for the watches */
     struct method methods[2];
     struct service service;
 };
@@ -53,9 +43,6 @@ static inline enum health_state health_state(const struct health *health,
         return HEALTH_SERVICE_UNKNOWN;
     return health->stopping ? HEALTH_NOT_SERVING : entry->state;
 }
-
-/** Has every watch on the loop of this ward look at its state. Loop thread. */
-void health_tell(struct health_ward *ward);
 
 extern const struct stream_handler health_check_handler, health_watch_handler;
 

@@ -52,13 +52,13 @@ const struct stream_handler health_check_handler = {
 /* --- Watch -------------------------------------------------------------------------- */
 
 struct health_watch {
+    struct news_reader reader;
     struct stream *stream;
     const struct health *health;
     const struct health_entry *entry; /* NULL: of a service that we do not know */
     bool told;
     enum health_state last; /* what was told */
     bool draining;
-    struct ring link; /* among the watches of its loop */
 };
 
 /* Tells the state unless that was the last word. Without room: on_sent comes,
@@ -83,18 +83,9 @@ static void tick(struct health_watch *w)
         stream_fail_stopping(w->stream);
 }
 
-void health_tell(struct health_ward *ward)
+static void look(struct news_reader *reader)
 {
-    for (struct ring *at = ward->watches.next; at != &ward->watches; at = at->next)
-        tick(container_of(at, struct health_watch, link));
-}
-
-static struct health_ward *ward_of(const struct stream *s)
-{
-    struct health_ward *ward = health_of(s)->wards;
-    while (ward->loop != s->loop)
-        ward++;
-    return ward;
+    tick(container_of(reader, struct health_watch, reader));
 }
 
 static void on_watch_open(struct stream *s)
@@ -102,9 +93,9 @@ static void on_watch_open(struct stream *s)
     struct health_watch *w = stream_new_data(s, sizeof *w);
     if (w == NULL)
         return;
+    w->reader.look = look;
     w->stream = s;
     w->health = health_of(s);
-    ring_init(&w->link);
 }
 
 static void on_watch(struct stream *s, const ProtobufCMessage *message, struct bytes raw)
@@ -115,7 +106,7 @@ static void on_watch(struct stream *s, const ProtobufCMessage *message, struct b
     if (w == NULL || !check_name(s, message, raw))
         return;
     w->entry = health_find(w->health, m->service);
-    ring_append(&ward_of(s)->watches, &w->link);
+    news_join(&w->health->news, s->loop, &w->reader);
     tick(w);
 }
 
@@ -139,7 +130,7 @@ static void on_watch_close(struct stream *s, const struct status *status)
     (void)status;
     if (w == NULL)
         return;
-    ring_remove(&w->link);
+    news_leave(&w->reader);
     free(w);
 }
 
