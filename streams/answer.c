@@ -12,6 +12,8 @@ enum {
     FIELD_ERRORS = 5,
     FIELD_LAST = 6,
     FIELD_TOTAL_SIZE = 7,
+    FIELD_CAUGHT_UP = 8,
+    FIELD_DELETED = 9,
 
     FIELD_AUTHOR = 2, /* of a record */
 
@@ -21,7 +23,7 @@ enum {
 };
 
 /* Key and varint, for each of the fields of a trailer but the token. */
-#define TRAILER_BYTES (3 * (1 + WIRE_PUT_VARINT_MAX))
+#define TRAILER_BYTES (4 * (1 + WIRE_PUT_VARINT_MAX))
 
 void chunk_clear(struct chunk *c)
 {
@@ -67,12 +69,25 @@ bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, str
     return true;
 }
 
-bool draft_put_unresolved(struct draft *d, struct bytes user_id)
+static bool put_id(struct draft *d, unsigned field, struct bytes id)
 {
-    uint8_t *to = reserve(&d->extra, 0, wire_put_bytes_size(user_id.len));
+    uint8_t *to = reserve(&d->extra, 0, wire_put_bytes_size(id.len));
     if (to == NULL)
         return false;
-    advance(d->extra, wire_put_bytes(to, FIELD_UNRESOLVED, user_id));
+    advance(d->extra, wire_put_bytes(to, field, id));
+    return true;
+}
+
+bool draft_put_unresolved(struct draft *d, struct bytes user_id)
+{
+    return put_id(d, FIELD_UNRESOLVED, user_id);
+}
+
+bool draft_put_deleted(struct draft *d, struct bytes id)
+{
+    if (!put_id(d, FIELD_DELETED, id))
+        return false;
+    d->deleted++;
     return true;
 }
 
@@ -117,7 +132,8 @@ static uint8_t *put_trailer(uint8_t *to, const struct trailer *t)
         return to;
     to = put_number(to, FIELD_REQUEST_INDEX, (uint64_t)t->request_index);
     to = put_number(to, FIELD_LAST, t->last);
-    return put_number(to, FIELD_TOTAL_SIZE, t->total_size);
+    to = put_number(to, FIELD_TOTAL_SIZE, t->total_size);
+    return put_number(to, FIELD_CAUGHT_UP, t->caught_up);
 }
 
 bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
@@ -135,7 +151,7 @@ bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
     c->messages++;
     c->records += d->records;
     d->from = c->buf->len;
-    d->records = 0;
+    d->records = d->deleted = 0;
     if (d->extra != NULL)
         d->extra->len = 0;
     return true;

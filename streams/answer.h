@@ -37,8 +37,14 @@ static inline bool chunk_empty(const struct chunk *c)
 struct draft {
     size_t from;       /* where its head begins */
     size_t records;    /* in it */
+    size_t deleted;    /* ids of deleted ones in it */
     struct buf *extra; /* encoded fields that follow the records; may be NULL */
 };
+
+static inline bool draft_is_empty(const struct draft *d)
+{
+    return d->records == 0 && d->deleted == 0;
+}
 
 /* The fields after the records. */
 struct trailer {
@@ -46,6 +52,7 @@ struct trailer {
     int32_t request_index;
     bool last;
     uint64_t total_size;
+    bool caught_up;
     bool plain; /* only the token */
 };
 
@@ -60,6 +67,9 @@ bool draft_put_record(struct draft *d, struct chunk *c, struct bytes record, str
 
 /** Adds to unresolved_user_ids. */
 bool draft_put_unresolved(struct draft *d, struct bytes user_id);
+
+/** Adds to the ids of deleted records. */
+bool draft_put_deleted(struct draft *d, struct bytes id);
 
 /** Adds to errors. */
 bool draft_put_error(struct draft *d, int32_t request_index, const struct status *status);

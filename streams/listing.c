@@ -4,7 +4,7 @@
 
 #include "base/container.h"
 #include "base/wire.h"
-#include "listing_internal.h"
+#include "follow.h"
 #include "store/store.h"
 
 /* After so much without a match the client is told how far it is: by an empty
@@ -39,11 +39,33 @@ static struct query *current(struct listing *l)
     return l->nqueries == 0 ? NULL : &l->queries[l->oldest];
 }
 
+/* The request that is worked on next: one that follows has its turn after all that wait
+ * in the queue. NULL: none; while the server stops, none that only follows. */
+static struct query *next_query(struct listing *l)
+{
+    struct query *q = current(l);
+    if (q == NULL)
+        q = follows_woken(l);
+    return q != NULL && q->in_changes && l->draining ? NULL : q;
+}
+
 static void pop_query(struct listing *l)
 {
-    query_clear(&l->queries[l->oldest]);
+    struct query *q = &l->queries[l->oldest];
+    struct follow *f = q->follow;
+    query_clear(q);
+    follow_free(f);
     l->oldest = (l->oldest + 1) % ring_size(l->s);
     l->nqueries--;
+}
+
+/* The query is answered, or ended: out of the queue, or of the follows. */
+static void drop(struct listing *l, struct query *q)
+{
+    if (q == current(l))
+        pop_query(l);
+    else
+        follow_free(q->follow);
 }
 
 static void read_ahead(struct listing *l)
@@ -75,7 +97,7 @@ static void send_answer(struct listing *l, int32_t request_index, struct bytes t
 /* ONE: the page is full, in the midst of @q. */
 static void send_page(struct listing *l, struct query *q)
 {
-    char room[PAGE_TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT_MAX];
     send_answer(l, q->index, out_token(l, q, room));
 }
 
@@ -95,14 +117,14 @@ static void keep_last(struct listing *l, struct query *q, bool cut)
  * is wanted, is to be seen. */
 static void conclude(struct listing *l, struct query *q, bool cut)
 {
-    char room[PAGE_TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT_MAX];
     if (!many_responses(l)) {
         keep_last(l, q, cut);
     } else if (!out_close_message(l, q->index, cut ? out_token(l, q, room) : no_token, true)) {
         listing_fail_memory(l);
         return;
     }
-    pop_query(l);
+    drop(l, q);
 }
 
 /* Whether an entry in errors can be put. ONE: if not, the call was failed. */
@@ -141,7 +163,7 @@ static void wait_for_name(struct listing *l, struct name *name)
 static void close_draft(struct listing *l, struct query *q)
 {
     const bool barren = q->barren_bytes >= BARREN_BYTES;
-    if (!many_responses(l) || (l->draft.records == 0 && !barren))
+    if (!many_responses(l) || (draft_is_empty(&l->draft) && !barren))
         return;
     q->barren_bytes = 0;
     if (!out_close_part(l, q))
@@ -172,11 +194,79 @@ static void after_scanned(struct listing *l, struct query *q)
         wait_turn(l);
 }
 
+/* --- Changes ------------------------------------------------------------------------ */
+
+static void refuse_expired(struct listing *l, struct query *q)
+{
+    struct status expired =
+        status_of(STATUS_FAILED_PRECONDITION,
+                  "what changed since is not kept any more: list again from the start");
+    status_because(&expired, "CHANGES_EXPIRED");
+    refuse(l, q, &expired);
+}
+
+/* Everything until now was told. The client hears of it once. */
+static void caught_up(struct listing *l, struct query *q)
+{
+    struct follow *f = q->follow;
+    const bool in_queue = q == current(l);
+    l->caught_up = !f->greeted;
+    if ((!f->greeted || f->must_say || !draft_is_empty(&l->draft)) && !out_close_part(l, q)) {
+        listing_fail_memory(l);
+        return;
+    }
+    f->greeted = true;
+    if (follow_rest(f, q) && in_queue)
+        pop_query(l);
+}
+
+/* One step, in a turn of the feed's. */
+static void tell_changes(struct listing *l, struct query *q)
+{
+    if (!l->has_turn) {
+        follows_wait_turn(l);
+        return;
+    }
+    l->has_turn = false;
+    switch (changes_step(l, q)) {
+    case STEP_ANSWERED:
+        if (q->left == 0)
+            conclude(l, q, true);
+        else
+            caught_up(l, q);
+        break;
+    case STEP_NAME:
+        after_name(l, q);
+        break;
+    case STEP_SCANNED:
+        close_draft(l, q);
+        follow_again(q->follow);
+        break;
+    case STEP_EXPIRED:
+        refuse_expired(l, q);
+        break;
+    default: /* FULL, or FAILED */
+        break;
+    }
+}
+
+/* The listing of a follow is over. */
+static void begin_changes(struct listing *l, struct query *q)
+{
+    close_draft(l, q);
+    q->in_changes = true;
+}
+
+/* --- Listing ------------------------------------------------------------------------ */
+
 static void list(struct listing *l, struct query *q)
 {
     switch (fill_step(l, q)) {
     case STEP_ANSWERED:
-        conclude(l, q, q->left == 0); /* its limit, or its end */
+        if (q->follow != NULL && q->left > 0)
+            begin_changes(l, q);
+        else
+            conclude(l, q, q->left == 0); /* its limit, or its end */
         break;
     case STEP_PAGE:
         send_page(l, q);
@@ -191,12 +281,13 @@ static void list(struct listing *l, struct query *q)
         out_too_large(l);
         break;
     case STEP_FULL:
+    case STEP_EXPIRED: /* of changes only */
     case STEP_FAILED:
         break;
     }
 }
 
-/* Works on the oldest query until its chunk is full, it is answered, or the
+/* Works on the query until its chunk is full, it is answered, or the
  * machine has to wait. */
 static void work(struct listing *l, struct query *q)
 {
@@ -210,6 +301,8 @@ static void work(struct listing *l, struct query *q)
                                           (int)q->user_id.len, (const char *)q->user_id.data);
         status_because(&unknown, "USER_NOT_FOUND");
         refuse(l, q, &unknown);
+    } else if (q->in_changes) {
+        tell_changes(l, q);
     } else {
         list(l, q);
     }
@@ -220,7 +313,7 @@ static void work(struct listing *l, struct query *q)
 /* ONE: all requests are done. */
 static void send_all(struct listing *l)
 {
-    char room[PAGE_TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT_MAX];
     send_answer(l, l->last_index, l->last_cut ? out_token(l, &l->last, room) : no_token);
 }
 
@@ -231,7 +324,7 @@ static void rest(struct listing *l)
         send_all(l);
     } else if (!many_responses(l) || !out_all_handed(l)) {
         listing_move(l, LISTING_IDLE);
-    } else if (l->ended) {
+    } else if (l->ended && !follows_any(l)) {
         const struct status ok = status_ok();
         listing_finish(l, &ok);
     } else if (l->spent) {
@@ -247,7 +340,7 @@ static void rest(struct listing *l)
 /* Answers are together in a chunk until it is full, or no request is left. */
 static void go_on(struct listing *l)
 {
-    struct query *q = current(l);
+    struct query *q = next_query(l);
     if (q != NULL && !(many_responses(l) && out_is_full(l))) {
         work(l, q);
         return;
@@ -270,7 +363,8 @@ static void tick(struct listing *l)
     l->scanned_bytes = 0;
     while (l->state == LISTING_WORK)
         go_on(l);
-    fill_end(l);
+    step_end(l);
+    l->has_turn = false;
     if (l->state != LISTING_DONE && many_responses(l))
         out_flush(l); /* what is ready does not wait for what the machine waits for */
     if (l->state != LISTING_DONE)
@@ -297,6 +391,13 @@ static void on_name_failed(struct name_wait *wait, const struct status *status)
 static void on_turn(struct task *task)
 {
     tick_if(container_of(task, struct listing, turn), LISTING_TURN);
+}
+
+static void on_feed_turn(struct feed_turn *turn)
+{
+    struct listing *l = container_of(turn, struct follows, turn)->l;
+    l->has_turn = true;
+    tick_if(l, LISTING_TURN);
 }
 
 /* --- The stream's events ------------------------------------------------------------ */
@@ -327,7 +428,10 @@ void listing_on_open(struct stream *s)
 static bool add_query(struct listing *l, const struct listing_request *request)
 {
     struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l->s)];
-    if (query_init(q, l->kind, l->env, request, (int32_t)l->next_index++) != 0)
+    const int32_t index = (int32_t)l->next_index++;
+    if (query_init(q, l->kind, l->env, request, index, many_responses(l)) != 0)
+        return false;
+    if (request->follow && q->refused == NULL && follow_new(l, q, on_feed_turn) != 0)
         return false;
     if (q->index == (int32_t)l->env->first_index && !many_responses(l)) {
         l->paged = request->page_size > 0;
@@ -414,7 +518,7 @@ void listing_on_drain(struct stream *s)
 {
     struct listing *l = s->data;
     l->draining = true;
-    if (many_requests(l))
+    if (many_requests(l) || follows_any(l))
         tick_if(l, LISTING_IDLE);
 }
 
@@ -428,6 +532,7 @@ void listing_on_close(struct stream *s, const struct status *status)
     task_cancel(&l->turn);
     while (l->nqueries > 0)
         pop_query(l);
+    follows_clear(l);
     if (l->budgeted_bytes > 0)
         budget_give(l->env->budget, l->budgeted_bytes);
     chunk_clear(&l->out);

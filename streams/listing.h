@@ -54,6 +54,7 @@ struct listing_request {
     struct bytes tag;
     int32_t page_size;
     int64_t limit;
+    bool follow, from_now;
     const struct status *wrong; /* it breaks the handler's rules; NULL: it does not; set by the
                                    pipeline */
 };
@@ -78,6 +79,9 @@ struct listing_env {
     uint64_t store_id;
     size_t answer_max_bytes; /* of one single answer */
     struct budget *budget;   /* of all single answers together */
+    struct feed *feed;       /* of changes; NULL where no kind can be followed */
+    struct limits *follows;  /* of one caller, at once; NULL: no limit */
+    uint64_t quiet_ms;       /* until a follow without news says that it is there; 0: 30 s */
     uint32_t first_index;    /* of a stream's requests: 0, but where a test comes to the last one */
 };
 

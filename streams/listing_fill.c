@@ -3,31 +3,10 @@
 
 #include "base/container.h"
 #include "base/wire.h"
-#include "listing_internal.h"
+#include "filler.h"
 #include "store/store.h"
 
-/* Others have their turn after so much. */
-#define SCAN_STEP_BYTES (1 << 20)
-
-/* A step in progress. */
-struct filler {
-    struct visit visit;
-    struct listing *l;
-    struct query *q;
-    struct reader *reader;
-    enum step why; /* it stopped */
-    /* The same for all records, and far away: found once. */
-    bool many, authors;
-
-    /* The author of the records of one group. */
-    bool has_group;
-    uint32_t group;
-    struct name *name;
-    enum name_state name_state;
-    struct bytes author;
-};
-
-/* How many more users could be needed: every user has at least one post. */
+/* How many more users could be needed: almost every user has a post. */
 static uint32_t users_ahead(const struct listing *l, const struct query *q)
 {
     uint64_t n = q->left;
@@ -36,19 +15,20 @@ static uint32_t users_ahead(const struct listing *l, const struct query *q)
     return n < LOOKAHEAD_MAX ? (uint32_t)n : LOOKAHEAD_MAX;
 }
 
-static bool stop(struct filler *f, enum step why)
+bool filler_stop(struct filler *f, enum step why)
 {
     f->why = why;
     return false;
 }
 
-static bool stop_memory(struct filler *f)
+bool filler_stop_memory(struct filler *f)
 {
     listing_fail_memory(f->l);
-    return stop(f, STEP_FAILED);
+    return filler_stop(f, STEP_FAILED);
 }
 
-static bool enter_group(struct filler *f, uint32_t group)
+/* The name of the one user, or of a group in the order of the store. */
+static struct name *name_in_order(struct filler *f, uint32_t group)
 {
     const struct listing *l = f->l;
     struct query *q = f->q;
@@ -56,17 +36,23 @@ static bool enter_group(struct filler *f, uint32_t group)
         const int rv =
             lookahead_fill(&q->names, l->env->resolver, f->reader, group, users_ahead(l, q));
         if (rv == ENOMEM)
-            return stop_memory(f);
-        if (rv != 0) {
+            listing_fail_memory(f->l);
+        else if (rv != 0)
             listing_fail_store(f->l, reader_error(f->reader));
-            return stop(f, STEP_FAILED);
-        }
+        if (rv != 0)
+            return NULL;
     }
-    f->name = lookahead_get(&q->names, group);
-    if (f->name == NULL) {
+    struct name *name = lookahead_get(&q->names, group);
+    if (name == NULL)
         listing_fail_store(f->l, "the store is damaged: a group of records has no user");
-        return stop(f, STEP_FAILED);
-    }
+    return name;
+}
+
+static bool enter_group(struct filler *f, uint32_t group)
+{
+    f->name = f->name_of(f, group);
+    if (f->name == NULL)
+        return filler_stop(f, STEP_FAILED);
     f->has_group = true;
     f->group = group;
     f->name_state = name_state(f->name);
@@ -75,7 +61,7 @@ static bool enter_group(struct filler *f, uint32_t group)
 }
 
 /* Whether the record's author can be written. */
-static bool author_is_known(struct filler *f, uint32_t group)
+bool filler_knows_author(struct filler *f, uint32_t group)
 {
     if (!f->authors)
         return true;
@@ -84,7 +70,7 @@ static bool author_is_known(struct filler *f, uint32_t group)
     if (name_is_known(f->name_state))
         return true;
     f->l->awaited = f->name;
-    return stop(f, STEP_NAME);
+    return filler_stop(f, STEP_NAME);
 }
 
 /* Each message names the users of its records whom User does not know: once
@@ -103,7 +89,7 @@ static bool note_unresolved(struct filler *f)
 static bool message_is_full(const struct filler *f)
 {
     const struct listing *l = f->l;
-    if (l->draft.records == 0)
+    if (draft_is_empty(&l->draft))
         return false;
     return (f->q->page_size > 0 && l->draft.records >= f->q->page_size) ||
            draft_bytes(&l->draft, &l->fill) >= out_target(l);
@@ -114,30 +100,30 @@ static bool answer_has_room(struct filler *f, size_t len)
 {
     const struct listing *l = f->l;
     if (!out_fits(l, len))
-        return stop(f, l->paged && l->draft.records > 0 ? STEP_PAGE : STEP_TOO_LARGE);
-    return out_take(f->l, len) || stop(f, STEP_FAILED);
+        return filler_stop(f, l->paged && l->draft.records > 0 ? STEP_PAGE : STEP_TOO_LARGE);
+    return out_take(f->l, len) || filler_stop(f, STEP_FAILED);
 }
 
 /* Whether the step goes on, before another record is looked at. */
-static bool step_goes_on(struct filler *f)
+bool filler_goes_on(struct filler *f)
 {
     struct listing *l = f->l;
     if (f->q->left == 0)
-        return stop(f, STEP_ANSWERED);
+        return filler_stop(f, STEP_ANSWERED);
     if (l->scanned_bytes >= SCAN_STEP_BYTES)
-        return stop(f, STEP_SCANNED);
+        return filler_stop(f, STEP_SCANNED);
     if (!f->many)
-        return !l->paged || l->page_left > 0 || stop(f, STEP_PAGE);
+        return !l->paged || l->page_left > 0 || filler_stop(f, STEP_PAGE);
     if (message_is_full(f) && !out_close_part(l, f->q))
-        return stop_memory(f);
-    return l->draft.records > 0 || !out_is_full(l) || stop(f, STEP_FULL);
+        return filler_stop_memory(f);
+    return !draft_is_empty(&l->draft) || !out_is_full(l) || filler_stop(f, STEP_FULL);
 }
 
-static bool put_record(struct filler *f, struct bytes record)
+bool filler_put(struct filler *f, struct bytes record)
 {
     struct listing *l = f->l;
     if (!draft_put_record(&l->draft, &l->fill, record, f->author) || !note_unresolved(f))
-        return stop_memory(f);
+        return filler_stop_memory(f);
     f->q->barren_bytes = 0;
     if (f->q->left != UINT64_MAX)
         f->q->left--;
@@ -146,7 +132,7 @@ static bool put_record(struct filler *f, struct bytes record)
     return true;
 }
 
-static bool has_tag(struct bytes record, unsigned field, struct bytes tag)
+bool filler_has_tag(struct bytes record, unsigned field, struct bytes tag)
 {
     struct wire_field f;
     while (wire_next(&record, &f))
@@ -162,18 +148,18 @@ static bool visit_record(struct visit *visit, struct position at, struct bytes r
     struct filler *f = container_of(visit, struct filler, visit);
     struct listing *l = f->l;
     struct query *q = f->q;
-    if (!step_goes_on(f))
+    if (!filler_goes_on(f))
         return false;
     l->scanned_bytes += record.len;
-    if (q->tag.len > 0 && !has_tag(record, l->kind->tag_field, q->tag)) {
+    if (q->tag.len > 0 && !filler_has_tag(record, l->kind->tag_field, q->tag)) {
         q->barren_bytes += record.len;
         return true;
     }
-    if (!author_is_known(f, at.group))
+    if (!filler_knows_author(f, at.group))
         return false;
     if (!f->many && !answer_has_room(f, record.len + f->author.len))
         return false;
-    return put_record(f, record);
+    return filler_put(f, record);
 }
 
 /* As reader_group(), of the query's user. A walk through the index is more work
@@ -192,8 +178,7 @@ static int group_of(const struct query *q, struct reader *reader, uint32_t *ret)
     return found;
 }
 
-/* The group of the query's user, once. */
-static int find_group(struct query *q, struct reader *reader)
+int filler_find_group(struct query *q, struct reader *reader)
 {
     uint32_t group;
     if (q->found)
@@ -215,9 +200,10 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
                         .l = l,
                         .q = q,
                         .reader = reader,
+                        .name_of = name_in_order,
                         .many = many_responses(l),
                         .authors = l->kind->authors };
-    if (l->kind->by_user && find_group(q, reader) != 0) {
+    if (l->kind->by_user && filler_find_group(q, reader) != 0) {
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
     }
@@ -225,11 +211,14 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
         q->counted = true;
         l->total_size = reader_count(reader);
     }
+    if (q->follow != NULL && !q->has_revision)
+        query_begin_at(q, reader_revision(reader));
     if (q->empty)
         return STEP_ANSWERED;
     switch (reader_scan(reader, &q->at, q->last_group, &f.visit)) {
     case 0:
-        q->left = UINT64_MAX; /* complete, whatever the limit was */
+        if (q->follow == NULL)
+            q->left = UINT64_MAX; /* complete, whatever the limit was */
         return STEP_ANSWERED;
     case 1:
         return f.why;
@@ -241,20 +230,27 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
 
 /* Requests that are answered in one go see one state of the store: to begin is
  * more work than to find a record or two. */
-enum step fill_step(struct listing *l, struct query *q)
+bool step_begin(struct listing *l)
 {
     char error[STORE_ERROR_MAX];
-    if (!l->stepping && reader_begin(l->env->reader, error) != 0) {
+    if (l->stepping)
+        return true;
+    if (reader_begin(l->env->reader, error) != 0) {
         listing_fail_store(l, error);
-        return STEP_FAILED;
+        return false;
     }
     l->stepping = true;
-    return scan(l, q, l->env->reader);
+    return true;
 }
 
-void fill_end(struct listing *l)
+void step_end(struct listing *l)
 {
     if (l->stepping)
         reader_end(l->env->reader);
     l->stepping = false;
+}
+
+enum step fill_step(struct listing *l, struct query *q)
+{
+    return step_begin(l) ? scan(l, q, l->env->reader) : STEP_FAILED;
 }

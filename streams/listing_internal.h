@@ -1,9 +1,11 @@
 /* What the files of the listing pipeline share; for nobody else.
  *
- *   listing.c        the machine: requests, and what it waits for
- *   listing_fill.c   one step: records of the store into messages
- *   listing_out.c    messages into chunks, chunks to the stream
- *   listing_state.c  the states, and how a call ends
+ *   listing.c          the machine: requests, and what it waits for
+ *   follow.c           those of a call that go on with what changes
+ *   listing_changes.c  one step of these: changes into messages
+ *   listing_fill.c     one step of a listing: records of the store into messages
+ *   listing_out.c      messages into chunks, chunks to the stream
+ *   listing_state.c    the states, and how a call ends
  *
  * Each calls only those below it. */
 #ifndef STREAMS_LISTING_INTERNAL_H
@@ -43,8 +45,9 @@ struct listing {
      * ONE: the answer is in `fill`. */
     struct chunk out, fill;
     struct draft draft;
-    uint64_t total_size; /* for the next message that is closed */
-    bool noted;          /* the draft has noted_group's user as unresolved */
+    uint64_t total_size; /* for the next message that is closed, as the next */
+    bool caught_up;
+    bool noted; /* the draft has noted_group's user as unresolved */
     uint32_t noted_group;
 
     /* ONE. The request that was done last: the answer may end there. */
@@ -54,6 +57,9 @@ struct listing {
     bool paged;            /* the first request has a page_size, */
     uint32_t page_left;    /* of which so many records are left */
     size_t budgeted_bytes; /* taken from the budget */
+
+    struct follows *follows; /* NULL: no request of it follows */
+    bool has_turn;           /* of the feed: one step of changes may be done */
 
     struct name *awaited; /* of the record that STEP_NAME stopped at */
     struct name_wait wait;
@@ -98,14 +104,24 @@ enum step {
     STEP_NAME,      /* l->awaited is not known yet */
     STEP_SCANNED,   /* SCAN_STEP_BYTES were read since the loop's last turn */
     STEP_TOO_LARGE, /* ONE: over the size limit, and no page to stop at */
+    STEP_EXPIRED,   /* a follow: the log does not have all the changes any more */
     STEP_FAILED,    /* the stream was failed */
 };
 
+/** Begins a step of the reader if none was begun. false: the stream was failed. */
+bool step_begin(struct listing *l);
+void step_end(struct listing *l); /* fine if none was begun */
+
 /** Reads records of @q into messages, until one of these. MANY: the draft has
- * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. Begins a step of
- * the reader if none was begun; fill_end() ends it. */
+ * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. In a step of the
+ * reader. */
 enum step fill_step(struct listing *l, struct query *q);
-void fill_end(struct listing *l);
+
+/* --- listing_changes.c -------------------------------------------------------------- */
+
+/** The same with what has changed after q->revision. STEP_ANSWERED: all of it was
+ * told, up to the store's last revision; or the limit is reached. */
+enum step changes_step(struct listing *l, struct query *q);
 
 /* --- listing_out.c ------------------------------------------------------------------ */
 
@@ -130,7 +146,7 @@ void out_flush(struct listing *l);
 bool out_all_handed(const struct listing *l);
 
 /** The token that resumes after what @q has listed, in @room. */
-struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT]);
+struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT_MAX]);
 
 /** End the message in the draft; with a token if it is not empty. close_part:
  * in the midst of @q's answer. false: out of memory. */

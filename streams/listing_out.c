@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "listing_internal.h"
+#include "follow.h"
 
 /* The first chunk is small, for a fast first post; then a chunk is a quarter of what was
  * handed over, up to 96 KiB. So a reader that stops costs two chunks that are
@@ -46,7 +46,7 @@ size_t out_target(const struct listing *l)
 
 static void promote(struct listing *l)
 {
-    assert(l->draft.records == 0);
+    assert(draft_is_empty(&l->draft));
     l->out = l->fill;
     l->fill = (struct chunk){ .expect_bytes = out_target(l) + LAST_RECORD_BYTES };
     l->draft.from = 0;
@@ -55,7 +55,7 @@ static void promote(struct listing *l)
 /* Nothing will follow what is in the chunks. */
 static bool no_more_to_come(const struct listing *l)
 {
-    return l->ended && l->nqueries == 0;
+    return l->ended && l->nqueries == 0 && !follows_any(l);
 }
 
 static void stream_failed(struct listing *l, int rv)
@@ -101,10 +101,9 @@ bool out_is_full(const struct listing *l)
     return !chunk_empty(c) && c->buf->len + c->last_bytes > out_target(l);
 }
 
-struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT])
+struct bytes out_token(const struct listing *l, struct query *q, char room[PAGE_TOKEN_TEXT_MAX])
 {
-    query_page_token(q, l->kind, l->env, room);
-    return bytes_of(room, PAGE_TOKEN_TEXT);
+    return bytes_of(room, query_page_token(q, l->kind, l->env, room));
 }
 
 bool out_close_message(struct listing *l, int32_t request_index, struct bytes token, bool last)
@@ -114,16 +113,18 @@ bool out_close_message(struct listing *l, int32_t request_index, struct bytes to
         .request_index = request_index,
         .last = last,
         .total_size = l->total_size,
+        .caught_up = l->caught_up,
         .plain = l->kind->plain,
     };
     l->total_size = 0;
+    l->caught_up = false;
     l->noted = false;
     return draft_close(&l->draft, &l->fill, &t);
 }
 
 bool out_close_part(struct listing *l, struct query *q)
 {
-    char room[PAGE_TOKEN_TEXT];
+    char room[PAGE_TOKEN_TEXT_MAX];
     return out_close_message(l, q->index, out_token(l, q, room), false);
 }
 

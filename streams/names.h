@@ -36,7 +36,7 @@ struct name {
     struct names *names;
     struct name *chain; /* the next in its bucket */
     struct ring link;   /* on wanted or cached */
-    struct ring waits;  /* struct name_wait; none when known */
+    struct ring waits;  /* struct name_wait; when known, only those that watch */
     uint64_t hash;
     size_t holds;
     enum name_state state;

@@ -6,7 +6,12 @@
 
 #include "base/base64.h"
 
-#define VERSION 1
+#define VERSION        1
+#define VERSION_FOLLOW 2
+
+#define TOKEN_BYTES        33
+#define TOKEN_BYTES_FOLLOW 42
+#define CHECKSUM_BYTES     4
 
 static uint8_t *put32(uint8_t *to, uint32_t v)
 {
@@ -36,9 +41,9 @@ static uint64_t get64(const uint8_t *from)
     return le64toh(v);
 }
 
-static uint32_t checksum(const uint8_t raw[PAGE_TOKEN_BYTES])
+static uint32_t checksum(const uint8_t *raw, size_t len)
 {
-    return (uint32_t)XXH3_64bits(raw, PAGE_TOKEN_BYTES - 4);
+    return (uint32_t)XXH3_64bits(raw, len - CHECKSUM_BYTES);
 }
 
 uint64_t page_token_bind(const char *listing, struct bytes user_id, struct bytes tag)
@@ -48,31 +53,52 @@ uint64_t page_token_bind(const char *listing, struct bytes user_id, struct bytes
     return XXH3_64bits_withSeed(tag.data, tag.len, h);
 }
 
-void page_token_write(const struct page_token *token, char text[PAGE_TOKEN_TEXT])
+size_t page_token_write(const struct page_token *token, char text[PAGE_TOKEN_TEXT_MAX])
 {
-    uint8_t raw[PAGE_TOKEN_BYTES], *to = raw;
-    *to++ = VERSION;
+    uint8_t raw[TOKEN_BYTES_FOLLOW], *to = raw;
+    const size_t len = token->follows ? TOKEN_BYTES_FOLLOW : TOKEN_BYTES;
+    *to++ = token->follows ? VERSION_FOLLOW : VERSION;
     to = put64(to, token->store_id);
     to = put64(to, token->binding);
     to = put32(to, token->at.group);
     to = put64(to, token->at.sequence);
-    put32(to, checksum(raw));
-    base64_encode(text, bytes_of(raw, PAGE_TOKEN_BYTES), BASE64_URL);
+    if (token->follows) {
+        *to++ = token->in_changes;
+        to = put64(to, token->revision);
+    }
+    put32(to, checksum(raw, len));
+    return base64_encode(text, bytes_of(raw, len), BASE64_URL);
+}
+
+static bool is_whole(const uint8_t *raw, size_t len)
+{
+    const size_t want = raw[0] == VERSION          ? TOKEN_BYTES
+                        : raw[0] == VERSION_FOLLOW ? TOKEN_BYTES_FOLLOW
+                                                   : 0;
+    return len > 0 && len == want && get32(raw + len - CHECKSUM_BYTES) == checksum(raw, len);
 }
 
 enum page_token_result page_token_read(struct bytes text, uint64_t store_id, uint64_t binding,
-                                       struct position *ret_at)
+                                       struct page_token *ret)
 {
     size_t len;
-    uint8_t raw[PAGE_TOKEN_BYTES];
-    if (text.len != PAGE_TOKEN_TEXT || !base64_decode(raw, text, BASE64_URL, &len) ||
-        len != PAGE_TOKEN_BYTES || raw[0] != VERSION || get32(raw + 29) != checksum(raw))
+    uint8_t raw[TOKEN_BYTES_FOLLOW];
+    if (text.len > PAGE_TOKEN_TEXT_MAX || !base64_decode(raw, text, BASE64_URL, &len) ||
+        text.len != base64_text_len(len) || !is_whole(raw, len))
         return PAGE_TOKEN_DAMAGED;
     if (get64(raw + 1) != store_id)
         return PAGE_TOKEN_OTHER_STORE;
     if (get64(raw + 9) != binding)
         return PAGE_TOKEN_OTHER_QUERY;
-    ret_at->group = get32(raw + 17);
-    ret_at->sequence = get64(raw + 21);
+    *ret = (struct page_token){
+        .store_id = store_id,
+        .binding = binding,
+        .at = { get32(raw + 17), get64(raw + 21) },
+        .follows = raw[0] == VERSION_FOLLOW,
+    };
+    if (ret->follows) {
+        ret->in_changes = raw[29] != 0;
+        ret->revision = get64(raw + 30);
+    }
     return PAGE_TOKEN_OK;
 }

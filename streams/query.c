@@ -7,7 +7,7 @@
 #include "page_token.h"
 #include "resolver.h"
 
-static int refuse(struct query *q, struct status why)
+int query_refuse(struct query *q, struct status why)
 {
     q->refused = malloc(sizeof *q->refused);
     if (q->refused == NULL)
@@ -31,13 +31,27 @@ static void bind(struct query *q, const struct listing_kind *kind, struct bytes 
     q->bound = true;
 }
 
+/* A token of version 1 says nothing of changes: those from now on follow. */
+static struct status take_token(struct query *q, const struct page_token *token, bool follow)
+{
+    if (token->in_changes && !follow)
+        return status_invalid("page_token", "PAGE_TOKEN_MISMATCH",
+                              "page_token is of a follow whose listing is over: set follow");
+    q->at = token->at;
+    q->in_changes = token->in_changes;
+    q->has_revision = token->follows;
+    q->revision = token->revision;
+    return status_ok();
+}
+
 static struct status read_page_token(struct query *q, const struct listing_kind *kind,
                                      const struct listing_env *env, const struct listing_request *r)
 {
     if (r->page_token.len == 0)
         return status_ok();
     bind(q, kind, r->user_id, r->tag);
-    switch (page_token_read(r->page_token, env->store_id, q->binding, &q->at)) {
+    struct page_token token;
+    switch (page_token_read(r->page_token, env->store_id, q->binding, &token)) {
     case PAGE_TOKEN_OTHER_QUERY:
         return status_invalid("page_token", "PAGE_TOKEN_MISMATCH",
                               "page_token is of another listing: user_id and tag must be the same");
@@ -46,14 +60,32 @@ static struct status read_page_token(struct query *q, const struct listing_kind 
     case PAGE_TOKEN_DAMAGED:
         return status_invalid("page_token", "INVALID_PAGE_TOKEN", "page_token is damaged");
     default:
-        return status_ok();
+        return take_token(q, &token, r->follow);
     }
 }
 
-static struct status check(struct query *q, const struct listing_kind *kind,
-                           const struct listing_env *env, const struct listing_request *r)
+static struct status check_follow(const struct listing_kind *kind, const struct listing_request *r,
+                                  bool many)
 {
-    return r->wrong != NULL ? *r->wrong : read_page_token(q, kind, env, r);
+    if (r->from_now && !r->follow)
+        return status_invalid("from_now", "FROM_NOW_WITHOUT_FOLLOW",
+                              "from_now needs follow: a listing has no now");
+    if (r->follow && !many)
+        return status_invalid("follow", "FOLLOW_NEEDS_STREAM",
+                              "follow needs a stream of responses: use %sServerStream or "
+                              "%sBidiStream",
+                              kind->name, kind->name);
+    return status_ok();
+}
+
+static struct status check(struct query *q, const struct listing_kind *kind,
+                           const struct listing_env *env, const struct listing_request *r,
+                           bool many)
+{
+    if (r->wrong != NULL)
+        return *r->wrong;
+    const struct status status = check_follow(kind, r, many);
+    return status.code != STATUS_OK ? status : read_page_token(q, kind, env, r);
 }
 
 static bool copy(struct bytes *to, struct bytes from)
@@ -69,13 +101,15 @@ static bool copy(struct bytes *to, struct bytes from)
 }
 
 int query_init(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
-               const struct listing_request *r, int32_t index)
+               const struct listing_request *r, int32_t index, bool many)
 {
     *q = (struct query){ .index = index, .last_group = UINT32_MAX };
-    const struct status status = check(q, kind, env, r);
+    const struct status status = check(q, kind, env, r, many);
     if (status.code != STATUS_OK)
-        return refuse(q, status);
+        return query_refuse(q, status);
     q->page_size = (uint32_t)r->page_size;
+    if (r->from_now && r->page_token.len == 0)
+        q->in_changes = true;
     q->left = r->limit == 0 ? UINT64_MAX : (uint64_t)r->limit;
     if (!copy(&q->tag, r->tag))
         return ENOMEM;
@@ -92,12 +126,19 @@ bool query_is_whole(const struct query *q, const struct listing_kind *kind)
     return !kind->by_user && q->tag.len == 0;
 }
 
-void query_page_token(struct query *q, const struct listing_kind *kind,
-                      const struct listing_env *env, char *text)
+size_t query_page_token(struct query *q, const struct listing_kind *kind,
+                        const struct listing_env *env, char *text)
 {
     bind(q, kind, q->user_id, q->tag);
-    const struct page_token token = { env->store_id, q->binding, q->at };
-    page_token_write(&token, text);
+    const struct page_token token = {
+        .store_id = env->store_id,
+        .binding = q->binding,
+        .at = q->at,
+        .follows = q->follow != NULL,
+        .in_changes = q->in_changes,
+        .revision = q->revision,
+    };
+    return page_token_write(&token, text);
 }
 
 void query_clear(struct query *q)

@@ -29,20 +29,38 @@ struct query {
 
     bool counted;          /* the store's count was given as total_size */
     uint64_t barren_bytes; /* scanned since the last record that matched */
+
+    struct follow *follow; /* it goes on with what changes; owned; NULL: it ends */
+    bool in_changes;       /* its listing is over */
+    bool has_revision;
+    uint64_t revision; /* of the store when the listing began, or of the last change told */
 };
 
-/** Checks @request and makes a query of it: with q->refused if it is wrong.
- * Asks for the user's name, if there is one. 0, or ENOMEM. */
+/** Checks @request and makes a query of it: with q->refused if it is wrong. A follow
+ * needs @many responses, and is not made yet. Asks for the user's name, if there is one.
+ * 0, or ENOMEM. */
 int query_init(struct query *q, const struct listing_kind *kind, const struct listing_env *env,
-               const struct listing_request *request, int32_t index);
+               const struct listing_request *request, int32_t index, bool many);
+
+/** It is refused, for another reason. 0, or ENOMEM. */
+int query_refuse(struct query *q, struct status why);
+
+/** A follow begins at this revision of the store. */
+static inline void query_begin_at(struct query *q, uint64_t revision)
+{
+    q->has_revision = true;
+    q->revision = revision;
+}
 
 /** Whether it lists everything, so that the store's count is its size. */
 bool query_is_whole(const struct query *q, const struct listing_kind *kind);
 
-/** The token that resumes at q->at. PAGE_TOKEN_TEXT characters. */
-void query_page_token(struct query *q, const struct listing_kind *kind,
-                      const struct listing_env *env, char *text);
+/** Writes the token that resumes after what was listed and told; PAGE_TOKEN_TEXT_MAX
+ * characters at most. Returns its length. */
+size_t query_page_token(struct query *q, const struct listing_kind *kind,
+                        const struct listing_env *env, char *text);
 
+/** Not its follow, which the listing frees. */
 void query_clear(struct query *q);
 
 #endif

@@ -498,6 +498,11 @@ void name_wait_start(struct name *name, struct name_wait *wait)
     waits_add(&r->waits, name, wait, loop_now_ms(r->loop) + r->timeout_ms);
 }
 
+void name_watch_start(struct name *name, struct name_wait *wait)
+{
+    waits_watch(name, wait);
+}
+
 void name_wait_stop(struct name_wait *wait)
 {
     waits_remove(wait);

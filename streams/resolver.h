@@ -114,6 +114,11 @@ void name_wait_start(struct name *name, struct name_wait *wait);
 /** Neither callback will come; fine if nothing is waited for. */
 void name_wait_stop(struct name_wait *wait);
 
+/** A wait that has no deadline, and for a name that may be known: known comes, once, when
+ * User has said something of it again, for what that was see name_state(). The name must
+ * be held meanwhile. */
+void name_watch_start(struct name *name, struct name_wait *wait);
+
 /* --- Figures ------------------------------------------------------------------------ */
 
 struct resolver_stats {

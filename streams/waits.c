@@ -17,6 +17,14 @@ void waits_add(struct waits *ws, struct name *name, struct name_wait *w, uint64_
     ring_append(&ws->by_deadline, &w->with_all);
 }
 
+void waits_watch(struct name *name, struct name_wait *w)
+{
+    assert(w->name == NULL && name->holds > 0);
+    w->name = name;
+    ring_append(&name->waits, &w->with_name);
+    ring_init(&w->with_all);
+}
+
 void waits_remove(struct name_wait *w)
 {
     if (w->name == NULL)

@@ -16,6 +16,9 @@ void waits_init(struct waits *waits);
 void waits_add(struct waits *waits, struct name *name, struct name_wait *wait,
                uint64_t deadline_ms);
 
+/** @wait waits for word of @name, which may be known, without a deadline. */
+void waits_watch(struct name *name, struct name_wait *wait);
+
 /** Fine if it does not wait. */
 void waits_remove(struct name_wait *wait);
 

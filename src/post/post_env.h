@@ -3,12 +3,14 @@
 #define POST_ENV_H
 
 #include "store/store.h"
+#include "streams/feed.h"
 #include "streams/listing.h"
 #include "weir/loop.h"
 
 struct post_env {
     struct listing_env listing;
     struct store *store;
+    struct feed feed; /* listing.feed: of the store's changes */
 };
 
 /** The only writer and the only reader of what a loop of Post has as its env.

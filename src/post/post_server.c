@@ -9,6 +9,7 @@
 #include "readiness.h"
 #include "serverkit/daemon/daemon.h"
 #include "serverkit/intercept/client_chain.h"
+#include "serverkit/intercept/limits.h"
 #include "streams/check_store.h"
 #include "streams/resolver.h"
 #include "user_channels.h"
@@ -19,8 +20,11 @@
 static struct {
     const char *db;
     int64_t max_answer_bytes, answer_memory_bytes;
+    int64_t keep_changes, max_follows_per_caller;
 
     struct store *store;
+    struct news news; /* of its commits */
+    struct limits follows;
     struct budget budget;
     struct readiness readiness;
     struct user_link links[DAEMON_LOOPS_MAX];
@@ -30,6 +34,8 @@ static struct {
     .db = "post-data",
     .max_answer_bytes = 4 << 20,
     .answer_memory_bytes = 128 << 20,
+    .keep_changes = STORE_KEEP_CHANGES,
+    .max_follows_per_caller = 1000,
 };
 
 static const struct option_row rows[] = {
@@ -38,6 +44,10 @@ static const struct option_row rows[] = {
       "most bytes of one unary or client-streaming answer", 1024, INT32_MAX, NULL },
     { "answer-memory", OPTION_INT, &g.answer_memory_bytes, "N",
       "most bytes of all such answers together", 1024, INT64_MAX, NULL },
+    { "keep-changes", OPTION_INT, &g.keep_changes, "N",
+      "the last N changes are kept, so that a follow can go on after a break", 1, INT64_MAX, NULL },
+    { "max-follows-per-caller", OPTION_INT, &g.max_follows_per_caller, "N",
+      "most requests of one caller that follow at once; 0: no limit", 0, INT64_MAX, NULL },
 };
 
 /* --- One loop's things -------------------------------------------------------------- */
@@ -90,6 +100,8 @@ static void free_loop(struct loop *loop)
 {
     struct loop_things *t = things_of(loop);
     channel_free(t->channel);
+    if (t->env.listing.feed != NULL)
+        feed_close(&t->env.feed);
     reader_free(t->env.listing.reader);
     post_env_set(loop, NULL);
     free(t);
@@ -109,11 +121,14 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
     t->env.listing.store_id = store_id(g.store);
     t->env.listing.answer_max_bytes = (size_t)g.max_answer_bytes;
     t->env.listing.budget = &g.budget;
+    t->env.listing.follows = g.max_follows_per_caller > 0 ? &g.follows : NULL;
     post_env_set(loop, &t->env);
     if (reader_new(&t->env.listing.reader, g.store, error) != 0 || !make_resolver(t, error)) {
         free_loop(loop);
         return false;
     }
+    feed_init(&t->env.feed, loop, t->env.listing.reader, &g.news);
+    t->env.listing.feed = &t->env.feed;
     return true;
 }
 
@@ -213,6 +228,22 @@ static void close_user(void)
     post_figures_close(&g.figures);
 }
 
+/* On the store's writer thread. */
+static void on_committed(void *arg)
+{
+    (void)arg;
+    news_publish(&g.news);
+}
+
+static bool open_posts(char error[DAEMON_ERROR_MAX])
+{
+    const struct store_options options = { .keep_changes = (uint64_t)g.keep_changes,
+                                           .committed = on_committed };
+    const struct limits_options follows = { .max_calls_per_caller = g.max_follows_per_caller };
+    limits_init(&g.follows, &follows);
+    return store_open(&g.store, g.db, "posts", &options, error) == 0;
+}
+
 static bool open_post(struct loop *const *loops, size_t nloops, struct health *health,
                       char error[DAEMON_ERROR_MAX])
 {
@@ -220,7 +251,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
     g.budget.total = connections_budget();
     if (!open_user(loops, nloops, error))
         return false;
-    if (store_open(&g.store, g.db, "posts", NULL, error) != 0) {
+    if (!open_posts(error)) {
         close_user();
         return false;
     }
@@ -265,6 +296,7 @@ int main(int argc, char **argv)
         .nservices = POST_NSERVICES,
         .check_options = user_channels_check,
         .check = check,
+        .news = &g.news,
         .open = open_post,
         .start_loop = start_loop,
         .ready = wait_for_user,

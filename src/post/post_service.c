@@ -12,13 +12,15 @@
 
 /* Of ListPostsRequest and ListPostsByUserIdRequest, in the order in which they are
  * checked. */
-enum { PAGE_SIZE, LIMIT, TAG, PAGE_TOKEN };
-enum { USER_PAGE_SIZE, USER_LIMIT, USER_ID, USER_TAG, USER_PAGE_TOKEN };
+enum { PAGE_SIZE, LIMIT, FOLLOW, FROM_NOW, TAG, PAGE_TOKEN };
+enum { USER_PAGE_SIZE, USER_LIMIT, USER_FOLLOW, USER_FROM_NOW, USER_ID, USER_TAG, USER_PAGE_TOKEN };
 
 static void read_list_posts(const struct said *said, struct listing_request *ret)
 {
     ret->page_size = (int32_t)said[PAGE_SIZE].number;
     ret->limit = (int64_t)said[LIMIT].number;
+    ret->follow = said[FOLLOW].number != 0;
+    ret->from_now = said[FROM_NOW].number != 0;
     ret->page_token = said[PAGE_TOKEN].text;
     ret->tag = said[TAG].text;
 }
@@ -28,6 +30,8 @@ static void read_list_posts_by_user_id(const struct said *said, struct listing_r
     ret->user_id = said[USER_ID].text;
     ret->page_size = (int32_t)said[USER_PAGE_SIZE].number;
     ret->limit = (int64_t)said[USER_LIMIT].number;
+    ret->follow = said[USER_FOLLOW].number != 0;
+    ret->from_now = said[USER_FROM_NOW].number != 0;
     ret->page_token = said[USER_PAGE_TOKEN].text;
     ret->tag = said[USER_TAG].text;
 }
@@ -57,6 +61,8 @@ static const struct listing_kind user_posts = {
 static const struct field_rule all_fields[] = {
     [PAGE_SIZE] = { 1, RULE_NOT_NEGATIVE, 0, 0 },
     [LIMIT] = { 3, RULE_NOT_NEGATIVE, 0, 0 },
+    [FOLLOW] = { 5, RULE_BOOL, 0, 0 },
+    [FROM_NOW] = { 6, RULE_BOOL, 0, 0 },
     [TAG] = { 4, RULE_LENGTH, 0, LISTING_TAG_MAX },
     [PAGE_TOKEN] = { 2, RULE_LENGTH, 0, SIZE_MAX },
 };
@@ -64,6 +70,8 @@ static const struct field_rule all_fields[] = {
 static const struct field_rule user_fields[] = {
     [USER_PAGE_SIZE] = { 2, RULE_NOT_NEGATIVE, 0, 0 },
     [USER_LIMIT] = { 4, RULE_NOT_NEGATIVE, 0, 0 },
+    [USER_FOLLOW] = { 6, RULE_BOOL, 0, 0 },
+    [USER_FROM_NOW] = { 7, RULE_BOOL, 0, 0 },
     [USER_ID] = { 1, RULE_LENGTH, 1, STORE_ID_MAX },
     [USER_TAG] = { 5, RULE_LENGTH, 0, LISTING_TAG_MAX },
     [USER_PAGE_TOKEN] = { 3, RULE_LENGTH, 0, SIZE_MAX },

@@ -89,7 +89,7 @@ static bool check_field(const struct message_rules *rules, const struct field_ru
     if (r->kind == RULE_LENGTH)
         return (said->text.len >= r->min && said->text.len <= r->max) ||
                fail_length(r, name_of(rules, r), said->text.len, why);
-    return said->number <= INT32_MAX ||
+    return r->kind == RULE_BOOL || said->number <= INT32_MAX ||
            check_number(protobuf_c_message_descriptor_get_field(rules->type, r->number),
                         said->number, why);
 }

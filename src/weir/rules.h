@@ -26,6 +26,7 @@
 enum rule_kind {
     RULE_LENGTH,       /* of a string: from min to max bytes */
     RULE_NOT_NEGATIVE, /* of an int32 or int64 */
+    RULE_BOOL,         /* read, and anything goes */
 };
 
 struct field_rule {

@@ -149,13 +149,25 @@ const struct method *post_method(const char *name)
     return m;
 }
 
+static void on_committed(void *arg)
+{
+    struct post_world *w = arg;
+    news_publish(&w->news);
+}
+
 static void open_store(struct post_world *w)
 {
     char error[STORE_ERROR_MAX];
+    const struct store_options options = { .keep_changes = w->keep_changes,
+                                           .committed = on_committed,
+                                           .arg = w };
     w->dir = tmpdir_make();
-    cr_assert_eq(store_open(&w->env.store, w->dir, "posts", NULL, error), 0, "%s", error);
+    cr_assert_eq(news_init(&w->news, &w->loop, 1), 0);
+    cr_assert_eq(store_open(&w->env.store, w->dir, "posts", &options, error), 0, "%s", error);
     cr_assert_eq(reader_new(&w->env.listing.reader, w->env.store, error), 0, "%s", error);
     w->env.listing.store_id = store_id(w->env.store);
+    feed_init(&w->env.feed, w->loop, w->env.listing.reader, &w->news);
+    w->env.listing.feed = &w->env.feed;
 }
 
 void post_world_open(struct post_world *w)
@@ -186,9 +198,11 @@ void post_world_close(struct post_world *w)
     for (size_t i = 0; i < w->ndialled; i++)
         fake_stream_free(w->dialled[i]);
     forget_asked(w);
+    feed_close(&w->env.feed);
     reader_free(w->env.listing.reader);
     store_close(w->env.store);
     loop_free(w->loop);
+    news_close(&w->news);
     tmpdir_remove(w->dir);
     assert_no_leaks();
 }

@@ -22,11 +22,13 @@ struct post_world {
     struct resolver_options options; /* set before post_world_open(), as the two below */
     size_t answer_max_bytes;         /* 0: 4 MiB */
     size_t budget_max_bytes;         /* 0: 256 MiB */
+    uint64_t keep_changes;           /* 0: what the store keeps by default */
 
     char *dir;
     struct loop *loop;
     struct post_env env;
     struct budget budget;
+    struct news news; /* of the store's commits */
 
     /* User. */
     bool silent;

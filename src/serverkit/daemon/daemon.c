@@ -27,6 +27,7 @@
 #include "weir/address.h"
 #include "weir/grpc_core/core_log.h"
 #include "weir/loop.h"
+#include "weir/news.h"
 #include "weir/tls.h"
 
 #define MAX_SERVICES 16
@@ -434,6 +435,14 @@ static bool run_opened(struct daemon *d, char *error)
     return served;
 }
 
+static bool make_news(struct daemon *d, char *error)
+{
+    if (d->program->news == NULL || news_init(d->program->news, d->loops, d->nloops) == 0)
+        return true;
+    snprintf(error, DAEMON_ERROR_MAX, "out of memory");
+    return false;
+}
+
 static bool open_program(struct daemon *d, char *error)
 {
     return d->program->open == NULL || d->program->open(d->loops, d->nloops, d->health, error);
@@ -443,7 +452,8 @@ static bool run(struct daemon *d, char *error)
 {
     bool served = false;
     if (tls_server_new(&d->tls, &tls_server_options, error) && check_listeners(d, error) &&
-        make_loops(d, error) && make_services(d, error) && open_program(d, error)) {
+        make_loops(d, error) && make_services(d, error) && make_news(d, error) &&
+        open_program(d, error)) {
         served = run_opened(d, error);
         if (d->program->close != NULL)
             d->program->close();
@@ -451,7 +461,9 @@ static bool run(struct daemon *d, char *error)
     reflection_free(d->reflection);
     for (size_t i = 0; i < d->nloops; i++)
         loop_free(d->loops[i]);
-    health_free(d->health); /* the loops may still have had their posts */
+    health_free(d->health); /* the loops may still have had their posts, and those of news */
+    if (d->program->news != NULL)
+        news_close(d->program->news);
     notify_watchdog_free(d->watchdog);
     tls_server_free(d->tls);
     return served;

@@ -22,6 +22,7 @@
 struct health;
 struct exposition;
 struct loop;
+struct news;
 
 struct daemon_program {
     const char *name;
@@ -49,6 +50,9 @@ struct daemon_program {
      * Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the
      * loops run or after, but for stop_loop. */
+    /* News of what it serves (weir/news.h): there from before open until after the loops
+     * were freed, which may still have posts of it. May be NULL. */
+    struct news *news;
     /* @health, valid until close, says of every service that it serves. */
     bool (*open)(struct loop *const *loops, size_t nloops, struct health *health,
                  char error[DAEMON_ERROR_MAX]);

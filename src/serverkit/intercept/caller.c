@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "weir/identity.h"
 #include "weir/stream.h"
 
 #define NETWORK_BYTES 8 /* of the 16 of an IPv6 address */
@@ -43,4 +44,9 @@ struct bytes caller_address(struct stream *s, char ret[CALLER_MAX])
     char peer[CALLER_MAX];
     stream_peer(s, peer, CALLER_MAX);
     return caller_of_peer(peer, ret);
+}
+
+struct bytes caller_of(struct stream *s, char room[CALLER_MAX])
+{
+    return s->identity != NULL ? bytes_of_text(s->identity->name) : caller_address(s, room);
 }

@@ -17,4 +17,8 @@ struct bytes caller_of_peer(const char *peer, char ret[CALLER_MAX]);
 /** Of this call. */
 struct bytes caller_address(struct stream *s, char ret[CALLER_MAX]);
 
+/** Who makes this call, as far as limits tell callers apart: its identity, or without a
+ * token its address, which is in @room. */
+struct bytes caller_of(struct stream *s, char room[CALLER_MAX]);
+
 #endif

@@ -258,11 +258,6 @@ struct entered {
     uint32_t place;
 };
 
-static struct bytes caller_of(struct stream *s, char address[CALLER_MAX])
-{
-    return s->identity != NULL ? bytes_of_text(s->identity->name) : caller_address(s, address);
-}
-
 static enum intercept on_call(const struct intercepted *i, struct status *why)
 {
     struct limits *l = i->arg;

@@ -1,0 +1,319 @@
+#include "feed.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/store.h"
+
+/* What those who are behind have of one round of the loop. */
+#define ROUND_NS UINT64_C(1000000)
+
+#define BUCKETS_MIN 64
+
+/* --- States ------------------------------------------------------------------------- */
+
+/* The only writer of f->state. */
+static void move(struct follower *f, enum follower_state next)
+{
+    struct feed_stats *s = &f->feed->stats;
+    counter_add(&s->followers, (uint64_t)(next != FOLLOWER_OUT) - (f->state != FOLLOWER_OUT));
+    counter_add(&s->behind, (uint64_t)(next == FOLLOWER_BEHIND) - (f->state == FOLLOWER_BEHIND));
+    f->state = next;
+    if (counter_get(&s->behind) == 0)
+        counter_set(&s->lag, 0);
+}
+
+/* The change of @revision is for it. */
+static void wake(struct follower *f, uint64_t revision)
+{
+    if (f->state != FOLLOWER_LIVE || f->revision >= revision)
+        return;
+    f->revision = revision - 1;
+    move(f, FOLLOWER_BEHIND);
+    f->behind(f);
+}
+
+static void wake_ring(struct ring *ring, uint64_t revision)
+{
+    for (struct ring *at = ring->next; at != ring; at = at->next)
+        wake(container_of(at, struct follower, link), revision);
+}
+
+/* --- Who follows which group -------------------------------------------------------- */
+
+static struct ring *bucket_of(const struct feed *feed, uint32_t ordinal)
+{
+    return &feed->buckets[ordinal & (feed->nbuckets - 1)];
+}
+
+/* Into the bucket of its group. */
+static void put(struct feed *feed, struct follower *f)
+{
+    ring_remove(&f->link);
+    ring_append(bucket_of(feed, f->ordinal), &f->link);
+}
+
+static struct ring *buckets_new(size_t n)
+{
+    struct ring *buckets = calloc(n, sizeof *buckets);
+    for (size_t i = 0; buckets != NULL && i < n; i++)
+        ring_init(&buckets[i]);
+    return buckets;
+}
+
+/* As many buckets as there are followers, or fewer where there is no memory for more. */
+static int grow(struct feed *feed)
+{
+    struct ring all, *before = feed->buckets;
+    const size_t nbefore = feed->nbuckets, n = nbefore == 0 ? BUCKETS_MIN : 2 * nbefore;
+    if (feed->of_groups < nbefore)
+        return 0;
+    struct ring *buckets = buckets_new(n);
+    if (buckets == NULL)
+        return nbefore == 0 ? ENOMEM : 0;
+    ring_init(&all);
+    for (size_t i = 0; i < nbefore; i++)
+        ring_move(&all, &before[i]);
+    free(before);
+    feed->buckets = buckets;
+    feed->nbuckets = n;
+    while (!ring_empty(&all))
+        put(feed, container_of(all.next, struct follower, link));
+    return 0;
+}
+
+/* Where the follower of a group belongs now. 0, or EIO. In a step of the reader. */
+static int place(struct feed *feed, struct follower *f)
+{
+    const int found = reader_group(feed->reader, f->group, &f->ordinal);
+    if (found < 0)
+        return EIO;
+    if (found == 0)
+        ring_append(&feed->unborn, &f->link);
+    else
+        put(feed, f);
+    return 0;
+}
+
+/* Groups that have come to be since. */
+static void place_unborn(struct feed *feed)
+{
+    struct ring unborn;
+    const uint64_t groups = reader_groups(feed->reader);
+    if (groups == feed->groups)
+        return;
+    feed->groups = groups;
+    ring_init(&unborn);
+    ring_move(&unborn, &feed->unborn);
+    while (!ring_empty(&unborn)) {
+        struct follower *f = container_of(unborn.next, struct follower, link);
+        ring_remove(&f->link);
+        if (place(feed, f) != 0) {
+            log_error("%s", reader_error(feed->reader));
+            ring_append(&feed->unborn, &f->link);
+        }
+    }
+}
+
+/* --- News --------------------------------------------------------------------------- */
+
+struct look {
+    struct change_visit visit;
+    struct feed *feed;
+};
+
+static bool visit_change(struct change_visit *visit, const struct change *c)
+{
+    const struct look *look = container_of(visit, struct look, visit);
+    struct feed *feed = look->feed;
+    struct ring *bucket = bucket_of(feed, c->at.group);
+    for (struct ring *at = bucket->next; at != bucket; at = at->next) {
+        struct follower *f = container_of(at, struct follower, link);
+        if (f->ordinal == c->at.group)
+            wake(f, c->revision);
+    }
+    return true;
+}
+
+static void wake_all(struct feed *feed, uint64_t revision)
+{
+    for (size_t i = 0; i < feed->nbuckets; i++)
+        wake_ring(&feed->buckets[i], revision);
+}
+
+/* Finds those whom what was changed since concerns. Where the log cannot be read from
+ * there, that is everybody: each finds out by itself, and says so. */
+static void read_changes(struct feed *feed)
+{
+    struct look look = { .visit.change = visit_change, .feed = feed };
+    const uint64_t from = feed->revision;
+    place_unborn(feed);
+    if (feed->nbuckets > 0 && reader_changes(feed->reader, &feed->revision, &look.visit) != 0)
+        wake_all(feed, from + 1);
+    feed->revision = reader_revision(feed->reader);
+    if (feed->revision > from)
+        wake_ring(&feed->all, from + 1);
+}
+
+static uint64_t lag_of(const struct feed *feed, const struct ring *ring)
+{
+    uint64_t lag = 0;
+    for (const struct ring *at = ring->next; at != ring; at = at->next) {
+        const struct follower *f = container_of(at, struct follower, link);
+        if (f->state == FOLLOWER_BEHIND && feed->revision - f->revision > lag)
+            lag = feed->revision - f->revision;
+    }
+    return lag;
+}
+
+static void note_lag(struct feed *feed)
+{
+    uint64_t most = lag_of(feed, &feed->all);
+    for (size_t i = 0; i < feed->nbuckets; i++) {
+        const uint64_t lag = lag_of(feed, &feed->buckets[i]);
+        if (lag > most)
+            most = lag;
+    }
+    counter_set(&feed->stats.lag, most);
+}
+
+static void on_news(struct news_reader *reader)
+{
+    struct feed *feed = container_of(reader, struct feed, look);
+    char error[STORE_ERROR_MAX];
+    if (reader_begin(feed->reader, error) != 0) {
+        log_error("%s", error); /* the next news are of this too */
+        return;
+    }
+    read_changes(feed);
+    reader_end(feed->reader);
+    note_lag(feed);
+}
+
+/* --- Turns -------------------------------------------------------------------------- */
+
+static bool waits(const struct feed_turn *t)
+{
+    return t->link.next != NULL && !ring_empty(&t->link);
+}
+
+void feed_wait_turn(struct feed *feed, struct feed_turn *t)
+{
+    if (waits(t))
+        return;
+    ring_append(&feed->turns, &t->link);
+    task_defer(feed->loop, &feed->task);
+}
+
+void feed_cancel_turn(struct feed_turn *t)
+{
+    if (waits(t))
+        ring_remove(&t->link);
+}
+
+static void run_turns(struct task *task)
+{
+    struct feed *feed = container_of(task, struct feed, task);
+    const uint64_t end_ns = clock_ns() + ROUND_NS;
+    do {
+        struct feed_turn *t = container_of(feed->turns.next, struct feed_turn, link);
+        if (ring_empty(&feed->turns))
+            return;
+        ring_remove(&t->link);
+        t->run(t);
+    } while (clock_ns() < end_ns);
+    if (!ring_empty(&feed->turns))
+        task_defer(feed->loop, &feed->task);
+}
+
+/* --- Followers ---------------------------------------------------------------------- */
+
+static bool anybody(const struct feed *feed)
+{
+    return feed->of_groups > 0 || !ring_empty(&feed->all);
+}
+
+/* The first one: news are for it, from the store's last revision on. */
+static void start(struct feed *feed)
+{
+    feed->revision = reader_revision(feed->reader);
+    feed->groups = reader_groups(feed->reader);
+    news_join(feed->news, feed->loop, &feed->look);
+}
+
+static int enter(struct feed *feed, struct follower *f)
+{
+    if (f->all) {
+        ring_append(&feed->all, &f->link);
+        return 0;
+    }
+    if (grow(feed) != 0)
+        return ENOMEM;
+    const int rv = place(feed, f);
+    if (rv == 0)
+        feed->of_groups++;
+    return rv;
+}
+
+int feed_join(struct feed *feed, struct follower *f)
+{
+    f->feed = feed;
+    ring_init(&f->link);
+    if (!anybody(feed))
+        start(feed);
+    const int rv = enter(feed, f);
+    if (rv == 0)
+        move(f, FOLLOWER_LIVE);
+    else if (!anybody(feed))
+        news_leave(&feed->look);
+    return rv;
+}
+
+void feed_caught_up(struct follower *f)
+{
+    assert(f->revision >= f->feed->revision);
+    move(f, FOLLOWER_LIVE);
+}
+
+uint64_t follower_revision(const struct follower *f)
+{
+    return f->state == FOLLOWER_LIVE && f->revision < f->feed->revision ? f->feed->revision
+                                                                        : f->revision;
+}
+
+void feed_leave(struct follower *f)
+{
+    struct feed *feed = f->feed;
+    if (f->state == FOLLOWER_OUT)
+        return;
+    if (!f->all)
+        feed->of_groups--;
+    ring_remove(&f->link);
+    move(f, FOLLOWER_OUT);
+    if (!anybody(feed))
+        news_leave(&feed->look);
+}
+
+/* --- Life --------------------------------------------------------------------------- */
+
+void feed_init(struct feed *feed, struct loop *loop, struct reader *reader, struct news *news)
+{
+    *feed = (struct feed){
+        .loop = loop, .reader = reader, .news = news, .look.look = on_news, .task.run = run_turns
+    };
+    ring_init(&feed->all);
+    ring_init(&feed->unborn);
+    ring_init(&feed->turns);
+}
+
+void feed_close(struct feed *feed)
+{
+    news_leave(&feed->look);
+    task_cancel(&feed->task);
+    free(feed->buckets);
+    feed->buckets = NULL;
+    feed->nbuckets = 0;
+}

@@ -1,0 +1,105 @@
+/* The feed of changes: who follows is told that there is something to read.
+ *
+ * One feed per loop. It reads the store's log of changes once, whenever a commit makes
+ * news (weir/news.h), and finds those who are concerned: of one user's records, by the
+ * user; and those of all records. A follower holds no changes, only the revision up to
+ * which it has told everything, and reads the log from there itself. So a slow one costs
+ * its place in the log and nothing else.
+ *
+ *   OUT      it is not one of the feed's                       -> LIVE
+ *   LIVE     it has told everything that the feed has read     -> BEHIND
+ *   BEHIND   it has to read, from its revision on              -> LIVE
+ *
+ * Followers that are behind read in turns: a round of the loop gives them a
+ * millisecond together, and the rest wait for the next round. A thousand that come back
+ * at once are slower for it, and nobody else is.
+ *
+ * Everything here is for the loop's thread only. */
+#ifndef STREAMS_FEED_H
+#define STREAMS_FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/counter.h"
+#include "base/ring.h"
+#include "weir/loop.h"
+#include "weir/news.h"
+
+struct reader;
+
+/* A turn to read; lives in whoever wants one. */
+struct feed_turn {
+    void (*run)(struct feed_turn *turn);
+    struct ring link; /* private; next is NULL or itself: it does not wait */
+};
+
+enum follower_state { FOLLOWER_OUT, FOLLOWER_LIVE, FOLLOWER_BEHIND };
+
+/* Lives in its owner; zero it, and set what is above the line. */
+struct follower {
+    /* LIVE has become BEHIND. From inside a step of the feed's reader: take note, wait
+     * for a turn, and read nothing yet. */
+    void (*behind)(struct follower *follower);
+    bool all;           /* of all records, else of one group: */
+    struct bytes group; /* its id; must stay */
+    uint64_t revision;  /* everything up to it was told */
+    /* Private. */
+    enum follower_state state;
+    struct feed *feed;
+    uint32_t ordinal; /* of the group, once it has one */
+    struct ring link; /* on all, unborn, or a bucket */
+};
+
+struct feed_stats {
+    struct counter followers, behind; /* how many */
+    struct counter lag; /* changes that the one furthest behind had to read, when news came last */
+};
+
+struct feed {
+    struct loop *loop;
+    struct reader *reader;
+    struct news *news;
+    struct news_reader look;
+    uint64_t revision; /* of the last change that was read */
+
+    struct ring all;      /* followers of all records */
+    struct ring unborn;   /* of groups that the store does not have yet */
+    uint64_t groups;      /* that it had when those were looked for */
+    struct ring *buckets; /* of one group each, by its ordinal */
+    size_t nbuckets;      /* a power of two; 0: none yet */
+    size_t of_groups;     /* followers in buckets or unborn */
+
+    struct ring turns;
+    struct task task;
+    struct feed_stats stats;
+};
+
+/** Zeroes @feed. @news are of the store behind @reader, which the feed and its
+ * followers share with others of the loop. */
+void feed_init(struct feed *feed, struct loop *loop, struct reader *reader, struct news *news);
+
+/** Nobody follows any more. */
+void feed_close(struct feed *feed);
+
+/** @follower joins, LIVE: it has told everything up to its revision, which is the last
+ * one of this step of the reader. Returns 0, ENOMEM, or EIO (see reader_error()). */
+int feed_join(struct feed *feed, struct follower *follower);
+
+/** @follower, BEHIND, has told everything up to its revision, which is the last one of
+ * this step of the reader: LIVE. */
+void feed_caught_up(struct follower *follower);
+
+/** Fine if it has not joined. */
+void feed_leave(struct follower *follower);
+
+/** The revision up to which there is nothing for @follower that it has not told. */
+uint64_t follower_revision(const struct follower *follower);
+
+/** turn->run(@turn) comes once, later. Fine if it waits already. */
+void feed_wait_turn(struct feed *feed, struct feed_turn *turn);
+void feed_cancel_turn(struct feed_turn *turn); /* fine if it does not wait */
+
+#endif

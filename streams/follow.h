@@ -1,0 +1,74 @@
+/* The requests of a call that follow: after their listing they go on with what changes,
+ * for as long as the client wants.
+ *
+ *   QUEUED   in the call's queue: it waits, is listed, or what changed
+ *            since its listing began is told                          -> LIVE
+ *   LIVE     out of the queue: everything was told                    -> WOKEN
+ *   WOKEN    there is something to tell, at the call's next turn      -> LIVE
+ *
+ * A call tells its requests in order until each has caught up; then those that are woken
+ * have turns. A follow that was limited, refused or whose call ends is freed from
+ * whichever of these. */
+#ifndef STREAMS_FOLLOW_H
+#define STREAMS_FOLLOW_H
+
+#include "feed.h"
+#include "listing_internal.h"
+
+#define FOLLOWS_MAX 64 /* of a call */
+
+enum follow_state { FOLLOW_QUEUED, FOLLOW_LIVE, FOLLOW_WOKEN, FOLLOW_NR };
+
+struct follow {
+    struct listing *l;
+    enum follow_state state;
+    struct query q; /* from LIVE on: before, it is the queue's */
+    struct follower follower;
+    struct ring link;       /* among those of the call that left the queue */
+    uint32_t place;         /* of the caller, in env->follows */
+    struct name_wait watch; /* whether the user is still there */
+
+    bool greeted;       /* the client was told that it has caught up */
+    bool must_say;      /* something, be it nothing new: it was quiet for long */
+    struct timer quiet; /* LIVE */
+
+    struct name *author; /* of all users' records: of the last change, in this group */
+    uint32_t author_group;
+};
+
+/* Of one call. */
+struct follows {
+    struct listing *l;
+    size_t n;
+    struct ring live, woken;
+    struct feed_turn turn;
+};
+
+static inline bool follows_any(const struct listing *l)
+{
+    return l->follows != NULL && l->follows->n > 0;
+}
+
+/** @q, just made, will follow: q->follow; or it is refused for there are too many. @turn
+ * is what has the call go on. Returns 0 or ENOMEM. */
+int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn *turn));
+
+/** Everything was told, up to the last revision of this step of the reader: LIVE. The
+ * first time the query is taken over from the queue, in which then nothing is left of it.
+ * false: the call was failed. */
+bool follow_rest(struct follow *f, struct query *q);
+
+/** It has more to tell, after the others. */
+void follow_again(struct follow *f);
+
+/** The query of the follow whose turn it is; NULL: none is woken. */
+struct query *follows_woken(const struct listing *l);
+
+/** The call waits for a turn to tell changes. */
+void follows_wait_turn(struct listing *l);
+
+/** Frees one, with its query from LIVE on; all that left the queue. NULL is fine. */
+void follow_free(struct follow *f);
+void follows_clear(struct listing *l);
+
+#endif
