@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/wire.h"
-#include "changes.h"
 #include "user_env.h"
 #include "v1/user/user.pb-c.h"
+#include "weir/news.h"
 
 /* The field numbers of what is written by hand; a test decodes it. */
 enum { RESPONSE_USERS = 1, RESPONSE_INVALIDATE_ALL = 2 };
@@ -20,23 +21,16 @@ struct request {
     struct bytes ids[]; /* point behind the array */
 };
 
-/* Changed ids that are still to be told. */
-struct pending {
-    struct pending *next;
-    struct changes *changes;
-    size_t told; /* so many of them have been */
-};
-
 struct resolve {
     struct stream *stream;
     struct user_env *env;
-    struct resolve *next, **link; /* among the streams of the loop */
 
     struct request *requests, **requests_end;
     size_t nrequests;
-    struct pending *pending, **pending_end;
-    size_t npending; /* ids */
-    bool invalidate; /* instead of naming ids */
+
+    struct news_reader news;
+    uint64_t revision; /* changes up to it were told */
+    bool behind;       /* there may be some after it */
 
     struct buf *built; /* waits for room on the stream */
     bool reading, ended, over;
@@ -81,41 +75,6 @@ static void drop_request(struct resolve *r)
     free(q);
 }
 
-static void drop_pending(struct resolve *r)
-{
-    struct pending *p = r->pending;
-    r->pending = p->next;
-    if (r->pending == NULL)
-        r->pending_end = &r->pending;
-    r->npending -= p->changes->n - p->told;
-    changes_unref(p->changes);
-    free(p);
-}
-
-static void invalidate(struct resolve *r)
-{
-    r->invalidate = true;
-    while (r->pending != NULL)
-        drop_pending(r);
-}
-
-static void add_changes(struct resolve *r, struct changes *changes)
-{
-    if (r->invalidate || (changes != NULL && changes->n == 0))
-        return;
-    struct pending *p = NULL;
-    if (changes != NULL && r->npending + changes->n <= CHANGES_MAX)
-        p = malloc(sizeof *p);
-    if (p == NULL) {
-        invalidate(r);
-        return;
-    }
-    *p = (struct pending){ .changes = changes_ref(changes) };
-    *r->pending_end = p;
-    r->pending_end = &p->next;
-    r->npending += changes->n;
-}
-
 /* --- Messages ----------------------------------------------------------------------- */
 
 static bool append_user(struct buf *b, struct bytes id, bool found, struct bytes name)
@@ -153,74 +112,116 @@ static void fail(struct resolve *r, const struct status *why)
     stream_finish(r->stream, why);
 }
 
-/* The names of these users, as they are now. NULL: the stream has failed. */
-static struct buf *build_users(struct resolve *r, const struct bytes *ids, size_t n)
+static struct buf *fail_unreadable(struct resolve *r, const char *error)
 {
-    char error[STORE_ERROR_MAX];
-    struct status why = status_no_memory();
-    struct buf *b = buf_new(64 * n + 1);
-    if (b == NULL)
-        goto err;
-    if (reader_begin(r->env->listing.reader, error) != 0) {
-        why = status_of(STATUS_INTERNAL, "%s", error);
-        status_because(&why, "STORE_UNREADABLE");
-        goto err;
-    }
-    bool ok = append_users(r, b, ids, n, &why);
-    reader_end(r->env->listing.reader);
-    if (ok)
-        return b;
-
-err:
-    buf_unref(b);
+    struct status why = status_of(STATUS_INTERNAL, "%s", error);
+    status_because(&why, "STORE_UNREADABLE");
     fail(r, &why);
     return NULL;
 }
 
+static struct buf *fail_memory(struct resolve *r)
+{
+    const struct status why = status_no_memory();
+    fail(r, &why);
+    return NULL;
+}
+
+/* What the request asks for, as it is now. In a step of the reader. NULL: the stream has
+ * failed. */
 static struct buf *build_answer(struct resolve *r)
 {
-    struct buf *b = build_users(r, r->requests->ids, r->requests->n);
+    struct status why = status_no_memory();
+    const struct request *q = r->requests;
+    struct buf *b = buf_new(64 * q->n + 1);
+    if (b == NULL || !append_users(r, b, q->ids, q->n, &why)) {
+        buf_unref(b);
+        fail(r, &why);
+        return NULL;
+    }
     drop_request(r);
     return b;
 }
 
-static struct buf *build_changes(struct resolve *r)
+/* --- Changes ------------------------------------------------------------------------ */
+
+struct telling {
+    struct change_visit visit;
+    struct resolve *r;
+    struct buf *b;
+    size_t n;
+    bool failed;
+};
+
+static bool tell(struct telling *t, const struct change *c, bool found, struct bytes user)
 {
-    struct pending *p = r->pending;
-    size_t n = p->changes->n - p->told;
-    if (n > RESOLVE_IDS_MAX)
-        n = RESOLVE_IDS_MAX;
-    struct buf *b = build_users(r, &p->changes->ids[p->told], n);
-    p->told += n;
-    r->npending -= n;
-    if (p->told == p->changes->n)
-        drop_pending(r);
+    t->n++;
+    t->failed = !append_user(t->b, c->id, found, wire_find(user, USER_NAME));
+    return !t->failed;
+}
+
+/* One that changed again since is told then. */
+static bool visit_change(struct change_visit *visit, const struct change *c)
+{
+    struct telling *t = container_of(visit, struct telling, visit);
+    struct reader *reader = t->r->env->listing.reader;
+    struct bytes user = { 0 };
+    struct position at;
+    if (t->n == RESOLVE_IDS_MAX)
+        return false;
+    const int found = c->kind == CHANGE_PUT ? reader_put_value(reader, c, &user)
+                                            : reader_place(reader, c->id, &at);
+    t->failed = found < 0;
+    if (found < 0)
+        return false;
+    return found == (c->kind == CHANGE_DELETE) || tell(t, c, found, user);
+}
+
+static struct buf *build_invalidate(struct resolve *r, uint64_t revision)
+{
+    struct buf *b = buf_new(4);
+    if (b == NULL || !wire_append_varint(b, RESPONSE_INVALIDATE_ALL, 1)) {
+        buf_unref(b);
+        return fail_memory(r);
+    }
+    r->revision = revision;
     return b;
 }
 
-static struct buf *build_invalidate(struct resolve *r)
+/* In a step of the reader. NULL: there is nothing to tell, or the stream has failed. */
+static struct buf *build_changes(struct resolve *r)
 {
-    struct buf *b = buf_new(4);
-    if (b != NULL && wire_append_varint(b, RESPONSE_INVALIDATE_ALL, 1)) {
-        r->invalidate = false;
-        return b;
-    }
-    struct status why = status_no_memory();
-    buf_unref(b);
-    fail(r, &why);
+    struct reader *reader = r->env->listing.reader;
+    const uint64_t last = reader_revision(reader);
+    struct telling t = { .visit.change = visit_change, .r = r };
+    if (last - r->revision > CHANGES_MAX)
+        return build_invalidate(r, last);
+    t.b = buf_new(64);
+    if (t.b == NULL)
+        return fail_memory(r);
+    const int rv = reader_changes(reader, &r->revision, &t.visit);
+    r->behind = rv == 1;
+    if (rv != READER_EXPIRED && rv >= 0 && !t.failed && t.n > 0)
+        return t.b;
+    buf_unref(t.b);
+    if (rv == READER_EXPIRED)
+        return build_invalidate(r, last);
+    if (rv < 0 || t.failed)
+        return fail_unreadable(r, reader_error(reader));
     return NULL;
 }
 
 /* NULL: there is nothing to say, or the stream has failed. */
 static struct buf *build_next(struct resolve *r)
 {
-    if (r->requests != NULL)
-        return build_answer(r);
-    if (r->invalidate)
-        return build_invalidate(r);
-    if (r->pending != NULL)
-        return build_changes(r);
-    return NULL;
+    char error[STORE_ERROR_MAX];
+    if (r->requests == NULL && !r->behind)
+        return NULL;
+    if (reader_begin(r->env->listing.reader, error) != 0)
+        return fail_unreadable(r, error);
+    struct buf *b = r->requests != NULL ? build_answer(r) : build_changes(r);
+    reader_end(r->env->listing.reader);
+    return b;
 }
 
 /* --- The stream --------------------------------------------------------------------- */
@@ -260,14 +261,26 @@ static void tick(struct resolve *r)
     }
 }
 
-void resolve_tell_streams(struct user_env *env, struct changes *changes)
+static void on_news(struct news_reader *news)
 {
-    for (struct resolve *r = env->streams; r != NULL; r = r->next) {
-        if (r->over)
-            continue;
-        add_changes(r, changes);
+    struct resolve *r = container_of(news, struct resolve, news);
+    r->behind = true;
+    if (!r->over)
         tick(r);
+}
+
+/* It is told of what changes after this. */
+static bool begin(struct resolve *r)
+{
+    char error[STORE_ERROR_MAX];
+    news_join(r->env->service->news, r->stream->loop, &r->news);
+    if (reader_begin(r->env->listing.reader, error) != 0) {
+        fail_unreadable(r, error);
+        return false;
     }
+    r->revision = reader_revision(r->env->listing.reader);
+    reader_end(r->env->listing.reader);
+    return true;
 }
 
 static void on_open(struct stream *s)
@@ -277,14 +290,10 @@ static void on_open(struct stream *s)
         return;
     r->stream = s;
     r->requests_end = &r->requests;
-    r->pending_end = &r->pending;
+    r->news.look = on_news;
     r->env = user_env_of(s->loop);
-    r->next = r->env->streams;
-    r->link = &r->env->streams;
-    if (r->next != NULL)
-        r->next->link = &r->next;
-    r->env->streams = r;
-    tick(r);
+    if (begin(r))
+        tick(r);
 }
 
 static bool check_ids(const V1__User__ResolveUsersRequest *m, struct bytes raw, struct status *why)
@@ -356,13 +365,9 @@ static void on_close(struct stream *s, const struct status *status)
     (void)status;
     if (r == NULL)
         return;
-    *r->link = r->next;
-    if (r->next != NULL)
-        r->next->link = r->link;
+    news_leave(&r->news);
     while (r->requests != NULL)
         drop_request(r);
-    while (r->pending != NULL)
-        drop_pending(r);
     buf_unref(r->built);
     free(r);
 }

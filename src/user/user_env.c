@@ -1,9 +1,6 @@
 #include "user_env.h"
 
-#include <assert.h>
 #include <stdlib.h>
-
-#include "tell_changes.h"
 
 int user_env_new(struct user_env **ret, const struct user_shared *service, struct loop *loop,
                  char error[STORE_ERROR_MAX])
@@ -22,7 +19,6 @@ int user_env_new(struct user_env **ret, const struct user_shared *service, struc
     env->listing.budget = service->budget;
     env->service = service;
     env->loop = loop;
-    env->forget_names.run = tell_all_changed;
     loop_set_env(loop, env);
     *ret = env;
     return 0;
@@ -32,8 +28,6 @@ void user_env_free(struct user_env *env)
 {
     if (env == NULL)
         return;
-    assert(env->streams == NULL);
-    task_cancel(&env->forget_names);
     loop_set_env(env->loop, NULL);
     reader_free(env->listing.reader);
     free(env);

@@ -8,13 +8,12 @@
 #include "streams/listing.h"
 #include "weir/loop.h"
 
-struct resolve;
+struct news;
 
 /* The same for all loops; does not change while they run. */
 struct user_shared {
     struct store *store;
-    struct loop *const *loops;
-    size_t nloops;
+    const struct news *news; /* of its commits */
     size_t answer_max_bytes; /* of one unary listing */
     struct budget *budget;
 };
@@ -23,8 +22,6 @@ struct user_env {
     struct listing_env listing;
     const struct user_shared *service;
     struct loop *loop;
-    struct resolve *streams;  /* open ResolveUsers streams: see resolve_users.c */
-    struct task forget_names; /* see tell_changes.c */
 };
 
 /** Makes the things of @loop, and sets them as its env. Before the loop runs.

@@ -1,7 +1,6 @@
 /* What a user must be to be imported. */
 #include "streams/import.h"
 
-#include "tell_changes.h"
 #include "user_env.h"
 #include "user_service.h"
 #include "v1/user/user.pb-c.h"
@@ -39,7 +38,6 @@ const struct import_kind import_users_kind = {
     .group_name = "group",
     .check = check,
     .store = store_of,
-    .changed = tell_changes,
 };
 
 const struct stream_handler import_users_handler =

@@ -9,12 +9,15 @@
 #include "user_service.h"
 #include "v1/user/user.pb-c.h"
 #include "weir/loop.h"
+#include "weir/news.h"
 
 static const char *g_db = "user-data";
 static int64_t g_max_answer_bytes = 4 << 20;
 static int64_t g_answer_memory_bytes = 128 << 20;
+static int64_t g_keep_changes = STORE_KEEP_CHANGES;
 static struct budget g_budget;
 static struct user_shared g_service;
+static struct news g_news; /* of its commits */
 
 static const struct option_row rows[] = {
     { "db", OPTION_TEXT, &g_db, "DIR", "folder of the users; made if it is missing", 0, 0, NULL },
@@ -22,21 +25,33 @@ static const struct option_row rows[] = {
       1024, INT32_MAX, NULL },
     { "answer-memory", OPTION_INT, &g_answer_memory_bytes, "N",
       "most bytes of all such answers together", 1024, INT64_MAX, NULL },
+    { "keep-changes", OPTION_INT, &g_keep_changes, "N",
+      "the last N changes are kept, for streams that are told of them", 1, INT64_MAX, NULL },
 };
+
+/* On the store's writer thread. */
+static void on_committed(void *arg)
+{
+    (void)arg;
+    news_publish(&g_news);
+}
 
 static bool open_store(struct loop *const *loops, size_t nloops, struct health *health,
                        char error[DAEMON_ERROR_MAX])
 {
+    const struct store_options options = { .keep_changes = (uint64_t)g_keep_changes,
+                                           .committed = on_committed };
+    (void)loops;
+    (void)nloops;
     (void)health; /* it serves as long as it runs */
     g_budget.max = (size_t)g_answer_memory_bytes;
     g_budget.total = connections_budget();
     g_service = (struct user_shared){
-        .loops = loops,
-        .nloops = nloops,
+        .news = &g_news,
         .answer_max_bytes = (size_t)g_max_answer_bytes,
         .budget = &g_budget,
     };
-    return store_open(&g_service.store, g_db, "users", NULL, error) == 0;
+    return store_open(&g_service.store, g_db, "users", &options, error) == 0;
 }
 
 static void close_store(void)
@@ -81,6 +96,7 @@ int main(int argc, char **argv)
         .services = user_services,
         .nservices = USER_NSERVICES,
         .check = check,
+        .news = &g_news,
         .open = open_store,
         .start_loop = start_loop,
         .print_metrics = print_metrics,

@@ -5,14 +5,21 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+static void on_committed(void *arg)
+{
+    struct user_world *w = arg;
+    news_publish(&w->news);
+}
+
 void user_world_open(struct user_world *w)
 {
     char error[STORE_ERROR_MAX];
     w->dir = tmpdir_make();
     cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
-    cr_assert_eq(store_open(&w->service.store, w->dir, "users", NULL, error), 0, "%s", error);
-    w->service.loops = &w->loop;
-    w->service.nloops = 1;
+    cr_assert_eq(news_init(&w->news, &w->loop, 1), 0);
+    const struct store_options options = { .committed = on_committed, .arg = w };
+    cr_assert_eq(store_open(&w->service.store, w->dir, "users", &options, error), 0, "%s", error);
+    w->service.news = &w->news;
     cr_assert_eq(user_env_new(&w->env, &w->service, w->loop, error), 0, "%s", error);
 }
 
@@ -22,6 +29,7 @@ void user_world_close(struct user_world *w)
     store_close(w->service.store);
     loop_turns(w->loop, 3); /* what was answered meanwhile */
     loop_free(w->loop);
+    news_close(&w->news);
     tmpdir_remove(w->dir);
 }
 

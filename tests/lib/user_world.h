@@ -10,11 +10,13 @@
 #include "user/user_env.h"
 #include "user/user_service.h"
 #include "v1/user/user.pb-c.h"
+#include "weir/news.h"
 
 struct user_world {
     char *dir;
     struct loop *loop;
     struct user_shared service;
+    struct news news; /* of the store's commits */
     struct user_env *env;
 };
 
