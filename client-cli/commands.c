@@ -105,7 +105,6 @@ const struct command commands[] = {
       .too_many = "takes no more arguments",
       .runs = &generate_routine },
     { .name = "users",
-      .arguments = "get|list|resolve",
       .help = "people and their names",
       .summary = "Shows people of the User service.",
       .commands = users_commands },

@@ -9,6 +9,7 @@
 #define LINE_COLUMNS  84
 #define NAME_COLUMNS  27 /* of a command and its arguments in a list */
 #define GROUP_COLUMNS 19 /* of one in a group */
+#define WORDS_MAX     128 /* bytes of what may follow a group's name, with the NUL */
 
 static int run(const struct command *c, int argc, char **argv);
 
@@ -27,11 +28,24 @@ static const struct command *find(const struct command *in, const char *word)
 
 /* --- Lists of commands -------------------------------------------------------------- */
 
+/* What follows its name: after that of a group, one of the words in it. */
+static const char *arguments_of(const struct command *c, char room[WORDS_MAX])
+{
+    size_t n = 0;
+    if (c->commands == NULL)
+        return c->arguments;
+    for (const struct command *k = c->commands; k->name != NULL && n < WORDS_MAX; k++)
+        n += (size_t)snprintf(room + n, WORDS_MAX - n, "%s%s", n > 0 ? "|" : "", command_word(k));
+    return room;
+}
+
 static void print_list(const struct command *in, int columns)
 {
+    char room[WORDS_MAX];
     for (const struct command *c = in; c->name != NULL; c++) {
-        const char *space = *c->arguments != '\0' ? " " : "";
-        int width = printf("  %s%s%s", command_word(c), space, c->arguments);
+        const char *arguments = arguments_of(c, room);
+        const char *space = *arguments != '\0' ? " " : "";
+        int width = printf("  %s%s%s", command_word(c), space, arguments);
         printf("%*s%s\n", width < columns ? columns - width : 1, "", c->help);
     }
 }
@@ -48,6 +62,8 @@ static void print_words(const struct command *in)
 
 static int run_one_of(const struct command *group, int argc, char **argv)
 {
+    char room[WORDS_MAX];
+    const char *words = arguments_of(group, room);
     const char *word = argc > 1 ? argv[1] : "";
     const struct command *c = find(group->commands, word);
     if (c != NULL)
@@ -57,9 +73,8 @@ static int run_one_of(const struct command *group, int argc, char **argv)
         return EXIT_DONE;
     }
     if (!is_help(word))
-        return choice_error(group->name, group->arguments, word);
-    printf("Usage: postcli %s %s [OPTION]...\n%s\n\n", group->name, group->arguments,
-           group->summary);
+        return choice_error(group->name, words, word);
+    printf("Usage: postcli %s %s [OPTION]...\n%s\n\n", group->name, words, group->summary);
     print_list(group->commands, GROUP_COLUMNS);
     printf("\npostcli %s --help and so on tell more.\n", group->commands->name);
     return EXIT_DONE;
@@ -89,10 +104,11 @@ static void print_help(void)
 /* The manual's first page; each command has its own. */
 static void print_man(void)
 {
+    char room[WORDS_MAX];
     puts(".TH POSTCLI 1\n.SH NAME\npostcli \\- lists, imports and generates posts and users over "
          "gRPC\n.SH SYNOPSIS\n.B postcli\nCOMMAND [OPTION]...\n.SH COMMANDS");
     for (const struct command *c = commands; c->name != NULL; c++)
-        printf(".TP\n\\fB%s\\fR %s\n%s\n", c->name, c->arguments, c->help);
+        printf(".TP\n\\fB%s\\fR %s\n%s\n", c->name, arguments_of(c, room), c->help);
     puts(".SH EXIT STATUS\n0 done, 1 a call failed or records were rejected, 2 wrong usage, 130 "
          "interrupted.\n.SH SEE ALSO\nThe page of a command, such as postcli-list(1).");
 }

@@ -90,12 +90,13 @@ struct routine {
     void (*on_room)(struct session *s);
 };
 
-/* A row of the table. */
+/* A row of the table: a command, or a group ("users"), which is a name for others and has
+ * no more than its own name, help and summary. */
 struct command {
     const char *name;               /* "users get" */
-    const char *arguments;          /* for the list of commands: "[ID]..." */
+    const char *arguments;          /* for the list of commands: "[ID]..."; of a group: NULL */
     const char *help;               /* and what it does, in a few words */
-    const struct command *commands; /* it is a name for these, up to one without a name; or NULL */
+    const struct command *commands; /* the group's, up to one without a name; else NULL */
 
     const char *usage;              /* of its own --help: what follows the name */
     const char *summary, *epilogue; /* may be NULL */

@@ -1,4 +1,5 @@
-/* What posts and users look like as rows. */
+/* What posts and users look like as rows. A column is its place in an enum, its heading
+ * and widths (table.h), and its text of a record. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,9 +26,14 @@ static void date(char *ret, size_t size, const Google__Protobuf__Timestamp *t)
     snprintf(ret, size, "%.*s", (int)len, text);
 }
 
+enum { POST_ID, POST_AUTHOR, POST_TITLE, POST_TAGS, POST_DATE };
+
 static const struct table_column post_columns[] = {
-    { "POST ID", 8, 24, 0, false }, { "AUTHOR", 12, 24, 0, false }, { "TITLE", 24, 0, 2, false },
-    { "TAGS", 16, 40, 1, false },   { "DATE", 10, 10, 0, false },
+    [POST_ID] = { "POST ID", 8, 24, 0, false },
+    [POST_AUTHOR] = { "AUTHOR", 12, 24, 0, false },
+    [POST_TITLE] = { "TITLE", 24, 0, 2, false },
+    [POST_TAGS] = { "TAGS", 16, 40, 1, false },
+    [POST_DATE] = { "DATE", 10, 10, 0, false },
 };
 
 static void post_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
@@ -35,11 +41,11 @@ static void post_cells(const void *record, struct row_scratch *scratch, const ch
     const V1__Post__PostMessage *post = record;
     join(scratch->list, sizeof scratch->list, post->tags, post->n_tags);
     date(scratch->number, sizeof scratch->number, post->create_time);
-    ret_cells[0] = post->post_id;
-    ret_cells[1] = post->author;
-    ret_cells[2] = post->title;
-    ret_cells[3] = scratch->list;
-    ret_cells[4] = scratch->number;
+    ret_cells[POST_ID] = post->post_id;
+    ret_cells[POST_AUTHOR] = post->author;
+    ret_cells[POST_TITLE] = post->title;
+    ret_cells[POST_TAGS] = scratch->list;
+    ret_cells[POST_DATE] = scratch->number;
 }
 
 static bool post_json(struct buf *b, const void *record)
@@ -49,21 +55,23 @@ static bool post_json(struct buf *b, const void *record)
 
 const struct row_kind row_post = { ROW_COLUMNS(post_columns), post_cells, post_json };
 
+enum { USER_ID, USER_NAME, USER_PHONE, USER_AGE };
+
 static const struct table_column user_columns[] = {
-    { "USER ID", 8, 24, 0, false },
-    { "NAME", 16, 40, 0, false },
-    { "PHONE", 14, 24, 0, false },
-    { "AGE", 3, 11, 0, true },
+    [USER_ID] = { "USER ID", 8, 24, 0, false },
+    [USER_NAME] = { "NAME", 16, 40, 0, false },
+    [USER_PHONE] = { "PHONE", 14, 24, 0, false },
+    [USER_AGE] = { "AGE", 3, 11, 0, true },
 };
 
 static void user_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
 {
     const V1__User__UserMessage *user = record;
     snprintf(scratch->number, sizeof scratch->number, "%" PRId32, user->age);
-    ret_cells[0] = user->user_id;
-    ret_cells[1] = user->name;
-    ret_cells[2] = user->phone_number;
-    ret_cells[3] = scratch->number;
+    ret_cells[USER_ID] = user->user_id;
+    ret_cells[USER_NAME] = user->name;
+    ret_cells[USER_PHONE] = user->phone_number;
+    ret_cells[USER_AGE] = scratch->number;
 }
 
 static bool user_json(struct buf *b, const void *record)
@@ -73,19 +81,21 @@ static bool user_json(struct buf *b, const void *record)
 
 const struct row_kind row_user = { ROW_COLUMNS(user_columns), user_cells, user_json };
 
+enum { RESOLVED_ID, RESOLVED_NAME, RESOLVED_FOUND };
+
 static const struct table_column resolved_columns[] = {
-    { "USER ID", 8, 24, 0, false },
-    { "NAME", 16, 40, 0, false },
-    { "FOUND", 5, 5, 0, false },
+    [RESOLVED_ID] = { "USER ID", 8, 24, 0, false },
+    [RESOLVED_NAME] = { "NAME", 16, 40, 0, false },
+    [RESOLVED_FOUND] = { "FOUND", 5, 5, 0, false },
 };
 
 static void resolved_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
 {
     const V1__User__ResolvedUser *user = record;
     (void)scratch;
-    ret_cells[0] = user->user_id;
-    ret_cells[1] = user->name;
-    ret_cells[2] = user->found ? "yes" : "no";
+    ret_cells[RESOLVED_ID] = user->user_id;
+    ret_cells[RESOLVED_NAME] = user->name;
+    ret_cells[RESOLVED_FOUND] = user->found ? "yes" : "no";
 }
 
 static bool resolved_json(struct buf *b, const void *record)
