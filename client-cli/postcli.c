@@ -7,8 +7,8 @@
 #include "commands.h"
 
 #define LINE_COLUMNS  84
-#define NAME_COLUMNS  27 /* of a command and its arguments in a list */
-#define GROUP_COLUMNS 19 /* of one in a group */
+#define NAME_COLUMNS  27  /* of a command and its arguments in a list */
+#define GROUP_COLUMNS 19  /* of one in a group */
 #define WORDS_MAX     128 /* bytes of what may follow a group's name, with the NUL */
 
 static int run(const struct command *c, int argc, char **argv);

@@ -89,7 +89,7 @@ static void on_done(struct bench_run *run)
     else if (interrupted)
         session_say(session, "stopped during the warm-up: nothing was measured");
     else
-        session_say(session, "out of memory for the figures");
+        session_say(session, "out of memory for the stats");
     session_end(session, good ? EXIT_DONE : EXIT_FAILED);
 }
 
@@ -157,7 +157,7 @@ static const struct option_row rows[] = {
     OPT_TEXT("prefix", plan.prefix,
              "import: how post ids begin; without this another one each time", .arg = "TEXT"),
     OPT_DURATION("deadline", plan.deadline_ms, "of each call; 0: none"),
-    OPT_CHOICE("format", print, "how to print the figures", .choices = "table|json"),
+    OPT_CHOICE("format", print, "how to print the stats", .choices = "table|json"),
     OPT_TEXT("report", file, "write a page with plots, too", .arg = "FILE.html"),
     ROW_PROGRESS,
 };

@@ -1,4 +1,4 @@
-/* The figures as a page: bench_report.html with the JSON put in its place. */
+/* The stats as a page: bench_report.html with the JSON put in its place. */
 #include <stdlib.h>
 #include <string.h>
 

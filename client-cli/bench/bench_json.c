@@ -1,4 +1,4 @@
-/* The figures as JSON: also what the page of HTML draws. */
+/* The stats as JSON: also what the page of HTML draws. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What a load test tells at its end: the same figures as a table for people,
+/* What a load test tells at its end: the same stats as a table for people,
  * as JSON for programs, and as a page of HTML with plots. */
 #ifndef CLI_BENCH_REPORT_H
 #define CLI_BENCH_REPORT_H
@@ -19,7 +19,7 @@ struct bench_report {
     bool interrupted;
 };
 
-/** The figures; NULL: out of memory. json_decref() it. */
+/** The stats; NULL: out of memory. json_decref() it. */
 json_t *bench_report_json(const struct bench_report *r);
 
 /** Append them as lines of JSON; as a table; as a page that needs nothing else

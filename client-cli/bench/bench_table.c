@@ -1,4 +1,4 @@
-/* The figures as a table. */
+/* The stats as a table. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

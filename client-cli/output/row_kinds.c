@@ -29,10 +29,8 @@ static void date(char *ret, size_t size, const Google__Protobuf__Timestamp *t)
 enum { POST_ID, POST_AUTHOR, POST_TITLE, POST_TAGS, POST_DATE };
 
 static const struct table_column post_columns[] = {
-    [POST_ID] = { "POST ID", 8, 24, 0, false },
-    [POST_AUTHOR] = { "AUTHOR", 12, 24, 0, false },
-    [POST_TITLE] = { "TITLE", 24, 0, 2, false },
-    [POST_TAGS] = { "TAGS", 16, 40, 1, false },
+    [POST_ID] = { "POST ID", 8, 24, 0, false },  [POST_AUTHOR] = { "AUTHOR", 12, 24, 0, false },
+    [POST_TITLE] = { "TITLE", 24, 0, 2, false }, [POST_TAGS] = { "TAGS", 16, 40, 1, false },
     [POST_DATE] = { "DATE", 10, 10, 0, false },
 };
 

@@ -1,4 +1,4 @@
-/* A figure that one thread writes and any thread may read.
+/* A number that one thread writes and any thread may read.
  *
  * Adding to it costs what adding to a uint64_t does: no bus lock, no fence. */
 #ifndef BASE_COUNTER_H

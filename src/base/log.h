@@ -21,7 +21,7 @@ __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const 
 
 enum log_kind { LOG_COUNT, LOG_MILLISECONDS, LOG_STRING };
 
-/* A figure or name that a program will read. */
+/* A number or name that a program will read. */
 struct log_field {
     const char *key;
     enum log_kind kind;

@@ -47,11 +47,11 @@ int server_start(struct server *server)
     return server->ops->start(server);
 }
 
-bool server_figures(const struct server *server, struct server_figures *ret)
+bool server_stats(const struct server *server, struct server_stats *ret)
 {
-    if (server->ops->figures == NULL)
+    if (server->ops->stats == NULL)
         return false;
-    server->ops->figures(server, ret);
+    server->ops->stats(server, ret);
     return true;
 }
 

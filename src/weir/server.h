@@ -84,7 +84,7 @@ int server_start(struct server *server);
 
 /* What a server has counted since it was made, but for @connections. Bytes are
  * those on the wire, with HTTP/2's own and TLS. */
-struct server_figures {
+struct server_stats {
     uint64_t connections; /* that are open now */
     uint64_t connections_opened;
     uint64_t streams; /* that clients opened: calls, and what is none */
@@ -105,7 +105,7 @@ struct server_figures {
 
 /** Adds it up. false: the server's transport does not count (TRANSPORT_CORE).
  * Any thread, from server_new() to server_free(). */
-bool server_figures(const struct server *server, struct server_figures *ret);
+bool server_stats(const struct server *server, struct server_stats *ret);
 
 /** Stops: no new calls; every handler's on_drain; whatever is still open after
  * @timeout_ms ends with UNAVAILABLE. Then @done(server, arg), on the first

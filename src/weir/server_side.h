@@ -10,7 +10,7 @@ struct server_ops {
     void (*drain)(struct server *server, uint64_t timeout_ms,
                   void (*done)(struct server *server, void *arg), void *arg);
     void (*free)(struct server *server);
-    void (*figures)(const struct server *server, struct server_figures *ret); /* NULL: none */
+    void (*stats)(const struct server *server, struct server_stats *ret); /* NULL: none */
 };
 
 /* The first member of what a transport makes of it. */

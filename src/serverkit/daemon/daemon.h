@@ -59,7 +59,7 @@ struct daemon_program {
     bool (*start_loop)(struct loop *loop, char error[DAEMON_ERROR_MAX]);
     /* The last thing before serving; @first may be run. */
     bool (*ready)(struct loop *first, char error[DAEMON_ERROR_MAX]);
-    /* Its figures, beside those of every program, with print_arg. While the
+    /* Its metrics, beside those of every program, with print_arg. While the
      * loops run, on a thread of its own (metrics.h). May be NULL. */
     void (*print_metrics)(struct exposition *e, void *arg);
     void *print_arg;

@@ -10,7 +10,7 @@ static void print(struct exposition *e, const char *name, enum metric_kind kind,
 
 void metrics_of_core(struct exposition *e, void *arg)
 {
-    struct channelz_figures f;
+    struct channelz_stats f;
     (void)arg;
     channelz_of_servers(&f);
     print(e, "calls_started_total", METRIC_COUNTER, "Calls that reached the core.",

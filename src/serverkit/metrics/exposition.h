@@ -1,4 +1,4 @@
-/* Figures as text, in the format that Prometheus reads.
+/* Metrics as text, in the format that Prometheus reads.
  *
  * A family (name, kind, help) and then its samples, one for each set of
  * labels. https://prometheus.io/docs/instrumenting/exposition_formats/ */

@@ -1,4 +1,4 @@
-/* All figures of a program: a list of what has some, asked at each scrape. */
+/* All metrics of a program: a list of what has some, asked at each scrape. */
 #ifndef METRICS_H
 #define METRICS_H
 
@@ -29,7 +29,7 @@ char *metrics_text(const struct metrics *metrics, size_t *ret_len);
 /** Memory, descriptors, processor time. No arg. */
 void metrics_of_process(struct exposition *e, void *arg);
 
-/** What a server's own transport counts (server_figures()): connections, streams,
+/** What a server's own transport counts (server_stats()): connections, streams,
  * bytes, and what it refused. Nothing of a server on gRPC's core.
  * @arg: the struct server, until it is freed. */
 void metrics_of_server(struct exposition *e, void *arg);

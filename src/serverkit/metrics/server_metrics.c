@@ -13,7 +13,7 @@ static void count(struct exposition *e, const char *name, const char *help, uint
     print(e, name, METRIC_COUNTER, help, value);
 }
 
-static void print_refused(struct exposition *e, const struct server_figures *f)
+static void print_refused(struct exposition *e, const struct server_stats *f)
 {
     exposition_family(e, "http2_server", "refused_total", METRIC_COUNTER,
                       "Connections, streams and frames that were refused or cut.");
@@ -25,8 +25,8 @@ static void print_refused(struct exposition *e, const struct server_figures *f)
 
 void metrics_of_server(struct exposition *e, void *arg)
 {
-    struct server_figures f;
-    if (!server_figures(arg, &f))
+    struct server_stats f;
+    if (!server_stats(arg, &f))
         return;
     print(e, "connections", METRIC_GAUGE, "Open connections.", f.connections);
     count(e, "connections_opened_total", "Connections that were taken.", f.connections_opened);

@@ -21,7 +21,7 @@ static uint64_t number(const json_t *object, const char *key)
     return text != NULL ? strtoull(text, NULL, 10) : 0;
 }
 
-static void add_socket(struct channelz_figures *sums, uint64_t id)
+static void add_socket(struct channelz_stats *sums, uint64_t id)
 {
     json_t *root = parse(grpc_channelz_get_socket((intptr_t)id)); /* NULL: just closed */
     const json_t *data = json_object_get(json_object_get(root, "socket"), "data");
@@ -35,7 +35,7 @@ static void add_socket(struct channelz_figures *sums, uint64_t id)
     json_decref(root);
 }
 
-static void add_sockets(struct channelz_figures *sums, uint64_t server)
+static void add_sockets(struct channelz_stats *sums, uint64_t server)
 {
     uint64_t from = 0;
     bool more = true;
@@ -54,7 +54,7 @@ static void add_sockets(struct channelz_figures *sums, uint64_t server)
     }
 }
 
-static void add_server(struct channelz_figures *sums, const json_t *server)
+static void add_server(struct channelz_stats *sums, const json_t *server)
 {
     const json_t *data = json_object_get(server, "data");
     sums->calls_started += number(data, "callsStarted");
@@ -63,11 +63,11 @@ static void add_server(struct channelz_figures *sums, const json_t *server)
     add_sockets(sums, number(json_object_get(server, "ref"), "serverId"));
 }
 
-void channelz_of_servers(struct channelz_figures *ret)
+void channelz_of_servers(struct channelz_stats *ret)
 {
     json_t *root = parse(grpc_channelz_get_servers(0)), *server;
     size_t i;
-    *ret = (struct channelz_figures){ 0 };
+    *ret = (struct channelz_stats){ 0 };
     json_array_foreach(json_object_get(root, "server"), i, server) add_server(ret, server);
     json_decref(root);
 }

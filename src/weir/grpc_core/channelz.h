@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-struct channelz_figures {
+struct channelz_stats {
     /* Since the servers were made. */
     uint64_t calls_started, calls_succeeded, calls_failed;
     uint64_t connections; /* that are open; the rest is of them alone: */
@@ -15,6 +15,6 @@ struct channelz_figures {
 
 /** Adds up what there is now; what there is no memory for is left out. Any
  * thread, while the core is in use. */
-void channelz_of_servers(struct channelz_figures *ret);
+void channelz_of_servers(struct channelz_stats *ret);
 
 #endif

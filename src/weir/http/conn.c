@@ -72,7 +72,7 @@ static uint64_t keepalive_timeout_ms(const struct conn *c)
 void conn_ping(struct conn *c, enum ping_kind kind)
 {
     const uint8_t opaque[8] = { (uint8_t)kind };
-    counter_add(&c->lane->figures.pings_out, 1);
+    counter_add(&c->lane->stats.pings_out, 1);
     nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, opaque);
     conn_wants_flush(c);
 }
@@ -218,7 +218,7 @@ void conn_pinged(struct conn *c)
     const uint64_t min_ms = c->ncalls == 0 && !o->keepalive_without_stream
                                 ? PING_IDLE_MIN_MS
                                 : o->keepalive_min_time_ms;
-    counter_add(&c->lane->figures.pings_in, 1);
+    counter_add(&c->lane->stats.pings_in, 1);
     if (!pings_take(&c->pings, loop_now_ms(c->lane->loop), min_ms))
         conn_calm_down(c, REFUSED_TOO_MANY_PINGS, "too_many_pings");
 }
@@ -264,7 +264,7 @@ void conn_call_began(struct conn *c)
     if (c->ncalls++ == 0)
         ring_remove(&c->spare);
     c->begun++;
-    counter_add(&c->lane->figures.streams, 1);
+    counter_add(&c->lane->stats.streams, 1);
 }
 
 void conn_call_ended(struct conn *c)
@@ -333,7 +333,7 @@ void conn_cut(struct conn *c, enum refusal why)
     if (c->state == CONN_CLOSED)
         return;
     log_debug("connection %s is cut: %s", c->peer, refusal_text(why));
-    counter_add(&c->lane->figures.refused[why], 1);
+    counter_add(&c->lane->stats.refused[why], 1);
     conn_close(c);
 }
 
@@ -356,7 +356,7 @@ void conn_break(struct conn *c, enum refusal why)
 {
     if (c->broken || c->state >= CONN_LINGER)
         return;
-    counter_add(&c->lane->figures.refused[why], 1);
+    counter_add(&c->lane->stats.refused[why], 1);
     c->broken = true;
     conn_wants_flush(c);
 }
@@ -374,7 +374,7 @@ static void on_closed(uv_handle_t *handle)
     tls_session_free(c->tls);
     ring_remove(&c->link);
     free(c);
-    counter_add(&lane->figures.closed, 1);
+    counter_add(&lane->stats.closed, 1);
     atomic_fetch_sub_explicit(&lane->server->nconns, 1, memory_order_relaxed);
     if (lane->conn_gone != NULL)
         lane->conn_gone(lane);
@@ -479,7 +479,7 @@ static struct conn *conn_new(struct lane *lane)
 static void refuse_fd(struct lane *lane, int fd)
 {
     log_error("out of memory: a connection is refused");
-    counter_add(&lane->figures.refused[REFUSED_MEMORY], 1);
+    counter_add(&lane->stats.refused[REFUSED_MEMORY], 1);
     atomic_fetch_sub_explicit(&lane->server->nconns, 1, memory_order_relaxed);
     close(fd);
 }
@@ -499,7 +499,7 @@ void conn_open(struct lane *lane, int fd, bool tls)
         refuse_fd(lane, fd);
         return;
     }
-    counter_add(&lane->figures.opened, 1);
+    counter_add(&lane->stats.opened, 1);
     const bool adopted = adopt(c, fd) == 0;
     c->uv.handle.data = c;
     if (!adopted)

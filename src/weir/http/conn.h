@@ -27,7 +27,7 @@
 
 #include "base/ring.h"
 #include "bdp.h"
-#include "conn_figures.h"
+#include "conn_stats.h"
 #include "floods.h"
 #include "pings.h"
 #include "turns.h"
@@ -126,7 +126,7 @@ void conn_leave(struct conn *c);
  * moment. */
 void conn_give_up(struct conn *c);
 
-/** Ends it now, with its calls. @why is for the figures. */
+/** Ends it now, with its calls. @why is for the stats. */
 void conn_cut(struct conn *c, enum refusal why);
 void conn_close(struct conn *c);
 

@@ -24,7 +24,7 @@ static void refuse_preface(struct conn *c)
     static const char frames[] = "\0\0\0\4\0\0\0\0\0"  /* SETTINGS */
                                  "\0\0\10\7\0\0\0\0\0" /* GOAWAY */
                                  "\0\0\0\0\0\0\0\1";   /* PROTOCOL_ERROR */
-    counter_add(&c->lane->figures.refused[REFUSED_BAD_PREFACE], 1);
+    counter_add(&c->lane->stats.refused[REFUSED_BAD_PREFACE], 1);
     outbox_copy(&c->lane->outbox, bytes_of(frames, sizeof frames - 1));
     write_collected(c);
     if (c->state < CONN_LINGER)
@@ -70,7 +70,7 @@ static void tls_failed(struct conn *c)
         return;
     log_debug("connection %s: %s", c->peer, tls_session_error(c->tls));
     c->broken = true; /* the alert goes out first */
-    counter_add(&c->lane->figures.refused[REFUSED_TLS_FAILED], 1);
+    counter_add(&c->lane->stats.refused[REFUSED_TLS_FAILED], 1);
     conn_wants_flush(c);
 }
 
@@ -100,8 +100,8 @@ static void shake_hands(struct conn *c)
     switch (tls_session_handshake(c->tls)) {
     case TLS_OK:
         c->tls_ready = true;
-        counter_add(&c->lane->figures.handshakes, 1);
-        counter_add(&c->lane->figures.resumed, tls_session_resumed(c->tls));
+        counter_add(&c->lane->stats.handshakes, 1);
+        counter_add(&c->lane->stats.resumed, tls_session_resumed(c->tls));
         take_plain(c);
         break;
     case TLS_FAILED:
@@ -217,7 +217,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     c->heard_ms = loop_now_ms(c->lane->loop);
-    counter_add(&c->lane->figures.bytes_in, (uint64_t)n);
+    counter_add(&c->lane->stats.bytes_in, (uint64_t)n);
     const struct bytes bytes = bytes_of(buf->base, (size_t)n);
     const unsigned begun = c->begun;
     if (c->state == CONN_LINGER)
@@ -330,7 +330,7 @@ static ssize_t write_some(struct conn *c, const uv_buf_t *bufs, size_t n, size_t
         conn_close(c);
         return -1;
     }
-    counter_add(&c->lane->figures.bytes_out, bytes);
+    counter_add(&c->lane->stats.bytes_out, bytes);
     return taken == UV_EAGAIN ? 0 : taken;
 }
 

@@ -183,7 +183,7 @@ static bool is_grpc(struct http_call *c)
     const bool is_post = header_is(c, ":method", "POST");
     if (is_post && type.data != NULL && grpc_content_type(type))
         return true;
-    counter_add(&c->conn->lane->figures.refused[REFUSED_NOT_GRPC], 1);
+    counter_add(&c->conn->lane->stats.refused[REFUSED_NOT_GRPC], 1);
     call_out_refuse(c, is_post ? "415" : "405");
     return false;
 }
@@ -384,11 +384,11 @@ static struct status end_of(const struct http_call *c)
 
 static void count_end(struct http_call *c, enum status_code code)
 {
-    struct conn_figures *figures = &c->conn->lane->figures;
+    struct conn_stats *stats = &c->conn->lane->stats;
     if (c->out.state != OUT_ENDED)
-        counter_add(&figures->streams_reset, 1);
+        counter_add(&stats->streams_reset, 1);
     else if (code == STATUS_OK)
-        counter_add(&figures->streams_ok, 1);
+        counter_add(&stats->streams_ok, 1);
 }
 
 static void tell_end(struct http_call *c)

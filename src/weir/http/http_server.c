@@ -156,12 +156,12 @@ static void http_server_drain(struct server *base, uint64_t timeout_ms,
 
 /* --- Life --------------------------------------------------------------------------- */
 
-static void http_server_figures(const struct server *base, struct server_figures *ret)
+static void http_server_stats(const struct server *base, struct server_stats *ret)
 {
     const struct http_server *server = (const struct http_server *)base;
-    conn_figures_begin(ret);
+    conn_stats_begin(ret);
     for (size_t i = 0; i < server->nlanes; i++)
-        conn_figures_add(ret, &server->lanes[i].figures);
+        conn_stats_add(ret, &server->lanes[i].stats);
 }
 
 static int http_server_listen(struct server *base, const char *address,
@@ -195,7 +195,7 @@ static const struct server_ops http_server_ops = {
     .start = http_server_start,
     .drain = http_server_drain,
     .free = http_server_free,
-    .figures = http_server_figures,
+    .stats = http_server_stats,
 };
 
 static int init(struct http_server *server, struct loop *const *loops,

@@ -29,7 +29,7 @@
 
 static void count_refused(struct conn *c, enum refusal why)
 {
-    counter_add(&c->lane->figures.refused[why], 1);
+    counter_add(&c->lane->stats.refused[why], 1);
 }
 
 static bool is_request(const nghttp2_frame *frame)

@@ -10,7 +10,7 @@
  *   turns.c        who may go on in a round of the loop
  *   floods.c       what odd frames cost; pings.c: whether they are too many
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
- *   conn_figures.c what all lanes have counted; routes.c: which method a path means
+ *   conn_stats.c what all lanes have counted; routes.c: which method a path means
  *   outbox.c       what goes out with the next write; byte_queue.c: what waits for TLS
  *   headers.c      headers that came, and to be sent; grpc_text.c: gRPC's own in them
  *   deframe.c      gRPC's messages in the bytes of a stream
@@ -60,7 +60,7 @@ struct lane {
     nghttp2_option *option;
     struct ring hellos; /* TLS handshakes that wait for their turn */
     struct task hello_turn;
-    struct conn_figures figures;
+    struct conn_stats stats;
     struct pressure pressure;
     bool draining;
     bool gone;                            /* it drains, and no connection is left */

@@ -231,7 +231,7 @@ static void deal(struct listener *l, int fd)
     struct dealt *d = malloc(sizeof *d);
     if (d == NULL) {
         log_error("out of memory: a connection is refused");
-        counter_add(&server->lanes[0].figures.refused[REFUSED_MEMORY], 1);
+        counter_add(&server->lanes[0].stats.refused[REFUSED_MEMORY], 1);
         atomic_fetch_sub_explicit(&server->nconns, 1, memory_order_relaxed);
         close(fd);
         return;
@@ -257,7 +257,7 @@ static void shed(struct listener *l)
     if (fd >= 0)
         close(fd);
     l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    counter_add(&l->server->lanes[0].figures.refused[REFUSED_NO_DESCRIPTOR], 1);
+    counter_add(&l->server->lanes[0].stats.refused[REFUSED_NO_DESCRIPTOR], 1);
     pause_accepting(l);
 }
 

@@ -101,7 +101,7 @@ static void let_go(struct conn *c, enum refusal why)
         conn_cut(c, why);
         return;
     }
-    counter_add(&c->lane->figures.refused[why], 1);
+    counter_add(&c->lane->stats.refused[why], 1);
     conn_leave(c);
 }
 

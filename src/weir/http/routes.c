@@ -21,9 +21,9 @@ const struct method *routes_find(const struct routes *routes, struct bytes path)
     size_t from = 0, to = routes->n;
     while (from < to) {
         const size_t mid = (from + to) / 2;
-        const int order = compare_paths(path, routes->rows[mid].path);
+        const int order = compare_paths(path, routes->items[mid].path);
         if (order == 0)
-            return routes->rows[mid].method;
+            return routes->items[mid].method;
         if (order < 0)
             to = mid;
         else
@@ -37,22 +37,22 @@ int routes_make(struct routes *ret, const struct service *const *services, size_
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         count += services[i]->nmethods;
-    *ret = (struct routes){ .rows = calloc(count + 1, sizeof *ret->rows) };
-    if (ret->rows == NULL)
+    *ret = (struct routes){ .items = calloc(count + 1, sizeof *ret->items) };
+    if (ret->items == NULL)
         return ENOMEM;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < services[i]->nmethods; k++) {
             const struct method *m = &services[i]->methods[k];
-            ret->rows[ret->n++] = (struct route){ bytes_of_text(m->path), m };
+            ret->items[ret->n++] = (struct route){ bytes_of_text(m->path), m };
         }
-    qsort(ret->rows, count, sizeof *ret->rows, compare_routes);
+    qsort(ret->items, count, sizeof *ret->items, compare_routes);
     for (size_t i = 1; i < count; i++)
-        if (compare_routes(&ret->rows[i - 1], &ret->rows[i]) == 0)
+        if (compare_routes(&ret->items[i - 1], &ret->items[i]) == 0)
             return EEXIST;
     return 0;
 }
 
 void routes_free(struct routes *routes)
 {
-    free(routes->rows);
+    free(routes->items);
 }

@@ -10,7 +10,7 @@ struct route {
 };
 
 struct routes {
-    struct route *rows;
+    struct route *items;
     size_t n;
 };
 

@@ -40,7 +40,7 @@ static struct conn *conn(void)
 
 static unsigned refused(enum refusal why)
 {
-    return (unsigned)counter_get(&lane()->figures.refused[why]);
+    return (unsigned)counter_get(&lane()->stats.refused[why]);
 }
 
 static void meet(const struct server_options *options, int receive_bytes)
@@ -184,15 +184,15 @@ Test(http_conn, one_that_cannot_be_handed_over)
     cr_assert_eq(server_start(server), 0);
     const struct http_server *http = http_server_of(server);
     raw_open(&peers[0], port, 0);
-    BOTH_UNTIL(loops, counter_get(&http->lanes[0].figures.opened) == 1);
+    BOTH_UNTIL(loops, counter_get(&http->lanes[0].stats.opened) == 1);
     heap_fail_at(1);
     raw_open(&peers[1], port, 0);
     BOTH_UNTIL(loops, (raw_read(&peers[1]), peers[1].gone));
     heap_fail_at(0);
     raw_open(&peers[2], port, 0);
-    BOTH_UNTIL(loops, counter_get(&http->lanes[0].figures.opened) == 2);
+    BOTH_UNTIL(loops, counter_get(&http->lanes[0].stats.opened) == 2);
     cr_assert_eq(atomic_load(&http->nconns), 2);
-    cr_assert_eq(counter_get(&http->lanes[0].figures.refused[REFUSED_MEMORY]), 1);
+    cr_assert_eq(counter_get(&http->lanes[0].stats.refused[REFUSED_MEMORY]), 1);
     server_drain(server, 1000, on_drained, &drained);
     BOTH_UNTIL(loops, drained);
     server_free(server);

@@ -1,4 +1,4 @@
-/* The figures as a table, as JSON and as a page. */
+/* The stats as a table, as JSON and as a page. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Histograms, and figures as text. */
+/* Histograms, and metrics as text. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "conn_figures.h"
+#include "conn_stats.h"
 
 #include <assert.h>
 
@@ -14,7 +14,7 @@ const char *refusal_text(enum refusal why)
     return texts[why];
 }
 
-void conn_figures_add(struct server_figures *to, const struct conn_figures *f)
+void conn_stats_add(struct server_stats *to, const struct conn_stats *f)
 {
     const uint64_t closed = counter_get(&f->closed), opened = counter_get(&f->opened);
     to->connections += opened > closed ? opened - closed : 0;
@@ -32,9 +32,9 @@ void conn_figures_add(struct server_figures *to, const struct conn_figures *f)
         to->refused[i].n += counter_get(&f->refused[i]);
 }
 
-void conn_figures_begin(struct server_figures *ret)
+void conn_stats_begin(struct server_stats *ret)
 {
-    *ret = (struct server_figures){ .nrefused = REFUSED_NR };
+    *ret = (struct server_stats){ .nrefused = REFUSED_NR };
     for (size_t i = 0; i < REFUSED_NR; i++)
         ret->refused[i].reason = refusal_text((enum refusal)i);
 }

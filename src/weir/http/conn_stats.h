@@ -1,6 +1,6 @@
 /* What becomes of connections and calls, counted: each lane for itself. */
-#ifndef HTTP_CONN_FIGURES_H
-#define HTTP_CONN_FIGURES_H
+#ifndef HTTP_CONN_STATS_H
+#define HTTP_CONN_STATS_H
 
 #include "base/counter.h"
 #include "weir/server.h"
@@ -33,7 +33,7 @@ enum refusal {
 const char *refusal_text(enum refusal why);
 
 /* What a lane counts; written by its thread, read by any. */
-struct conn_figures {
+struct conn_stats {
     struct counter opened, closed;
     struct counter streams, streams_ok, streams_reset;
     struct counter bytes_in, bytes_out;
@@ -42,10 +42,10 @@ struct conn_figures {
     struct counter refused[REFUSED_NR];
 };
 
-/** No figures yet, with all their names. */
-void conn_figures_begin(struct server_figures *ret);
+/** No stats yet, with all reasons. */
+void conn_stats_begin(struct server_stats *ret);
 
 /** Adds a lane's. Any thread. */
-void conn_figures_add(struct server_figures *to, const struct conn_figures *f);
+void conn_stats_add(struct server_stats *to, const struct conn_stats *f);
 
 #endif
