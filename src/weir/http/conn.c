@@ -376,8 +376,7 @@ static void on_closed(uv_handle_t *handle)
     free(c);
     counter_add(&lane->stats.closed, 1);
     atomic_fetch_sub_explicit(&lane->server->nconns, 1, memory_order_relaxed);
-    if (lane->conn_gone != NULL)
-        lane->conn_gone(lane);
+    lane->conn_gone(lane);
 }
 
 void conn_end_session(struct conn *c)
@@ -510,7 +509,7 @@ void conn_open(struct lane *lane, int fd, bool tls)
         conn_cut(c, REFUSED_MEMORY);
         return;
     }
-    if (!adopted || lane->draining) {
+    if (!adopted || lane_stops(lane)) {
         conn_close(c);
         return;
     }

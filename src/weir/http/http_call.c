@@ -102,7 +102,7 @@ static void admit(struct http_call *c)
         stream_fail_memory(&c->stream);
         return;
     }
-    if (c->conn->lane->draining)
+    if (lane_stops(c->conn->lane))
         c->stream.on = &server_late;
     stream_deliver_open(&c->stream);
     if (c->stream.method->requests == ONE)
@@ -135,7 +135,7 @@ void http_call_enter(struct http_call *c)
     if (!c->has_timeout && c->stream.method->responses == MANY)
         timer_stop(&c->deadline); /* that was for its request to come */
     http_call_move(c, LIFE_ENTERING);
-    if (c->conn->lane->draining) {
+    if (lane_stops(c->conn->lane)) {
         /* The loops that its interceptors would ask may be gone. */
         const struct status stopping = status_stopping();
         refuse(c, &stopping);

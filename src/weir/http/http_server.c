@@ -10,7 +10,7 @@
 
 #include "base/container.h"
 #include "base/deflate.h"
-#include "base/log.h"
+#include "base/states.h"
 #include "http_call.h"
 #include "lane.h"
 #include "listener.h"
@@ -18,10 +18,26 @@
 
 /* --- Lanes -------------------------------------------------------------------------- */
 
+static const struct state_row lane_states[] = {
+    [LANE_SERVING] = { "SERVING", STATE(LANE_DRAINING) },
+    [LANE_DRAINING] = { "DRAINING", STATE(LANE_GONE) },
+    [LANE_GONE] = { "GONE", 0 },
+};
+
+/* The only writer of lane->state. */
+static void lane_move(struct lane *lane, enum lane_state next)
+{
+    lane->state = state_step_logged(lane_states, lane->state, next, "lane %u",
+                                    loop_index(lane->loop));
+}
+
+static void note_gone(struct lane *lane);
+
 static bool lane_init(struct lane *lane, struct http_server *server, struct loop *loop)
 {
     lane->server = server;
     lane->loop = loop;
+    lane->conn_gone = note_gone;
     ring_init(&lane->conns);
     conn_turns_init(lane);
     pressure_init(lane);
@@ -62,12 +78,12 @@ static void on_lane_gone(struct loop *loop, void *arg)
         server->done(&server->base, server->done_arg);
 }
 
-/* The lane drains, and no connection of it is left. */
+/* A connection has ended: if it was the last one of a lane that drains, that is over. */
 static void note_gone(struct lane *lane)
 {
-    if (lane->gone || !ring_empty(&lane->conns))
+    if (lane->state != LANE_DRAINING || !ring_empty(&lane->conns))
         return;
-    lane->gone = true;
+    lane_move(lane, LANE_GONE);
     pressure_end(lane);
     loop_post_with(lane->server->lanes[0].loop, &lane->is_gone, on_lane_gone, lane);
 }
@@ -76,8 +92,7 @@ static void drain_lane(struct loop *loop, void *arg)
 {
     struct lane *lane = arg;
     (void)loop;
-    lane->draining = true;
-    lane->conn_gone = note_gone;
+    lane_move(lane, LANE_DRAINING);
     for (struct ring *r = lane->conns.next, *next; r != &lane->conns; r = next) {
         struct conn *c = container_of(r, struct conn, link);
         next = r->next;

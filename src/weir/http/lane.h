@@ -18,17 +18,13 @@
  *   bdp.c          how long the link is, and so how large a window has to be
  *   http_session_heap.c  what nghttp2 takes, counted
  *
- * A connection, its session, its calls and the books about what they hold call each
- * other: they are one machine, cut into files by topic. The others know only what is
- * below them.
- *
  * Who owns what: the server its lanes and listeners; a lane, on its loop, its
  * connections; a connection its session and its calls. Nothing is shared between
  * lanes but the server's options, table of methods and budget.
  *
- * These files know each other in circles, because a connection, its session, its
- * calls and the books about what they hold are one machine. It is cut into files
- * by topic. */
+ * A connection, its session, its calls and the books about what they hold call each
+ * other in circles: they are one machine, cut into files by topic. The others know only
+ * what is below them. */
 #ifndef HTTP_LANE_H
 #define HTTP_LANE_H
 
@@ -44,10 +40,18 @@ struct deflater;
 struct listener;
 struct tls_context;
 
+/* How a lane stops, one after the other (http_server.c). */
+enum lane_state {
+    LANE_SERVING,
+    LANE_DRAINING, /* its connections end with their calls; what comes now is turned away */
+    LANE_GONE,     /* no connection is left: the first loop was told */
+};
+
 /* One loop's part of the server. */
 struct lane {
     struct http_server *server;
     struct loop *loop;
+    enum lane_state state;
     struct ring conns;
     struct outbox outbox;
     struct spares spare_calls;
@@ -62,9 +66,7 @@ struct lane {
     struct task hello_turn;
     struct conn_stats stats;
     struct pressure pressure;
-    bool draining;
-    bool gone;                            /* it drains, and no connection is left */
-    void (*conn_gone)(struct lane *lane); /* when one has ended; NULL: nobody asks */
+    void (*conn_gone)(struct lane *lane); /* when one has ended */
     struct posting to_drain, to_cut, is_gone;
 };
 
@@ -85,6 +87,12 @@ struct http_server {
     void (*done)(struct server *server, void *arg);
     void *done_arg;
 };
+
+/* Whether it is stopping, or has. */
+static inline bool lane_stops(const struct lane *lane)
+{
+    return lane->state != LANE_SERVING;
+}
 
 static inline struct http_server *http_server_of(struct server *base)
 {
