@@ -190,6 +190,48 @@ static void stop_timers(struct conn *c)
     timer_stop(&c->stuck_timer);
 }
 
+/* --- Farewells ---------------------------------------------------------------------- */
+
+static const struct state_row farewells[] = {
+    [FAREWELL_NONE] = { NULL, STATE(FAREWELL_NOTICE) | STATE(FAREWELL_DUE) },
+    [FAREWELL_NOTICE] = { NULL, STATE(FAREWELL_DUE) },
+    [FAREWELL_DUE] = { NULL, STATE(FAREWELL_SAID) },
+    [FAREWELL_SAID] = { NULL, 0 },
+};
+
+/* The only writer of c->farewell. */
+static void farewell_move(struct conn *c, enum farewell next)
+{
+    c->farewell = state_step(farewells, c->farewell, next);
+}
+
+static void give_notice(struct conn *c)
+{
+    farewell_move(c, FAREWELL_NOTICE);
+    nghttp2_submit_shutdown_notice(c->session);
+    conn_ping(c, PING_NOTICE);
+}
+
+/* Or was said: then what is left to do is to look whether it is done. */
+static void last_is_due(struct conn *c)
+{
+    if (c->state != CONN_LEAVING)
+        return;
+    if (c->farewell < FAREWELL_DUE)
+        farewell_move(c, FAREWELL_DUE);
+    conn_wants_flush(c);
+}
+
+void conn_say_farewell(struct conn *c)
+{
+    if (c->farewell != FAREWELL_DUE || c->session == NULL)
+        return;
+    farewell_move(c, FAREWELL_SAID);
+    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
+                          NULL, 0);
+}
+
 /* --- Pings -------------------------------------------------------------------------- */
 
 static void widen_calls(struct conn *c)
@@ -206,10 +248,8 @@ void conn_ponged(struct conn *c, enum ping_kind kind)
         c->pinged = false;
         start_timer(c, &c->keepalive_timer, options_of(c)->keepalive_time_ms);
     }
-    if (kind == PING_NOTICE && c->noticed) {
-        c->noticed = false;
-        conn_leave(c);
-    }
+    if (kind == PING_NOTICE)
+        last_is_due(c);
 }
 
 void conn_pinged(struct conn *c)
@@ -276,10 +316,8 @@ void conn_call_ended(struct conn *c)
         ring_append(&c->lane->pressure.spares, &c->spare);
     if (options_of(c)->max_idle_ms > 0 && c->state == CONN_OPEN && !timer_running(&c->idle_timer))
         start_timer(c, &c->idle_timer, options_of(c)->max_idle_ms);
-    if (c->state == CONN_LEAVING) { /* whoever comes now is not processed, and tries again */
-        c->noticed = false;
-        conn_leave(c);
-    }
+    if (c->state == CONN_LEAVING) /* whoever comes now is not processed, and tries again */
+        last_is_due(c);
 }
 
 /* --- Life --------------------------------------------------------------------------- */
@@ -304,28 +342,17 @@ void conn_wants_flush(struct conn *c)
         task_defer(c->lane->loop, &c->flush);
 }
 
-/* Twice (RFC 9113, 6.8): the first says that there will be a second, whose last
- * stream is known once the client has heard of it. Without a call there is
- * nothing to lose. */
 void conn_leave(struct conn *c)
 {
-    if (c->state == CONN_HELLO) {
+    if (c->state == CONN_HELLO)
         conn_close(c);
+    if (c->state != CONN_OPEN)
         return;
-    }
-    if (c->state == CONN_OPEN) {
-        conn_move(c, CONN_LEAVING);
-        if (c->ncalls > 0) {
-            c->noticed = true;
-            nghttp2_submit_shutdown_notice(c->session);
-            conn_ping(c, PING_NOTICE);
-            return;
-        }
-    }
-    if (c->state != CONN_LEAVING || c->noticed) /* the second one follows the notice */
-        return;
-    c->says_last = true;
-    conn_wants_flush(c);
+    conn_move(c, CONN_LEAVING);
+    if (c->ncalls > 0)
+        give_notice(c);
+    else
+        last_is_due(c);
 }
 
 void conn_cut(struct conn *c, enum refusal why)
@@ -346,8 +373,8 @@ void conn_close_soon(struct conn *c)
 /* Its calls have failed; those that the client does not read are over with it. */
 void conn_give_up(struct conn *c)
 {
-    c->noticed = false;
     conn_leave(c);
+    last_is_due(c);
     if (c->state == CONN_LEAVING)
         start_timer(c, &c->phase_timer, LINGER_MS);
 }

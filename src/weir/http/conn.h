@@ -41,6 +41,17 @@ struct tls_session;
 
 enum conn_state { CONN_HELLO, CONN_OPEN, CONN_LEAVING, CONN_LINGER, CONN_CLOSED };
 
+/* What its client was told of a connection that leaves: a GOAWAY twice (RFC 9113, 6.8). The
+ * first says that there will be a second, whose last stream is known once the client has
+ * heard of it. Without a call there is nothing to lose, and only the last one is said. */
+enum farewell {
+    FAREWELL_NONE,
+    FAREWELL_NOTICE, /* the first is out, and a ping behind it */
+    FAREWELL_DUE,    /* the last goes out with what is collected next: what was parsed by
+                        then is processed, and nobody may take it for lost */
+    FAREWELL_SAID,
+};
+
 struct conn {
     struct lane *lane;
     struct ring link; /* of lane->conns */
@@ -88,10 +99,8 @@ struct conn {
     uint64_t heard_ms; /* when something came */
     uint64_t idle_ms;  /* since when there is no call */
     bool pinged;       /* keepalive's ping is out */
-    bool noticed;      /* the first GOAWAY is out, and its ping */
-    bool says_last;    /* the last GOAWAY goes out with what is collected next: what was
-                          parsed by then is processed, and nobody may take it for lost */
     bool old;          /* it has had its age: the age timer is that of the grace */
+    enum farewell farewell;
 
     struct pings pings; /* of the client's */
     struct flood flood;
@@ -121,6 +130,9 @@ void conn_wants_flush(struct conn *c);
 
 /** Takes no new calls any more, and ends when those it has are over. */
 void conn_leave(struct conn *c);
+
+/** Says the last GOAWAY, if it is due. Before what there is to write is collected. */
+void conn_say_farewell(struct conn *c);
 
 /** The same, and it ends at once when what its calls were told is out, or after a
  * moment. */

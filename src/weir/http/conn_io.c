@@ -444,24 +444,15 @@ static bool is_done(const struct conn *c)
 {
     if (c->session == NULL)
         return c->broken;
-    if (c->broken || (c->state == CONN_LEAVING && c->ncalls == 0 && !c->noticed))
+    if (c->broken || (c->state == CONN_LEAVING && c->ncalls == 0 && c->farewell == FAREWELL_SAID))
         return nghttp2_session_want_write(c->session) == 0 || c->broken;
     return nghttp2_session_want_read(c->session) == 0 &&
            nghttp2_session_want_write(c->session) == 0;
 }
 
-static void say_last(struct conn *c)
-{
-    c->says_last = false;
-    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
-                          NULL, 0);
-}
-
 static void flush(struct conn *c)
 {
-    if (c->says_last && c->session != NULL)
-        say_last(c);
+    conn_say_farewell(c);
     if (c->session != NULL && !collect(c)) {
         outbox_clear(&c->lane->outbox);
         conn_close(c);

@@ -27,8 +27,8 @@ static const struct state_row lane_states[] = {
 /* The only writer of lane->state. */
 static void lane_move(struct lane *lane, enum lane_state next)
 {
-    lane->state = state_step_logged(lane_states, lane->state, next, "lane %u",
-                                    loop_index(lane->loop));
+    lane->state =
+        state_step_logged(lane_states, lane->state, next, "lane %u", loop_index(lane->loop));
 }
 
 static void note_gone(struct lane *lane);

@@ -3,7 +3,7 @@
  *
  *   http_server.c  life: making, starting, stopping, freeing
  *   listener.c     sockets that listen, and dealing out what they accept
- *   conn.c         a connection's life: its states, timers, end
+ *   conn.c         a connection's life: its states, time limits, pings, GOAWAYs, end
  *   conn_io.c      its bytes, in and out, through TLS where there is
  *   pressure.c     what connections hold, and who must go when it is too much
  *   http_session.c nghttp2's callbacks: frames to calls

@@ -157,6 +157,34 @@ Test(http_conn, a_request_in_pieces_and_more)
     part();
 }
 
+/* --- Goodbyes ----------------------------------------------------------------------- */
+
+static uint32_t last_stream_of(const struct frame *goaway)
+{
+    const uint8_t *p = goaway->payload.data;
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Its last call ends before it has answered the ping behind the first GOAWAY: it hears all
+ * the same which of its calls was the last one, before the server hangs up. */
+Test(http_conn, the_last_goaway_comes_with_the_end_of_the_last_call)
+{
+    struct frame goaway;
+    meet(NULL, 0);
+    frames_request(&g_frames, 1, "/test.Echo/BidiStream", NULL);
+    raw_send(&g_peer, &g_frames);
+    LOOP_UNTIL(g_world.loop, g_echo.opened == 1);
+    call_world_drain(&g_world, 10000);
+    LOOP_UNTIL(g_world.loop, (raw_read(&g_peer), raw_frames(&g_peer, NGHTTP2_GOAWAY, &goaway) > 0));
+    cr_assert_eq(last_stream_of(&goaway), INT32_MAX, "there will be another one");
+    frames_message(&g_frames, 1, bytes_of_text("a"), NGHTTP2_FLAG_END_STREAM);
+    raw_send(&g_peer, &g_frames);
+    LOOP_UNTIL(g_world.loop, (raw_read(&g_peer), g_peer.gone));
+    cr_assert_eq(raw_frames(&g_peer, NGHTTP2_GOAWAY, &goaway), 2);
+    cr_assert_eq(last_stream_of(&goaway), 1);
+    part();
+}
+
 /* --- Several loops ------------------------------------------------------------------ */
 
 static void on_drained(struct server *server, void *arg)
