@@ -1,7 +1,4 @@
-/* Every moment of a call on our own wire: something is done to it at the first
- * of them, then in a new call at the second, and so on until the call ends
- * before. Each time it must close once on both sides, leave nothing in flight and
- * no memory behind.
+/* Every moment of a call on our own wire (lib/every_moment.h).
  *
  * The moments are those at which something else may happen to a server's call:
  *
@@ -25,78 +22,21 @@
 
 #include "base/container.h"
 #include "base/log.h"
-#include "lib/call_world.h"
-#include "lib/heap.h"
+#include "lib/every_moment.h"
 #include "lib/leaks.h"
 #include "lib/tls_world.h"
 #include "weir/http/http_call.h"
 #include "weir/http/lane.h"
 #include "weir/tls.h"
 
-#define BIT(n) (1u << (n))
-
 enum source { ROUND = 1, HANDLER = 2, SOCKET = 4 };
 
-/* What is done to the call, and a number of turns later to all of it. */
-struct disturbance {
-    const char *name;
-    void (*what)(void);
-    unsigned sources;
-    unsigned client_may_see, server_may_see; /* statuses, as bits */
-    void (*then)(void);                      /* may be NULL */
-    unsigned turns;
-};
-
-static struct call_world g_world;
-static struct talk g_talk;
-static struct disturbance g_do;
 static struct tls_client *g_tls;
-static int g_events, g_at; /* 0: it was done; -1: nothing to do */
-static unsigned g_turns;
-static int g_client_fd, g_server_fd;
-static int g_calls;
-static unsigned g_seen; /* statuses that the client saw */
 
 /* The methods; where there is more to try, those that differ most. */
 #define FEW (BIT(0) | BIT(3) | BIT(ECHO_RUNS))
 static unsigned g_few = BIT(ECHO_NMETHODS) - 1;
 static pthread_t g_thread;
-
-/* --- Moments ------------------------------------------------------------------------ */
-
-static void on_turn(struct task *task)
-{
-    if (g_turns-- > 0)
-        task_defer(g_world.loop, task);
-    else
-        g_do.then();
-}
-
-static struct task g_turn = { .run = on_turn };
-
-static bool is_over(void)
-{
-    return g_talk.s == NULL && g_echo.open == NULL;
-}
-
-static void do_it(void)
-{
-    g_at = 0;
-    g_do.what();
-    g_turns = g_do.turns;
-    if (g_do.then != NULL && g_turns-- > 0)
-        task_defer(g_world.loop, &g_turn);
-    else if (g_do.then != NULL)
-        g_do.then();
-}
-
-static void moment(enum source source)
-{
-    if (g_at <= 0 || (g_do.sources & source) == 0 || is_over())
-        return;
-    if (++g_events == g_at)
-        do_it();
-}
 
 /* --- The system's calls ------------------------------------------------------------- */
 
@@ -107,8 +47,8 @@ static void moment(enum source source)
 
 static bool is_ours(int epfd)
 {
-    return g_at > 0 && pthread_equal(pthread_self(), g_thread) &&
-           epfd == uv_backend_fd(loop_uv(g_world.loop));
+    return moment_is_due() && pthread_equal(pthread_self(), g_thread) &&
+           epfd == uv_backend_fd(loop_uv(g_every.world.loop));
 }
 
 int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
@@ -131,7 +71,7 @@ int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, cons
 
 static void touch(int fd)
 {
-    if (g_at > 0 && fd == g_server_fd && pthread_equal(pthread_self(), g_thread))
+    if (moment_is_due() && fd == g_every.server_fd && pthread_equal(pthread_self(), g_thread))
         moment(SOCKET);
 }
 
@@ -159,7 +99,7 @@ ssize_t writev(int fd, const struct iovec *pieces, int n)
 int connect(int fd, const struct sockaddr *address, socklen_t len)
 {
     REAL(connect)
-    g_client_fd = fd;
+    g_every.client_fd = fd;
     return real(fd, address, len);
 }
 
@@ -168,7 +108,7 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
     REAL(accept4)
     const int accepted = real(fd, address, len, flags);
     if (accepted >= 0)
-        g_server_fd = accepted;
+        g_every.server_fd = accepted;
     return accepted;
 }
 
@@ -218,21 +158,6 @@ static const struct stream_handler handler = {
 };
 
 static struct method g_methods[ECHO_NMETHODS];
-
-static void init(void)
-{
-    setenv("CALL_TRANSPORT", "http", 1);
-    log_init("test", LOG_ERROR, LOG_TEXT);
-    signal(SIGPIPE, SIG_IGN); /* as our programs do: libuv writes to sockets as to files */
-    g_thread = pthread_self();
-    for (size_t i = 0; i < ECHO_NMETHODS; i++) {
-        g_methods[i] = echo_methods[i];
-        g_methods[i].data = echo_methods[i].handler;
-        g_methods[i].handler = &handler;
-    }
-}
-
-TestSuite(every_moment_of_http, .init = init);
 
 /* --- An interceptor that holds ------------------------------------------------------ */
 
@@ -324,123 +249,60 @@ static const struct interceptor holder = {
 
 /* --- Calls -------------------------------------------------------------------------- */
 
-static void open_world(const struct chain *chain)
+static struct chain g_chain;
+
+static void open_world(struct call_world *w)
 {
+    g_entered = g_left = 0;
+    g_chain = (struct chain){ 0 };
+    chain_add(&g_chain, &holder, NULL);
     call_world_open_both(
-        &g_world, g_methods, ECHO_NMETHODS,
-        &(struct server_options){ .chain = chain, .tls = g_tls != NULL ? g_server : NULL },
+        w, g_methods, ECHO_NMETHODS,
+        &(struct server_options){ .chain = &g_chain, .tls = g_tls != NULL ? g_server : NULL },
         &(struct channel_options){ .tls = g_tls });
 }
 
-static void reset(int at)
+static void check_holder(void)
 {
-    g_calls++;
-    g_events = g_entered = g_left = 0;
-    g_at = at;
-    g_client_fd = g_server_fd = -1;
+    cr_assert_eq(g_entered, g_left, "%s", g_every.d.name);
 }
 
-static void check_call(const char *path, int at)
+static void init(void)
 {
-    cr_assert_eq(g_talk.closes, 1, "%s: %s, event %d", g_do.name, path, at);
-    cr_assert_leq(g_echo.opened, 1, "%s: %s, event %d: it was handled twice", g_do.name, path, at);
-    cr_assert_eq(g_entered, g_left, "%s: %s, event %d", g_do.name, path, at);
-    g_seen |= BIT(g_talk.status.code);
-    cr_assert(g_do.client_may_see & BIT(g_talk.status.code), "%s: %s, event %d: %d %s", g_do.name,
-              path, at, g_talk.status.code, g_talk.status.message);
-    cr_assert(g_echo.opened == 0 || (g_do.server_may_see & BIT(g_echo.code)),
-              "%s: %s, event %d: %d", g_do.name, path, at, g_echo.code);
-    const size_t live = heap_live_in_the_end();
-    cr_assert_eq(live, 0, "%s: %s, event %d: %zu blocks", g_do.name, path, at, live);
+    setenv("CALL_TRANSPORT", "http", 1);
+    log_init("test", LOG_ERROR, LOG_TEXT);
+    signal(SIGPIPE, SIG_IGN); /* as our programs do: libuv writes to sockets as to files */
+    g_thread = pthread_self();
+    g_every.open = open_world;
+    g_every.check = check_holder;
+    for (size_t i = 0; i < ECHO_NMETHODS; i++) {
+        g_methods[i] = echo_methods[i];
+        g_methods[i].data = echo_methods[i].handler;
+        g_methods[i].handler = &handler;
+    }
 }
 
-/* Returns whether the moment came before the call was over. */
-static bool call_once(const char *path, const char *const *words, int at)
-{
-    struct chain chain = { 0 };
-    chain_add(&chain, &holder, NULL);
-    heap_watch();
-    reset(at);
-    open_world(&chain);
-    g_talk = (struct talk){ .say = words };
-    talk_open(&g_talk, &g_world, path, NULL);
-    loop_run(g_world.loop);
-    const bool came = g_at <= 0;
-    g_at = -1;
-    task_cancel(&g_turn);
-    call_world_close(&g_world);
-    check_call(path, at);
-    return came;
-}
-
-static void every_moment_of(const struct method *m)
-{
-    const char *const *words = m->requests == ONE ? SAY("a") : SAY("a", "b", "c");
-    int at = 1;
-    while (call_once(m->path, words, at))
-        at++;
-    cr_assert_gt(at, 2, "%s had only %d events", m->path, at);
-    cr_assert_eq(g_talk.status.code, STATUS_OK, "undisturbed at last");
-    cr_assert_eq(g_echo.code, STATUS_OK);
-}
+TestSuite(every_moment_of_http, .init = init);
 
 static void connection_ages(void);
 
 /* Whatever may be seen was seen once, or the test tests less than it says. */
 static void every_moment(const struct disturbance *what)
 {
-    g_do = *what;
-    g_seen = 0;
+    g_every.d = *what;
+    g_every.seen = 0;
     for (size_t i = 0; i < ECHO_NMETHODS; i++)
         if ((g_few & BIT(i)) != 0)
-            every_moment_of(&g_methods[i]);
+            every_moment_of(&g_methods[i], 2);
     /* Whether a call is about to begin when its connection gets too old depends on
      * the client, and it makes no call again by itself here. */
     const unsigned must = what->what == connection_ages ? BIT(STATUS_OK) : what->client_may_see;
-    cr_assert(what->then != NULL || (g_seen & must) == must, "%s: %x of %x", what->name, g_seen,
-              must);
+    cr_assert(what->then != NULL || (g_every.seen & must) == must, "%s: %x of %x", what->name,
+              g_every.seen, must);
     assert_no_leaks();
 }
 
 /* --- What may happen to a call ------------------------------------------------------ */
-
-enum {
-    OK = BIT(STATUS_OK),
-    CANCELLED = BIT(STATUS_CANCELLED),
-    ABORTED = BIT(STATUS_ABORTED),
-    UNAVAILABLE = BIT(STATUS_UNAVAILABLE),
-    DEADLINE = BIT(STATUS_DEADLINE_EXCEEDED),
-    DENIED = BIT(STATUS_PERMISSION_DENIED),
-};
-
-static void client_cancels(void)
-{
-    if (g_talk.s != NULL)
-        stream_fail(g_talk.s, STATUS_CANCELLED, "enough");
-}
-
-/* The handler may have finished its stream already: nothing happens then. */
-static void server_fails(void)
-{
-    if (g_echo.open != NULL)
-        stream_fail(g_echo.open, STATUS_ABORTED, "that was it");
-}
-
-static void client_end_breaks(void)
-{
-    if (g_client_fd >= 0)
-        shutdown(g_client_fd, SHUT_RDWR);
-}
-
-static void server_end_breaks(void)
-{
-    if (g_server_fd >= 0)
-        shutdown(g_server_fd, SHUT_RDWR);
-}
-
-static void nothing_happens(void)
-{
-}
 
 static void held_goes_on(void)
 {
@@ -458,7 +320,7 @@ static void held_is_rejected(void)
 
 static void for_each_conn(void (*fn)(struct conn *c))
 {
-    struct ring *conns = &http_server_of(g_world.server)->lanes[0].conns;
+    struct ring *conns = &http_server_of(g_every.world.server)->lanes[0].conns;
     for (struct ring *r = conns->next, *next; r != conns; r = next) {
         next = r->next;
         fn(container_of(r, struct conn, link));
@@ -467,7 +329,7 @@ static void for_each_conn(void (*fn)(struct conn *c))
 
 static void for_each_call(void (*fn)(struct http_call *c))
 {
-    struct ring *conns = &http_server_of(g_world.server)->lanes[0].conns;
+    struct ring *conns = &http_server_of(g_every.world.server)->lanes[0].conns;
     for (struct ring *r = conns->next; r != conns; r = r->next) {
         struct conn *c = container_of(r, struct conn, link);
         for (struct ring *k = c->calls.next, *next; k != &c->calls; k = next) {
@@ -480,7 +342,7 @@ static void for_each_call(void (*fn)(struct http_call *c))
 static void pass_deadline(struct http_call *c)
 {
     if (c->life != LIFE_HEADERS)
-        timer_start(g_world.loop, &c->deadline, 0);
+        timer_start(g_every.world.loop, &c->deadline, 0);
 }
 
 static void deadline_passes(void)
@@ -531,35 +393,6 @@ static void client_floods(void)
     for_each_conn(calm_down);
 }
 
-/* --- And then ----------------------------------------------------------------------- */
-
-static void server_stops(void)
-{
-    call_world_drain(&g_world, 0);
-}
-
-static void loop_returns(void)
-{
-    loop_break(g_world.loop);
-}
-
-/* With nothing after it, or the server stopped, or the loop left, at that moment
- * and one and two turns later. */
-static void every_moment_and_end(const struct disturbance *what)
-{
-    struct disturbance d = *what;
-    every_moment(&d);
-    d.client_may_see |= UNAVAILABLE | CANCELLED;
-    d.server_may_see |= UNAVAILABLE | CANCELLED;
-    for (d.turns = 0; d.turns <= 2; d.turns++) {
-        d.then = loop_returns;
-        every_moment(&d);
-        d.then = server_stops;
-        every_moment(&d);
-    }
-    cr_log_info("%d calls", g_calls);
-}
-
 #define ANYWHERE (ROUND | HANDLER)
 
 /* clang-format off */
@@ -589,10 +422,16 @@ static const struct disturbance *find(const char *name)
     return NULL;
 }
 
+static void and_end(const struct disturbance *what)
+{
+    every_moment_and_end(what, every_moment, UNAVAILABLE | CANCELLED, UNAVAILABLE | CANCELLED);
+    cr_log_info("%d calls", g_every.calls);
+}
+
 #define EVERY_MOMENT(name)                                                                         \
     Test(every_moment_of_http, name)                                                               \
     {                                                                                              \
-        every_moment_and_end(find(#name));                                                         \
+        and_end(find(#name));                                                                      \
     }
 
 EVERY_MOMENT(nothing_happens)
@@ -627,7 +466,7 @@ static void while_held(enum intercept_stage stage)
     every_moment(&(struct disturbance){ "held_is_rejected", held_is_rejected, ANYWHERE, OK | DENIED,
                                         OK | DENIED, NULL, 0 });
     a_few_disturbances();
-    cr_log_info("%d calls", g_calls);
+    cr_log_info("%d calls", g_every.calls);
 }
 
 Test(every_moment_of_http, of_a_held_call)
@@ -661,7 +500,7 @@ Test(every_moment_of_http, over_tls)
     const struct tls_client_options o = { .ca = ca, .server_name = "localhost" };
     cr_assert(tls_client_new(&g_tls, &o, error), "%s", error);
     a_few_disturbances();
-    cr_log_info("%d calls", g_calls);
+    cr_log_info("%d calls", g_every.calls);
     tls_client_free(g_tls);
     free(ca);
     tls_world_close();
