@@ -494,6 +494,7 @@ static struct conn *conn_new(struct lane *lane)
     bdp_init(&c->bdp);
     c->read_bytes = READ_MIN_BYTES;
     ring_init(&c->hello);
+    ring_init(&c->hoard);
     ring_init(&c->calls);
     ring_init(&c->sent);
     ring_init(&c->spare);
