@@ -37,6 +37,7 @@ struct option_row {
 /* clang-format off */
 #define OPT_FLAG(name, var, ...)     OPT_ROW(OPTION_FLAG, bool, name, var, __VA_ARGS__)
 #define OPT_TEXT(name, var, ...)     OPT_ROW(OPTION_TEXT, const char *, name, var, __VA_ARGS__)
+#define OPT_LIST(name, var, ...)     OPT_ROW(OPTION_LIST, struct option_list, name, var, __VA_ARGS__)
 #define OPT_INT(name, var, ...)      OPT_ROW(OPTION_INT, int64_t, name, var, __VA_ARGS__)
 #define OPT_DURATION(name, var, ...) OPT_ROW(OPTION_DURATION, uint64_t, name, var, __VA_ARGS__)
 #define OPT_CHOICE(name, var, ...)   OPT_ROW(OPTION_CHOICE, int, name, var, __VA_ARGS__)

@@ -9,13 +9,13 @@
 struct tls_server_options tls_server_options;
 
 static const struct option_row rows[] = {
-    { "tls-cert", OPTION_TEXT, &tls_server_options.cert, "FILE",
-      "the server's certificate, with those between it and the CA; PEM", 0, 0, NULL },
-    { "tls-key", OPTION_TEXT, &tls_server_options.key, "FILE", "its key; PEM", 0, 0, NULL },
-    { "tls-client-ca", OPTION_TEXT, &tls_server_options.client_ca, "FILE",
-      "serve only clients with a certificate that this CA signed; PEM", 0, 0, NULL },
-    { "allow-plaintext", OPTION_FLAG, &tls_server_options.allow_plaintext, NULL,
-      "without TLS, listen on addresses that other machines can reach, too", 0, 0, NULL },
+    OPT_TEXT("tls-cert", tls_server_options.cert,
+             "the server's certificate, with those between it and the CA; PEM", .arg = "FILE"),
+    OPT_TEXT("tls-key", tls_server_options.key, "its key; PEM", .arg = "FILE"),
+    OPT_TEXT("tls-client-ca", tls_server_options.client_ca,
+             "serve only clients with a certificate that this CA signed; PEM", .arg = "FILE"),
+    OPT_FLAG("allow-plaintext", tls_server_options.allow_plaintext,
+             "without TLS, listen on addresses that other machines can reach, too"),
 };
 
 const struct option_group tls_server_group = { "TLS (files may be replaced while it runs)", rows,

@@ -34,29 +34,17 @@ extern const struct option_group tls_server_group;
 
 /* The client's options as rows: TLS_CLIENT_ROWS("user-", g.tls) gives
  * --user-tls, --user-tls-ca and so on. */
+/* clang-format off */
 #define TLS_CLIENT_ROWS(prefix, o)                                                                 \
-    { prefix "tls",                                                                                \
-      OPTION_FLAG,                                                                                 \
-      &(o).on,                                                                                     \
-      NULL,                                                                                        \
-      "encrypt, and trust the CAs of this machine; on with any option below",                      \
-      0,                                                                                           \
-      0,                                                                                           \
-      NULL },                                                                                      \
-        { prefix "tls-ca", OPTION_TEXT, &(o).ca, "FILE", "trust this CA only; PEM", 0, 0, NULL },  \
-        { prefix "tls-cert",                                                                       \
-          OPTION_TEXT,                                                                             \
-          &(o).cert,                                                                               \
-          "FILE",                                                                                  \
-          "certificate to show, for a server that asks for one; PEM",                              \
-          0,                                                                                       \
-          0,                                                                                       \
-          NULL },                                                                                  \
-        { prefix "tls-key", OPTION_TEXT, &(o).key, "FILE", "its key; PEM", 0, 0, NULL },           \
-    {                                                                                              \
-        prefix "tls-server-name", OPTION_TEXT, &(o).server_name, "NAME",                           \
-            "in the server's certificate, if that is not the host of the target", 0, 0, NULL       \
-    }
+    OPT_FLAG(prefix "tls", (o).on,                                                                 \
+             "encrypt, and trust the CAs of this machine; on with any option below"),              \
+    OPT_TEXT(prefix "tls-ca", (o).ca, "trust this CA only; PEM", .arg = "FILE"),                   \
+    OPT_TEXT(prefix "tls-cert", (o).cert,                                                          \
+             "certificate to show, for a server that asks for one; PEM", .arg = "FILE"),           \
+    OPT_TEXT(prefix "tls-key", (o).key, "its key; PEM", .arg = "FILE"),                            \
+    OPT_TEXT(prefix "tls-server-name", (o).server_name,                                            \
+             "in the server's certificate, if that is not the host of the target", .arg = "NAME")
+/* clang-format on */
 
 /** What is wrong with the options together, or NULL. */
 const char *tls_server_check(const struct tls_server_options *o);

@@ -7,22 +7,22 @@
 struct auth_options auth_options;
 
 static const struct option_row rows[] = {
-    { "token-file", OPTION_TEXT, &auth_options.token_file, "FILE",
-      "take the tokens whose hashes are in FILE, a line each: SHA256 NAME EXPIRES SCOPE...; read "
-      "again when it changes",
-      0, 0, NULL },
-    { "oidc-issuer", OPTION_TEXT, &auth_options.oidc_issuer, "URL",
-      "take the JWTs of this OpenID provider", 0, 0, NULL },
-    { "jwks", OPTION_TEXT, &auth_options.jwks, "FILE|URL",
-      "take the JWTs that are signed with one of these keys", 0, 0, NULL },
-    { "jwks-ca", OPTION_TEXT, &auth_options.jwks_ca, "FILE",
-      "certificates to trust the URLs by, instead of the system's", 0, 0, NULL },
-    { "jwt-issuer", OPTION_TEXT, &auth_options.jwt_issuer, "TEXT",
-      "what a JWT must say in \"iss\"; that of --oidc-issuer without this", 0, 0, NULL },
-    { "jwt-audience", OPTION_TEXT, &auth_options.jwt_audience, "TEXT",
-      "what a JWT must say in \"aud\"", 0, 0, NULL },
-    { "open-reflection", OPTION_FLAG, &auth_options.open_reflection, NULL,
-      "reflection needs no token; else one with read", 0, 0, NULL },
+    OPT_TEXT(
+        "token-file", auth_options.token_file,
+        "take the tokens whose hashes are in FILE, a line each: SHA256 NAME EXPIRES SCOPE...; read "
+        "again when it changes",
+        .arg = "FILE"),
+    OPT_TEXT("oidc-issuer", auth_options.oidc_issuer, "take the JWTs of this OpenID provider",
+             .arg = "URL"),
+    OPT_TEXT("jwks", auth_options.jwks, "take the JWTs that are signed with one of these keys",
+             .arg = "FILE|URL"),
+    OPT_TEXT("jwks-ca", auth_options.jwks_ca,
+             "certificates to trust the URLs by, instead of the system's", .arg = "FILE"),
+    OPT_TEXT("jwt-issuer", auth_options.jwt_issuer,
+             "what a JWT must say in \"iss\"; that of --oidc-issuer without this"),
+    OPT_TEXT("jwt-audience", auth_options.jwt_audience, "what a JWT must say in \"aud\""),
+    OPT_FLAG("open-reflection", auth_options.open_reflection,
+             "reflection needs no token; else one with read"),
 };
 
 const struct option_group auth_group = { "Authentication (of calls, by bearer tokens)", rows,

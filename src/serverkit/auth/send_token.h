@@ -29,15 +29,11 @@ struct token_client_options {
  * g.token must have as its allow_option. */
 /* clang-format off */
 #define TOKEN_CLIENT_ROWS(prefix, o)                                                               \
-    { .name = prefix "token-file",                                                                 \
-      .kind = OPTION_TEXT,                                                                         \
-      .value = &(o).file,                                                                          \
-      .arg = "FILE",                                                                               \
-      .help = "send the bearer token in FILE with every call; read again when it changes" },       \
-    {                                                                                              \
-        .name = prefix "allow-insecure-token", .kind = OPTION_FLAG, .value = &(o).allow_plaintext, \
-        .help = "send it also where it can be read on the way: neither encrypted nor unix:"        \
-    }
+    OPT_TEXT(prefix "token-file", (o).file,                                                        \
+             "send the bearer token in FILE with every call; read again when it changes",          \
+             .arg = "FILE"),                                                                       \
+    OPT_FLAG(prefix "allow-insecure-token", (o).allow_plaintext,                                   \
+             "send it also where it can be read on the way: neither encrypted nor unix:")
 /* clang-format on */
 
 /* Where the token comes from; for all channels of a program. */

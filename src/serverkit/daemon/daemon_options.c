@@ -18,37 +18,38 @@
 static struct daemon_config config;
 
 static const struct option_row rows[] = {
-    { "listen", OPTION_LIST, &config.listen, "ADDR:PORT",
-      "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated", 0, 0, NULL },
-    { "loops", OPTION_INT, &config.loops, "N", "threads that serve", 1, DAEMON_LOOPS_MAX, NULL },
-    { "drain-timeout", OPTION_DURATION, &config.drain_timeout_ms, "DURATION",
-      "on SIGTERM, answers in progress may take this long", 0, 0, NULL },
-    { "write-timeout", OPTION_DURATION, &config.write_timeout_ms, "DURATION",
-      "a client that reads nothing for so long is cut off; 0: never", 0, 0, NULL },
-    { "max-call-time", OPTION_DURATION, &config.max_call_ms, "DURATION",
-      "a unary call without a deadline ends after this; streams may be as long as they need; "
-      "0: no limit",
-      0, 0, NULL },
-    { "self-probe-interval", OPTION_DURATION, &config.self_probe_ms, "DURATION",
-      "with --transport core: connect to its own listeners this often; one that does not "
-      "accept, three times in a row, ends the process with 1, to be started anew; 0: never",
-      0, 0, NULL },
-    { "transport", OPTION_CHOICE, &config.transport, "http|core",
-      "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with: "
-      "for clients that are trusted",
-      0, 0, "http|core" },
-    { "reflection", OPTION_FLAG, &config.reflection, NULL,
-      "tell clients what is served, by gRPC's server reflection", 0, 0, NULL },
-    { "compression", OPTION_CHOICE, &config.compression, "none|gzip",
-      "of answers, for clients that take it", 0, 0, "none|gzip" },
-    { "log-level", OPTION_CHOICE, &config.log_level, "debug|info|warn|error",
-      "least important lines to log", 0, 0, "debug|info|warn|error" },
-    { "log-format", OPTION_CHOICE, &config.log_format, "text|json", "of log lines", 0, 0,
-      "text|json" },
-    { "check", OPTION_FLAG, &config.check, NULL,
-      "do not serve: look at everything in --db, say what is there, and exit with 1 if any of "
-      "it is damaged; a server may have it open",
-      0, 0, NULL }, /* the last one: not every program has it */
+    OPT_LIST("listen", config.listen,
+             "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated",
+             .arg = "ADDR:PORT"),
+    OPT_INT("loops", config.loops, "threads that serve", .min = 1, .max = DAEMON_LOOPS_MAX),
+    OPT_DURATION("drain-timeout", config.drain_timeout_ms,
+                 "on SIGTERM, answers in progress may take this long"),
+    OPT_DURATION("write-timeout", config.write_timeout_ms,
+                 "a client that reads nothing for so long is cut off; 0: never"),
+    OPT_DURATION(
+        "max-call-time", config.max_call_ms,
+        "a unary call without a deadline ends after this; streams may be as long as they need; "
+        "0: no limit"),
+    OPT_DURATION(
+        "self-probe-interval", config.self_probe_ms,
+        "with --transport core: connect to its own listeners this often; one that does not "
+        "accept, three times in a row, ends the process with 1, to be started anew; 0: never"),
+    OPT_CHOICE(
+        "transport", config.transport,
+        "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with: "
+        "for clients that are trusted",
+        .choices = "http|core"),
+    OPT_FLAG("reflection", config.reflection,
+             "tell clients what is served, by gRPC's server reflection"),
+    OPT_CHOICE("compression", config.compression, "of answers, for clients that take it",
+               .choices = "none|gzip"),
+    OPT_CHOICE("log-level", config.log_level, "least important lines to log",
+               .choices = "debug|info|warn|error"),
+    OPT_CHOICE("log-format", config.log_format, "of log lines", .choices = "text|json"),
+    OPT_FLAG(
+        "check", config.check,
+        "do not serve: look at everything in --db, say what is there, and exit with 1 if any of "
+        "it is damaged; a server may have it open"), /* the last one: not every program has it */
 };
 
 static enum option_result check_options(const struct daemon_program *p)

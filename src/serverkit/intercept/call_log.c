@@ -16,16 +16,15 @@ struct call_log_options call_log_options = {
 };
 
 static const struct option_row rows[] = {
-    { "log-calls", OPTION_CHOICE, &call_log_options.which, "off|errors|slow|all",
-      "calls that get a line: those that failed, slow ones too, or all", 0, 0,
-      "off|errors|slow|all" },
-    { "slow-call", OPTION_DURATION, &call_log_options.slow_ms, "DURATION",
-      "a call is slow if its first message takes longer; 0: none is", 0, 0, NULL },
-    { "log-sample", OPTION_INT, &call_log_options.sample, "N",
-      "with --log-calls all: of the others only one of N", 1, INT32_MAX, NULL },
-    { "request-ids", OPTION_FLAG, &call_log_options.request_ids, NULL,
-      "every call has one: the client's x-request-id or a new one; logged and returned", 0, 0,
-      NULL },
+    OPT_CHOICE("log-calls", call_log_options.which,
+               "calls that get a line: those that failed, slow ones too, or all",
+               .choices = "off|errors|slow|all"),
+    OPT_DURATION("slow-call", call_log_options.slow_ms,
+                 "a call is slow if its first message takes longer; 0: none is"),
+    OPT_INT("log-sample", call_log_options.sample,
+            "with --log-calls all: of the others only one of N", .min = 1, .max = INT32_MAX),
+    OPT_FLAG("request-ids", call_log_options.request_ids,
+             "every call has one: the client's x-request-id or a new one; logged and returned"),
 };
 
 const struct option_group call_log_group = { "Log of calls", rows, sizeof rows / sizeof rows[0] };

@@ -13,17 +13,18 @@
 struct limits_options limits_options = { .bad_token_rate = 20 };
 
 static const struct option_row rows[] = {
-    { "max-calls", OPTION_INT, &limits_options.max_calls, "N",
-      "most calls at once, of all callers; 0: no limit", 0, INT32_MAX, NULL },
-    { "max-calls-per-caller", OPTION_INT, &limits_options.max_calls_per_caller, "N",
-      "most calls at once of one caller: an identity, or an address; 0: no limit", 0, 1 << 20,
-      NULL },
-    { "rate-per-caller", OPTION_INT, &limits_options.rate_per_caller, "N",
-      "most calls that a caller may begin a second; 0: no limit", 0, 1000000, NULL },
-    { "bad-token-rate", OPTION_INT, &limits_options.bad_token_rate, "N",
-      "most calls with a bad token that may come from one address a second; beyond it only tokens "
-      "that are known to be good pass; 0: no limit",
-      0, 1000000, NULL },
+    OPT_INT("max-calls", limits_options.max_calls,
+            "most calls at once, of all callers; 0: no limit", .max = INT32_MAX),
+    OPT_INT("max-calls-per-caller", limits_options.max_calls_per_caller,
+            "most calls at once of one caller: an identity, or an address; 0: no limit",
+            .max = 1 << 20),
+    OPT_INT("rate-per-caller", limits_options.rate_per_caller,
+            "most calls that a caller may begin a second; 0: no limit", .max = 1000000),
+    OPT_INT("bad-token-rate", limits_options.bad_token_rate,
+            "most calls with a bad token that may come from one address a second; beyond it only "
+            "tokens "
+            "that are known to be good pass; 0: no limit",
+            .max = 1000000),
 };
 
 const struct option_group limits_group = { "Limits", rows, sizeof rows / sizeof rows[0] };

@@ -12,8 +12,9 @@
 struct metrics_options metrics_options = { .listen = "" };
 
 static const struct option_row rows[] = {
-    { "metrics-listen", OPTION_TEXT, &metrics_options.listen, "ADDR:PORT",
-      "metrics for Prometheus, by plain HTTP: keep it on loopback; port 0: any", 0, 0, NULL },
+    OPT_TEXT("metrics-listen", metrics_options.listen,
+             "metrics for Prometheus, by plain HTTP: keep it on loopback; port 0: any",
+             .arg = "ADDR:PORT"),
 };
 
 const struct option_group metrics_group = { "Metrics", rows, sizeof rows / sizeof rows[0] };
