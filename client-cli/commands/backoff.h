@@ -1,4 +1,6 @@
-/* How long to wait before trying again, and how often at all. */
+/* How long stream-list waits before it goes on with a listing that broke, and how often it
+ * does at all. (Connections and single calls are tried again by the channel: weir/channel.h,
+ * weir/service_config.h.) */
 #ifndef CLI_BACKOFF_H
 #define CLI_BACKOFF_H
 

@@ -6,7 +6,8 @@
  * pipe behind us ("enough"), by a full disk. Then the command's on_stop cancels
  * what is open, and once that is closed the command calls session_end() as
  * ever; the session knows why it ended. It waits until its output is written,
- * and then says on standard error what is to be said. */
+ * and then says on standard error what is to be said: how a call failed, with
+ * the details that its status has (weir/status.h), and where to go on from. */
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 

@@ -1,8 +1,8 @@
 /* How a server keeps its connections: when it asks whether a client is still
  * there, how old a connection gets, and what a client may do with one.
  *
- * Each transport does it by itself (weir/http/conn.h; the core has switches of
- * its own). The group "Connections" of a server's options sets these. */
+ * Each transport does it by itself (http/conn.c; the core has switches of its own, which
+ * grpc_core/core_server.c sets). The group "Connections" of a server's options sets these. */
 #ifndef WEIR_CONNECTIONS_H
 #define WEIR_CONNECTIONS_H
 

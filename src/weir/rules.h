@@ -9,9 +9,9 @@
  *         &v1__post__list_posts_request__descriptor, fields, 2,
  *     };
  *
- * A handler names the rules of its requests. Where a method takes one request,
- * an interceptor checks it (serverkit/intercept/validate.h); where it takes many, one that
- * is wrong may be no reason to end the call, and the handler checks each. */
+ * A handler names the rules of its requests, and has their table beside it. Where a method takes
+ * one request, an interceptor checks it (serverkit/intercept/validate.h); where it takes many, one
+ * that is wrong may be no reason to end the call, and the handler checks each. */
 #ifndef WEIR_RULES_H
 #define WEIR_RULES_H
 

@@ -1,6 +1,6 @@
 /* How a call ended: a gRPC status code, a message for people, and what a
- * program can act on. The latter travels as google.rpc.Status
- * (status_details.h). */
+ * program can act on. The latter travels as google.rpc.Status, to and from which
+ * status_details.c turns the fields here. */
 #ifndef WEIR_STATUS_H
 #define WEIR_STATUS_H
 

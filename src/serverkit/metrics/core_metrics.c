@@ -10,26 +10,26 @@ static void print(struct exposition *e, const char *name, enum metric_kind kind,
 
 void metrics_of_core(struct exposition *e, void *arg)
 {
-    struct channelz_stats f;
+    struct channelz_stats s;
     (void)arg;
-    channelz_of_servers(&f);
+    channelz_of_servers(&s);
     print(e, "calls_started_total", METRIC_COUNTER, "Calls that reached the core.",
-          f.calls_started);
+          s.calls_started);
     print(e, "calls_succeeded_total", METRIC_COUNTER, "Calls that the core ended with OK.",
-          f.calls_succeeded);
+          s.calls_succeeded);
     print(e, "calls_failed_total", METRIC_COUNTER, "Calls that the core ended otherwise.",
-          f.calls_failed);
-    print(e, "connections", METRIC_GAUGE, "Open connections.", f.connections);
+          s.calls_failed);
+    print(e, "connections", METRIC_GAUGE, "Open connections.", s.connections);
     print(e, "connection_streams_started", METRIC_GAUGE, "Streams, of the open connections.",
-          f.streams_started);
+          s.streams_started);
     print(e, "connection_streams_succeeded", METRIC_GAUGE,
-          "Streams that ended well, of the open connections.", f.streams_succeeded);
+          "Streams that ended well, of the open connections.", s.streams_succeeded);
     print(e, "connection_streams_failed", METRIC_GAUGE,
-          "Streams that were cut, of the open connections.", f.streams_failed);
+          "Streams that were cut, of the open connections.", s.streams_failed);
     print(e, "connection_messages_received", METRIC_GAUGE,
-          "Messages received on the open connections.", f.messages_received);
+          "Messages received on the open connections.", s.messages_received);
     print(e, "connection_messages_sent", METRIC_GAUGE, "Messages sent on the open connections.",
-          f.messages_sent);
+          s.messages_sent);
     print(e, "connection_keepalives_sent", METRIC_GAUGE, "Pings sent on the open connections.",
-          f.keepalives_sent);
+          s.keepalives_sent);
 }

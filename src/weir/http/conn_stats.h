@@ -1,4 +1,6 @@
-/* What becomes of connections and calls, counted: each lane for itself. */
+/* What becomes of connections and calls, counted: each lane for itself. What is counted
+ * here has a place in struct server_stats (weir/server.h) too, in which all lanes are added
+ * up; whoever prints metrics reads that. */
 #ifndef HTTP_CONN_STATS_H
 #define HTTP_CONN_STATS_H
 
@@ -45,7 +47,7 @@ struct conn_stats {
 /** No stats yet, with all reasons. */
 void conn_stats_begin(struct server_stats *ret);
 
-/** Adds a lane's. Any thread. */
-void conn_stats_add(struct server_stats *to, const struct conn_stats *f);
+/** Adds a lane's to @to. Any thread. */
+void conn_stats_add(struct server_stats *to, const struct conn_stats *lane);
 
 #endif
