@@ -34,6 +34,7 @@ static const char *arguments_of(const struct command *c, char room[WORDS_MAX])
     size_t n = 0;
     if (c->commands == NULL)
         return c->arguments;
+    room[0] = '\0';
     for (const struct command *k = c->commands; k->name != NULL && n < WORDS_MAX; k++)
         n += (size_t)snprintf(room + n, WORDS_MAX - n, "%s%s", n > 0 ? "|" : "", command_word(k));
     return room;
