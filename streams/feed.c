@@ -278,6 +278,13 @@ void feed_caught_up(struct follower *f)
     move(f, FOLLOWER_LIVE);
 }
 
+void feed_told(const struct follower *f, uint64_t time_ms)
+{
+    const uint64_t now_ms = clock_unix_ms();
+    histogram_observe(&f->feed->stats.delay,
+                      now_ms > time_ms ? (now_ms - time_ms) * UINT64_C(1000000) : 0);
+}
+
 uint64_t follower_revision(const struct follower *f)
 {
     return f->state == FOLLOWER_LIVE && f->revision < f->feed->revision ? f->feed->revision

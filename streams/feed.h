@@ -25,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/counter.h"
 #include "base/ring.h"
+#include "serverkit/metrics/histogram.h"
 #include "weir/loop.h"
 #include "weir/news.h"
 
@@ -55,6 +56,7 @@ struct follower {
 
 struct feed_stats {
     struct counter followers, behind; /* how many */
+    struct histogram delay;           /* from a commit to the message that tells of it */
     struct counter lag; /* changes that the one furthest behind had to read, when news came last */
 };
 
@@ -91,6 +93,9 @@ int feed_join(struct feed *feed, struct follower *follower);
 /** @follower, BEHIND, has told everything up to its revision, which is the last one of
  * this step of the reader: LIVE. */
 void feed_caught_up(struct follower *follower);
+
+/** A message tells @follower's client of a change that was committed at @time_ms. */
+void feed_told(const struct follower *follower, uint64_t time_ms);
 
 /** Fine if it has not joined. */
 void feed_leave(struct follower *follower);

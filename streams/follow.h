@@ -30,6 +30,7 @@ struct follow {
 
     bool greeted;       /* the client was told that it has caught up */
     bool must_say;      /* something, be it nothing new: it was quiet for long */
+    uint64_t change_ms; /* when the first change of the next message was committed */
     struct timer quiet; /* LIVE */
 
     struct name *author; /* of all users' records: of the last change, in this group */

@@ -211,6 +211,8 @@ static void caught_up(struct listing *l, struct query *q)
     struct follow *f = q->follow;
     const bool in_queue = q == current(l);
     l->caught_up = !f->greeted;
+    if (f->greeted && !draft_is_empty(&l->draft))
+        feed_told(&f->follower, f->change_ms);
     if ((!f->greeted || f->must_say || !draft_is_empty(&l->draft)) && !out_close_part(l, q)) {
         listing_fail_memory(l);
         return;

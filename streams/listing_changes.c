@@ -37,6 +37,13 @@ static bool stop_unreadable(struct filler *f)
     return filler_stop(f, STEP_FAILED);
 }
 
+/* Something of @c goes into the draft. */
+static void note_time(struct filler *f, const struct change *c)
+{
+    if (draft_is_empty(&f->l->draft))
+        f->q->follow->change_ms = c->time_ms;
+}
+
 static bool put_deleted(struct filler *f, struct bytes id)
 {
     return draft_put_deleted(&f->l->draft, id) || filler_stop_memory(f);
@@ -72,6 +79,7 @@ static bool visit_change(struct change_visit *visit, const struct change *c)
     if (!filler_goes_on(f))
         return false;
     f->l->scanned_bytes += CHANGE_LOOK_BYTES;
+    note_time(f, c);
     if (f->l->kind->by_user && c->at.group != f->q->last_group)
         return true;
     if (c->kind == CHANGE_DELETE)

@@ -1,12 +1,36 @@
 #include "service_metrics.h"
 
+#include "base/clock.h"
+#include "feed.h"
 #include "listing.h"
 #include "resolver.h"
 #include "store/store.h"
 
 /* --- The store ---------------------------------------------------------------------- */
 
-/* A store that cannot be read says so to its callers: here it has no figures. */
+/* A clock that was put back makes no age below 0. */
+static double age_s(uint64_t unix_ms)
+{
+    const uint64_t now_ms = clock_unix_ms();
+    return unix_ms == 0 || unix_ms > now_ms ? 0 : (double)(now_ms - unix_ms) / 1000;
+}
+
+static void metrics_of_log(struct exposition *e, const struct store_stats *s)
+{
+    exposition_single(e, "store_changes_total", METRIC_COUNTER,
+                      "Changes that were ever made in the store: its revision.",
+                      (double)s->revision);
+    exposition_single(e, "store_kept_changes", METRIC_GAUGE,
+                      "Of those, the last ones that are kept for who follows.", (double)s->changes);
+    exposition_single(e, "store_kept_changes_bytes", METRIC_GAUGE, "What these take.",
+                      (double)s->log_bytes);
+    exposition_single(e, "store_oldest_kept_change_seconds", METRIC_GAUGE,
+                      "How long ago the oldest of them was made: who comes back later than that "
+                      "lists anew.",
+                      age_s(s->oldest_ms));
+}
+
+/* A store that cannot be read says so to its callers: here it has no metrics. */
 void metrics_of_store(struct exposition *e, struct store *store)
 {
     struct store_stats s;
@@ -23,6 +47,32 @@ void metrics_of_store(struct exposition *e, struct store *store)
                       (double)s.file_bytes);
     exposition_single(e, "store_map_bytes", METRIC_GAUGE, "How large it may become.",
                       (double)s.map_bytes);
+    metrics_of_log(e, &s);
+}
+
+/* --- Followers ---------------------------------------------------------------------- */
+
+void metrics_of_feeds(struct exposition *e, const struct feed *const *feeds, size_t n)
+{
+    uint64_t followers = 0, behind = 0, lag = 0;
+    struct histogram delay = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        const struct feed_stats *s = &feeds[i]->stats;
+        followers += counter_get(&s->followers);
+        behind += counter_get(&s->behind);
+        lag = counter_get(&s->lag) > lag ? counter_get(&s->lag) : lag;
+        histogram_merge(&delay, &s->delay);
+    }
+    exposition_single(e, "followers", METRIC_GAUGE, "Requests that follow and have caught up once.",
+                      (double)followers);
+    exposition_single(e, "followers_behind", METRIC_GAUGE, "Of those, the ones with news to read.",
+                      (double)behind);
+    exposition_single(e, "followers_lag_changes", METRIC_GAUGE,
+                      "Changes that the one furthest behind had to read when news came last.",
+                      (double)lag);
+    exposition_family(e, "followers", "delay_seconds", METRIC_HISTOGRAM,
+                      "From a change's commit to the message that tells it.");
+    exposition_histogram(e, NULL, &delay);
 }
 
 /* --- Answers ------------------------------------------------------------------------ */
@@ -39,27 +89,27 @@ void metrics_of_answers(struct exposition *e, const struct budget *budget)
 /* --- Names -------------------------------------------------------------------------- */
 
 /* clang-format off */
-#define FIGURE(name, kind, field, help) { name, help, kind, offsetof(struct resolver_stats, field) }
+#define METRIC(name, kind, field, help) { name, help, kind, offsetof(struct resolver_stats, field) }
 /* clang-format on */
 
 static const struct {
     const char *name, *help;
     enum metric_kind kind;
     size_t offset; /* of a uint64_t */
-} figures[] = {
-    FIGURE("streams_connected", METRIC_GAUGE, connected,
+} metrics[] = {
+    METRIC("streams_connected", METRIC_GAUGE, connected,
            "Streams to User that are open and answered; one for each loop."),
-    FIGURE("stream_reconnects_total", METRIC_COUNTER, reconnects,
+    METRIC("stream_reconnects_total", METRIC_COUNTER, reconnects,
            "Streams to User opened after the first ones."),
-    FIGURE("names", METRIC_GAUGE, names, "Names of users in the tables."),
-    FIGURE("names_cached", METRIC_GAUGE, cached, "Of those, the ones that nobody uses now."),
-    FIGURE("name_hits_total", METRIC_COUNTER, hits, "Names that were wanted and known."),
-    FIGURE("name_misses_total", METRIC_COUNTER, misses, "Names that were wanted and not known."),
-    FIGURE("names_evicted_total", METRIC_COUNTER, evicted, "Names forgotten for want of room."),
-    FIGURE("ids_asked_total", METRIC_COUNTER, asked, "Ids that User was asked for."),
-    FIGURE("ids_pending", METRIC_GAUGE, pending, "Of those, the ones not answered yet."),
-    FIGURE("changes_pushed_total", METRIC_COUNTER, pushed, "Changes that User told unasked."),
-#undef FIGURE
+    METRIC("names", METRIC_GAUGE, names, "Names of users in the tables."),
+    METRIC("names_cached", METRIC_GAUGE, cached, "Of those, the ones that nobody uses now."),
+    METRIC("name_hits_total", METRIC_COUNTER, hits, "Names that were wanted and known."),
+    METRIC("name_misses_total", METRIC_COUNTER, misses, "Names that were wanted and not known."),
+    METRIC("names_evicted_total", METRIC_COUNTER, evicted, "Names forgotten for want of room."),
+    METRIC("ids_asked_total", METRIC_COUNTER, asked, "Ids that User was asked for."),
+    METRIC("ids_pending", METRIC_GAUGE, pending, "Of those, the ones not answered yet."),
+    METRIC("changes_pushed_total", METRIC_COUNTER, pushed, "Changes that User told unasked."),
+#undef METRIC
 };
 
 static uint64_t value_of(const struct resolver_stats *s, size_t offset)
@@ -69,8 +119,8 @@ static uint64_t value_of(const struct resolver_stats *s, size_t offset)
 
 static void add(struct resolver_stats *sum, const struct resolver_stats *s)
 {
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        *(uint64_t *)((char *)sum + figures[i].offset) += value_of(s, figures[i].offset);
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++)
+        *(uint64_t *)((char *)sum + metrics[i].offset) += value_of(s, metrics[i].offset);
 }
 
 void metrics_of_resolvers(struct exposition *e, const struct resolver *const *resolvers, size_t n)
@@ -80,8 +130,8 @@ void metrics_of_resolvers(struct exposition *e, const struct resolver *const *re
         const struct resolver_stats s = resolver_stats(resolvers[i]);
         add(&sum, &s);
     }
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        exposition_family(e, "resolver", figures[i].name, figures[i].kind, figures[i].help);
-        exposition_count(e, NULL, value_of(&sum, figures[i].offset));
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
+        exposition_family(e, "resolver", metrics[i].name, metrics[i].kind, metrics[i].help);
+        exposition_count(e, NULL, value_of(&sum, metrics[i].offset));
     }
 }

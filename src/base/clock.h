@@ -13,4 +13,12 @@ static inline uint64_t clock_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec + 1;
 }
 
+/** Milliseconds since 1970, of a clock that people may set. */
+static inline uint64_t clock_unix_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/container.h"
 #include "post_env.h"
-#include "post_figures.h"
+#include "post_metrics.h"
 #include "post_service.h"
 #include "readiness.h"
 #include "serverkit/daemon/daemon.h"
@@ -28,7 +28,7 @@ static struct {
     struct budget budget;
     struct readiness readiness;
     struct user_link links[DAEMON_LOOPS_MAX];
-    struct post_figures figures;
+    struct post_metrics metrics;
     struct chain chain; /* of the channels to User */
 } g = {
     .db = "post-data",
@@ -210,22 +210,22 @@ static bool wait_for_user(struct loop *loop, char error[DAEMON_ERROR_MAX])
 
 static bool open_user(struct loop *const *loops, size_t nloops, char error[DAEMON_ERROR_MAX])
 {
-    g.figures = (struct post_figures){ .loops = loops, .nloops = nloops, .budget = &g.budget };
-    if (post_figures_init(&g.figures) != 0) {
+    g.metrics = (struct post_metrics){ .loops = loops, .nloops = nloops, .budget = &g.budget };
+    if (post_metrics_init(&g.metrics) != 0) {
         snprintf(error, DAEMON_ERROR_MAX, "out of memory");
         return false;
     }
-    chain_of_client(&g.chain, LOG_DEBUG, g.figures.user_calls);
+    chain_of_client(&g.chain, LOG_DEBUG, g.metrics.user_calls);
     if (user_channels_open(loops[0], &g.chain, error))
         return true;
-    post_figures_close(&g.figures);
+    post_metrics_close(&g.metrics);
     return false;
 }
 
 static void close_user(void)
 {
     user_channels_close();
-    post_figures_close(&g.figures);
+    post_metrics_close(&g.metrics);
 }
 
 /* On the store's writer thread. */
@@ -255,7 +255,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
         close_user();
         return false;
     }
-    g.figures.store = g.store;
+    g.metrics.store = g.store;
     g.readiness = (struct readiness){
         .health = health,
         .services = post_services,
@@ -300,8 +300,8 @@ int main(int argc, char **argv)
         .open = open_post,
         .start_loop = start_loop,
         .ready = wait_for_user,
-        .print_metrics = post_figures_print,
-        .print_arg = &g.figures,
+        .print_metrics = post_metrics_print,
+        .print_arg = &g.metrics,
         .stop_loop = stop_loop,
         .free_loop = free_loop,
         .close = close_post,

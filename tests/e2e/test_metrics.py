@@ -128,9 +128,29 @@ def test_store_and_memory(start_pair):
     assert of_user.get("store_records") == 3
     assert 0 < of_post.get("store_used_bytes") < of_post.get("store_map_bytes")
     assert of_post.get("store_file_bytes") > 0
+    assert of_post.get("store_changes_total") == 8 == of_post.get("store_kept_changes")
+    assert of_post.get("store_kept_changes_bytes") > 0
+    assert 0 <= of_post.get("store_oldest_kept_change_seconds") < 60
     pair.posts.call(LIST, post.ListPostsRequest())
     of_post.until(0, "answer_memory_used_bytes")
     assert of_post.get("answer_memory_max_bytes") == 128 << 20
+
+
+def test_followers(start_pair):
+    pair = start_pair(post_args=[*METRICS, "--loops", "2"])
+    metrics = Metrics(pair.post)
+    pair.import_users(USERS)
+    assert metrics.get("followers") == 0 == metrics.get("followers_delay_seconds_count")
+    follow = pair.posts.call(STREAM, post.ListPostsRequest(follow=True, from_now=True))
+    assert next(follow).caught_up
+    assert metrics.get("followers") == 1 and metrics.get("followers_behind") == 0
+    pair.import_posts(POSTS)
+    assert next(follow).post_messages
+    metrics.until(0, "followers_behind")
+    assert metrics.get("followers_lag_changes") == 0
+    assert metrics.get("followers_delay_seconds_count") >= 1
+    follow.cancel()
+    metrics.until(0, "followers")
 
 
 @pytest.mark.parametrize("transport, prefix, others, of_calls", [

@@ -1,19 +1,12 @@
 #include "change_log.h"
 
-#include <time.h>
-
-static uint64_t unix_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#include "base/clock.h"
 
 int change_log_open(struct change_log *log, struct store *store, MDB_txn *txn)
 {
     log->store = store;
     log->added = log->len = log->n = 0;
-    log->time_ms = unix_ms();
+    log->time_ms = clock_unix_ms();
     const int rc = meta_get(store, txn, "revision", &log->before);
     log->revision = log->before;
     return rc == 0 ? dirty_open(&log->table, store, txn, store->changes) : rc;
