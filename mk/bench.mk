@@ -39,7 +39,7 @@ $(BENCH)/bare_append: $(BUILD)/obj/tests/bench/bare_append.o $(call libs,store)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(link) $^ $(call others,store)
-# Tested by tests/e2e/test_follow_load.py; here, because names in a rule are looked up where it stands.
+# tests/e2e/test_follow_load.py tests it.
 FOLLOW_LOAD := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/follow_load/*.c))
 $(BENCH)/follow_load: $(FOLLOW_LOAD) $(call libs,base)
 	@mkdir -p $(@D)

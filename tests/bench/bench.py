@@ -22,6 +22,7 @@ import cli  # noqa: E402
 import data  # noqa: E402
 import features  # noqa: E402
 import first_post  # noqa: E402
+import follows  # noqa: E402
 import growth  # noqa: E402
 import handshakes  # noqa: E402
 import imports  # noqa: E402
@@ -38,20 +39,23 @@ from servers import BUILD, CLIENT_CORES, SERVER_CORES, Pair, client_stays  # noq
 START = time.monotonic()
 
 Sizes = namedtuple("Sizes", "posts users rounds stream_calls unary_calls client_calls bidi_calls "
-                            "growth first_posts slow_streams import_posts upload_mib")
+                            "growth first_posts slow_streams import_posts upload_mib follow_s "
+                            "follow_posts follow_behind")
 FULL = Sizes(posts=1_000_000, users=10_000, rounds=7, stream_calls=2, unary_calls=8_000,
              client_calls=400, bidi_calls=12, growth=(10_000, 100_000, 1_000_000, 10_000_000),
-             first_posts=100, slow_streams=1_000, import_posts=500_000, upload_mib=512)
+             first_posts=100, slow_streams=1_000, import_posts=500_000, upload_mib=512,
+             follow_s=10, follow_posts=1_000_000, follow_behind=10_000)
 QUICK = Sizes(posts=200_000, users=4_000, rounds=3, stream_calls=8, unary_calls=2_000,
               client_calls=100, bidi_calls=4, growth=(10_000, 100_000, 200_000),
-              first_posts=50, slow_streams=1_000, import_posts=100_000, upload_mib=256)
+              first_posts=50, slow_streams=1_000, import_posts=100_000, upload_mib=256,
+              follow_s=3, follow_posts=100_000, follow_behind=2_000)
 
 # In this order; each gets the pair with the main store.
 TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
           "slow": slow_readers.run, "bursts": bursts.run, "cli": cli.run, "load-tester": load_tester.run,
           "loops": loops.run, "long-link": long_link.run, "tls": tls.run,
           "handshakes": handshakes.run, "features": features.run, "growth": growth.run,
-          "import": imports.run}
+          "import": imports.run, "follows": follows.run}
 
 
 def arguments():

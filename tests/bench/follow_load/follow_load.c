@@ -35,7 +35,7 @@ struct load {
 static void load_open(struct load *l, int argc, char **argv)
 {
     plan_read(&l->plan, argc, argv);
-    l->others_import = l->plan.import == IMPORT_BY_OTHERS;
+    l->others_import = l->plan.import == IMPORT_BY_OTHERS && l->plan.tokens_file == NULL;
     l->nlinks = (size_t)l->plan.connections + 1;
     l->links = must_have(calloc(l->nlinks, sizeof *l->links));
     l->polled = must_have(calloc(l->nlinks + 1, sizeof *l->polled));
@@ -125,9 +125,12 @@ static bool all_are_fenced(const struct load *l)
 
 /* --- what is done ----------------------------------------------------------------------- */
 
+/* If time is up for those who come back, the figures tell what is missed. */
 static void catch_up(struct load *l)
 {
-    if (l->plan.tokens_file == NULL && !wait_for(l, all_are_caught_up))
+    if (l->plan.tokens_file != NULL)
+        wait_for(l, all_are_complete);
+    else if (!wait_for(l, all_are_caught_up))
         die("%zu of %zu followers are caught up", l->followers.caught_up, l->followers.n);
     printf("{\"event\":\"caught_up\",");
     followers_print(&l->followers);
@@ -145,12 +148,9 @@ static void import(struct load *l)
         die("the import does not end");
 }
 
-/* Those who come back are timed until they have the load, so its fence has to wait for that. If
- * time is up in either wait, the figures tell what is missed. */
+/* If time is up, the figures tell who has not even this. */
 static void fence(struct load *l)
 {
-    if (l->plan.tokens_file != NULL)
-        wait_for(l, all_are_complete);
     if (l->followers.n == 0)
         return;
     importer_bulk(&l->importer, (uint64_t)l->plan.count, l->plan.users.n);

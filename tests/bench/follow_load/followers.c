@@ -28,17 +28,17 @@
 static void post_came(struct follower *f, struct bytes message, uint64_t now_ns)
 {
     struct followers *all = f->all;
-    struct load_post post;
-    if (!load_post_read(message, bytes_of_text(all->plan->name), &post))
+    uint64_t number;
+    if (!load_post_number(message, all->name, &number))
         return;
-    enum tally_kind kind = tally_note(&f->tally, post.number);
+    enum tally_kind kind = tally_note(&f->tally, number);
     if (kind == TALLY_FENCE && tally_is_fenced(&f->tally))
         all->fenced++;
     if (kind != TALLY_NEW)
         return;
     all->arrivals++;
     if (all->plan->import == IMPORT_PACED)
-        durations_add(&all->latency, now_ns - post.sent_ns);
+        durations_add(&all->latency, now_ns - load_post_sent_ns(message));
     if (tally_is_complete(&f->tally)) {
         all->complete++;
         durations_add(&all->complete_after, now_ns - all->start_ns);
@@ -149,7 +149,10 @@ static void follower_open(struct followers *all, size_t number, struct h2_link *
 
 void followers_open(struct followers *f, const struct plan *plan, struct h2_link *links)
 {
-    *f = (struct followers){ .plan = plan, .n = (size_t)plan->followers, .start_ns = clock_ns() };
+    *f = (struct followers){ .plan = plan,
+                             .name = bytes_of_text(plan->name),
+                             .n = (size_t)plan->followers,
+                             .start_ns = clock_ns() };
     f->each = must_have(calloc(f->n + 1, sizeof *f->each));
     for (size_t i = 0; i < f->n; i++)
         follower_open(f, i, &links[i % (size_t)plan->connections]);

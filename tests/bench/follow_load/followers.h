@@ -22,6 +22,7 @@ struct follower {
 
 struct followers {
     const struct plan *plan;
+    struct bytes name; /* of the load */
     struct follower *each;
     size_t n;
     size_t caught_up, complete, fenced, over; /* how many are so; who is over may be others too */

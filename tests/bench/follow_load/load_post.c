@@ -65,16 +65,21 @@ static bool id_read(struct bytes id, struct bytes name, uint64_t *ret)
            number_read(bytes_of(id.data + name.len + 1, NUMBER_DIGITS), ret);
 }
 
-/* Its id stands first, and the title soon behind. */
-bool load_post_read(struct bytes message, struct bytes name, struct load_post *ret)
+/* It stands first. */
+bool load_post_number(struct bytes message, struct bytes name, uint64_t *ret)
 {
     struct wire_field f;
-    bool is_ours = false;
-    while (wire_next(&message, &f)) {
+    while (wire_next(&message, &f))
         if (f.number == POST_ID)
-            is_ours = id_read(f.bytes, name, &ret->number);
-        if (f.number == TITLE)
-            return is_ours && f.bytes.len == TIME_DIGITS && number_read(f.bytes, &ret->sent_ns);
-    }
+            return id_read(f.bytes, name, ret);
     return false;
+}
+
+uint64_t load_post_sent_ns(struct bytes message)
+{
+    uint64_t ns;
+    struct bytes title = wire_find(message, TITLE);
+    if (title.len != TIME_DIGITS || !number_read(title, &ns))
+        die("a post of the load has no time for its title");
+    return ns;
 }

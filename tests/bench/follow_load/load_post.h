@@ -19,7 +19,10 @@ struct load_post {
 /** Appends it to @b as field 1, which is where requests and answers have their posts. */
 void load_post_append(struct buf *b, const char *name, const struct load_post *p, const char *user);
 
-/** Reads a PostMessage. false: it is none of the load @name. */
-bool load_post_read(struct bytes message, struct bytes name, struct load_post *ret);
+/** The number of a PostMessage. false: it is none of the load @name. */
+bool load_post_number(struct bytes message, struct bytes name, uint64_t *ret);
+
+/** When its import was sent. Of a post of a load only: any other ends the program. */
+uint64_t load_post_sent_ns(struct bytes message);
 
 #endif

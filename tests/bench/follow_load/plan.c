@@ -38,6 +38,8 @@ static void plan_check(const struct plan *p)
         die("--users is missing, or has no line");
     if (p->tokens_file != NULL && p->tokens.n != (size_t)p->followers)
         die("%zu tokens for %lld followers", p->tokens.n, (long long)p->followers);
+    if (p->tokens_file != NULL && p->import != IMPORT_BY_OTHERS)
+        die("who comes back has a load that was imported before");
     if (p->count + (int64_t)p->users.n > LOAD_POSTS_MAX)
         die("a load has at most %d posts", LOAD_POSTS_MAX);
 }
@@ -53,8 +55,8 @@ static void options_read(struct plan *p, int argc, char **argv)
                  .arg = "FILE"),
         OPT_FLAG("by-user", p->by_user, "each follows one user of these in turn, not everything"),
         OPT_FLAG("from-now", p->from_now, "they want no listing first"),
-        OPT_TEXT("tokens", p->tokens_file, "they resume with these, one a line: they come back",
-                 .arg = "FILE"),
+        OPT_TEXT("tokens", p->tokens_file,
+                 "they come back with these, one a line, to a load that is there", .arg = "FILE"),
         OPT_TEXT("save-tokens", p->save_tokens_file, "where their last tokens go", .arg = "FILE"),
         OPT_TEXT("name", p->name, "of the load: ids of its posts begin with it", .arg = "NAME"),
         OPT_CHOICE("import", p->import,
