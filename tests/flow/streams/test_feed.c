@@ -94,6 +94,7 @@ static void put(const char *group)
 struct seat {
     struct follower f;
     unsigned woken;
+    struct seat *leaves[2]; /* when it is woken */
 };
 
 static void on_behind(struct follower *f)
@@ -101,6 +102,9 @@ static void on_behind(struct follower *f)
     struct seat *seat = container_of(f, struct seat, f);
     cr_assert_eq(f->state, FOLLOWER_BEHIND);
     seat->woken++;
+    for (size_t i = 0; i < 2; i++)
+        if (seat->leaves[i] != NULL)
+            feed_leave(&seat->leaves[i]->f);
 }
 
 static void begin(void)
@@ -313,6 +317,41 @@ Test(feed, wakes_all_where_the_log_is_cut)
 }
 
 /* --- Leaving ------------------------------------------------------------------------ */
+
+static void check_leaving(const char *group)
+{
+    struct seat seats[5] = { 0 };
+    start();
+    commit("a");
+    for (size_t i = 0; i < 5; i++)
+        join(&seats[i], group);
+    seats[0].leaves[0] = &seats[0];
+    seats[1].leaves[0] = &seats[1];
+    seats[1].leaves[1] = &seats[2];
+    seats[3].leaves[0] = &seats[0];
+    put("a");
+    cr_assert(seats[0].woken == 1 && seats[1].woken == 1 && seats[2].woken == 0);
+    cr_assert(seats[3].woken == 1 && seats[4].woken == 1);
+    cr_assert_eq(counter_get(&feed.stats.followers), 2);
+    seats[3].leaves[0] = &seats[3];
+    seats[3].leaves[1] = &seats[4];
+    catch_up(&seats[3]);
+    put("a");
+    cr_assert_eq(seats[3].woken, 2);
+    cr_assert_eq(counter_get(&feed.stats.followers), 0);
+    put("a");
+    stop();
+}
+
+Test(feed, lets_followers_of_a_group_leave_while_it_wakes_them)
+{
+    check_leaving("a");
+}
+
+Test(feed, lets_followers_of_all_leave_while_it_wakes_them)
+{
+    check_leaving(NULL);
+}
 
 Test(feed, lets_go_who_never_joined)
 {
