@@ -723,6 +723,19 @@ def test_a_rename_shows_in_what_changes(start_pair, library):
                 assert [(m.author, m.title) for m in each.told(1)] == [(name, name)]
 
 
+def test_posts_of_unknown_users(full):
+    """Told without a name; a message says once whose posts have none."""
+    with Follow(full.posts, from_now=True) as f:
+        f.until_caught_up()
+        full.import_posts([row("a", user_id="x1"), row("b", user_id="u1"), row("c", user_id="x2"),
+                           row("d", user_id="x1"), row("e", user_id="x2")])
+        told = f.until(lambda m: ids_of([m])[-1] == "e")
+    assert ids_of(told) == ["a", "b", "c", "d", "e"]
+    for message in told:
+        nameless = {m.user_id for m in message.post_messages if not m.author}
+        assert sorted(message.unresolved_user_ids) == sorted(nameless) and "u1" not in nameless
+
+
 @may_log("User is unreachable")
 def test_a_name_is_needed_and_user_is_away(start_pair):
     """The follow ends after --user-timeout, and is resumed from its token when User is back."""
