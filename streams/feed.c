@@ -26,20 +26,32 @@ static void move(struct follower *f, enum follower_state next)
         counter_set(&s->lag, 0);
 }
 
-/* The change of @revision is for it. */
-static void wake(struct follower *f, uint64_t revision)
+/* Changes from @first to @last are for it, or may be. It may have told some of them: what
+ * it has read may be newer than the news that the feed has had. */
+static void wake(struct follower *f, uint64_t first, uint64_t last)
 {
-    if (f->state != FOLLOWER_LIVE || f->revision >= revision)
+    if (f->state != FOLLOWER_LIVE || f->revision >= last)
         return;
-    f->revision = revision - 1;
+    if (f->revision < first - 1)
+        f->revision = first - 1;
     move(f, FOLLOWER_BEHIND);
     f->behind(f);
 }
 
-static void wake_ring(struct ring *ring, uint64_t revision)
+/* Of @group or, if that is NULL, all on the ring. Who is woken may leave, alone or with
+ * others: so those who still have to be looked at are on a ring of their own. */
+static void wake_ring(struct ring *ring, const uint32_t *group, uint64_t first, uint64_t last)
 {
-    for (struct ring *at = ring->next; at != ring; at = at->next)
-        wake(container_of(at, struct follower, link), revision);
+    struct ring left;
+    ring_init(&left);
+    ring_move(&left, ring);
+    while (!ring_empty(&left)) {
+        struct follower *f = container_of(left.next, struct follower, link);
+        ring_remove(&f->link);
+        ring_append(ring, &f->link);
+        if (group == NULL || f->ordinal == *group)
+            wake(f, first, last);
+    }
 }
 
 /* --- Who follows which group -------------------------------------------------------- */
@@ -128,20 +140,14 @@ struct look {
 static bool visit_change(struct change_visit *visit, const struct change *c)
 {
     const struct look *look = container_of(visit, struct look, visit);
-    struct feed *feed = look->feed;
-    struct ring *bucket = bucket_of(feed, c->at.group);
-    for (struct ring *at = bucket->next; at != bucket; at = at->next) {
-        struct follower *f = container_of(at, struct follower, link);
-        if (f->ordinal == c->at.group)
-            wake(f, c->revision);
-    }
+    wake_ring(bucket_of(look->feed, c->at.group), &c->at.group, c->revision, c->revision);
     return true;
 }
 
-static void wake_all(struct feed *feed, uint64_t revision)
+static void wake_groups(struct feed *feed, uint64_t first, uint64_t last)
 {
     for (size_t i = 0; i < feed->nbuckets; i++)
-        wake_ring(&feed->buckets[i], revision);
+        wake_ring(&feed->buckets[i], NULL, first, last);
 }
 
 /* Finds those whom what was changed since concerns. Where the log cannot be read from
@@ -149,13 +155,12 @@ static void wake_all(struct feed *feed, uint64_t revision)
 static void read_changes(struct feed *feed)
 {
     struct look look = { .visit.change = visit_change, .feed = feed };
-    const uint64_t from = feed->revision;
+    const uint64_t from = feed->revision, last = reader_revision(feed->reader);
     place_unborn(feed);
     if (feed->nbuckets > 0 && reader_changes(feed->reader, &feed->revision, &look.visit) != 0)
-        wake_all(feed, from + 1);
-    feed->revision = reader_revision(feed->reader);
-    if (feed->revision > from)
-        wake_ring(&feed->all, from + 1);
+        wake_groups(feed, from + 1, last);
+    feed->revision = last;
+    wake_ring(&feed->all, NULL, from + 1, last);
 }
 
 static uint64_t lag_of(const struct feed *feed, const struct ring *ring)
@@ -233,7 +238,7 @@ static void run_turns(struct task *task)
 
 static bool anybody(const struct feed *feed)
 {
-    return feed->of_groups > 0 || !ring_empty(&feed->all);
+    return counter_get(&feed->stats.followers) > 0;
 }
 
 /* The first one: news are for it, from the store's last revision on. */

@@ -42,7 +42,7 @@ enum follower_state { FOLLOWER_OUT, FOLLOWER_LIVE, FOLLOWER_BEHIND };
 /* Lives in its owner; zero it, and set what is above the line. */
 struct follower {
     /* LIVE has become BEHIND. From inside a step of the feed's reader: take note, wait
-     * for a turn, and read nothing yet. */
+     * for a turn, and read nothing yet. It may leave, and so may others; nobody joins. */
     void (*behind)(struct follower *follower);
     bool all;           /* of all records, else of one group: */
     struct bytes group; /* its id; must stay */

@@ -73,16 +73,19 @@ bool filler_knows_author(struct filler *f, uint32_t group)
     return filler_stop(f, STEP_NAME);
 }
 
-/* Each message names the users of its records whom User does not know: once
- * for each request that it answers, whose groups come in order. */
+/* Each message names the users of its records whom User does not know, each once. A
+ * listing's groups come in order; those of changes do not. */
 static bool note_unresolved(struct filler *f)
 {
     struct listing *l = f->l;
     if (!f->authors || f->name_state != NAME_MISSING || (l->noted && l->noted_group == f->group))
         return true;
+    if (!l->noted)
+        l->noted_mark = resolver_mark(l->env->resolver);
     l->noted = true;
     l->noted_group = f->group;
-    return draft_put_unresolved(&l->draft, name_user_id(f->name));
+    return !name_mark(f->name, l->noted_mark) ||
+           draft_put_unresolved(&l->draft, name_user_id(f->name));
 }
 
 /* MANY: whether the message is as large as it may be. */

@@ -47,8 +47,9 @@ struct listing {
     struct draft draft;
     uint64_t total_size; /* for the next message that is closed, as the next */
     bool caught_up;
-    bool noted; /* the draft has noted_group's user as unresolved */
+    bool noted; /* the draft has unresolved users: noted_group's, and those with the mark */
     uint32_t noted_group;
+    uint64_t noted_mark;
 
     /* ONE. The request that was done last: the answer may end there. */
     int32_t last_index;

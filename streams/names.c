@@ -310,3 +310,10 @@ uint32_t *name_note(struct name *name)
 {
     return &name->note;
 }
+
+bool name_mark(struct name *name, uint64_t mark)
+{
+    const bool first = name->mark != mark;
+    name->mark = mark;
+    return first;
+}

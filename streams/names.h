@@ -42,6 +42,7 @@ struct name {
     enum name_state state;
     unsigned request; /* ASKED: in which of the requests in flight */
     uint32_t note;    /* of name_note() */
+    uint64_t mark;    /* of name_mark() */
     char *text;       /* FOUND; ends with a NUL that does not count */
     size_t text_len;
     size_t id_len;

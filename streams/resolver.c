@@ -75,6 +75,7 @@ struct resolver {
     struct timer redial;
     uint64_t backoff_ms;
     uint64_t random;
+    uint64_t marks;    /* so many were given */
     bool in_trouble;   /* the stream broke, and User has not answered since */
     struct status why; /* a wait fails with this */
 
@@ -484,6 +485,11 @@ struct name *resolver_want(struct resolver *r, struct bytes user_id)
     if (name != NULL && name->state == NAME_WANTED)
         task_defer(r->loop, &r->ask);
     return name;
+}
+
+uint64_t resolver_mark(struct resolver *r)
+{
+    return ++r->marks;
 }
 
 void name_release(struct name *name)

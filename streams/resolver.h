@@ -94,6 +94,11 @@ struct bytes name_user_id(const struct name *name); /* valid while held */
  * once the name was forgotten. */
 uint32_t *name_note(struct name *name);
 
+/** For who collects names one after the other, each once: another number for each
+ * collection, and whether the name does not have that number yet. */
+uint64_t resolver_mark(struct resolver *r);
+bool name_mark(struct name *name, uint64_t mark);
+
 /* --- Waiting ------------------------------------------------------------------------ */
 
 /* Lives in whoever waits; zero it, and set known and failed. */
