@@ -230,6 +230,7 @@ static void tell_changes(struct listing *l, struct query *q)
         return;
     }
     l->has_turn = false;
+    out_tells_changes(l, true);
     switch (changes_step(l, q)) {
     case STEP_ANSWERED:
         if (q->left == 0)
@@ -263,6 +264,7 @@ static void begin_changes(struct listing *l, struct query *q)
 
 static void list(struct listing *l, struct query *q)
 {
+    out_tells_changes(l, false);
     switch (fill_step(l, q)) {
     case STEP_ANSWERED:
         if (q->follow != NULL && q->left > 0)

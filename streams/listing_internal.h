@@ -45,6 +45,7 @@ struct listing {
      * ONE: the answer is in `fill`. */
     struct chunk out, fill;
     struct draft draft;
+    size_t most;         /* bytes of a chunk: fewer while changes are told */
     uint64_t total_size; /* for the next message that is closed, as the next */
     bool caught_up;
     bool noted; /* the draft has unresolved users: noted_group's, and those with the mark */
@@ -131,6 +132,9 @@ void out_init(struct listing *l);
 
 /** The chunk that the stream had has gone out: its room is free. */
 void out_sent(struct listing *l);
+
+/** What follows is of changes, or of a listing. */
+void out_tells_changes(struct listing *l, bool changes);
 
 /** How large a chunk should become. */
 size_t out_target(const struct listing *l);

@@ -19,7 +19,6 @@ FEW, MANY = 100, 1_000
 EACH_P99_S, ALL_P99_S, OTHER_P99_S = 0.050, 0.100, 0.010
 IDLE_KIB, IMPORT_MB = 16, 128
 IMPORT_SHARE = 0.9
-ROOM_MIB = 512  # of answers; by default connections are cut where 1,000 want so much at once
 
 
 def ms(figures, name, which="p99"):
@@ -158,8 +157,8 @@ def each_comes_back(bench, report):
 
 
 def all_come_back(bench, report):
-    bench.fresh("--connection-memory", ROOM_MIB << 20)
-    come_back(bench, report, 1, f"of everything (--connection-memory {ROOM_MIB} MiB)")
+    bench.fresh()
+    come_back(bench, report, 1, "of everything")
 
 
 PARTS = (idle, one_user_each, everything, everything_fast, others_import, each_comes_back,

@@ -179,14 +179,29 @@ int reader_place(struct reader *r, struct bytes id, struct position *ret)
     return found;
 }
 
-int reader_put_value(struct reader *r, const struct change *c, struct bytes *ret_value)
+/* As reader_put_value(), from the tables. */
+static int find_put(struct reader *r, const struct change *c, struct bytes *ret)
 {
     struct place place = { 0 };
     const int found = find_place(r, c->id, &place);
     if (found <= 0 || place.revision != c->revision)
         return found < 0 ? -1 : 0;
-    const int rc = value_at(r, place.at, ret_value);
+    const int rc = value_at(r, place.at, ret);
     return rc == 0 ? 1 : reader_fail(r, rc);
+}
+
+int reader_put_value(struct reader *r, const struct change *c, struct bytes *ret_value)
+{
+    struct put *p = &r->puts[c->revision % PUTS];
+    if (p->commit != r->commit || p->revision != c->revision) {
+        struct bytes value = { 0 };
+        const int found = find_put(r, c, &value);
+        if (found < 0)
+            return -1;
+        *p = (struct put){ r->commit, c->revision, found == 1, value };
+    }
+    *ret_value = p->value;
+    return p->newest;
 }
 
 int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)

@@ -11,6 +11,17 @@
 
 #define SOUND_LEAVES 1024
 
+/* What reader_put_value() found. A hundred followers of everything look at the same
+ * changes in the same snapshot; to find a record is two walks from a root. */
+#define PUTS 2048
+
+struct put {
+    size_t commit; /* of the snapshot, as in spots.h; 0: empty */
+    uint64_t revision;
+    bool newest;
+    struct bytes value;
+};
+
 struct reader {
     struct store *store;
     MDB_txn *txn;        /* reset between steps: it keeps its place among LMDB's readers */
@@ -24,6 +35,7 @@ struct reader {
     uintptr_t leaf;               /* the last one that was looked at */
     uint64_t sound[SOUND_LEAVES]; /* numbers of those that are: page 0 is none */
     struct spots spots;
+    struct put puts[PUTS]; /* by the revision */
 
     bool cursor_ready, changes_ready; /* in this step */
     char error[STORE_ERROR_MAX];
