@@ -7,6 +7,16 @@ static uint16_t be16_read(const uint8_t *from)
     return be16toh(number);
 }
 
+int log_ends_with(uint64_t revision, int rc, MDB_val key)
+{
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return rc;
+    if (rc == 0 && key.mv_size != REVISION_KEY_BYTES)
+        return MDB_CORRUPTED;
+    const uint64_t last = rc == 0 ? be64_read(key.mv_data) : 0;
+    return last == revision ? 0 : MDB_CORRUPTED;
+}
+
 int block_read(MDB_val key, MDB_val stored, struct block *ret)
 {
     const uint8_t *data = stored.mv_data;

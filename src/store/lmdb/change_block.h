@@ -38,6 +38,10 @@ static inline uint32_t block_sum(uint64_t last, const uint8_t *data, size_t len)
                      bytes_of(data + CHECK_BYTES, len - CHECK_BYTES));
 }
 
+/** Whether the log ends with @revision, which `meta` has without a check sum. @rc and @key
+ * are what looking for the last block gave. 0, MDB_CORRUPTED, or @rc. */
+int log_ends_with(uint64_t revision, int rc, MDB_val key);
+
 /** What `changes` holds: 0, or MDB_CORRUPTED. */
 int block_read(MDB_val key, MDB_val stored, struct block *ret);
 

@@ -4,12 +4,18 @@
 
 int change_log_open(struct change_log *log, struct store *store, MDB_txn *txn)
 {
+    MDB_val key = { 0 }, stored;
     log->store = store;
-    log->added = log->len = log->n = 0;
+    log->len = log->n = 0;
     log->time_ms = clock_unix_ms();
-    const int rc = meta_get(store, txn, "revision", &log->before);
+    int rc = meta_get(store, txn, "revision", &log->before);
+    if (rc == 0)
+        rc = dirty_open(&log->table, store, txn, store->changes);
+    if (rc != 0)
+        return rc;
     log->revision = log->before;
-    return rc == 0 ? dirty_open(&log->table, store, txn, store->changes) : rc;
+    rc = mdb_cursor_get(log->table.cursor, &key, &stored, MDB_LAST);
+    return log_ends_with(log->before, rc, key);
 }
 
 static int write_block(struct change_log *log)
@@ -20,7 +26,6 @@ static int write_block(struct change_log *log)
         return 0;
     block_end(log->block, log->len, log->n, log->revision, log->time_ms);
     log->len = log->n = 0;
-    log->added++;
     return dirty_put(&log->table, revision_key(room, log->revision), &block, (MDB_val){ 0 },
                      MDB_APPEND);
 }
@@ -40,12 +45,13 @@ int change_log_add(struct change_log *log, enum change_kind kind, struct positio
     return 0;
 }
 
-/* Drops the oldest block if enough changes are left without it; *ret says whether. */
-static int drop_oldest(struct change_log *log, bool *ret)
+/* Drops the oldest block if enough changes are left without it; *ret_n: so many were in it,
+ * or 0. */
+static int drop_oldest(struct change_log *log, uint64_t *ret_n)
 {
     MDB_val key, stored;
     struct block oldest;
-    *ret = false;
+    *ret_n = 0;
     int rc = mdb_cursor_get(log->table.cursor, &key, &stored, MDB_FIRST);
     if (rc == MDB_NOTFOUND)
         return 0;
@@ -53,16 +59,30 @@ static int drop_oldest(struct change_log *log, bool *ret)
         rc = block_read(key, stored, &oldest);
     if (rc != 0 || log->revision - oldest.last < log->store->keep_changes)
         return rc;
-    *ret = true;
+    *ret_n = oldest.last - oldest.next + 1;
     return dirty_delete(&log->table, stored);
+}
+
+/* As many changes as there are new ones, which may be many more blocks, and then some
+ * blocks more. */
+static int prune(struct change_log *log)
+{
+    uint64_t n = 1, dropped = 0;
+    int rc = 0;
+    for (size_t more = 0; rc == 0 && n > 0 && more < PRUNE_BLOCKS;) {
+        rc = drop_oldest(log, &n);
+        dropped += n;
+        if (dropped > log->revision - log->before)
+            more++;
+    }
+    return rc;
 }
 
 int change_log_end(struct change_log *log)
 {
-    bool dropped = true;
     int rc = write_block(log);
-    for (size_t i = 0; rc == 0 && dropped && i < log->added + PRUNE_BLOCKS; i++)
-        rc = drop_oldest(log, &dropped);
+    if (rc == 0)
+        rc = prune(log);
     if (rc == 0 && log->revision != log->before)
         rc = meta_put(log->store, log->table.txn, "revision", log->revision);
     return rc;

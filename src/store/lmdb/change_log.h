@@ -1,8 +1,10 @@
 /* The log of changes, as a transaction writes it: what changed goes to its end, and as
  * many of the oldest go as is needed to keep it bounded.
  *
- * A commit drops at most PRUNE_BLOCKS more blocks than it adds: a log that is far over
- * its bound, since that was lowered, shrinks over many commits, and none of them stalls. */
+ * A commit drops as many changes as it adds, and at most PRUNE_BLOCKS blocks more: the log
+ * never grows beyond its bound by more than a block, and one that is far over it, since
+ * that was lowered, shrinks over many commits, and none of them stalls. Changes and not
+ * blocks, because a block of many changes may take the place of one that has a single one. */
 #ifndef LMDB_CHANGE_LOG_H
 #define LMDB_CHANGE_LOG_H
 
@@ -16,7 +18,6 @@ struct change_log {
     struct dirty_table table;
     uint64_t before, revision; /* of the last change: at the start, and now */
     uint64_t time_ms;          /* of the commit */
-    size_t added;              /* blocks */
 
     uint8_t block[BLOCK_BYTES]; /* that is filled */
     size_t len;

@@ -173,9 +173,12 @@ struct place {
     uint64_t revision;
 };
 
+/* Each bit of the revision counts, far from those of the sequence; revision 0, which ids of
+ * format 2 have, leaves the sum as it was. */
 static inline uint32_t place_sum(struct place p, struct bytes id)
 {
-    return check_sum((struct position){ p.at.group, p.at.sequence ^ p.revision << 24 }, id);
+    const uint64_t spread = p.revision * UINT64_C(0x9e3779b97f4a7c15);
+    return check_sum((struct position){ p.at.group, p.at.sequence ^ spread }, id);
 }
 
 static inline MDB_val place_write(uint8_t room[PLACE_BYTES], struct place p, struct bytes id)

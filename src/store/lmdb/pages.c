@@ -263,7 +263,9 @@ static int walk_tree(struct walk *w, const char *name, const struct table *t, bo
 
 static bool is_ours(const char *name)
 {
-    static const char *const names[] = { "groups", "order", RECORDS_TABLE, "ids", "meta" };
+    static const char *const names[] = {
+        "groups", "order", RECORDS_TABLE, "ids", "meta", "changes"
+    };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

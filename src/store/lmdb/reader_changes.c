@@ -2,15 +2,6 @@
 #include "change_block.h"
 #include "reader_internal.h"
 
-uint64_t reader_revision(struct reader *r)
-{
-    uint64_t revision = 0;
-    guard_enter();
-    const int rc = meta_get(r->store, r->txn, "revision", &revision);
-    guard_leave();
-    return rc == 0 ? revision : 0;
-}
-
 static int changes_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
 {
     guard_enter();
@@ -22,19 +13,42 @@ static int changes_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_curs
     return rc;
 }
 
-/* The block that the cursor is at. */
-static int block_at(struct reader *r, MDB_val key, MDB_val stored, struct block *ret)
+static int revision_get(struct reader *r, uint64_t *ret)
 {
-    return leaf_is_sound(r, key) && is_in_file(r, stored) ? block_read(key, stored, ret)
-                                                          : MDB_CORRUPTED;
+    MDB_val key = { 0 }, stored;
+    guard_enter();
+    const int rc = meta_get(r->store, r->txn, "revision", ret);
+    guard_leave();
+    if (rc != 0)
+        return rc;
+    const int at = changes_get(r, &key, &stored, MDB_LAST);
+    return at == 0 && !leaf_is_sound(r, key) ? MDB_CORRUPTED : log_ends_with(*ret, at, key);
 }
 
-/* Visits what the block has after *revision. 1: stopped; 0; or MDB_CORRUPTED. */
+uint64_t reader_revision(struct reader *r)
+{
+    uint64_t revision = 0;
+    return revision_get(r, &revision) == 0 ? revision : 0;
+}
+
+/* The next block, of those that there are. */
+static int block_get(struct reader *r, MDB_val *key, MDB_cursor_op op, struct block *ret)
+{
+    MDB_val stored;
+    const int rc = changes_get(r, key, &stored, op);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+    return leaf_is_sound(r, *key) && is_in_file(r, stored) ? block_read(*key, stored, ret)
+                                                           : MDB_CORRUPTED;
+}
+
+/* Visits what the block has after *revision, which it must go on from without a gap. 1:
+ * stopped; 0; or MDB_CORRUPTED. */
 static int visit_block(struct block *b, uint64_t *revision, struct change_visit *visit)
 {
     struct change c;
-    int rv;
-    while ((rv = block_next(b, &c)) == 1) {
+    int rv = b->next > *revision + 1 ? MDB_CORRUPTED : 1;
+    while (rv == 1 && (rv = block_next(b, &c)) == 1) {
         if (c.revision <= *revision)
             continue;
         if (!visit->change(visit, &c))
@@ -44,29 +58,23 @@ static int visit_block(struct block *b, uint64_t *revision, struct change_visit 
     return rv;
 }
 
-/* Nothing is kept after *revision: then nothing may have happened since. */
-static int at_end(struct reader *r, uint64_t revision)
-{
-    return reader_revision(r) > revision ? READER_EXPIRED : 0;
-}
-
+/* Only the beginning is ever dropped. */
 int reader_changes(struct reader *r, uint64_t *revision, struct change_visit *visit)
 {
     uint8_t room[REVISION_KEY_BYTES];
-    MDB_val key = revision_key(room, *revision + 1), stored;
+    MDB_val key = revision_key(room, *revision + 1);
+    MDB_cursor_op op = MDB_SET_RANGE;
     struct block b;
-    int rc = changes_get(r, &key, &stored, MDB_SET_RANGE);
-    if (rc == MDB_NOTFOUND)
-        return at_end(r, *revision);
-    for (; rc == 0; rc = changes_get(r, &key, &stored, MDB_NEXT)) {
-        rc = block_at(r, key, stored, &b);
-        if (rc != 0)
-            return reader_fail(r, rc);
-        if (b.next > *revision + 1)
+    uint64_t last = 0;
+    int rc = revision_get(r, &last);
+    for (; rc == 0 && *revision < last; op = MDB_NEXT) {
+        rc = block_get(r, &key, op, &b);
+        if (rc == 0 && op == MDB_SET_RANGE && b.next > *revision + 1)
             return READER_EXPIRED;
-        const int rv = visit_block(&b, revision, visit);
-        if (rv != 0)
-            return rv == 1 ? 1 : reader_fail(r, rv);
+        if (rc == 0)
+            rc = visit_block(&b, revision, visit);
+        if (rc == 1)
+            return 1;
     }
-    return rc == MDB_NOTFOUND ? 0 : reader_fail(r, rc);
+    return rc == 0 ? 0 : reader_fail(r, rc);
 }

@@ -159,7 +159,7 @@ static int look_at_log(struct pass *p)
     int rc = meta_get(p->store, p->txn, "revision", &p->revision);
     if (rc == 0)
         rc = each(p, p->store->changes, look_at_block);
-    if (rc == 0 && p->check->changes > 0 && p->change != p->revision)
+    if (rc == 0 && p->change != p->revision)
         found(p, "%" PRIu64 " changes were made, and the last one in the log is %" PRIu64,
               p->revision, p->change);
     return rc;

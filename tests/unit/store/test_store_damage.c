@@ -145,6 +145,48 @@ static int read_each(struct reader *r)
     return RIGHT;
 }
 
+/* All records twice, in the order of their numbers; only the second time has values. */
+struct replay {
+    struct change_visit visit;
+    struct reader *r;
+    uint64_t next;
+    int result;
+};
+
+static bool replay(struct change_visit *visit, const struct change *c)
+{
+    struct replay *l = (struct replay *)visit;
+    struct bytes value;
+    const int i = (int)(l->next++ % N);
+    const int found = reader_put_value(l->r, c, &value);
+    if (c->revision != l->next || c->revision > 2 * N || c->kind != CHANGE_PUT ||
+        !bytes_equal(c->id, bytes_of_text(ids[i])) || c->at.sequence != (uint64_t)i + 1 ||
+        (found == 1 && !bytes_equal(value, bytes_of_text(values[i]))))
+        l->result = WRONG;
+    else if (found < 0 && l->result == RIGHT)
+        l->result = REFUSED;
+    else if (found != (c->revision > N) && l->result == RIGHT)
+        l->result = LOST;
+    return true;
+}
+
+static int read_changes(struct reader *r)
+{
+    uint64_t revision = 0;
+    struct replay l = { { replay }, r, 0, RIGHT };
+    const int rv = reader_changes(r, &revision, &l.visit);
+    if (l.result == RIGHT && rv != 0)
+        return REFUSED;
+    return l.result == RIGHT && l.next != 2 * N ? WRONG : l.result;
+}
+
+static int worse(int a, int b)
+{
+    if (a == WRONG || b == WRONG)
+        return WRONG;
+    return a == RIGHT ? b : a;
+}
+
 static int serve(void)
 {
     char error[STORE_ERROR_MAX] = "";
@@ -154,9 +196,12 @@ static int serve(void)
         return strstr(error, dir) != NULL ? REFUSED : WRONG;
     if (reader_new(&r, store, error) != 0 || reader_begin(r, error) != 0)
         return REFUSED;
-    const int listed = read_all(r), grouped = read_groups(r), found = read_each(r);
+    int result = read_all(r);
+    result = worse(result, read_groups(r));
+    result = worse(result, read_each(r));
+    result = worse(result, read_changes(r));
     reader_end(r);
-    return grouped == WRONG ? WRONG : listed == RIGHT ? found : listed;
+    return result;
 }
 
 static const char *read_record(struct store_check *check, struct bytes value,
@@ -179,7 +224,7 @@ static int check(void)
     struct store_check c = { .read = read_record };
     if (store_check(dir, "posts", &c, error) != 0 || c.problems > 0)
         return REFUSED;
-    return c.records == N && c.groups == GROUPS ? RIGHT : WRONG;
+    return c.records == N && c.groups == GROUPS && c.changes == 2 * N ? RIGHT : WRONG;
 }
 
 /* --- Damage ------------------------------------------------------------------------- */
