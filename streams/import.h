@@ -1,21 +1,10 @@
-/* Imports: many requests, one response.
+/* Imports: upserts, in the frame of writing.h.
  *
- * A request holds records (its field 1). Those that pass the kind's check go to
- * the store's writer as one batch; the others are counted, and the first 100
- * of them named in the response. Nothing of that stops the call. What ends it
- * early is a commit that fails.
+ * A request holds records (its field 1). Those that pass the kind's check go to the
+ * store's writer as one batch; the others are counted, and the first 100 of them named in
+ * the response. Nothing of that stops the call.
  *
- *   request -> decoded -> checked -> batch -> committed -> counted
- *
- * Back-pressure: at most IMPORT_BATCHES batches and about IMPORT_BYTES of a
- * call are with the writer (several, so that they share a commit), and the next
- * request is read when there is room. The response says that all is durable.
- * If the client goes away, batches under way are still finished: the call's
- * memory goes with the last of them.
- *
- * Upserts make an import repeatable, so a client that lost its call does it
- * again. There is nothing to do on drain: an import that makes no end is ended
- * by the server's timeout. */
+ * Upserts make an import repeatable: the same again changes nothing. */
 #ifndef STREAMS_IMPORT_H
 #define STREAMS_IMPORT_H
 
@@ -25,9 +14,8 @@
 #include "store/store.h"
 #include "weir/status.h"
 #include "weir/stream.h"
+#include "writing.h"
 
-#define IMPORT_BATCHES    32
-#define IMPORT_BYTES      ((size_t)8 << 20)
 #define IMPORT_ERRORS_MAX 100
 
 /* What a service imports; method->data points to it. */
@@ -53,15 +41,11 @@ struct import_kind {
 /* clang-format off */
 #define IMPORT_HANDLER(request_type)                                                               \
     {                                                                                              \
-        .message = (request_type), .on_open = import_on_open, .on_message = import_on_message,     \
-        .on_end = import_on_end, .on_close = import_on_close,                                      \
+        .message = (request_type), .on_open = import_on_open, WRITING_STEPS,                       \
     }
 /* clang-format on */
 
 void import_on_open(struct stream *s);
-void import_on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes);
-void import_on_end(struct stream *s);
-void import_on_close(struct stream *s, const struct status *status);
 
 /** Whether an id has 1 to STORE_ID_MAX bytes; if not, *why names @field. */
 bool import_check_id(const char *field, const char *id, struct status *why);

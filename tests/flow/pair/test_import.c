@@ -145,7 +145,7 @@ Test(import, reads_no_more_than_the_writer_takes)
 {
     MDB_txn *txn = hold_writer(w.service.store);
     struct fake_stream *f = user_call(&w, "ImportUsers");
-    enum { MESSAGES = 2 * IMPORT_BATCHES };
+    enum { MESSAGES = 2 * WRITING_BATCHES };
     char ids[MESSAGES][16];
     for (int i = 0; i < MESSAGES; i++) {
         snprintf(ids[i], sizeof ids[i], "%d", i);
@@ -153,7 +153,7 @@ Test(import, reads_no_more_than_the_writer_takes)
     }
     fake_stream_end(f);
     loop_turns(w.loop, 2 * MESSAGES);
-    cr_assert_eq(f->reads, IMPORT_BATCHES);
+    cr_assert_eq(f->reads, WRITING_BATCHES);
     cr_assert_eq(f->sent.n, 0, "nothing is answered before it is durable");
     mdb_txn_abort(txn);
     assert_counts(f, MESSAGES, 0, 0, 0);
