@@ -111,6 +111,8 @@ static const struct method methods[] = {
     { "/v1.post.Post/GetPost", ONE, ONE, &get_post_handler, NULL, SCOPE_READ },
     { "/v1.post.Post/ImportPosts", MANY, ONE, &import_posts_handler, &import_posts_kind,
       SCOPE_WRITE },
+    { "/v1.post.Post/DeletePosts", MANY, ONE, &delete_posts_handler, &delete_posts_kind,
+      SCOPE_DELETE },
 };
 
 /* The first edition's package. */

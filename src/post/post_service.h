@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "streams/delete.h"
 #include "streams/import.h"
 #include "weir/server.h"
 
@@ -14,5 +15,7 @@ extern const struct service *const post_services[POST_NSERVICES];
 extern const struct stream_handler get_post_handler;     /* get_post.c */
 extern const struct stream_handler import_posts_handler; /* post_import.c */
 extern const struct import_kind import_posts_kind;
+extern const struct stream_handler delete_posts_handler; /* post_delete.c */
+extern const struct delete_kind delete_posts_kind;
 
 #endif

@@ -49,6 +49,8 @@ static const struct method methods[] = {
     { "/v1.user.User/ResolveUsers", MANY, MANY, &resolve_handler, NULL, SCOPE_READ },
     { "/v1.user.User/ImportUsers", MANY, ONE, &import_users_handler, &import_users_kind,
       SCOPE_WRITE },
+    { "/v1.user.User/DeleteUsers", MANY, ONE, &delete_users_handler, &delete_users_kind,
+      SCOPE_DELETE },
 };
 
 /* The first edition's package. */

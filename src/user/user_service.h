@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "streams/delete.h"
 #include "streams/import.h"
 #include "weir/server.h"
 
@@ -14,5 +15,7 @@ extern const struct service *const user_services[USER_NSERVICES];
 extern const struct stream_handler get_user_handler;     /* get_user.c */
 extern const struct stream_handler import_users_handler; /* user_import.c */
 extern const struct import_kind import_users_kind;
+extern const struct stream_handler delete_users_handler; /* user_delete.c */
+extern const struct delete_kind delete_users_kind;
 
 #endif

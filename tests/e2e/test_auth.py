@@ -19,10 +19,11 @@ from test_start_stop import refused
 REFUSED, FORBIDDEN = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 LET_IN = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND  # what a method itself says
-READER, WRITER, BOTH, EXPIRED = "reader-token", "writer-token", "both-token", "expired-token"
+READER, WRITER, DELETER = "reader-token", "writer-token", "deleter-token"
+ALL, EXPIRED = "all-token", "expired-token"
 OURS = [path for path in current.methods if path.startswith("/v1.")]
-IMPORTS = [path for path in OURS if "/Import" in path]
 GET_USER = "/v1.user.User/GetUser"
+DELETE_USERS = "/v1.user.User/DeleteUsers"
 LIST_POSTS = "/v1.post.Post/ListPosts"
 
 
@@ -42,7 +43,8 @@ def server(folder, issuer):
     """A user-server that takes tokens of a file and of the issuer."""
     (folder / "tokens").write_text(
         "# the test's\n" + hash_line(READER) + hash_line(WRITER, scopes="write") +
-        hash_line(BOTH, scopes="read write") + hash_line(EXPIRED, expires="2020-01-01"))
+        hash_line(DELETER, scopes="delete") + hash_line(ALL, scopes="read write delete") +
+        hash_line(EXPIRED, expires="2020-01-01"))
     server = Server("user-server", folder, "--token-file", str(folder / "tokens"),
                     "--oidc-issuer", issuer.url, "--jwt-audience", AUDIENCE, "--loops", "2",
                     "--log-level", "debug")
@@ -100,13 +102,27 @@ def test_tokens_of_the_file(server):
         (FORBIDDEN, f'{GET_USER} needs a token with the scope "read"')
 
 
+def needed_for(path):
+    return WRITER if "/Import" in path else DELETER if "/Delete" in path else READER
+
+
+def assert_scope(server, path):
+    """No scope includes another."""
+    assert ask(server, None, path)[0] == REFUSED
+    for token in (READER, WRITER, DELETER):
+        assert ask(server, token, path) == "" if token == needed_for(path) else \
+            ask(server, token, path)[0] == FORBIDDEN
+
+
 @pytest.mark.parametrize("path", [p for p in OURS if ".User/" in p])
 def test_scopes_of_users_methods(server, path):
-    needed, other = (WRITER, READER) if path in IMPORTS else (READER, WRITER)
-    assert ask(server, None, path)[0] == REFUSED
-    assert ask(server, other, path)[0] == FORBIDDEN
-    assert ask(server, needed, path) == ""
-    assert ask(server, BOTH, path) == ""
+    assert_scope(server, path)
+    assert ask(server, ALL, path) == ""
+
+
+def test_who_may_write_may_not_delete(server):
+    assert ask(server, WRITER, DELETE_USERS) == \
+        (FORBIDDEN, f'{DELETE_USERS} needs a token with the scope "delete"')
 
 
 def test_health_is_open(server):
@@ -259,7 +275,8 @@ POST_TO_USER = "post-to-user-token"
 def closed_pair(tmp_path_factory):
     """Both ask for tokens, and Post has one of its own for User."""
     folder = tmp_path_factory.mktemp("closed")
-    tokens = hash_line(READER) + hash_line(WRITER, scopes="write")
+    tokens = hash_line(READER) + hash_line(WRITER, scopes="write") + \
+        hash_line(DELETER, scopes="delete")
     (folder / "post-tokens").write_text(tokens)
     (folder / "user-tokens").write_text(tokens + hash_line(POST_TO_USER, name="post"))
     (folder / "token").write_text(POST_TO_USER + "\n")
@@ -276,10 +293,7 @@ def closed_pair(tmp_path_factory):
 
 @pytest.mark.parametrize("path", [p for p in OURS if ".Post/" in p])
 def test_scopes_of_posts_methods(closed_pair, path):
-    needed, other = (WRITER, READER) if path in IMPORTS else (READER, WRITER)
-    assert ask(closed_pair.post, None, path)[0] == REFUSED
-    assert ask(closed_pair.post, other, path)[0] == FORBIDDEN
-    assert ask(closed_pair.post, needed, path) == ""
+    assert_scope(closed_pair.post, path)
 
 
 @pytest.mark.parametrize("path", [p for p in original.methods if not p.startswith("/v1.")])
@@ -385,7 +399,7 @@ def test_no_token_in_any_log(server, issuer):
     answers = [ask(server, token) for token in (good, bad, READER, EXPIRED, "unknown-token")]
     assert answers[0] == answers[2] == ""
     log = server.stderr()
-    for token in (good, bad, READER, WRITER, BOTH, EXPIRED, "unknown-token", "reader-tokem"):
+    for token in (good, bad, READER, WRITER, DELETER, ALL, EXPIRED, "unknown-token", "reader-tokem"):
         for part in token.split("."):
             assert part not in log and part not in str(answers)
 

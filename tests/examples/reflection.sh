@@ -16,6 +16,7 @@
 #     rpc ListUsersServerStream(ListUsersRequest) returns (stream ListUsersResponse);
 #     rpc ResolveUsers(stream ResolveUsersRequest) returns (stream ResolveUsersResponse);
 #     rpc ImportUsers(stream ImportUsersRequest) returns (ImportUsersResponse);
+#     rpc DeleteUsers(stream DeleteUsersRequest) returns (DeleteUsersResponse);
 #   }
 #   package v1.post;
 #

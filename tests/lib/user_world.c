@@ -77,6 +77,20 @@ void user_import(struct user_world *w, const char *id, const char *name)
     fake_stream_free(f);
 }
 
+void user_delete(struct user_world *w, const char *id)
+{
+    V1__User__DeleteUsersRequest request = V1__USER__DELETE_USERS_REQUEST__INIT;
+    char *ids[] = { (char *)(uintptr_t)id };
+    request.user_ids = ids;
+    request.n_user_ids = 1;
+    struct fake_stream *f = user_call(w, "DeleteUsers");
+    fake_stream_push_message(f, &request.base);
+    fake_stream_end(f);
+    LOOP_UNTIL(w->loop, f->closed);
+    cr_assert_eq(f->status.code, STATUS_OK, "%s", f->status.message);
+    fake_stream_free(f);
+}
+
 void user_hang_up(struct user_world *w, struct fake_stream *f)
 {
     if (!f->closed)

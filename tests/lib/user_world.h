@@ -36,6 +36,9 @@ void user_push(struct fake_stream *f, const char *id, const char *name);
 /** Imports one user, from call to answer. */
 void user_import(struct user_world *w, const char *id, const char *name);
 
+/** Deletes one user, from call to answer. */
+void user_delete(struct user_world *w, const char *id);
+
 /** The client of a server's stream goes away; frees the stream. */
 void user_hang_up(struct user_world *w, struct fake_stream *f);
 

@@ -1,4 +1,4 @@
-/* Listings, imports and name streams with too little memory: each allocation of
+/* Listings, imports, deletions and name streams with too little memory: each allocation of
  * our code fails in turn, until a call needs no more. It ends with a status that
  * says so, leaves nothing behind, and the next one is answered in full. */
 #include <criterion/criterion.h>
@@ -109,6 +109,18 @@ static struct fake_stream *begin_import(struct user_world *w)
     return f;
 }
 
+static struct fake_stream *begin_delete(struct user_world *w)
+{
+    V1__User__DeleteUsersRequest request = V1__USER__DELETE_USERS_REQUEST__INIT;
+    char *ids[] = { "1", "2", "x" };
+    request.user_ids = ids;
+    request.n_user_ids = 3;
+    struct fake_stream *f = user_call(w, "DeleteUsers");
+    fake_stream_push_message(f, &request.base);
+    fake_stream_end(f);
+    return f;
+}
+
 static struct fake_stream *begin_list(struct user_world *w)
 {
     const V1__User__ListUsersRequest request = V1__USER__LIST_USERS_REQUEST__INIT;
@@ -178,6 +190,11 @@ static void every_allocation(begin_fn begin)
 Test(memory_streams, import_users)
 {
     every_allocation(begin_import);
+}
+
+Test(memory_streams, delete_users)
+{
+    every_allocation(begin_delete);
 }
 
 Test(memory_streams, list_users)

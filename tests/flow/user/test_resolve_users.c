@@ -104,6 +104,17 @@ Test(resolve_users, tells_changes_unasked)
     cr_assert_eq(f->sent.n, 3);
 }
 
+Test(resolve_users, tells_of_deleted_users)
+{
+    user_delete(&w, "1");
+    cr_assert_str_eq(said(0), "1=? ");
+    user_delete(&w, "1"); /* there is none: nothing to tell */
+    user_import(&w, "1", "Harry");
+    cr_assert_str_eq(said(1), "1=Harry ");
+    loop_turns(w.loop, 10);
+    cr_assert_eq(f->sent.n, 2);
+}
+
 Test(resolve_users, tells_every_stream)
 {
     struct fake_stream *first = f;
