@@ -25,6 +25,30 @@ static const struct command users_commands[] = {
     { .name = NULL },
 };
 
+static const struct command delete_commands[] = {
+    { .name = "delete posts",
+      .arguments = "ID...|-",
+      .help = "posts by their ids",
+      .usage = "[OPTION]... ID...|-",
+      .summary =
+          "Deletes the posts with these ids, or with the ids on standard input (\"-\"), one a\n"
+          "line, by DeletePosts. Asks first, on a terminal. Posts that are not there are\n"
+          "counted.",
+      .most = ANY_NUMBER,
+      .runs = &delete_posts_routine },
+    { .name = "delete users",
+      .arguments = "ID...|-",
+      .help = "users by their ids; their posts stay",
+      .usage = "[OPTION]... ID...|-",
+      .summary =
+          "Deletes the users with these ids, or with the ids on standard input (\"-\"), one a\n"
+          "line, by DeleteUsers. Asks first, on a terminal. Users who are not there are\n"
+          "counted. Their posts stay, and have no author then.",
+      .most = ANY_NUMBER,
+      .runs = &delete_users_routine },
+    { .name = NULL },
+};
+
 const struct command commands[] = {
     { .name = "list",
       .arguments = "",
@@ -95,6 +119,10 @@ const struct command commands[] = {
       .choices = "posts|users",
       .most = ANY_NUMBER,
       .runs = &import_routine },
+    { .name = "delete",
+      .help = "removes records by their ids",
+      .summary = "Deletes posts or users, for good.",
+      .commands = delete_commands },
     { .name = "generate",
       .arguments = "posts|users",
       .help = "prints made-up records as NDJSON",

@@ -12,6 +12,7 @@ extern const struct routine list_routine, stream_list_routine;
 extern const struct routine collect_list_routine, bidi_list_routine;
 extern const struct routine get_routine, demo_routine, bench_routine, import_routine,
     generate_routine;
+extern const struct routine delete_posts_routine, delete_users_routine;
 extern const struct routine users_get_routine, users_list_routine, users_resolve_routine;
 extern const struct routine health_routine, describe_routine;
 

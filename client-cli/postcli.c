@@ -96,7 +96,7 @@ static void print_usage(FILE *to)
 static void print_help(void)
 {
     print_usage(stdout);
-    puts("Lists, imports and generates posts and users over gRPC.\n\nCommands:");
+    puts("Lists, imports, deletes and generates posts and users over gRPC.\n\nCommands:");
     print_list(commands, NAME_COLUMNS);
     puts("\npostcli COMMAND --help tells more. Exit status: 0 done, 1 a call failed or\n"
          "records were rejected, 2 wrong usage, 130 interrupted.");
@@ -106,7 +106,8 @@ static void print_help(void)
 static void print_man(void)
 {
     char room[WORDS_MAX];
-    puts(".TH POSTCLI 1\n.SH NAME\npostcli \\- lists, imports and generates posts and users over "
+    puts(".TH POSTCLI 1\n.SH NAME\npostcli \\- lists, imports, deletes and generates posts and "
+         "users over "
          "gRPC\n.SH SYNOPSIS\n.B postcli\nCOMMAND [OPTION]...\n.SH COMMANDS");
     for (const struct command *c = commands; c->name != NULL; c++)
         printf(".TP\n\\fB%s\\fR %s\n%s\n", c->name, arguments_of(c, room), c->help);

@@ -10,8 +10,10 @@ mandir     ?= $(prefix)/share/man
 compdir    ?= $(prefix)/share/bash-completion/completions
 unitdir    ?= $(prefix)/lib/systemd/system
 MAN        := $(BUILD)/man
-COMMANDS    = $(filter-out --help users,$(shell $(BUILD)/postcli --help=words)) \
-              $(patsubst %,users-%,$(filter-out --help,$(shell $(BUILD)/postcli users --help=words)))
+GROUPS     := users delete
+words_of    = $(filter-out --help,$(shell $(BUILD)/postcli $(1) --help=words))
+COMMANDS    = $(filter-out $(GROUPS),$(call words_of)) \
+              $(foreach g,$(GROUPS),$(addprefix $(g)/,$(call words_of,$(g))))
 UNITS      := user-server.service post-server.service
 
 # From the option tables: each program prints its own page.
@@ -20,7 +22,7 @@ man: all ## the manual pages, which each program prints
 	$(Q)for p in user-server post-server; do $(BUILD)/$$p --help=man >$(MAN)/$$p.8; done
 	$(Q)$(BUILD)/postcli --help=man >$(MAN)/postcli.1
 	$(Q)for c in $(COMMANDS); do \
-	    $(BUILD)/postcli $$(echo $$c | sed 's/^users-/users /') --help=man >$(MAN)/postcli-$$c.1; done
+	    $(BUILD)/postcli $$(echo $$c | tr / ' ') --help=man >$(MAN)/postcli-$$(echo $$c | tr / -).1; done
 
 install: man ## programs, manual pages, completion, units; prefix=/usr/local, DESTDIR=
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man8 \

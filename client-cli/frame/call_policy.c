@@ -18,7 +18,8 @@ static const struct option_row rows[] = {
                "healthy",
                .choices = LB_CHOICES),
     OPT_INT("retries", call_policy.retries,
-            "make a call again that ended UNAVAILABLE before anything came back; imports never",
+            "make a call again that ended UNAVAILABLE before anything came back; imports and "
+            "deletions never",
             .max = RETRIES_MAX),
     OPT_TEXT("service-config", call_policy.service_config,
              "gRPC's JSON for all of this, instead of --lb and --retries", .arg = "FILE"),
@@ -39,9 +40,12 @@ const struct option_group call_policy_group = {
 };
 
 /* An import that is made again says "unchanged" of what the first attempt has
- * stored: right, but not what the user wants to know. */
+ * stored, and a deletion that there was nothing to delete: right, but not what the
+ * user wants to know. */
 static const char *const never_repeated[] = { "v1.post.Post/ImportPosts",
-                                              "v1.user.User/ImportUsers", NULL };
+                                              "v1.user.User/ImportUsers",
+                                              "v1.post.Post/DeletePosts",
+                                              "v1.user.User/DeleteUsers", NULL };
 
 /* NULL: @error tells. */
 static char *make_config(const char *service, char error[CONNECTION_ERROR_MAX])

@@ -124,6 +124,11 @@ static uint64_t deadline_left_ms(const struct session *s)
     return spent_ms < deadline_ms ? deadline_ms - spent_ms : 0;
 }
 
+void calls_restart_deadline(struct session *s)
+{
+    s->started_ms = loop_now_ms(s->loop);
+}
+
 bool calls_deadline_passed(const struct session *s)
 {
     return s->options->deadline_ms > 0 && deadline_left_ms(s) == 0;

@@ -37,6 +37,9 @@ struct status calls_answered(struct session *s, const struct status *status);
 /** For judge: the next call comes after a while, whatever became of this one. */
 void calls_again(struct session *s, uint64_t wait_ms);
 
+/** --deadline counts from now on: what was before was no call's time. */
+void calls_restart_deadline(struct session *s);
+
 /** --deadline has left no time for another call. */
 bool calls_deadline_passed(const struct session *s);
 

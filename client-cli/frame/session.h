@@ -71,7 +71,7 @@ struct session {
     bool ending;
     bool detached; /* a thread is inside a read or write that may never return */
     unsigned reads;
-    uint64_t started_ms;
+    uint64_t started_ms; /* what --deadline counts from */
     struct task begin;
     struct timer patience;
     uv_signal_t interrupt, terminate;

@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/wire.h"
 
 /* Forgotten places at the front are given back when they are so many. */
 #define FORGET_MANY 1024
+
+#define ID_BYTES_MAX 256 /* says the contract */
 
 static bool grow(struct ids *ids)
 {
@@ -41,6 +44,18 @@ static void leave_out(struct ids *ids, const char *why)
     ids->failed = true;
 }
 
+/* NULL: nothing. */
+static const char *what_is_wrong(const struct ids *ids, struct bytes id)
+{
+    if (memchr(id.data, '\0', id.len) != NULL)
+        return "an id cannot hold a NUL byte";
+    if (ids->checked && id.len > ID_BYTES_MAX)
+        return "an id has at most 256 bytes";
+    if (ids->checked && !wire_is_text(id))
+        return "an id is text: UTF-8";
+    return NULL;
+}
+
 static void on_line(struct input *in, const char *line, size_t len)
 {
     struct ids *ids = container_of(in, struct ids, in);
@@ -54,8 +69,9 @@ static void on_line(struct input *in, const char *line, size_t len)
         line++, len--;
     if (len == 0)
         return;
-    if (memchr(line, '\0', len) != NULL)
-        leave_out(ids, "an id cannot hold a NUL byte");
+    const char *wrong = what_is_wrong(ids, bytes_of(line, len));
+    if (wrong != NULL)
+        leave_out(ids, wrong);
     else if (!add(ids, line, len))
         leave_out(ids, "out of memory");
     if (ids->n >= ids->wanted)
@@ -94,7 +110,7 @@ static int take_arguments(struct ids *ids, char *const *arguments, int count)
 int ids_init(struct ids *ids, struct session *s, char *const *arguments, int count)
 {
     ids->session = s;
-    ids->from_input = count == 0;
+    ids->from_input = count == 0 || (count == 1 && strcmp(arguments[0], "-") == 0);
     if (!ids->from_input)
         return take_arguments(ids, arguments, count);
     ids->in.on_line = on_line;

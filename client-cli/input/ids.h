@@ -14,6 +14,9 @@ struct ids {
     void (*on_change)(struct ids *ids);
     /** Every line that came was taken: more is being waited for. May be NULL. */
     void (*on_idle)(struct ids *ids);
+    /* Set it: lines that a server would not take as ids are told, and left out, where it
+     * would end the whole call for one. */
+    bool checked;
     size_t n;    /* read-only: ids so far */
     bool ended;  /* read-only: no more will come */
     bool failed; /* read-only: lines that cannot be ids were left out */
@@ -27,8 +30,8 @@ struct ids {
     struct input in;
 };
 
-/** Ids from @count arguments, or, if there are none, from standard input.
- * Returns 0 or an errno value. */
+/** Ids from @count arguments, or, if there are none or the only one is "-", from
+ * standard input. Returns 0 or an errno value. */
 int ids_init(struct ids *ids, struct session *s, char *const *arguments, int count);
 
 /** After the session has ended; fine if it was never opened. */

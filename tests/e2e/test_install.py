@@ -22,7 +22,8 @@ def test_install_and_uninstall(tmp_path):
     make("install", f"DESTDIR={tmp_path}", "prefix=/opt/pair")
     installed = files(tmp_path)
     for name in ("bin/postcli", "bin/post-server", "bin/user-server", "share/man/man1/postcli.1",
-                 "share/man/man1/postcli-stream-list.1", "share/man/man8/post-server.8",
+                 "share/man/man1/postcli-stream-list.1", "share/man/man1/postcli-delete-posts.1",
+                 "share/man/man8/post-server.8",
                  "share/bash-completion/completions/postcli",
                  "lib/systemd/system/post-server.service"):
         assert f"opt/pair/{name}" in installed
@@ -36,6 +37,7 @@ def test_install_and_uninstall(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["post-server"], ["user-server"], ["postcli", "users", "get"],
+                                     ["postcli", "delete", "posts"],
                                      ["postcli", "stream-list"], ["postcli", "import"]])
 def test_a_page_has_every_option(command):
     run = [str(BUILD / command[0]), *command[1:]]
@@ -60,6 +62,9 @@ def complete(*words):
 @pytest.mark.parametrize("words, offers", [
     (("postcli", "str"), ["stream-list"]),
     (("postcli", "users", "res"), ["resolve"]),
+    (("postcli", "del"), ["delete"]),
+    (("postcli", "delete", "u"), ["users"]),
+    (("postcli", "delete", "posts", "--y"), ["--yes"]),
     (("postcli", "stream-list", "--page-t"), ["--page-token="]),
     (("postcli", "stream-list", "--format", "=", "nd"), ["ndjson"]),
     (("post-server", "--log-f"), ["--log-format=", "--log-format=text", "--log-format=json"]),

@@ -92,6 +92,11 @@ def frozen(server):
     (["import"], "posts or users?"),
     (["import", "cats", "-"], "posts or users?: cats"),
     (["import", "posts"], "takes one file"),
+    (["delete"], "posts or users?"),
+    (["delete", "cats", "1"], "posts or users?: cats"),
+    (["delete", "posts"], "takes ids, or -"),
+    (["delete", "posts", "--yes", "1", "-"], "takes ids, or -"),
+    (["delete", "users", "1"], "it needs --yes"),
     (["generate", "posts"], "--count"),
     (["generate"], "posts or users?"),
     (["generate", "posts", "--count", "1", "2"], "takes no more arguments: 2"),
@@ -110,13 +115,14 @@ def test_wrong_usage(demo_pair, args, words):
 
 
 @pytest.mark.parametrize("command", ["", "list", "stream-list", "collect-list", "bidi-list",
-                                     "get", "demo", "import", "generate", "users", "users get",
+                                     "get", "demo", "import", "delete", "delete posts",
+                                     "delete users", "generate", "users", "users get",
                                      "users list", "users resolve"])
 def test_help(demo_pair, command):
     out, err = cli.attempt(demo_pair, *command.split(), "--help", code=0)
     assert out.startswith(f"Usage: postcli {command}".rstrip().encode()) and err == ""
     assert all(len(line) <= 100 for line in out.decode().splitlines())
-    calls = command not in ("", "generate", "users")
+    calls = command not in ("", "delete", "generate", "users")
     assert (b"\nConnection:\n  --target " in out) == calls
 
 
@@ -187,6 +193,12 @@ def test_ids_of_all_kinds(demo_pair, command):
     assert [row["post_id"] for row in rows_of(out)] == ["8", "1"]
     assert "-:4: an id cannot hold a NUL byte\n" in err
     assert f"postcli: {'x' * 300}: INVALID_ARGUMENT: " in err
+
+
+@pytest.mark.parametrize("command", ["collect-list", "bidi-list"])
+def test_a_dash_is_standard_input(demo_pair, command):
+    out = cli.run(demo_pair, command, "-", stdin=b"5\n1\n")
+    assert out == cli.run(demo_pair, command, "5", "1") != b""
 
 
 def test_no_ids(demo_pair):

@@ -75,6 +75,14 @@ def test_imports_are_not_repeated():
     assert flaky.attempts == [0]
 
 
+def test_deletions_are_not_repeated():
+    flaky = Flaky(1)
+    with serving(DeletePosts=flaky) as target:
+        done = postcli(target, "delete", "posts", "--yes", "1")
+    assert done.returncode == 1 and "not yet" in done.stderr
+    assert flaky.attempts == [0]
+
+
 def test_throttling():
     """A server that fails everything is not made to work five times as much: after
     the first call there is no more to spend."""
