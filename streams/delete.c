@@ -100,17 +100,15 @@ static struct writing_batch *batch_of(struct writing *w, const ProtobufCMessage 
 
 /* --- The response ------------------------------------------------------------------- */
 
-static bool count(struct writing *w, const struct writing_batch *b)
+static void count(struct writing *w, const struct writing_batch *b)
 {
     struct deletion *d = container_of(w, struct deletion, writing);
-    const int64_t before = d->deleted;
     for (size_t i = 0; i < b->batch.nrecords; i++) {
         if (b->batch.records[i].result == WRITE_DELETED)
             d->deleted++;
         else
             d->missing++;
     }
-    return d->deleted > before;
 }
 
 static struct buf *response_of(const struct writing *w)
@@ -134,5 +132,5 @@ static const struct writing_content content = {
 void delete_on_open(struct stream *s)
 {
     const struct delete_kind *kind = s->method->data;
-    writing_open(s, &content, kind->store, kind->changed);
+    writing_open(s, &content, kind->store);
 }

@@ -19,10 +19,6 @@
 struct delete_kind {
     /** The store behind this loop. */
     struct store *(*store)(struct loop *loop);
-
-    /** Records of this batch are deleted, as their results say, and that is durable. On
-     * the loop, also after the client is gone. May be NULL. */
-    void (*changed)(struct loop *loop, const struct write_batch *batch);
 };
 
 /** The handler for a deletion whose requests decode as @request_type, for a

@@ -187,12 +187,10 @@ static void count_foreign(struct import *im, const struct upsert *u, size_t i)
     import_errors_add(&im->errors, u->items[i].number, &why);
 }
 
-/* Counts what became of the records; whether any is new or changed. */
-static bool count(struct writing *w, const struct writing_batch *b)
+static void count(struct writing *w, const struct writing_batch *b)
 {
     const struct upsert *u = container_of(b, const struct upsert, base);
     struct import *im = import_of(w);
-    int64_t before = im->imported + im->updated;
     for (size_t i = 0; i < u->base.batch.nrecords; i++) {
         switch (u->records[i].result) {
         case WRITE_NEW:
@@ -212,7 +210,6 @@ static bool count(struct writing *w, const struct writing_batch *b)
             break; /* nothing is deleted here */
         }
     }
-    return im->imported + im->updated > before;
 }
 
 /* --- The call ----------------------------------------------------------------------- */
@@ -233,7 +230,7 @@ static const struct writing_content content = {
 void import_on_open(struct stream *s)
 {
     const struct import_kind *kind = s->method->data;
-    struct writing *w = writing_open(s, &content, kind->store, kind->changed);
+    struct writing *w = writing_open(s, &content, kind->store);
     if (w != NULL)
         import_of(w)->kind = kind;
 }

@@ -30,10 +30,6 @@ struct import_kind {
 
     /** The store behind this loop. */
     struct store *(*store)(struct loop *loop);
-
-    /** Records of this batch are new or changed, as their results say, and
-     * durable. On the loop, also after the client is gone. May be NULL. */
-    void (*changed)(struct loop *loop, const struct write_batch *batch);
 };
 
 /** The handler for an import whose requests decode as @request_type, for a

@@ -96,8 +96,8 @@ static void on_committed(struct write_batch *batch)
     w->bytes -= b->bytes;
     if (batch->error[0] != '\0')
         not_committed(w, batch);
-    else if (w->content->count(w, b) && w->changed != NULL)
-        w->changed(batch->loop, batch);
+    else
+        w->content->count(w, b);
     writing_batch_free(b);
     tick(w);
 }
@@ -115,8 +115,7 @@ static void hand_over(struct writing *w, struct writing_batch *b)
 /* --- The stream --------------------------------------------------------------------- */
 
 struct writing *writing_open(struct stream *s, const struct writing_content *content,
-                             struct store *(*store)(struct loop *loop),
-                             void (*changed)(struct loop *loop, const struct write_batch *batch))
+                             struct store *(*store)(struct loop *loop))
 {
     struct writing *w = stream_new_data(s, content->bytes);
     if (w == NULL)
@@ -124,7 +123,6 @@ struct writing *writing_open(struct stream *s, const struct writing_content *con
     w->stream = s;
     w->content = content;
     w->store = store;
-    w->changed = changed;
     w->reading = true;
     stream_read(s);
     return w;

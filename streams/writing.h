@@ -50,9 +50,8 @@ struct writing_content {
     struct writing_batch *(*batch)(struct writing *w, const ProtobufCMessage *request,
                                    struct bytes raw, struct status *why);
 
-    /** Counts what became of the records of a batch that is durable. Whether any of
-     * them has changed the store. */
-    bool (*count)(struct writing *w, const struct writing_batch *b);
+    /** Counts what became of the records of a batch that is durable. */
+    void (*count)(struct writing *w, const struct writing_batch *b);
 
     /** The response. NULL: out of memory. */
     struct buf *(*response)(const struct writing *w);
@@ -67,7 +66,6 @@ struct writing {
 
     const struct writing_content *content; /* private, as the rest */
     struct store *(*store)(struct loop *loop);
-    void (*changed)(struct loop *loop, const struct write_batch *batch);
     size_t batches; /* with the writer, and the memory they take */
     size_t bytes;
     bool reading, ended;
@@ -75,12 +73,10 @@ struct writing {
 };
 
 /** For on_open: begins a call that writes to the store which @store names for its loop.
- * @changed: a batch is durable and has changed something; on the loop, also after the
- * client is gone; may be NULL. Returns the call's struct, zeroed behind the struct
- * writing; NULL: the call has failed. */
+ * Returns the call's struct, zeroed behind the struct writing; NULL: the call has
+ * failed. */
 struct writing *writing_open(struct stream *s, const struct writing_content *content,
-                             struct store *(*store)(struct loop *loop),
-                             void (*changed)(struct loop *loop, const struct write_batch *batch));
+                             struct store *(*store)(struct loop *loop));
 
 /* The rest of a handler. */
 #define WRITING_STEPS                                                                              \
