@@ -64,8 +64,10 @@ static struct ring *bucket_of(const struct feed *feed, uint32_t ordinal)
 /* Into the bucket of its group. */
 static void put(struct feed *feed, struct follower *f)
 {
+    struct ring *bucket = bucket_of(feed, f->ordinal);
+    assert(bucket->prev != NULL); /* the analyzer does not see that all were made rings */
     ring_remove(&f->link);
-    ring_append(bucket_of(feed, f->ordinal), &f->link);
+    ring_append(bucket, &f->link);
 }
 
 static struct ring *buckets_new(size_t n)

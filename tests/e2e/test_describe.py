@@ -40,6 +40,8 @@ message ListPostsByUserIdRequest {
   string page_token = 3;
   int64 limit = 4;
   string tag = 5;
+  bool follow = 6;
+  bool from_now = 7;
 }
 """
     assert describe("v1.post.Post.ListPostsBidiStream") == """package v1.post;
