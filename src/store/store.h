@@ -15,8 +15,8 @@
  * Reading never blocks and never waits for a writer. Writing is done by one
  * writer thread per store, off the loops, because a commit waits for the disk.
  *
- * This header is all that the rest of the program knows: the embedded default
- * behind it is LMDB (lmdb/). */
+ * This header is all that the rest of the program knows. Behind it is an engine
+ * (engine.h): LMDB, embedded (lmdb/). */
 #ifndef STORE_H
 #define STORE_H
 

@@ -19,7 +19,7 @@ static void shorten_place(MDB_cursor *cursor, MDB_val id, MDB_val stored)
     cr_assert_eq(mdb_cursor_put(cursor, &id, &value, MDB_CURRENT), 0);
 }
 
-static void shorten_places(struct store *s, MDB_txn *txn)
+static void shorten_places(struct lmdb_store *s, MDB_txn *txn)
 {
     MDB_cursor *cursor;
     MDB_val id, stored;
@@ -31,7 +31,7 @@ static void shorten_places(struct store *s, MDB_txn *txn)
 
 void format_2(struct store_world *w)
 {
-    struct store *s = w->store;
+    struct lmdb_store *s = lmdb_store_of(w->store);
     MDB_txn *txn;
     MDB_val revision = val_of("revision", 8);
     cr_assert_eq(mdb_txn_begin(s->env, NULL, 0, &txn), 0);

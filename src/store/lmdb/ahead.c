@@ -135,7 +135,7 @@ static uintptr_t leaf_of(const struct ahead *a, MDB_val key)
     return (uintptr_t)key.mv_data & ~(uintptr_t)(a->page_bytes - 1);
 }
 
-void ahead_init(struct ahead *a, struct store *store)
+void ahead_init(struct ahead *a, struct lmdb_store *store)
 {
     MDB_stat stat;
     *a = (struct ahead){ .store = store, .page_bytes = UNKNOWN };

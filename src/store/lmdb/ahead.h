@@ -30,7 +30,7 @@
 struct page;
 
 struct ahead {
-    struct store *store;
+    struct lmdb_store *store;
     size_t page_bytes; /* SIZE_MAX: of an unknown LMDB, so nothing is done */
 
     /* One snapshot's tree. */
@@ -49,7 +49,7 @@ struct ahead {
 };
 
 /** For a reader of @store. */
-void ahead_init(struct ahead *a, struct store *store);
+void ahead_init(struct ahead *a, struct lmdb_store *store);
 
 /** A scan begins at the record with @key, which LMDB returned in @txn. */
 void ahead_begin(struct ahead *a, MDB_txn *txn, MDB_val key);

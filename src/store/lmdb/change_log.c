@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-int change_log_open(struct change_log *log, struct store *store, MDB_txn *txn)
+int change_log_open(struct change_log *log, struct lmdb_store *store, MDB_txn *txn)
 {
     MDB_val key = { 0 }, stored;
     log->store = store;

@@ -14,7 +14,7 @@
 #define PRUNE_BLOCKS 64
 
 struct change_log {
-    struct store *store;
+    struct lmdb_store *store;
     struct dirty_table table;
     uint64_t before, revision; /* of the last change: at the start, and now */
     uint64_t time_ms;          /* of the commit */
@@ -25,7 +25,7 @@ struct change_log {
 };
 
 /** Zeroes @log and opens it in @txn. Returns 0 or LMDB's error, as do all here. */
-int change_log_open(struct change_log *log, struct store *store, MDB_txn *txn);
+int change_log_open(struct change_log *log, struct lmdb_store *store, MDB_txn *txn);
 
 /** Another change; *ret_revision is its number. */
 int change_log_add(struct change_log *log, enum change_kind kind, struct position at,

@@ -1,6 +1,6 @@
 #include "dirty.h"
 
-int dirty_open(struct dirty_table *t, const struct store *store, MDB_txn *txn, MDB_dbi dbi)
+int dirty_open(struct dirty_table *t, const struct lmdb_store *store, MDB_txn *txn, MDB_dbi dbi)
 {
     *t = (struct dirty_table){ .store = store, .txn = txn, .dbi = dbi };
     const int rc = mdb_stat(txn, dbi, &t->before);
@@ -18,7 +18,7 @@ int dirty_find(struct dirty_table *t, MDB_val key, MDB_val *ret)
     return bytes_equal(val_bytes(found), val_bytes(key)) ? 0 : MDB_NOTFOUND;
 }
 
-static bool is_mapped(const struct store *s, const void *at)
+static bool is_mapped(const struct lmdb_store *s, const void *at)
 {
     return s->map == NULL || (uintptr_t)at - (uintptr_t)s->map < s->map_bytes;
 }

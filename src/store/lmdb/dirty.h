@@ -14,7 +14,7 @@
 #include "entries.h"
 
 struct dirty_table {
-    const struct store *store;
+    const struct lmdb_store *store;
     MDB_txn *txn;
     MDB_dbi dbi;
     MDB_cursor *cursor; /* the transaction's end closes it */
@@ -25,7 +25,7 @@ struct dirty_table {
 };
 
 /** Zeroes @t and opens @dbi in @txn. Returns 0 or LMDB's error. */
-int dirty_open(struct dirty_table *t, const struct store *store, MDB_txn *txn, MDB_dbi dbi);
+int dirty_open(struct dirty_table *t, const struct lmdb_store *store, MDB_txn *txn, MDB_dbi dbi);
 
 /** Looks for @key. 0: *ret is its value. MDB_NOTFOUND: *ret is where it belongs,
  * NULL data if that is behind all others. Or another error of LMDB's. */

@@ -131,7 +131,7 @@ static inline int group_id(uint32_t ordinal, MDB_val stored, struct bytes *ret)
 
 /* The id of an ordinal, and the ordinal of a group: 0, MDB_NOTFOUND,
  * MDB_CORRUPTED, ... */
-static inline int group_find_id(struct store *store, MDB_txn *txn, uint32_t ordinal,
+static inline int group_find_id(struct lmdb_store *store, MDB_txn *txn, uint32_t ordinal,
                                 struct bytes *ret)
 {
     uint8_t room[sizeof ordinal];
@@ -141,7 +141,7 @@ static inline int group_find_id(struct store *store, MDB_txn *txn, uint32_t ordi
     return rc == 0 ? group_id(ordinal, stored, ret) : rc;
 }
 
-static inline int group_find(struct store *store, MDB_txn *txn, struct bytes id, uint32_t *ret)
+static inline int group_find(struct lmdb_store *store, MDB_txn *txn, struct bytes id, uint32_t *ret)
 {
     uint8_t room[GROUP_KEY_BYTES];
     MDB_val key = group_key(room, id), stored;
@@ -201,7 +201,8 @@ static inline int place_read(struct bytes id, MDB_val stored, struct place *ret)
 }
 
 /* Where the record with this id is: 0, MDB_NOTFOUND, MDB_CORRUPTED, ... */
-static inline int place_find(struct store *store, MDB_txn *txn, struct bytes id, struct place *ret)
+static inline int place_find(struct lmdb_store *store, MDB_txn *txn, struct bytes id,
+                             struct place *ret)
 {
     MDB_val key = val_of(id.data, id.len), stored;
     int rc = table_get(txn, store->ids, &key, &stored);

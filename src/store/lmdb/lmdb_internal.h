@@ -7,8 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/container.h"
 #include "fault_guard.h"
-#include "store/store.h"
+#include "store/engine.h"
 
 #define RECORDS_TABLE "records"
 
@@ -21,11 +22,11 @@ struct writer {
     bool stopping;
 };
 
-struct store {
+struct lmdb_store {
+    struct store store;
     MDB_env *env;
     MDB_dbi unnamed, groups, order, records, ids, changes, meta;
     bool logs; /* it has a log of changes: not a store of the format before */
-    uint64_t id;
     uint64_t keep_changes;
     void (*committed)(void *arg); /* as in store_options */
     void *committed_arg;
@@ -36,29 +37,36 @@ struct store {
     struct writer writer;
 };
 
+static inline struct lmdb_store *lmdb_store_of(struct store *store)
+{
+    return container_of(store, struct lmdb_store, store);
+}
+
 /** Starts the writer thread. Returns 0, or -1 with a line in @error. */
-int writer_start(struct store *store, char error[STORE_ERROR_MAX]);
+int writer_start(struct lmdb_store *store, char error[STORE_ERROR_MAX]);
 
 /** Writes what waits, then ends the thread. */
-void writer_stop(struct store *store);
-
-/** Puts a line into @error, cut if it is too long. Returns -1. */
-__attribute__((format(printf, 2, 3))) int store_fail(char error[STORE_ERROR_MAX],
-                                                     const char *format, ...);
+void writer_stop(struct lmdb_store *store);
 
 /* The steps of opening, for those who look at a store without opening it. @flags
  * are LMDB's. Each returns 0, or -1 with a line in @error. */
-int open_env(struct store *store, unsigned flags, char error[STORE_ERROR_MAX]);
-int check_format(struct store *store, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX]);
-int find_map(struct store *store, MDB_txn *txn, char error[STORE_ERROR_MAX]);
+int open_env(struct lmdb_store *store, unsigned flags, char error[STORE_ERROR_MAX]);
+int check_format(struct lmdb_store *store, MDB_txn *txn, const char *kind,
+                 char error[STORE_ERROR_MAX]);
+int find_map(struct lmdb_store *store, MDB_txn *txn, char error[STORE_ERROR_MAX]);
 
 /** Frees what there is of it. */
-void free_store(struct store *store);
+void free_store(struct lmdb_store *store);
+
+/* The engine's, in writer.c and lmdb_check.c. */
+void lmdb_write(struct store *store, struct write_batch *batch);
+int lmdb_check(const char *dir, const char *kind, struct store_check *check,
+               char error[STORE_ERROR_MAX]);
 
 /* The number that the meta table holds under @name. Returns 0 or LMDB's error;
  * MDB_CORRUPTED if what is there is no number. */
-int meta_get(struct store *store, MDB_txn *txn, const char *name, uint64_t *ret);
-int meta_put(struct store *store, MDB_txn *txn, const char *name, uint64_t number);
+int meta_get(struct lmdb_store *store, MDB_txn *txn, const char *name, uint64_t *ret);
+int meta_put(struct lmdb_store *store, MDB_txn *txn, const char *name, uint64_t number);
 
 /* mdb_get(), under guard. */
 static inline int table_get(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *ret)

@@ -15,6 +15,7 @@
 #include "fault_guard.h"
 #include "pages.h"
 #include "populate.h"
+#include "reader_internal.h"
 
 /* The map is address space, not memory or disk: large, so that it need never
  * grow. Where the system refuses so much, a smaller one has to do. */
@@ -60,7 +61,7 @@ static int make_folder(const char *dir, char error[STORE_ERROR_MAX])
 
 /* LMDB allows several processes. We do not: sequence numbers, and the names
  * that were pushed, are known to one process only. */
-static int lock_folder(struct store *s, char error[STORE_ERROR_MAX])
+static int lock_folder(struct lmdb_store *s, char error[STORE_ERROR_MAX])
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/lock", s->dir) >= (int)sizeof path)
@@ -78,7 +79,7 @@ static int lock_folder(struct store *s, char error[STORE_ERROR_MAX])
 
 /* --- The LMDB environment ----------------------------------------------------------- */
 
-static int open_sized(struct store *s, size_t map_bytes, unsigned flags)
+static int open_sized(struct lmdb_store *s, size_t map_bytes, unsigned flags)
 {
     int rc = mdb_env_create(&s->env);
     if (rc != 0)
@@ -98,7 +99,7 @@ static int open_sized(struct store *s, size_t map_bytes, unsigned flags)
 }
 
 /* Reading a page that the file does not have would be a SIGBUS. */
-static int check_length(struct store *s, unsigned flags, char error[STORE_ERROR_MAX])
+static int check_length(struct lmdb_store *s, unsigned flags, char error[STORE_ERROR_MAX])
 {
     MDB_envinfo info;
     MDB_stat stat_;
@@ -123,7 +124,7 @@ static int check_length(struct store *s, unsigned flags, char error[STORE_ERROR_
     return 0;
 }
 
-int open_env(struct store *s, unsigned flags, char error[STORE_ERROR_MAX])
+int open_env(struct lmdb_store *s, unsigned flags, char error[STORE_ERROR_MAX])
 {
     int rc = ENOMEM; /* EINVAL: valgrind's */
     for (size_t map = MAP_BYTES; (rc == ENOMEM || rc == EINVAL) && map >= MAP_BYTES_MIN; map /= 4)
@@ -148,7 +149,7 @@ int open_env(struct store *s, unsigned flags, char error[STORE_ERROR_MAX])
 
 /* --- The format --------------------------------------------------------------------- */
 
-static int open_tables(struct store *s, MDB_txn *txn, unsigned flags)
+static int open_tables(struct lmdb_store *s, MDB_txn *txn, unsigned flags)
 {
     const struct {
         const char *name;
@@ -163,14 +164,14 @@ static int open_tables(struct store *s, MDB_txn *txn, unsigned flags)
     return rc;
 }
 
-static int open_log(struct store *s, MDB_txn *txn, unsigned flags)
+static int open_log(struct lmdb_store *s, MDB_txn *txn, unsigned flags)
 {
     s->logs = true;
     return mdb_dbi_open(txn, "changes", flags, &s->changes);
 }
 
 /* What a store of the format before lacks, and every new one. */
-static int add_log(struct store *s, MDB_txn *txn)
+static int add_log(struct lmdb_store *s, MDB_txn *txn)
 {
     int rc = open_log(s, txn, MDB_CREATE);
     if (rc == 0)
@@ -187,31 +188,31 @@ static int draw_id(uint64_t *ret)
     return n == sizeof *ret ? 0 : EIO;
 }
 
-static int format_new(struct store *s, MDB_txn *txn, const char *kind)
+static int format_new(struct lmdb_store *s, MDB_txn *txn, const char *kind)
 {
     MDB_val key = val_of("kind", 4), value = val_of(kind, strlen(kind));
     int rc = open_tables(s, txn, MDB_CREATE);
     if (rc == 0)
-        rc = draw_id(&s->id);
+        rc = draw_id(&s->store.id);
     if (rc == 0)
         rc = mdb_put(txn, s->meta, &key, &value, 0);
     if (rc == 0)
         rc = add_log(s, txn);
     if (rc == 0)
-        rc = meta_put(s, txn, "store_id", s->id);
+        rc = meta_put(s, txn, "store_id", s->store.id);
     if (rc == 0)
         rc = meta_put(s, txn, "next_sequence", 1);
     return rc;
 }
 
-static int fail_foreign(struct store *s, char error[STORE_ERROR_MAX])
+static int fail_foreign(struct lmdb_store *s, char error[STORE_ERROR_MAX])
 {
     return store_fail(
         error, "%s/data.mdb is not a store: another program wrote it; use another folder", s->dir);
 }
 
 /* The version comes first: what follows it is for this version to know. */
-int check_format(struct store *s, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX])
+int check_format(struct lmdb_store *s, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX])
 {
     uint64_t version;
     MDB_val key = val_of("kind", 4), value;
@@ -235,7 +236,7 @@ int check_format(struct store *s, MDB_txn *txn, const char *kind, char error[STO
                           (int)(value.mv_size < 32 ? value.mv_size : 32),
                           (const char *)value.mv_data, kind);
     if (rc == 0)
-        rc = meta_get(s, txn, "store_id", &s->id);
+        rc = meta_get(s, txn, "store_id", &s->store.id);
     if (rc == 0)
         rc = open_tables(s, txn, 0);
     if (rc == 0 && version == STORE_FORMAT)
@@ -246,7 +247,8 @@ int check_format(struct store *s, MDB_txn *txn, const char *kind, char error[STO
     return 0;
 }
 
-static int make_format(struct store *s, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX])
+static int make_format(struct lmdb_store *s, MDB_txn *txn, const char *kind,
+                       char error[STORE_ERROR_MAX])
 {
     int rc = format_new(s, txn, kind);
     if (rc != 0)
@@ -255,7 +257,8 @@ static int make_format(struct store *s, MDB_txn *txn, const char *kind, char err
 }
 
 /* Of this kind, in this format or in the one before, which is taken over. */
-static int take_format(struct store *s, MDB_txn *txn, const char *kind, char error[STORE_ERROR_MAX])
+static int take_format(struct lmdb_store *s, MDB_txn *txn, const char *kind,
+                       char error[STORE_ERROR_MAX])
 {
     if (check_format(s, txn, kind, error) != 0)
         return -1;
@@ -267,7 +270,7 @@ static int take_format(struct store *s, MDB_txn *txn, const char *kind, char err
 
 /* In one transaction, so that a crash leaves a whole store, of the old format or the new
  * one, or an empty file. */
-static int open_format(struct store *s, const char *kind, char error[STORE_ERROR_MAX])
+static int open_format(struct lmdb_store *s, const char *kind, char error[STORE_ERROR_MAX])
 {
     MDB_txn *txn;
     MDB_stat tables;
@@ -300,7 +303,7 @@ err:
 /* --- Damage ------------------------------------------------------------------------- */
 
 /* Where the file is mapped, from a page of it, which knows its own number. */
-int find_map(struct store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
+int find_map(struct lmdb_store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
 {
     MDB_stat stat;
     MDB_envinfo info;
@@ -321,7 +324,7 @@ int find_map(struct store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
 }
 
 /* Runs @look in a transaction that reads. */
-static int in_snapshot(struct store *s, int (*look)(struct store *, MDB_txn *, char *),
+static int in_snapshot(struct lmdb_store *s, int (*look)(struct lmdb_store *, MDB_txn *, char *),
                        char error[STORE_ERROR_MAX])
 {
     MDB_txn *txn;
@@ -333,12 +336,12 @@ static int in_snapshot(struct store *s, int (*look)(struct store *, MDB_txn *, c
     return rv;
 }
 
-static int check_branches(struct store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
+static int check_branches(struct lmdb_store *s, MDB_txn *txn, char error[STORE_ERROR_MAX])
 {
     return pages_check(s, txn, false, error);
 }
 
-static void populate_map(struct store *s)
+static void populate_map(struct lmdb_store *s)
 {
     MDB_envinfo info;
     if (s->map == NULL)
@@ -349,7 +352,7 @@ static void populate_map(struct store *s)
 
 /* --- Life --------------------------------------------------------------------------- */
 
-static uint64_t disk_bytes(struct store *s)
+static uint64_t disk_bytes(struct lmdb_store *s)
 {
     struct stat file;
     int fd;
@@ -358,7 +361,7 @@ static uint64_t disk_bytes(struct store *s)
                : 0;
 }
 
-static int log_stats(struct store *s, MDB_txn *txn, struct store_stats *ret)
+static int log_stats(struct lmdb_store *s, MDB_txn *txn, struct store_stats *ret)
 {
     MDB_stat table;
     MDB_val key, stored;
@@ -383,8 +386,9 @@ static int log_stats(struct store *s, MDB_txn *txn, struct store_stats *ret)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int store_stats(struct store *s, struct store_stats *ret)
+static int lmdb_stats(struct store *base, struct store_stats *ret)
 {
+    struct lmdb_store *s = lmdb_store_of(base);
     MDB_txn *txn;
     MDB_stat records, groups;
     MDB_envinfo info;
@@ -410,7 +414,7 @@ int store_stats(struct store *s, struct store_stats *ret)
     return 0;
 }
 
-void free_store(struct store *s)
+void free_store(struct lmdb_store *s)
 {
     if (s->map != NULL)
         guard_unmap(s->map);
@@ -422,7 +426,7 @@ void free_store(struct store *s)
     free(s);
 }
 
-static void set_options(struct store *s, const struct store_options *o)
+static void set_options(struct lmdb_store *s, const struct store_options *o)
 {
     s->keep_changes = o == NULL || o->keep_changes == 0 ? STORE_KEEP_CHANGES : o->keep_changes;
     if (o == NULL)
@@ -431,10 +435,10 @@ static void set_options(struct store *s, const struct store_options *o)
     s->committed_arg = o->arg;
 }
 
-int store_open(struct store **ret, const char *dir, const char *kind,
-               const struct store_options *options, char error[STORE_ERROR_MAX])
+static int lmdb_open(struct store **ret, const char *dir, const char *kind,
+                     const struct store_options *options, char error[STORE_ERROR_MAX])
 {
-    struct store *s = calloc(1, sizeof *s);
+    struct lmdb_store *s = calloc(1, sizeof *s);
     char *copy = strdup(dir);
     if (s == NULL || copy == NULL) {
         free(s);
@@ -442,6 +446,7 @@ int store_open(struct store **ret, const char *dir, const char *kind,
         return store_fail(error, "cannot open the store in %s: out of memory", dir);
     }
     s->dir = copy;
+    s->store.engine = &lmdb_engine;
     s->lock_fd = -1;
     set_options(s, options);
     if (make_folder(dir, error) != 0 || lock_folder(s, error) != 0 || open_env(s, 0, error) != 0 ||
@@ -451,19 +456,36 @@ int store_open(struct store **ret, const char *dir, const char *kind,
         return -1;
     }
     populate_map(s);
-    *ret = s;
+    *ret = &s->store;
     return 0;
 }
 
-void store_close(struct store *s)
+static void lmdb_close(struct store *base)
 {
-    if (s == NULL)
-        return;
+    struct lmdb_store *s = lmdb_store_of(base);
     writer_stop(s);
     free_store(s);
 }
 
-uint64_t store_id(const struct store *s)
-{
-    return s->id;
-}
+const struct store_engine lmdb_engine = {
+    .open = lmdb_open,
+    .close = lmdb_close,
+    .stats = lmdb_stats,
+    .write = lmdb_write,
+    .check = lmdb_check,
+    .reader_new = lmdb_reader_new,
+    .reader_free = lmdb_reader_free,
+    .begin = lmdb_begin,
+    .end = lmdb_end,
+    .error = lmdb_error,
+    .count = lmdb_count,
+    .groups = lmdb_groups,
+    .get = lmdb_get,
+    .place = lmdb_place,
+    .group = lmdb_group,
+    .group_id = lmdb_group_id,
+    .scan = lmdb_scan,
+    .revision = lmdb_revision,
+    .changes = lmdb_changes,
+    .put_value = lmdb_put_value,
+};

@@ -1,7 +1,7 @@
 /* The numbers of the meta table. */
 #include "entries.h"
 
-int meta_get(struct store *s, MDB_txn *txn, const char *name, uint64_t *ret)
+int meta_get(struct lmdb_store *s, MDB_txn *txn, const char *name, uint64_t *ret)
 {
     MDB_val key = val_of(name, strlen(name)), value;
     int rc = mdb_get(txn, s->meta, &key, &value);
@@ -12,7 +12,7 @@ int meta_get(struct store *s, MDB_txn *txn, const char *name, uint64_t *ret)
     return rc;
 }
 
-int meta_put(struct store *s, MDB_txn *txn, const char *name, uint64_t number)
+int meta_put(struct lmdb_store *s, MDB_txn *txn, const char *name, uint64_t number)
 {
     uint8_t room[sizeof number];
     be64_write(room, number);

@@ -379,7 +379,7 @@ static int check_commit(struct walk *w, const struct meta *meta)
     return rv;
 }
 
-int pages_check(struct store *s, MDB_txn *txn, bool leaves, char error[STORE_ERROR_MAX])
+int pages_check(struct lmdb_store *s, MDB_txn *txn, bool leaves, char error[STORE_ERROR_MAX])
 {
     MDB_stat stat;
     struct meta meta = { 0 };

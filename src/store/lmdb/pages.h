@@ -79,6 +79,6 @@ const char *page_wrong(const struct page *page, uint64_t number, unsigned kind, 
  * renewed if another process has committed since it began. The file is read, not
  * the map: what cannot be read is an error, not a signal.
  * Returns 0, or -1 with a line in @error. */
-int pages_check(struct store *store, MDB_txn *txn, bool leaves, char error[STORE_ERROR_MAX]);
+int pages_check(struct lmdb_store *store, MDB_txn *txn, bool leaves, char error[STORE_ERROR_MAX]);
 
 #endif

@@ -5,7 +5,7 @@
 #include "pages.h"
 #include "reader_internal.h"
 
-int reader_fail(struct reader *r, int rc)
+int reader_fail(struct lmdb_reader *r, int rc)
 {
     return store_fail(r->error, "cannot read the store in %s: %s", r->store->dir,
                       rc == MDB_CORRUPTED
@@ -13,12 +13,14 @@ int reader_fail(struct reader *r, int rc)
                           : mdb_strerror(rc));
 }
 
-int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX])
+int lmdb_reader_new(struct reader **ret, struct store *base, char error[STORE_ERROR_MAX])
 {
     int rc;
-    struct reader *r = calloc(1, sizeof *r);
+    struct lmdb_store *store = lmdb_store_of(base);
+    struct lmdb_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
         return store_fail(error, "cannot read the store in %s: out of memory", store->dir);
+    r->reader.engine = &lmdb_engine;
     r->store = store;
     rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &r->txn);
     if (rc != 0)
@@ -30,7 +32,7 @@ int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_
         goto err_after_txn;
     mdb_txn_reset(r->txn);
     ahead_init(&r->ahead, store);
-    *ret = r;
+    *ret = &r->reader;
     return 0;
 
 err_after_txn:
@@ -43,10 +45,9 @@ err:
     return -1;
 }
 
-void reader_free(struct reader *r)
+void lmdb_reader_free(struct reader *base)
 {
-    if (r == NULL)
-        return;
+    struct lmdb_reader *r = lmdb_reader_of(base);
     mdb_cursor_close(r->changes);
     mdb_cursor_close(r->cursor);
     mdb_txn_abort(r->txn);
@@ -54,7 +55,7 @@ void reader_free(struct reader *r)
 }
 
 /* Another commit: pages may have become others, and there may be more. */
-static void look_anew(struct reader *r)
+static void look_anew(struct lmdb_reader *r)
 {
     MDB_envinfo info;
     r->commit = mdb_txn_id(r->txn);
@@ -66,8 +67,9 @@ static void look_anew(struct reader *r)
     r->end = r->store->map + (info.me_last_pgno + 1) * r->store->page_bytes;
 }
 
-int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
+int lmdb_begin(struct reader *base, char error[STORE_ERROR_MAX])
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     int rc = mdb_txn_renew(r->txn);
     if (rc != 0)
         return store_fail(error, "cannot read the store in %s: %s", r->store->dir,
@@ -78,46 +80,50 @@ int reader_begin(struct reader *r, char error[STORE_ERROR_MAX])
     return 0;
 }
 
-void reader_end(struct reader *r)
+void lmdb_end(struct reader *base)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     mdb_txn_reset(r->txn);
 }
 
-const char *reader_error(const struct reader *r)
+const char *lmdb_error(const struct reader *base)
 {
+    const struct lmdb_reader *r = container_of(base, struct lmdb_reader, reader);
     return r->error;
 }
 
-uint64_t reader_count(struct reader *r)
+uint64_t lmdb_count(struct reader *base)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     MDB_stat records;
     return mdb_stat(r->txn, r->store->records, &records) == 0 ? records.ms_entries : 0;
 }
 
-uint64_t reader_groups(struct reader *r)
+uint64_t lmdb_groups(struct reader *base)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     MDB_stat groups;
     return mdb_stat(r->txn, r->store->order, &groups) == 0 ? groups.ms_entries : 0;
 }
 
 /* --- Damage ------------------------------------------------------------------------- */
 
-bool is_in_file(const struct reader *r, MDB_val v)
+bool is_in_file(const struct lmdb_reader *r, MDB_val v)
 {
     const uint8_t *data = v.mv_data;
     return r->store->map == NULL ||
            (data >= r->store->map && data <= r->end && v.mv_size <= (size_t)(r->end - data));
 }
 
-static const struct page *leaf_of(const struct reader *r, MDB_val key)
+static const struct page *leaf_of(const struct lmdb_reader *r, MDB_val key)
 {
     return (const void *)((uintptr_t)key.mv_data & ~(uintptr_t)(r->store->page_bytes - 1));
 }
 
 /* Once for each leaf that a scan comes to, or as long as it is remembered. */
-bool leaf_is_sound(struct reader *r, MDB_val key)
+bool leaf_is_sound(struct lmdb_reader *r, MDB_val key)
 {
-    const struct store *s = r->store;
+    const struct lmdb_store *s = r->store;
     const uintptr_t leaf = (uintptr_t)leaf_of(r, key);
     if (leaf == r->leaf || s->map == NULL)
         return true;
@@ -132,14 +138,15 @@ bool leaf_is_sound(struct reader *r, MDB_val key)
     return true;
 }
 
-static int value_of(const struct reader *r, struct position at, MDB_val stored, struct bytes *ret)
+static int value_of(const struct lmdb_reader *r, struct position at, MDB_val stored,
+                    struct bytes *ret)
 {
     return is_in_file(r, stored) ? record_value(at, stored, ret) : MDB_CORRUPTED;
 }
 
 /* --- What is there ------------------------------------------------------------------ */
 
-static int value_at(struct reader *r, struct position at, struct bytes *ret)
+static int value_at(struct lmdb_reader *r, struct position at, struct bytes *ret)
 {
     uint8_t room[RECORD_KEY_BYTES];
     MDB_val key = record_key(room, at), stored;
@@ -150,7 +157,7 @@ static int value_at(struct reader *r, struct position at, struct bytes *ret)
 }
 
 /* 1, 0, or -1. */
-static int find_place(struct reader *r, struct bytes id, struct place *ret)
+static int find_place(struct lmdb_reader *r, struct bytes id, struct place *ret)
 {
     if (id.len == 0 || id.len > STORE_ID_MAX)
         return 0;
@@ -160,8 +167,9 @@ static int find_place(struct reader *r, struct bytes id, struct place *ret)
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int reader_get(struct reader *r, struct bytes id, struct bytes *ret_value)
+int lmdb_get(struct reader *base, struct bytes id, struct bytes *ret_value)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     struct place place = { 0 };
     const int found = find_place(r, id, &place);
     if (found <= 0)
@@ -170,8 +178,9 @@ int reader_get(struct reader *r, struct bytes id, struct bytes *ret_value)
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int reader_place(struct reader *r, struct bytes id, struct position *ret)
+int lmdb_place(struct reader *base, struct bytes id, struct position *ret)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     struct place place = { 0 };
     const int found = find_place(r, id, &place);
     if (found == 1)
@@ -180,7 +189,7 @@ int reader_place(struct reader *r, struct bytes id, struct position *ret)
 }
 
 /* As reader_put_value(), from the tables. */
-static int find_put(struct reader *r, const struct change *c, struct bytes *ret)
+static int find_put(struct lmdb_reader *r, const struct change *c, struct bytes *ret)
 {
     struct place place = { 0 };
     const int found = find_place(r, c->id, &place);
@@ -190,8 +199,9 @@ static int find_put(struct reader *r, const struct change *c, struct bytes *ret)
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int reader_put_value(struct reader *r, const struct change *c, struct bytes *ret_value)
+int lmdb_put_value(struct reader *base, const struct change *c, struct bytes *ret_value)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     struct put *p = &r->puts[c->revision % PUTS];
     if (p->commit != r->commit || p->revision != c->revision) {
         struct bytes value = { 0 };
@@ -204,8 +214,9 @@ int reader_put_value(struct reader *r, const struct change *c, struct bytes *ret
     return p->newest;
 }
 
-int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
+int lmdb_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     if (id.len > STORE_ID_MAX)
         return 0;
     int rc = group_find(r->store, r->txn, id, ret_ordinal);
@@ -214,8 +225,9 @@ int reader_group(struct reader *r, struct bytes id, uint32_t *ret_ordinal)
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int reader_group_id(struct reader *r, uint32_t ordinal, struct bytes *ret_id)
+int lmdb_group_id(struct reader *base, uint32_t ordinal, struct bytes *ret_id)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     int rc = group_find_id(r->store, r->txn, ordinal, ret_id);
     if (rc == MDB_NOTFOUND)
         return 0;
@@ -246,7 +258,7 @@ static int record_read(MDB_val key, MDB_val stored, struct position before, stru
 }
 
 /* The one that the cursor is at. */
-static int record_at(struct reader *r, MDB_val key, MDB_val stored, struct position before,
+static int record_at(struct lmdb_reader *r, MDB_val key, MDB_val stored, struct position before,
                      struct position *ret, struct bytes *ret_value)
 {
     return leaf_is_sound(r, key) && is_in_file(r, stored)
@@ -254,7 +266,7 @@ static int record_at(struct reader *r, MDB_val key, MDB_val stored, struct posit
                : MDB_CORRUPTED;
 }
 
-static int cursor_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
+static int cursor_get(struct lmdb_reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
 {
     guard_enter();
     int rc = r->cursor_ready ? 0 : mdb_cursor_renew(r->txn, r->cursor);
@@ -267,7 +279,7 @@ static int cursor_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_curso
 
 /* --- Groups of few records ---------------------------------------------------------- */
 
-static bool is_in_page(const struct reader *r, const struct page *page, MDB_val v)
+static bool is_in_page(const struct lmdb_reader *r, const struct page *page, MDB_val v)
 {
     return (uintptr_t)v.mv_data - (uintptr_t)page < r->store->page_bytes;
 }
@@ -282,7 +294,7 @@ static uint16_t node_index(const struct page *page, const uint8_t *key)
 }
 
 /* The group's next record is this one, in a sound leaf. */
-static void spot_add(const struct reader *r, struct spot *s, MDB_val key, MDB_val stored)
+static void spot_add(const struct lmdb_reader *r, struct spot *s, MDB_val key, MDB_val stored)
 {
     const struct page *leaf = leaf_of(r, key);
     if (s->commit == 0)
@@ -296,13 +308,13 @@ static void spot_add(const struct reader *r, struct spot *s, MDB_val key, MDB_va
 }
 
 /* The group has ended. */
-static void spot_keep(struct reader *r, const struct spot *s)
+static void spot_keep(struct lmdb_reader *r, const struct spot *s)
 {
     if (s->commit != 0 && s->n > 0)
         spots_put(&r->spots, s);
 }
 
-static int visit_spot(struct reader *r, const struct spot *s, struct position *at,
+static int visit_spot(struct lmdb_reader *r, const struct spot *s, struct position *at,
                       struct visit *visit)
 {
     for (unsigned i = 0; i < s->n; i++) {
@@ -324,8 +336,8 @@ static int visit_spot(struct reader *r, const struct spot *s, struct position *a
 /* --- Scanning ----------------------------------------------------------------------- */
 
 /* @s gathers where the records are, if it has a commit. */
-static int scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit,
-                struct spot *s)
+static int scan(struct lmdb_reader *r, struct position *at, uint32_t last_group,
+                struct visit *visit, struct spot *s)
 {
     struct position from = *at;
     if (!step_after(&from))
@@ -352,8 +364,9 @@ static int scan(struct reader *r, struct position *at, uint32_t last_group, stru
     return rc == MDB_NOTFOUND ? 0 : reader_fail(r, rc);
 }
 
-int reader_scan(struct reader *r, struct position *at, uint32_t last_group, struct visit *visit)
+int lmdb_scan(struct reader *base, struct position *at, uint32_t last_group, struct visit *visit)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     const bool whole = at->sequence == 0 && at->group == last_group && r->store->map != NULL;
     struct spot s = { .commit = whole ? r->commit : 0, .group = last_group };
     const struct spot *known = whole ? spots_find(&r->spots, r->commit, last_group) : NULL;

@@ -2,7 +2,7 @@
 #include "change_block.h"
 #include "reader_internal.h"
 
-static int changes_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
+static int changes_get(struct lmdb_reader *r, MDB_val *key, MDB_val *stored, MDB_cursor_op op)
 {
     guard_enter();
     int rc = r->changes_ready ? 0 : mdb_cursor_renew(r->txn, r->changes);
@@ -13,7 +13,7 @@ static int changes_get(struct reader *r, MDB_val *key, MDB_val *stored, MDB_curs
     return rc;
 }
 
-static int revision_get(struct reader *r, uint64_t *ret)
+static int revision_get(struct lmdb_reader *r, uint64_t *ret)
 {
     MDB_val key = { 0 }, stored;
     guard_enter();
@@ -25,14 +25,15 @@ static int revision_get(struct reader *r, uint64_t *ret)
     return at == 0 && !leaf_is_sound(r, key) ? MDB_CORRUPTED : log_ends_with(*ret, at, key);
 }
 
-uint64_t reader_revision(struct reader *r)
+uint64_t lmdb_revision(struct reader *base)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     uint64_t revision = 0;
     return revision_get(r, &revision) == 0 ? revision : 0;
 }
 
 /* The next block, of those that there are. */
-static int block_get(struct reader *r, MDB_val *key, MDB_cursor_op op, struct block *ret)
+static int block_get(struct lmdb_reader *r, MDB_val *key, MDB_cursor_op op, struct block *ret)
 {
     MDB_val stored;
     const int rc = changes_get(r, key, &stored, op);
@@ -59,8 +60,9 @@ static int visit_block(struct block *b, uint64_t *revision, struct change_visit 
 }
 
 /* Only the beginning is ever dropped. */
-int reader_changes(struct reader *r, uint64_t *revision, struct change_visit *visit)
+int lmdb_changes(struct reader *base, uint64_t *revision, struct change_visit *visit)
 {
+    struct lmdb_reader *r = lmdb_reader_of(base);
     uint8_t room[REVISION_KEY_BYTES];
     MDB_val key = revision_key(room, *revision + 1);
     MDB_cursor_op op = MDB_SET_RANGE;

@@ -22,8 +22,9 @@ struct put {
     struct bytes value;
 };
 
-struct reader {
-    struct store *store;
+struct lmdb_reader {
+    struct reader reader;
+    struct lmdb_store *store;
     MDB_txn *txn;        /* reset between steps: it keeps its place among LMDB's readers */
     MDB_cursor *cursor;  /* in `records`, renewed with it */
     MDB_cursor *changes; /* the same in `changes` */
@@ -41,13 +42,35 @@ struct reader {
     char error[STORE_ERROR_MAX];
 };
 
+static inline struct lmdb_reader *lmdb_reader_of(struct reader *reader)
+{
+    return container_of(reader, struct lmdb_reader, reader);
+}
+
+/* The engine's. */
+int lmdb_reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX]);
+void lmdb_reader_free(struct reader *reader);
+int lmdb_begin(struct reader *reader, char error[STORE_ERROR_MAX]);
+void lmdb_end(struct reader *reader);
+const char *lmdb_error(const struct reader *reader);
+uint64_t lmdb_count(struct reader *reader);
+uint64_t lmdb_groups(struct reader *reader);
+int lmdb_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
+int lmdb_place(struct reader *reader, struct bytes id, struct position *ret);
+int lmdb_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
+int lmdb_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
+int lmdb_scan(struct reader *reader, struct position *at, uint32_t last_group, struct visit *visit);
+uint64_t lmdb_revision(struct reader *reader);
+int lmdb_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit);
+int lmdb_put_value(struct reader *reader, const struct change *change, struct bytes *ret_value);
+
 /** Notes what went wrong for reader_error(). Returns -1. */
-int reader_fail(struct reader *r, int rc);
+int reader_fail(struct lmdb_reader *r, int rc);
 
 /** Whether the bytes are in the file: LMDB believes the sizes it finds. */
-bool is_in_file(const struct reader *r, MDB_val v);
+bool is_in_file(const struct lmdb_reader *r, MDB_val v);
 
 /** Whether the leaf page that has @key is whole. */
-bool leaf_is_sound(struct reader *r, MDB_val key);
+bool leaf_is_sound(struct lmdb_reader *r, MDB_val key);
 
 #endif

@@ -23,7 +23,7 @@
 /* --- One record --------------------------------------------------------------------- */
 
 struct write_txn {
-    struct store *store;
+    struct lmdb_store *store;
     MDB_txn *txn;
     struct dirty_table records, ids;
     struct change_log log;
@@ -199,7 +199,7 @@ static int apply_record(struct write_txn *w, struct write_record *r)
 
 /* --- One commit --------------------------------------------------------------------- */
 
-static int write_begin(struct write_txn *w, struct store *store)
+static int write_begin(struct write_txn *w, struct lmdb_store *store)
 {
     MDB_stat order;
     w->store = store;
@@ -252,7 +252,7 @@ static int write_end(struct write_txn *w, uint64_t sequence_before)
 
 /* Batches from @first on, one at least, until the transaction is large enough. *ret_end is
  * the first that is not in it. */
-static int write_batches(struct store *store, struct write_batch *first,
+static int write_batches(struct lmdb_store *store, struct write_batch *first,
                          struct write_batch **ret_end, bool *ret_changed)
 {
     struct write_txn w;
@@ -283,7 +283,7 @@ static bool is_full(int rc)
 
 /* LMDB says EIO when the system wrote less than it was asked to, as it does when
  * the disk gets full. Asking for more room tells whether that was why. */
-static int find_reason(struct store *store, int rc)
+static int find_reason(struct lmdb_store *store, int rc)
 {
     mdb_filehandle_t fd;
     struct stat file;
@@ -302,7 +302,7 @@ static void on_done(struct loop *loop, void *arg)
 }
 
 /* The batch is the loop's again when this returns: it may be gone. */
-static void answer(const struct store *store, struct write_batch *b, int rc)
+static void answer(const struct lmdb_store *store, struct write_batch *b, int rc)
 {
     b->error[0] = '\0';
     b->full = is_full(rc);
@@ -312,7 +312,7 @@ static void answer(const struct store *store, struct write_batch *b, int rc)
 }
 
 /* Returns those that are left. */
-static struct write_batch *commit(struct store *store, struct write_batch *first)
+static struct write_batch *commit(struct lmdb_store *store, struct write_batch *first)
 {
     struct write_batch *end;
     bool changed = false;
@@ -345,7 +345,7 @@ static struct write_batch *take(struct writer *w)
 
 static void *run(void *arg)
 {
-    struct store *store = arg;
+    struct lmdb_store *store = arg;
     struct write_batch *list;
     guard_enter(); /* for good: LMDB is all that it does */
     while ((list = take(&store->writer)) != NULL)
@@ -354,8 +354,9 @@ static void *run(void *arg)
     return NULL;
 }
 
-void store_write(struct store *store, struct write_batch *batch)
+void lmdb_write(struct store *base, struct write_batch *batch)
 {
+    struct lmdb_store *store = lmdb_store_of(base);
     struct writer *w = &store->writer;
     loop_hold(batch->loop); /* it must not stop before it can call done */
     batch->next = NULL;
@@ -368,7 +369,7 @@ void store_write(struct store *store, struct write_batch *batch)
         pthread_cond_signal(&w->wake);
 }
 
-int writer_start(struct store *store, char error[STORE_ERROR_MAX])
+int writer_start(struct lmdb_store *store, char error[STORE_ERROR_MAX])
 {
     struct writer *w = &store->writer;
     sigset_t all, before;
@@ -391,7 +392,7 @@ int writer_start(struct store *store, char error[STORE_ERROR_MAX])
                       strerror(rv));
 }
 
-void writer_stop(struct store *store)
+void writer_stop(struct lmdb_store *store)
 {
     struct writer *w = &store->writer;
     pthread_mutex_lock(&w->lock);

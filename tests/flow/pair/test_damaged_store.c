@@ -11,7 +11,7 @@ static void put_raw(struct store *store, MDB_dbi table, struct bytes name, struc
 {
     MDB_txn *txn;
     MDB_val key = val_of(name.data, name.len), val = val_of(value.data, value.len);
-    cr_assert_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(store)->env, NULL, 0, &txn), 0);
     const int rc =
         value.data != NULL ? mdb_put(txn, table, &key, &val, 0) : mdb_del(txn, table, &key, NULL);
     cr_assert_eq(rc, 0);
@@ -60,7 +60,8 @@ static void expect_no_listing(struct ask ask, const char *word)
 Test(damaged_posts, a_group_without_a_user)
 {
     const uint8_t first[4] = { 0 };
-    put_raw(w.env.store, w.env.store->order, bytes_of(first, sizeof first), (struct bytes){ 0 });
+    put_raw(w.env.store, lmdb_store_of(w.env.store)->order, bytes_of(first, sizeof first),
+            (struct bytes){ 0 });
     expect_no_listing((struct ask){ 0 }, "no user");
 }
 
@@ -68,20 +69,22 @@ Test(damaged_posts, a_user_with_an_endless_id)
 {
     static const uint8_t id[STORE_ID_MAX + 1] = { 'u' };
     const uint8_t first[4] = { 0 };
-    put_raw(w.env.store, w.env.store->order, bytes_of(first, sizeof first),
+    put_raw(w.env.store, lmdb_store_of(w.env.store)->order, bytes_of(first, sizeof first),
             bytes_of(id, sizeof id));
     expect_no_listing((struct ask){ 0 }, "damaged");
 }
 
 Test(damaged_posts, a_user_whose_place_is_no_number)
 {
-    put_raw(w.env.store, w.env.store->groups, bytes_of_text("=u1"), bytes_of_text("no number"));
+    put_raw(w.env.store, lmdb_store_of(w.env.store)->groups, bytes_of_text("=u1"),
+            bytes_of_text("no number"));
     expect_no_listing((struct ask){ .user = "u1" }, "damaged");
 }
 
 Test(damaged_posts, a_post_in_no_place)
 {
-    put_raw(w.env.store, w.env.store->records, bytes_of_text("\xff\xff"), bytes_of_text("post"));
+    put_raw(w.env.store, lmdb_store_of(w.env.store)->records, bytes_of_text("\xff\xff"),
+            bytes_of_text("post"));
     expect_no_listing((struct ask){ .tag = "none" }, "damaged");
 }
 
@@ -106,7 +109,8 @@ Test(damaged_users, a_user_in_no_place)
 {
     V1__User__GetUserRequest get = V1__USER__GET_USER_REQUEST__INIT;
     get.user_id = (char *)"1";
-    put_raw(u.service.store, u.service.store->ids, bytes_of_text("1"), bytes_of_text("short"));
+    put_raw(u.service.store, lmdb_store_of(u.service.store)->ids, bytes_of_text("1"),
+            bytes_of_text("short"));
     struct fake_stream *f = user_request(&u, "GetUser", &get.base);
     LOOP_UNTIL(u.loop, f->closed);
     expect_unreadable(&f->status, "damaged");
@@ -120,7 +124,8 @@ Test(damaged_users, no_name_is_told)
     char *ids[] = { (char *)"1" };
     m.n_user_ids = 1;
     m.user_ids = ids;
-    put_raw(u.service.store, u.service.store->ids, bytes_of_text("1"), bytes_of_text("short"));
+    put_raw(u.service.store, lmdb_store_of(u.service.store)->ids, bytes_of_text("1"),
+            bytes_of_text("short"));
     struct fake_stream *f = user_call(&u, "ResolveUsers");
     fake_stream_push_message(f, &m.base);
     LOOP_UNTIL(u.loop, f->closed);
@@ -131,7 +136,8 @@ Test(damaged_users, no_name_is_told)
 
 Test(damaged_users, an_import_changes_nothing)
 {
-    put_raw(u.service.store, u.service.store->ids, bytes_of_text("1"), bytes_of_text("short"));
+    put_raw(u.service.store, lmdb_store_of(u.service.store)->ids, bytes_of_text("1"),
+            bytes_of_text("short"));
     struct fake_stream *f = user_call(&u, "ImportUsers");
     user_push(f, "1", "Michael");
     fake_stream_end(f);

@@ -82,7 +82,7 @@ static const char *stored(void)
 static MDB_txn *hold_writer(void)
 {
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(w.service.store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.service.store)->env, NULL, 0, &txn), 0);
     return txn;
 }
 

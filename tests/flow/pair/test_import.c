@@ -57,7 +57,7 @@ static uint64_t stored(void)
 static MDB_txn *hold_writer(struct store *store)
 {
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(store)->env, NULL, 0, &txn), 0);
     return txn;
 }
 

@@ -77,8 +77,8 @@ static struct seen walk(struct ahead *a)
     MDB_cursor *cursor;
     MDB_val key, value;
     struct seen seen = { 0 };
-    cr_assert_eq(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn), 0);
-    cr_assert_eq(mdb_cursor_open(txn, store->records, &cursor), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(store)->env, NULL, MDB_RDONLY, &txn), 0);
+    cr_assert_eq(mdb_cursor_open(txn, lmdb_store_of(store)->records, &cursor), 0);
     cr_assert_eq(mdb_cursor_get(cursor, &key, &value, MDB_FIRST), 0);
     ahead_begin(a, txn, key);
     do {
@@ -107,14 +107,14 @@ static void assert_most(struct seen seen)
 Test(ahead, fetches_the_next_leaf_before_the_scan_is_there)
 {
     struct ahead a;
-    ahead_init(&a, store);
+    ahead_init(&a, lmdb_store_of(store));
     assert_most(walk(&a));
 }
 
 Test(ahead, follows_a_store_that_changes)
 {
     struct ahead a;
-    ahead_init(&a, store);
+    ahead_init(&a, lmdb_store_of(store));
     walk(&a);
     import(N);
     assert_most(walk(&a));
@@ -129,9 +129,11 @@ Test(ahead, of_a_damaged_page_reads_nothing_outside)
         for (size_t k = 0; k < PAGES * PAGE; k++)
             map[k] = (uint8_t)(i % 2 ? rand() : rand() % 3);
         map[10] |= 1; /* a branch page */
-        struct ahead a = {
-            .store = store, .page_bytes = PAGE, .map = map, .pages = PAGES, .depth = 2
-        };
+        struct ahead a = { .store = lmdb_store_of(store),
+                           .page_bytes = PAGE,
+                           .map = map,
+                           .pages = PAGES,
+                           .depth = 2 };
         for (size_t at = 0; at < PAGES * PAGE - RECORD_KEY_BYTES; at += PAGE / 4)
             ahead_visit(&a, NULL, val_of(map + at, RECORD_KEY_BYTES));
     }

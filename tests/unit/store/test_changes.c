@@ -250,7 +250,7 @@ Test(changes, of_many_small_commits)
 Test(changes, of_batches_that_share_a_commit)
 {
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(w.store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.store)->env, NULL, 0, &txn), 0);
     for (unsigned i = 0; i < 40; i++) {
         put_numbered(i * 10 + 1, 10);
         store_send(&w);
@@ -277,8 +277,8 @@ Test(changes, fill_a_block_as_far_as_it_goes)
         store_put(&w, "g", id, "");
     }
     store_commit(&w);
-    cr_assert_eq(mdb_txn_begin(w.store->env, NULL, MDB_RDONLY, &txn), 0);
-    cr_assert_eq(mdb_cursor_open(txn, w.store->changes, &cursor), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.store)->env, NULL, MDB_RDONLY, &txn), 0);
+    cr_assert_eq(mdb_cursor_open(txn, lmdb_store_of(w.store)->changes, &cursor), 0);
     cr_assert_eq(mdb_cursor_get(cursor, &key, &stored, MDB_FIRST), 0);
     cr_assert_eq(block_read(key, stored, &b), 0);
     cr_assert(b.next == 1 && b.last == whole);

@@ -77,7 +77,7 @@ Test(committed, comes_once_for_batches_that_share_a_commit)
 {
     enum { BATCHES = 20 };
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(w.store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.store)->env, NULL, 0, &txn), 0);
     for (int i = 0; i < BATCHES; i++) {
         store_put(&w, "g", (char[]){ (char)('a' + i), '\0' }, "");
         store_send(&w);

@@ -251,8 +251,8 @@ Test(delete, a_commit_of_deletes_is_bounded)
     MDB_envinfo before, after;
     for (unsigned i = 0; i < BATCHES; i++)
         put_many(i * EACH, EACH, 100);
-    mdb_env_info(w.store->env, &before);
-    cr_assert_eq(mdb_txn_begin(w.store->env, NULL, 0, &txn), 0);
+    mdb_env_info(lmdb_store_of(w.store)->env, &before);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.store)->env, NULL, 0, &txn), 0);
     for (unsigned i = 0; i < BATCHES; i++) {
         for (unsigned k = i; k < BATCHES * EACH; k += BATCHES) {
             char id[16];
@@ -263,7 +263,7 @@ Test(delete, a_commit_of_deletes_is_bounded)
     }
     mdb_txn_abort(txn);
     store_await(&w);
-    mdb_env_info(w.store->env, &after);
+    mdb_env_info(lmdb_store_of(w.store)->env, &after);
     cr_assert_geq(after.me_last_txnid - before.me_last_txnid, 3);
     expect_counts(0, 7);
 }

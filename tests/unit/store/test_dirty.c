@@ -58,8 +58,8 @@ static size_t changed_pages(const struct file *a, const struct file *b)
 static MDB_txn *begin(struct dirty_table *table)
 {
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
-    cr_assert_eq(dirty_open(table, store, txn, store->records), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(store)->env, NULL, 0, &txn), 0);
+    cr_assert_eq(dirty_open(table, lmdb_store_of(store), txn, lmdb_store_of(store)->records), 0);
     return txn;
 }
 

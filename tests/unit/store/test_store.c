@@ -501,7 +501,7 @@ Test(store, keeps_the_order_of_many)
 static size_t last_commit(void)
 {
     MDB_envinfo info;
-    mdb_env_info(store->env, &info);
+    mdb_env_info(lmdb_store_of(store)->env, &info);
     return info.me_last_txnid;
 }
 
@@ -509,7 +509,7 @@ static size_t last_commit(void)
 static MDB_txn *hold_writer(void)
 {
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(store)->env, NULL, 0, &txn), 0);
     return txn;
 }
 
@@ -772,8 +772,8 @@ static void put_meta(const char *name, struct bytes value)
 {
     MDB_txn *txn;
     MDB_val key = val_of(name, strlen(name)), val = val_of(value.data, value.len);
-    cr_assert_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
-    cr_assert_eq(mdb_put(txn, store->meta, &key, &val, 0), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(store)->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_put(txn, lmdb_store_of(store)->meta, &key, &val, 0), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
 }
 
@@ -864,7 +864,7 @@ static void put_raw(MDB_dbi table, struct bytes name, struct bytes value)
 {
     MDB_txn *txn;
     MDB_val key = val_of(name.data, name.len), val = val_of(value.data, value.len);
-    cr_assert_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(store)->env, NULL, 0, &txn), 0);
     cr_assert_eq(mdb_put(txn, table, &key, &val, 0), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
 }
@@ -873,9 +873,9 @@ Test(store, damaged_entries_are_errors)
 {
     import_sample();
     uint8_t nowhere[RECORD_KEY_BYTES] = { 9 };
-    put_raw(store->ids, bytes_of_text("2"), bytes_of_text("short"));
-    put_raw(store->ids, bytes_of_text("3"), bytes_of(nowhere, sizeof nowhere));
-    put_raw(store->groups, bytes_of_text("=c"), bytes_of_text("no number"));
+    put_raw(lmdb_store_of(store)->ids, bytes_of_text("2"), bytes_of_text("short"));
+    put_raw(lmdb_store_of(store)->ids, bytes_of_text("3"), bytes_of(nowhere, sizeof nowhere));
+    put_raw(lmdb_store_of(store)->groups, bytes_of_text("=c"), bytes_of_text("no number"));
 
     struct bytes value;
     uint32_t ordinal;
@@ -886,7 +886,7 @@ Test(store, damaged_entries_are_errors)
     cr_assert_neq(strstr(reader_error(reader), "damaged"), NULL);
     cr_assert_eq(reader_get(reader, bytes_of_text("3"), &value), -1);
     cr_assert_eq(reader_group(reader, bytes_of_text("c"), &ordinal), -1);
-    put_raw(store->records, bytes_of_text("zzz"), bytes_of_text("v"));
+    put_raw(lmdb_store_of(store)->records, bytes_of_text("zzz"), bytes_of_text("v"));
     reader_end(reader);
     begin();
     cr_assert_eq(reader_scan(reader, &at, UINT32_MAX, &s.visit), -1);

@@ -62,7 +62,7 @@ static void expect_found(const char *what)
 static MDB_txn *begin(void)
 {
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(w.store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.store)->env, NULL, 0, &txn), 0);
     return txn;
 }
 
@@ -72,7 +72,7 @@ static MDB_cursor *block_of(MDB_txn *txn, uint64_t revision, MDB_val *key, MDB_v
     static uint8_t room[REVISION_KEY_BYTES];
     MDB_cursor *cursor;
     *key = revision_key(room, revision);
-    cr_assert_eq(mdb_cursor_open(txn, w.store->changes, &cursor), 0);
+    cr_assert_eq(mdb_cursor_open(txn, lmdb_store_of(w.store)->changes, &cursor), 0);
     cr_assert_eq(mdb_cursor_get(cursor, key, stored, MDB_SET_RANGE), 0);
     return cursor;
 }
@@ -91,17 +91,17 @@ static void put_place(const char *id, uint64_t revision)
     MDB_txn *txn = begin();
     uint8_t room[PLACE_BYTES];
     struct place place = { 0 };
-    cr_assert_eq(place_find(w.store, txn, bytes_of_text(id), &place), 0);
+    cr_assert_eq(place_find(lmdb_store_of(w.store), txn, bytes_of_text(id), &place), 0);
     place.revision = revision;
     MDB_val key = val_of(id, strlen(id)), value = place_write(room, place, bytes_of_text(id));
-    cr_assert_eq(mdb_put(txn, w.store->ids, &key, &value, 0), 0);
+    cr_assert_eq(mdb_put(txn, lmdb_store_of(w.store)->ids, &key, &value, 0), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
 }
 
 static void put_number(const char *name, uint64_t number)
 {
     MDB_txn *txn = begin();
-    cr_assert_eq(meta_put(w.store, txn, name, number), 0);
+    cr_assert_eq(meta_put(lmdb_store_of(w.store), txn, name, number), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
 }
 
@@ -169,7 +169,7 @@ Test(store_check, the_last_block_that_is_missing)
 Test(store_check, all_blocks_that_are_missing)
 {
     MDB_txn *txn = begin();
-    cr_assert_eq(mdb_drop(txn, w.store->changes, 0), 0);
+    cr_assert_eq(mdb_drop(txn, lmdb_store_of(w.store)->changes, 0), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     expect_found("900 changes were made, and the last one in the log is 0");
 }
@@ -191,13 +191,13 @@ Test(store_check, a_deletion_that_was_not_done)
     MDB_txn *txn = begin();
     MDB_val key = val_of("17", 2), stored;
     uint8_t copy[PLACE_BYTES];
-    cr_assert_eq(mdb_get(txn, w.store->ids, &key, &stored), 0);
+    cr_assert_eq(mdb_get(txn, lmdb_store_of(w.store)->ids, &key, &stored), 0);
     memcpy(copy, stored.mv_data, PLACE_BYTES);
     mdb_txn_abort(txn);
     store_delete_now(&w, "17");
     txn = begin();
     stored = val_of(copy, PLACE_BYTES);
-    cr_assert_eq(mdb_put(txn, w.store->ids, &key, &stored, 0), 0);
+    cr_assert_eq(mdb_put(txn, lmdb_store_of(w.store)->ids, &key, &stored, 0), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     expect_found("change 901: the record \"17\" does not know it");
 }
@@ -216,7 +216,7 @@ Test(store_check, a_log_in_another_order_is_not_opened)
     struct store_check c = { .read = store_world_read };
     MDB_dbi other;
     MDB_txn *txn = begin();
-    cr_assert_eq(mdb_drop(txn, w.store->changes, 1), 0);
+    cr_assert_eq(mdb_drop(txn, lmdb_store_of(w.store)->changes, 1), 0);
     cr_assert_eq(mdb_dbi_open(txn, "changes", MDB_CREATE | MDB_REVERSEKEY, &other), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     store_world_stop(&w);
@@ -284,7 +284,7 @@ Test(store_check, a_reader_without_the_last_revision_is_damaged)
     uint64_t revision = COMMITS * IN_EACH;
     MDB_txn *txn = begin();
     MDB_val key = val_of("revision", 8), shorter = val_of("short", 5);
-    cr_assert_eq(mdb_put(txn, w.store->meta, &key, &shorter, 0), 0);
+    cr_assert_eq(mdb_put(txn, lmdb_store_of(w.store)->meta, &key, &shorter, 0), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     cr_assert_eq(ask(&revision), -1);
 }

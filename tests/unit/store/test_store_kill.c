@@ -234,7 +234,7 @@ static int take_over(void)
 
 static bool has_log(void)
 {
-    struct store look = { .dir = dir, .lock_fd = -1 };
+    struct lmdb_store look = { .dir = dir, .lock_fd = -1 };
     char error[STORE_ERROR_MAX];
     MDB_txn *txn;
     cr_assert_eq(open_env(&look, MDB_RDONLY, error), 0, "%s", error);

@@ -33,8 +33,8 @@ static uint64_t format_of(void)
 {
     MDB_txn *txn;
     uint64_t version;
-    cr_assert_eq(mdb_txn_begin(w.store->env, NULL, MDB_RDONLY, &txn), 0);
-    cr_assert_eq(meta_get(w.store, txn, "version", &version), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.store)->env, NULL, MDB_RDONLY, &txn), 0);
+    cr_assert_eq(meta_get(lmdb_store_of(w.store), txn, "version", &version), 0);
     mdb_txn_abort(txn);
     return version;
 }
@@ -146,7 +146,7 @@ Test(take_over, a_check_does_not)
         cr_assert_eq(check.problems, 0);
         cr_assert(check.records == 4 && check.groups == 3 && check.changes == 0);
     }
-    struct store *look = calloc(1, sizeof *look);
+    struct lmdb_store *look = calloc(1, sizeof *look);
     look->lock_fd = -1;
     look->dir = strdup(w.dir);
     cr_assert_eq(open_env(look, MDB_RDONLY, error), 0, "%s", error);
@@ -166,8 +166,8 @@ static void expect_refused(uint64_t format, const char *why)
     struct store *store;
     struct store_check check = { .read = store_world_read };
     MDB_txn *txn;
-    cr_assert_eq(mdb_txn_begin(w.store->env, NULL, 0, &txn), 0);
-    cr_assert_eq(meta_put(w.store, txn, "version", format), 0);
+    cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.store)->env, NULL, 0, &txn), 0);
+    cr_assert_eq(meta_put(lmdb_store_of(w.store), txn, "version", format), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     store_world_stop(&w);
     snprintf(number, sizeof number, "format %d,", (int)format);

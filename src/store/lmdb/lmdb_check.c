@@ -1,5 +1,3 @@
-#include "store/store_check.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +7,7 @@
 #include "pages.h"
 
 struct pass {
-    struct store *store;
+    struct lmdb_store *store;
     MDB_txn *txn;
     struct store_check *check;
     uint64_t next_sequence, revision;
@@ -201,7 +199,7 @@ static int look_at_all(struct pass *p, char error[STORE_ERROR_MAX])
 }
 
 /* The pages first: what comes after follows them. */
-static int check_snapshot(struct store *s, const char *kind, struct store_check *check,
+static int check_snapshot(struct lmdb_store *s, const char *kind, struct store_check *check,
                           char error[STORE_ERROR_MAX])
 {
     struct pass p = { .store = s, .check = check };
@@ -219,10 +217,10 @@ static int check_snapshot(struct store *s, const char *kind, struct store_check 
     return rv;
 }
 
-int store_check(const char *dir, const char *kind, struct store_check *check,
-                char error[STORE_ERROR_MAX])
+int lmdb_check(const char *dir, const char *kind, struct store_check *check,
+               char error[STORE_ERROR_MAX])
 {
-    struct store *s = calloc(1, sizeof *s);
+    struct lmdb_store *s = calloc(1, sizeof *s);
     if (s != NULL)
         s->dir = strdup(dir);
     if (s == NULL || s->dir == NULL) {

@@ -1,7 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lmdb_internal.h"
+#include "engine.h"
 
 int store_fail(char error[STORE_ERROR_MAX], const char *format, ...)
 {
