@@ -2,7 +2,7 @@
 
 ##@ Bad days
 
-.PHONY: stress memory faults soak hostile
+.PHONY: stress memory faults soak hostile follow-model
 
 R ?= 40
 stress: $(BUILD)/stress-loops $(BUILD)/stress-news ## calls and news over several loops, servers that come and go; R="ROUNDS SEED"
@@ -18,6 +18,11 @@ F ?=
 faults: setup-test ## cuts, freezes and kills at random moments; F="--seed 7 --runs 20"
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) $(PYTHON) -B tests/faults/faults.py $(F)
+
+follow-model: setup-test ## follows against a model, while all breaks; R="ROUNDS SEED"
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
+	@BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B tests/follow_model/follow_model.py \
+	    --rounds $(firstword $(R)) $(addprefix --seed ,$(word 2,$(R)))
 
 SOAK_MINUTES ?= 10
 S ?=
