@@ -12,7 +12,7 @@ from library import (GHOST, LISTINGS, MANY_REQUESTS, SHAPES, SILENT, ask, collec
                      request_of, small_library)
 from logs import may_log
 from pair import Pair
-from protos import original, post
+from protos import original, post, user
 from test_details import details_of
 from timing import wait_until
 
@@ -204,6 +204,126 @@ def test_a_token_after_a_deleted_id(full):
         after = [changes_since(full.posts, m.next_page_token, tag="x") for m in f.messages]
     assert [deleted_of(messages) for messages in after] == [["p"], [], []]
     assert [ids_of(messages) for messages in after] == [["q"], ["q"], []]
+
+
+# --- deletes ----------------------------------------------------------------------------------
+
+
+def delete_posts(client, *ids):
+    return client.call("/v1.post.Post/DeletePosts", [post.DeletePostsRequest(post_ids=ids)])
+
+
+@any_listing
+def test_deleted_posts(full, library, listing):
+    """Each as an id, whether it was told before or not; what was not there is no change."""
+    first = library.expected(**scope(listing))[0].post_id
+    with Follow(full.posts, listing, from_now=True, **scope(listing)) as f:
+        f.until_caught_up()
+        full.import_posts(rows("a", "b"))
+        f.told(2)
+        assert delete_posts(full.posts, "a", "never", first, "a").deleted == 2
+        assert f.told(2) == ["a", first]
+        delete_posts(full.posts, "b")
+        assert f.told(1) == ["b"]
+        deleted_at = [m.next_page_token for m in f.messages if m.deleted_post_ids]
+    assert deleted_of(changes_since(full.posts, deleted_at[-1], listing, **scope(listing))) == []
+    since = changes_since(full.posts, f.messages[0].next_page_token, listing, **scope(listing))
+    assert deleted_of(since) == ["a", first, "b"] and ids_of(since) == []
+
+
+def test_a_deleted_post_has_no_tag_either(full):
+    """A follow with a tag is told of it like the others: it may have shown it."""
+    full.import_posts([row("with", tags=["x"]), row("without")])
+    with Follow(full.posts, tag="x") as f:
+        f.until_caught_up()
+        delete_posts(full.posts, "without", "with")
+        assert f.told(2) == ["without", "with"]
+
+
+@any_listing
+def test_a_post_that_comes_again(full, listing):
+    """Between two reads: it is told as it is now, not as deleted."""
+    full.import_posts(rows("p"))
+    with Follow(full.posts, listing, from_now=True, **scope(listing)) as f:
+        f.until_caught_up()
+        delete_posts(full.posts, "p")
+        assert f.told(1) == ["p"]
+        full.import_posts([row("p", title="again")])
+        assert [m.title for m in f.told(1)] == ["again"]
+    delete_posts(full.posts, "p")
+    full.import_posts([row("p", title="third")])
+    since = changes_since(full.posts, f.token, listing, **scope(listing))
+    assert [m.title for m in posts_of(since)] == ["third"] and deleted_of(since) == []
+
+
+def test_a_post_that_comes_again_of_another(full):
+    """Its first user's followers are told that it is gone, if all they see is that it is there."""
+    full.import_posts(rows("p"))
+    both = [{"user_id": ONE_USER}, {"user_id": "u1"}]
+    tokens = []
+    for fields in both:
+        with Follow(full.posts, "ListPostsByUserId", from_now=True, **fields) as f:
+            tokens.append(f.receive().next_page_token)
+    with Follow(full.posts, from_now=True) as f:
+        tokens.append(f.receive().next_page_token)
+    delete_posts(full.posts, "p")
+    full.import_posts([row("p", user_id="u1")])
+    first, second = [changes_since(full.posts, token, "ListPostsByUserId", **fields)
+                     for token, fields in zip(tokens, both)]
+    assert (ids_of(first), deleted_of(first)) == ([], ["p"])
+    assert (ids_of(second), deleted_of(second)) == (["p"], [])
+    everything = changes_since(full.posts, tokens[2])
+    assert (ids_of(everything), deleted_of(everything)) == (["p"], [])
+
+
+def test_deleted_ids_fill_messages(full):
+    """100,000 bytes of ids are more than one message, and each has a token."""
+    ids = [f"{i:0200}" for i in range(1000)]
+    full.import_posts(rows(*ids))
+    with Follow(full.posts, from_now=True) as f:
+        token = f.receive().next_page_token
+    delete_posts(full.posts, *ids)
+    since = changes_since(full.posts, token)
+    assert deleted_of(since) == ids and len(since) > 2
+    rest = changes_since(full.posts, since[0].next_page_token)
+    assert deleted_of(rest) == ids[len(since[0].deleted_post_ids):]
+
+
+@streaming
+def test_a_deleted_user_ends_its_follows(full, shape):
+    """With NOT_FOUND, without a change of a post. Others go on."""
+    listing = "ListPostsByUserId"
+    with Follow(full.posts, from_now=True) as all_of_them, full.posts.open(
+            path_of(listing, "BidiStream")) as stream:
+        all_of_them.until_caught_up()
+        if shape == "BidiStream":
+            stream.send(request_of(listing, user_id=ONE_USER, follow=True, from_now=True),
+                        request_of(listing, user_id="u1", follow=True, from_now=True))
+            assert [stream.receive().caught_up for _ in range(2)] == [True, True]
+            delete_user(full, ONE_USER)
+            message = stream.receive()
+            assert message.last and not message.next_page_token
+            assert [(e.request_index, e.code) for e in message.errors] == [(0, NOT_FOUND)]
+            full.import_posts([row("other", user_id="u1")])
+            assert ids_of([stream.receive()]) == ["other"]
+        else:
+            with Follow(full.posts, listing, user_id=ONE_USER) as f:
+                f.until_caught_up()
+                delete_user(full, ONE_USER)
+                code, text = failure(f.receive)
+                assert code == grpc.StatusCode.NOT_FOUND and ONE_USER in text
+            full.import_posts([row("other", user_id="u1")])
+        [told] = all_of_them.told(1)
+        assert told.post_id == "other"
+        full.import_posts([row("orphan")])  # whose author nobody knows any more
+        [told] = all_of_them.told(1)
+        assert (told.post_id, told.author) == ("orphan", "")
+
+
+def delete_user(pair, user_id):
+    answer = pair.users.call("/v1.user.User/DeleteUsers",
+                             [user.DeleteUsersRequest(user_ids=[user_id])])
+    assert answer.deleted == 1
 
 
 # --- refused ---------------------------------------------------------------------------------
