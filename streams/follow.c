@@ -145,17 +145,22 @@ int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn
     return 0;
 }
 
+void follow_leave_queue(struct follow *f, struct query *q)
+{
+    f->q = *q;
+    *q = (struct query){ 0 };
+    move(f, FOLLOW_LIVE);
+    ring_append(&f->l->follows->live, &f->link);
+}
+
 /* Out of the queue, and into the feed. */
 static bool take_over(struct follow *f, struct query *q)
 {
     struct listing *l = f->l;
-    f->q = *q;
-    *q = (struct query){ 0 };
+    follow_leave_queue(f, q);
     f->follower.all = !l->kind->by_user;
     f->follower.group = f->q.user_id;
     f->follower.revision = f->q.revision;
-    move(f, FOLLOW_LIVE);
-    ring_append(&l->follows->live, &f->link);
     if (f->q.names.one != NULL)
         name_watch_start(f->q.names.one, &f->watch);
     const int rv = feed_join(l->env->feed, &f->follower);

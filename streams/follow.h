@@ -59,6 +59,10 @@ int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn
  * false: the call was failed. */
 bool follow_rest(struct follow *f, struct query *q);
 
+/** The server stops, so it is told nothing more: those behind it in the queue have their
+ * turn. The query is taken over, and nothing wakes it. */
+void follow_leave_queue(struct follow *f, struct query *q);
+
 /** It has more to tell, after the others. */
 void follow_again(struct follow *f);
 

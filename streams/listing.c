@@ -39,16 +39,6 @@ static struct query *current(struct listing *l)
     return l->nqueries == 0 ? NULL : &l->queries[l->oldest];
 }
 
-/* The request that is worked on next: one that follows has its turn after all that wait
- * in the queue. NULL: none; while the server stops, none that only follows. */
-static struct query *next_query(struct listing *l)
-{
-    struct query *q = current(l);
-    if (q == NULL)
-        q = follows_woken(l);
-    return q != NULL && q->in_changes && l->draining ? NULL : q;
-}
-
 static void pop_query(struct listing *l)
 {
     struct query *q = &l->queries[l->oldest];
@@ -57,6 +47,26 @@ static void pop_query(struct listing *l)
     follow_free(f);
     l->oldest = (l->oldest + 1) % ring_size(l->s);
     l->nqueries--;
+}
+
+/* While the server stops, those that only follow are told nothing more. */
+static void pass_follows(struct listing *l)
+{
+    struct query *q;
+    while ((q = current(l)) != NULL && q->follow != NULL && q->in_changes) {
+        follow_leave_queue(q->follow, q);
+        pop_query(l);
+    }
+}
+
+/* The request that is worked on next: one that follows has its turn after all that wait
+ * in the queue. NULL: none. */
+static struct query *next_query(struct listing *l)
+{
+    if (l->draining)
+        pass_follows(l);
+    struct query *q = current(l);
+    return q != NULL || l->draining ? q : follows_woken(l);
 }
 
 /* The query is answered, or ended: out of the queue, or of the follows. */

@@ -29,6 +29,8 @@ static size_t pack(const struct ask *ask, uint8_t *room)
         m.page_token = text(ask->token);
         m.limit = ask->limit;
         m.tag = text(ask->tag);
+        m.follow = ask->follow;
+        m.from_now = ask->from_now;
         return v1__post__list_posts_request__pack(&m, room);
     }
     V1__Post__ListPostsByUserIdRequest m = V1__POST__LIST_POSTS_BY_USER_ID_REQUEST__INIT;
@@ -37,6 +39,8 @@ static size_t pack(const struct ask *ask, uint8_t *room)
     m.page_token = text(ask->token);
     m.limit = ask->limit;
     m.tag = text(ask->tag);
+    m.follow = ask->follow;
+    m.from_now = ask->from_now;
     return v1__post__list_posts_by_user_id_request__pack(&m, room);
 }
 
@@ -118,13 +122,18 @@ static void take_message(struct answer *a, const V1__Post__ListPostsResponse *m,
                          .index = m->request_index,
                          .last = m->last,
                          .total = m->total_size,
+                         .caught_up = m->caught_up,
                          .unresolved = m->n_unresolved_user_ids,
                          .errors = m->n_errors,
+                         .deleted = m->n_deleted_post_ids,
                          .bytes = bytes };
     snprintf(got->token, sizeof got->token, "%s", m->next_page_token);
     if (m->n_unresolved_user_ids > 0)
         snprintf(got->unresolved_id, sizeof got->unresolved_id, "%s",
                  m->unresolved_user_ids[m->n_unresolved_user_ids - 1]);
+    if (m->n_deleted_post_ids > 0)
+        snprintf(got->deleted_id, sizeof got->deleted_id, "%s",
+                 m->deleted_post_ids[m->n_deleted_post_ids - 1]);
     if (m->n_errors > 0) {
         got->error_index = m->errors[m->n_errors - 1]->request_index;
         got->error_code = (enum status_code)m->errors[m->n_errors - 1]->code;

@@ -14,6 +14,7 @@ struct ask {
     const char *token;
     int64_t limit;
     const char *tag;
+    bool follow, from_now;
 };
 
 /* One response. */
@@ -23,8 +24,10 @@ struct got {
     int32_t index;
     bool last;
     int64_t total;
-    size_t unresolved, errors;
+    bool caught_up;
+    size_t unresolved, errors, deleted;
     char unresolved_id[64]; /* the last of them */
+    char deleted_id[64];    /* the same */
     int32_t error_index;    /* of the last one */
     enum status_code error_code;
     size_t bytes;

@@ -95,6 +95,16 @@ void post_world_tell(struct post_world *w, const char *id)
     answer(w, ids, 1);
 }
 
+void post_world_tell_gone(struct post_world *w, const char *id)
+{
+    V1__User__ResolveUsersResponse m = V1__USER__RESOLVE_USERS_RESPONSE__INIT;
+    V1__User__ResolvedUser user = V1__USER__RESOLVED_USER__INIT, *list = &user;
+    user.user_id = (char *)id;
+    m.users = &list;
+    m.n_users = 1;
+    fake_stream_push_message(user_stream(w), &m.base);
+}
+
 void post_world_lose_user(struct post_world *w)
 {
     struct fake_stream *f = user_stream(w);
@@ -122,17 +132,33 @@ static struct write_record record_of(V1__Post__PostMessage *post)
                                   .value = bytes_of(value, len) };
 }
 
-void post_world_import(struct post_world *w, V1__Post__PostMessage *posts, size_t n)
+static void write_all(struct post_world *w, struct write_record *records, size_t n)
 {
-    struct write_record *records = calloc(n, sizeof *records);
-    for (size_t i = 0; i < n; i++)
-        records[i] = record_of(&posts[i]);
     struct write_batch batch = {
         .records = records, .nrecords = n, .loop = w->loop, .done = on_imported
     };
     imported = false;
     store_write(w->env.store, &batch);
     POST_UNTIL(w, imported);
+}
+
+void post_world_delete(struct post_world *w, const char *const *ids, size_t n)
+{
+    struct write_record *records = calloc(n, sizeof *records);
+    for (size_t i = 0; i < n; i++)
+        records[i] = (struct write_record){ .id = bytes_of_text(ids[i]), .op = WRITE_DELETE };
+    write_all(w, records, n);
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(records[i].result, WRITE_DELETED, "%s", ids[i]);
+    free(records);
+}
+
+void post_world_import(struct post_world *w, V1__Post__PostMessage *posts, size_t n)
+{
+    struct write_record *records = calloc(n, sizeof *records);
+    for (size_t i = 0; i < n; i++)
+        records[i] = record_of(&posts[i]);
+    write_all(w, records, n);
     for (size_t i = 0; i < n; i++)
         free((void *)(uintptr_t)records[i].value.data);
     free(records);

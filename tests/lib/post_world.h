@@ -56,11 +56,17 @@ void post_world_turns(struct post_world *w, unsigned n);
 /** User speaks about @id, asked or not. */
 void post_world_tell(struct post_world *w, const char *id);
 
+/** User says that there is no @id (any more). */
+void post_world_tell_gone(struct post_world *w, const char *id);
+
 /** User's stream breaks; another is dialled later. */
 void post_world_lose_user(struct post_world *w);
 
 /** Imports posts, all in one batch; waits for it. */
 void post_world_import(struct post_world *w, V1__Post__PostMessage *posts, size_t n);
+
+/** Deletes posts in the same way. */
+void post_world_delete(struct post_world *w, const char *const *ids, size_t n);
 
 /** The method "/v1.post.Post/@name". */
 const struct method *post_method(const char *name);
