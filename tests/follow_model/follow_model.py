@@ -33,7 +33,7 @@ from model import GHOST, Broken, Log, Record, expect  # noqa: E402
 from pair import Pair  # noqa: E402
 from protos import post  # noqa: E402
 from proxy import Proxy  # noqa: E402
-from watcher import Watcher  # noqa: E402
+from watcher import DONE, Watcher  # noqa: E402
 from writer import TAGS, Writer  # noqa: E402
 
 USERS = [f"u{i}" for i in range(6)]
@@ -183,6 +183,11 @@ def run_round(world, number, seed):
     join(writers, "writer")
     world.heal()
     write_the_end(world, logs[0], rng)
+    while any(watcher.is_alive() for watcher in watchers) and \
+            time.monotonic() < world.ended + 2 * DONE:
+        time.sleep(0.02)
+        for watcher in watchers:
+            watcher.look()
     join(watchers, "watcher")
     for watcher in watchers:
         for seen in watcher.seen:

@@ -7,10 +7,11 @@ import grpc
 import timing
 from client import Client
 from library import path_of, request_of
-from model import Query, Seen, expect
+from model import Query, Seen, expect, in_changes
 from writer import GONE, TAGS
 
 DONE = timing.limit(20)  # from the last change of all until it was heard
+SILENT = timing.limit(3)  # so long nothing comes, though all is whole again: nothing is to come
 MANY = 4  # requests of one bidirectional call
 
 
@@ -31,6 +32,7 @@ class Watcher(threading.Thread):
         self.page_size = rng.choice((0, 0, 0, 1, 5))
         self.pauses = rng.choice(((0,), (0,), (0, 0, 0.05), (0, 0.3)))
         self.failed, self.calls, self.messages, self.lists_anew = None, 0, 0, 0
+        self.call, self.active, self.silent = None, time.monotonic(), False
 
     def some_query(self, by_user):
         user_id = self.rng.choice(self.world.known) if by_user else ""
@@ -58,7 +60,7 @@ class Watcher(threading.Thread):
             return self.watch_on(client)
 
     def watch_on(self, client):
-        call = Call(self, client)
+        self.call = call = Call(self, client)
         try:
             return call.watch()
         except StopIteration:
@@ -76,6 +78,14 @@ class Watcher(threading.Thread):
         expect(error.code() in (*GONE, grpc.StatusCode.DEADLINE_EXCEEDED), "it ended",
                error.code(), error.details())
         time.sleep(0.02)  # a server that is away
+
+    def look(self):
+        """After the end, by another thread. Where nothing comes it may be that all was told when
+        the call began, just after the end. So there is another call, which must not be told of
+        anything that changed since."""
+        if self.call is not None and time.monotonic() > self.active + SILENT:
+            self.silent, self.active = True, time.monotonic()
+            self.call.rpc.cancel()
 
     def list_anew(self, seen):
         expect(self.world.forgets, seen.query, "changes expired, though all are kept")
@@ -95,6 +105,8 @@ class Call:
         for seen in watcher.seen:
             if not seen.token:
                 seen.forget()
+        self.nothing_new = [seen for seen in watcher.seen if seen.token and watcher.silent and
+                            in_changes(seen.token)]
         if watcher.bidi:
             self.stream = client.open(path_of(watcher.listing, "BidiStream"), 1.5 * DONE)
             self.rpc = self.stream.rpc
@@ -120,6 +132,7 @@ class Call:
                 return False
             self.take(next(self.rpc))
             watcher.messages += 1
+            watcher.active = time.monotonic()
             if watcher.rng.random() < 0.05:
                 return False  # it hangs up
             time.sleep(0 if watcher.world.ended else watcher.rng.choice(watcher.pauses))
@@ -149,6 +162,8 @@ class Call:
         if message.caught_up:
             expect(seen.query not in self.caught_up, seen.query, "caught up twice")
             self.caught_up.add(seen.query)
+        expect(seen not in self.nothing_new or not message.post_messages and
+               not message.deleted_post_ids, seen.query, "it was not woken for", message)
         seen.take(message)
 
     def ask_again(self, seen, index):
