@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/heap.h"
 #include "lib/listing_calls.h"
 #include "serverkit/intercept/limits.h"
 #include "streams/page_token.h"
@@ -562,4 +563,123 @@ Test(follow, does_not_hold_up_the_answers_behind_it_when_the_server_stops)
             answer_free(&a);
         }
     stop();
+}
+
+/* --- With too little memory: each allocation fails in turn -------------------------- */
+
+static void expect_end_without_memory(const struct fake_stream *f, unsigned at)
+{
+    const enum status_code code = f->close_status.code;
+    cr_assert(code == STATUS_RESOURCE_EXHAUSTED || code == STATUS_UNAVAILABLE,
+              "allocation %u: %d %s", at, code, f->close_status.message);
+}
+
+static void stop_after(unsigned at)
+{
+    post_world_close(&w);
+    w = (struct post_world){ 0 };
+    cr_assert_eq(heap_live(), 0, "allocation %u: %zu blocks", at, heap_live());
+}
+
+static bool begins_with_failure(enum shape shape, const struct ask *ask, size_t expected,
+                                unsigned at)
+{
+    heap_watch();
+    start();
+    struct fake_stream *f = listing_open(&w, shape, ask, 1);
+    heap_fail_at(at);
+    POST_UNTIL(&w, f->closed || (f->sent.n > 0 && last_message(f).errors > 0) ||
+                       heard(f).caught_up == 1);
+    const bool failed = heap_failed();
+    heap_fail_at(0);
+    if (f->closed)
+        expect_end_without_memory(f, at);
+    else if (heard(f).caught_up == 1)
+        cr_assert_eq(told(f), expected, "allocation %u", at);
+    listing_hang_up(&w, f);
+    f = open_follow(shape, ask);
+    cr_assert_eq(told(f), expected, "after allocation %u", at);
+    listing_hang_up(&w, f);
+    stop_after(at);
+    return failed;
+}
+
+Test(follow_memory, to_begin)
+{
+    add_posts(60, "u1", 1000);
+    add_posts(3, "x2", 10);
+    const struct ask asks[] = { follow, follow_u1, from_now, { .user = "u3", .follow = true } };
+    const size_t expected[] = { 63, 60, 0, 0 };
+    for (size_t i = 0; i < 4; i++)
+        for (enum shape shape = SERVER_STREAM; shape <= BIDI; shape += BIDI - SERVER_STREAM) {
+            unsigned at = 1;
+            while (begins_with_failure(shape, &asks[i], expected[i], at))
+                at++;
+            cr_assert_gt(at, 5);
+        }
+    posts_free(&posts);
+}
+
+static struct fake_stream *open_import(const char *const *users, size_t n)
+{
+    V1__Post__ImportPostsRequest m = V1__POST__IMPORT_POSTS_REQUEST__INIT;
+    V1__Post__PostMessage list[4], *pointers[4];
+    struct fake_stream *f = fake_stream_open(w.loop, post_method("ImportPosts"));
+    char ids[4][16];
+    for (size_t i = 0; i < n; i++) {
+        v1__post__post_message__init(&list[i]);
+        snprintf(ids[i], sizeof ids[i], "p%zu", 900 + i);
+        list[i].post_id = ids[i];
+        list[i].user_id = (char *)users[i];
+        list[i].body = (char *)"nn";
+        pointers[i] = &list[i];
+    }
+    m.post_messages = pointers;
+    m.n_post_messages = n;
+    fake_stream_push_message(f, &m.base);
+    fake_stream_end(f);
+    return f;
+}
+
+/* What was committed is told, by this call or by the one that goes on where it ended. */
+static bool told_with_failure(const struct ask *ask, size_t expected, unsigned at)
+{
+    static const char *const users[] = { "u1", "u5", "u1", "x2" };
+    heap_watch();
+    start();
+    struct fake_stream *f = open_follow(SERVER_STREAM, ask);
+    const size_t before = told(f);
+    struct fake_stream *import = open_import(users, 4);
+    heap_fail_at(at);
+    POST_UNTIL(&w, import->closed);
+    const bool committed = import->close_status.code == STATUS_OK;
+    POST_UNTIL(&w, !committed || f->closed || told(f) == before + expected);
+    const bool failed = heap_failed();
+    heap_fail_at(0);
+    if (f->closed)
+        expect_end_without_memory(f, at);
+    struct answer a = answer_read(f);
+    const size_t after = since(ask, a.messages[a.n - 1].token).posts;
+    cr_assert(a.nposts + after == before + expected || (!committed && a.nposts + after == before),
+              "allocation %u: %zu and %zu posts, %s", at, a.nposts, after,
+              import->close_status.message);
+    answer_free(&a);
+    listing_hang_up(&w, f);
+    fake_stream_free(import);
+    stop_after(at);
+    return failed;
+}
+
+Test(follow_memory, to_tell)
+{
+    add_posts(3, "u1", 10);
+    const struct ask asks[] = { follow, follow_u1 };
+    const size_t expected[] = { 4, 2 };
+    for (size_t i = 0; i < 2; i++) {
+        unsigned at = 1;
+        while (told_with_failure(&asks[i], expected[i], at))
+            at++;
+        cr_assert_gt(at, 5);
+    }
+    posts_free(&posts);
 }
