@@ -58,10 +58,15 @@ const struct command commands[] = {
       .runs = &list_routine },
     { .name = "stream-list",
       .arguments = "",
-      .help = "posts as they come (server streaming)",
+      .help = "posts as they come, and what changes (server streaming)",
       .usage = "[OPTION]...",
       .summary = "Lists posts as they come, by ListPostsServerStream or\n"
-                 "ListPostsByUserIdServerStream.",
+                 "ListPostsByUserIdServerStream; with --follow then what changes.",
+      .epilogue = "Examples:\n"
+                  "  postcli stream-list --user 5 --format ndjson\n"
+                  "  postcli stream-list --follow --tag coffee\n"
+                  "  postcli stream-list --follow --from-now | jq -r .title\n"
+                  "  postcli stream-list --follow --page-token TOKEN   (as Ctrl-C has told it)",
       .runs = &stream_list_routine },
     { .name = "collect-list",
       .arguments = "[ID]...",
