@@ -99,7 +99,7 @@ const struct command commands[] = {
       .help = "shows the four call shapes side by side",
       .usage = "[OPTION]...",
       .summary = "Shows what goes over the wire in each of the four call shapes, and what happens\n"
-                 "when a reader stops. Needs some posts; changes nothing.",
+                 "when a reader stops. Needs some posts; leaves everything as it is.",
       .runs = &demo_routine },
     { .name = "bench",
       .arguments = "SHAPE",
