@@ -106,11 +106,12 @@ const struct command commands[] = {
       .help = "load test: calls a second, latencies, a report",
       .usage = "SHAPE [OPTION]...",
       .summary = "Load test. SHAPE is unary, server-stream, client-stream, bidi (listings, of\n"
-                 "everybody or with --user or --users), import (stores made-up posts, for good)\n"
-                 "or resolve (names for ids, from the User service).",
+                 "everybody or with --user or --users), import (stores made-up posts, for good),\n"
+                 "follow (many follow what is imported, of everybody or one user each) or resolve\n"
+                 "(names for ids, from the User service).",
       .epilogue = "Exit status: 0 all calls were OK, 1 not all, 130 interrupted (it still "
                   "reports).",
-      .choices = "unary|server-stream|client-stream|bidi|import|resolve",
+      .choices = "unary|server-stream|client-stream|bidi|import|resolve|follow",
       .most = 1,
       .too_many = "takes one shape",
       .runs = &bench_routine },
