@@ -46,7 +46,7 @@ include mk/install.mk
 all: $(PROGRAMS) ## build the two servers and postcli
 	@:
 
-demo: setup ## the four shapes of calls between the programs, in a minute
+demo: setup ## the four shapes of calls between the programs and live data, in a minute
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) client-cli/demo/demo.sh
 

@@ -58,10 +58,15 @@ const struct command commands[] = {
       .runs = &list_routine },
     { .name = "stream-list",
       .arguments = "",
-      .help = "posts as they come (server streaming)",
+      .help = "posts as they come, and what changes (server streaming)",
       .usage = "[OPTION]...",
       .summary = "Lists posts as they come, by ListPostsServerStream or\n"
-                 "ListPostsByUserIdServerStream.",
+                 "ListPostsByUserIdServerStream; with --follow then what changes.",
+      .epilogue = "Examples:\n"
+                  "  postcli stream-list --user 5 --format ndjson\n"
+                  "  postcli stream-list --follow --tag coffee\n"
+                  "  postcli stream-list --follow --from-now | jq -r .title\n"
+                  "  postcli stream-list --follow --page-token TOKEN   (as Ctrl-C has told it)",
       .runs = &stream_list_routine },
     { .name = "collect-list",
       .arguments = "[ID]...",
@@ -94,18 +99,19 @@ const struct command commands[] = {
       .help = "shows the four call shapes side by side",
       .usage = "[OPTION]...",
       .summary = "Shows what goes over the wire in each of the four call shapes, and what happens\n"
-                 "when a reader stops. Needs some posts; changes nothing.",
+                 "when a reader stops. Needs some posts; leaves everything as it is.",
       .runs = &demo_routine },
     { .name = "bench",
       .arguments = "SHAPE",
       .help = "load test: calls a second, latencies, a report",
       .usage = "SHAPE [OPTION]...",
       .summary = "Load test. SHAPE is unary, server-stream, client-stream, bidi (listings, of\n"
-                 "everybody or with --user or --users), import (stores made-up posts, for good)\n"
-                 "or resolve (names for ids, from the User service).",
+                 "everybody or with --user or --users), import (stores made-up posts, for good),\n"
+                 "follow (many follow what is imported, of everybody or one user each) or resolve\n"
+                 "(names for ids, from the User service).",
       .epilogue = "Exit status: 0 all calls were OK, 1 not all, 130 interrupted (it still "
                   "reports).",
-      .choices = "unary|server-stream|client-stream|bidi|import|resolve",
+      .choices = "unary|server-stream|client-stream|bidi|import|resolve|follow",
       .most = 1,
       .too_many = "takes one shape",
       .runs = &bench_routine },

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "bench_follow.h"
 #include "bench_report.h"
 #include "bench_run.h"
 #include "client-cli/commands.h"
@@ -27,6 +28,7 @@ static char prefix[64];
 static struct buf *command_line; /* NULL: there was no memory for it */
 
 static struct bench_run bench;
+static struct bench_follow follow; /* in its place, for that shape */
 static struct session *session;
 static time_t started;
 static bool interrupted;
@@ -60,11 +62,11 @@ static bool write_page(struct session *s, const json_t *json)
     return good;
 }
 
-static bool tell(struct session *s)
+static bool tell(struct session *s, const struct stats *stats)
 {
     const struct bench_report report = {
         .plan = &plan,
-        .stats = &bench.stats,
+        .stats = stats,
         .command = (const char *)command_line->data,
         .started = started,
         .interrupted = interrupted,
@@ -78,19 +80,29 @@ static bool tell(struct session *s)
         session_say(s, "out of memory for the report");
     bool good = made && write_page(s, json);
     json_decref(json);
-    return good && stats_all_ok(&bench.stats);
+    return good && stats_all_ok(stats);
 }
 
-static void on_done(struct bench_run *run)
+static void end(bool measured, const struct stats *stats)
 {
     bool good = false;
-    if (run->measured)
-        good = tell(session);
+    if (measured)
+        good = tell(session, stats);
     else if (interrupted)
-        session_say(session, "stopped during the warm-up: nothing was measured");
+        session_say(session, "stopped before it began: nothing was measured");
     else
         session_say(session, "out of memory for the stats");
     session_end(session, good ? EXIT_DONE : EXIT_FAILED);
+}
+
+static void on_run_done(struct bench_run *run)
+{
+    end(run->measured, &run->stats);
+}
+
+static void on_follow_done(struct bench_follow *run)
+{
+    end(run->measured, &run->stats);
 }
 
 /* --- Life --------------------------------------------------------------------------- */
@@ -99,15 +111,25 @@ static void on_stop(struct session *s)
 {
     (void)s;
     interrupted = true;
-    bench_run_stop(&bench);
+    if (plan.shape == BENCH_FOLLOW)
+        bench_follow_stop(&follow);
+    else
+        bench_run_stop(&bench);
+}
+
+static int start_plan(struct session *s)
+{
+    bench.done = on_run_done;
+    follow.done = on_follow_done;
+    return plan.shape == BENCH_FOLLOW ? bench_follow_start(&follow, s, &plan)
+                                      : bench_run_start(&bench, s, &plan);
 }
 
 static void start(struct session *s)
 {
     session = s;
     started = time(NULL);
-    bench.done = on_done;
-    int rv = bench_run_start(&bench, s, &plan);
+    int rv = start_plan(s);
     if (rv == 0)
         return;
     session_say(s, "cannot start: %s", strerror(rv));
@@ -117,6 +139,7 @@ static void start(struct session *s)
 static void close_bench(void)
 {
     bench_run_close(&bench);
+    bench_follow_close(&follow);
     users_close(&plan.users);
     buf_unref(command_line);
 }
@@ -125,7 +148,8 @@ static void close_bench(void)
 
 static const struct option_row rows[] = {
     OPT_INT("connections", plan.connections, "connections to the service", .min = 1, .max = 10000),
-    OPT_INT("streams", plan.streams, "calls at once on each; 0: 1, or up to 100 with --rate",
+    OPT_INT("streams", plan.streams,
+            "calls at once on each; 0: 1, or up to 100 with --rate; follow: followers, 100",
             .max = 100000),
     OPT_INT("loops", plan.loops, "threads to make the load with; they share the connections",
             .min = 1, .max = 64),
@@ -136,7 +160,8 @@ static const struct option_row rows[] = {
     OPT_DURATION("warmup", plan.warmup_ms, "the same load for so long before, not counted"),
     OPT_INT("rate", plan.rate,
             "open loop: R calls a second are due, whatever the server does, and their time "
-            "counts from then. 0: a stream starts its next call when the last has ended",
+            "counts from then. 0: a stream starts its next call when the last has ended; "
+            "follow: imports, 100 without this",
             .max = 10000000, .arg = "R"),
     OPT_TEXT(
         "slow-reader", slow_text,
@@ -148,14 +173,15 @@ static const struct option_row rows[] = {
              .arg = "FROM..TO"),
     OPT_INT("ids", plan.items,
             "users that a call asks for (client-stream, bidi: 100; resolve: 1000), or posts "
-            "that it brings (import: 1000)",
+            "that it brings (import: 1000, follow: 1)",
             .max = 1000000000),
     OPT_INT("page-size", plan.page_size,
             "most posts of a message; import, resolve: of a request; 0: chosen", .max = 1000000),
     OPT_INT("limit", plan.limit, "most posts for one request; 0: all", .max = INT64_MAX),
     ROW_TAG,
     OPT_TEXT("prefix", plan.prefix,
-             "import: how post ids begin; without this another one each time", .arg = "TEXT"),
+             "import, follow: how post ids begin; without this another one each time",
+             .arg = "TEXT"),
     OPT_DURATION("deadline", plan.deadline_ms, "of each call; 0: none"),
     OPT_CHOICE("format", print, "how to print the stats", .choices = "table|json"),
     OPT_TEXT("report", file, "write a page with plots, too", .arg = "FILE.html"),
@@ -193,7 +219,7 @@ static const char *take_options(void)
     const char *wrong = take_users();
     if (wrong == NULL)
         wrong = plan_check(&plan);
-    if (wrong == NULL && plan.shape == BENCH_IMPORT && plan.prefix == NULL) {
+    if (wrong == NULL && plan_imports(&plan) && plan.prefix == NULL) {
         snprintf(prefix, sizeof prefix, "bench-%llx-%x-", (unsigned long long)time(NULL),
                  (unsigned)getpid());
         plan.prefix = prefix;

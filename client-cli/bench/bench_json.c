@@ -152,6 +152,19 @@ static json_t *rates(const struct stats *s)
                      round_to((double)s->bytes / 1e6 / seconds, 1000));
 }
 
+/* What the times are of. */
+static json_t *names(const struct bench_plan *p)
+{
+    return json_pack("{s:s,s:s}", "latency_ms", plan_kind(p)->time, "first_post_ms",
+                     plan_kind(p)->first);
+}
+
+static json_t *follow(const struct stats_follow *f)
+{
+    return json_pack("{s:o,s:o,s:o,s:o}", "followers", count(f->followers), "missed",
+                     count(f->missed), "doubled", count(f->doubled), "breaks", count(f->breaks));
+}
+
 json_t *bench_report_json(const struct bench_report *r)
 {
     char started[32] = "";
@@ -168,6 +181,9 @@ json_t *bench_report_json(const struct bench_report *r)
     int rv = json_object_set_new(o, "settings", settings(r->plan));
     rv |= json_object_set_new(o, "totals", totals(s));
     rv |= json_object_set_new(o, "rates", rates(s));
+    rv |= json_object_set_new(o, "names", names(r->plan));
+    if (r->plan->shape == BENCH_FOLLOW)
+        rv |= json_object_set_new(o, "follow", follow(&s->follow));
     rv |= json_object_set_new(o, "latency_ms", times(&s->latency));
     rv |= json_object_set_new(o, "failed_latency_ms", times(&s->failed));
     rv |= json_object_set_new(o, "first_post_ms", times(&s->first));

@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/container.h"
 #include "client-cli/frame/call_policy.h"
@@ -292,13 +290,6 @@ static void drain_if_over(struct bench_load *load)
     load->drained(load);
 }
 
-static void set_alarm(struct bench_load *load, uint64_t at_ns)
-{
-    struct itimerspec at = { .it_value = { .tv_sec = (time_t)(at_ns / 1000000000),
-                                           .tv_nsec = (long)(at_ns % 1000000000) } };
-    timerfd_settime(load->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL);
-}
-
 static void start_calls(struct bench_load *load)
 {
     const bool open_loop = load->schedule.rate > 0;
@@ -308,7 +299,7 @@ static void start_calls(struct bench_load *load)
         uint64_t due_ns = open_loop ? schedule_due(&load->schedule, load->stats.begun) : now;
         if (due_ns > now) {
             uint64_t step_ns = now + ALARM_STEP_NS;
-            set_alarm(load, due_ns > step_ns ? due_ns : step_ns);
+            alarm_set(&load->alarm, due_ns > step_ns ? due_ns : step_ns);
             break;
         }
         struct slot *slot = container_of(load->idle.next, struct slot, idle);
@@ -320,13 +311,9 @@ static void start_calls(struct bench_load *load)
     drain_if_over(load);
 }
 
-static void on_alarm(uv_poll_t *handle, int status, int events)
+static void on_alarm(struct bench_alarm *alarm)
 {
-    struct bench_load *load = handle->data;
-    uint64_t expired;
-    (void)status, (void)events;
-    if (read(load->alarm_fd, &expired, sizeof expired) == (ssize_t)sizeof expired)
-        start_calls(load);
+    start_calls(container_of(alarm, struct bench_load, alarm));
 }
 
 /* --- A run -------------------------------------------------------------------------- */
@@ -468,23 +455,6 @@ static int make_slots(struct bench_load *load)
     return 0;
 }
 
-/* libuv's own timers know milliseconds only. */
-static int open_alarm(struct bench_load *load)
-{
-    load->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (load->alarm_fd < 0)
-        return errno;
-    int rv = -uv_poll_init(loop_uv(load->loop), &load->alarm, load->alarm_fd);
-    if (rv != 0) {
-        close(load->alarm_fd);
-        load->alarm_fd = -1;
-        return rv;
-    }
-    load->alarm.data = load;
-    uv_poll_start(&load->alarm, UV_READABLE, on_alarm);
-    return 0;
-}
-
 int load_init(struct bench_load *load, struct loop *loop, const struct bench_plan *plan,
               const struct requests *requests, unsigned number, unsigned loops)
 {
@@ -494,7 +464,7 @@ int load_init(struct bench_load *load, struct loop *loop, const struct bench_pla
         .requests = requests,
         .number = number,
         .loops = loops,
-        .alarm_fd = -1,
+        .alarm = { .fired = on_alarm, .fd = -1 },
         .end = { .fired = on_run_end },
     };
     ring_init(&load->idle);
@@ -502,7 +472,7 @@ int load_init(struct bench_load *load, struct loop *loop, const struct bench_pla
     if (rv == 0)
         rv = make_slots(load);
     if (rv == 0 && plan->rate > 0)
-        rv = open_alarm(load);
+        rv = alarm_open(&load->alarm, loop);
     if (rv != 0)
         load_close(load);
     return rv;
@@ -510,11 +480,8 @@ int load_init(struct bench_load *load, struct loop *loop, const struct bench_pla
 
 void load_close(struct bench_load *load)
 {
-    if (load->alarm_fd >= 0) {
-        uv_close((uv_handle_t *)&load->alarm, NULL);
-        uv_run(loop_uv(load->loop), UV_RUN_NOWAIT); /* the handle is ours only to here */
-        close(load->alarm_fd);
-    }
+    alarm_close(&load->alarm);
+    uv_run(loop_uv(load->loop), UV_RUN_NOWAIT); /* the alarm is ours only to here */
     for (size_t i = 0; i < load->nchannels; i++)
         channel_free(load->channels[i]);
     free(load->channels);

@@ -20,9 +20,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "base/ring.h"
+#include "bench_alarm.h"
 #include "bench_plan.h"
 #include "bench_request.h"
 #include "bench_stats.h"
@@ -73,8 +73,7 @@ struct bench_load {
     uint64_t slowest_ns;
     struct timer end; /* of the run, then of the grace */
     bool in_grace;
-    int alarm_fd; /* a timerfd: when the next call is due; -1: closed loop */
-    uv_poll_t alarm;
+    struct bench_alarm alarm; /* when the next call is due; not open: closed loop */
 };
 
 /** Nanoseconds of the monotonic clock. Any thread. */

@@ -19,6 +19,7 @@ enum bench_shape {
     BENCH_BIDI = SHAPE_BIDI,
     BENCH_IMPORT = SHAPE_NR,
     BENCH_RESOLVE,
+    BENCH_FOLLOW,
     BENCH_NR
 };
 
@@ -30,6 +31,8 @@ struct bench_kind {
     bool user_service;
     bool one_answer_each; /* every request's answer ends with a message that has `last` */
     const char *unit;     /* what is counted: "posts" */
+    const char *time;     /* what stats.latency is: "call" */
+    const char *first;    /* and stats.first: "first answer" */
     uint64_t items;       /* --ids by default, with users given */
 };
 extern const struct bench_kind bench_kinds[BENCH_NR];
@@ -60,6 +63,16 @@ static inline const struct bench_kind *plan_kind(const struct bench_plan *p)
 
 /** false: @name is no shape. */
 bool plan_shape(const char *name, enum bench_shape *ret);
+
+/** Whether posts are imported, besides whatever else. */
+static inline bool plan_imports(const struct bench_plan *p)
+{
+    return p->shape == BENCH_IMPORT || p->shape == BENCH_FOLLOW;
+}
+
+/** How many calls are due in all; UINT64_MAX: it is no open loop, and has no count. Of a
+ * plan that was checked. */
+uint64_t plan_calls(const struct bench_plan *p);
 
 /** The method that is called. */
 const char *plan_path(const struct bench_plan *p);

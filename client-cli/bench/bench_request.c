@@ -104,7 +104,7 @@ struct buf *requests_make(const struct requests *r, uint64_t item, uint64_t left
                           uint64_t *ret_items)
 {
     *ret_items = 1;
-    if (r->plan->shape == BENCH_IMPORT)
+    if (plan_imports(r->plan))
         return make_import(r, item, left, ret_items);
     if (r->plan->shape == BENCH_RESOLVE)
         return make_resolve(r, item, left, ret_items);
@@ -184,7 +184,7 @@ bool response_read(const struct bench_plan *plan, struct bytes bytes, struct sta
     bool good = true;
     *ret = (struct response){ 0 };
     while (good && wire_next(&bytes, &f)) {
-        if (plan->shape == BENCH_IMPORT)
+        if (plan_imports(plan))
             good = read_import(&f, stats, ret);
         else if (plan->shape == BENCH_RESOLVE)
             good = read_resolve(&f, stats, ret);
@@ -226,7 +226,7 @@ int requests_init(struct requests *r, const struct bench_plan *plan)
 {
     *r = (struct requests){ .plan = plan, .tail = buf_new(64 + strlen(plan->tag)) };
     int rv = r->tail != NULL && put_listing(r->tail, plan) ? 0 : ENOMEM;
-    if (rv == 0 && plan->shape == BENCH_IMPORT)
+    if (rv == 0 && plan_imports(plan))
         rv = make_texts(r);
     if (rv != 0)
         requests_close(r);

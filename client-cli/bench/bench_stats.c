@@ -100,7 +100,8 @@ uint64_t stats_failed(const struct stats *s)
 bool stats_all_ok(const struct stats *s)
 {
     bool something = s->calls.count[STATUS_OK] > 0 || s->messages > 0;
-    return something && stats_failed(s) == 0 && codes_sum(&s->errors) == 0;
+    return something && stats_failed(s) == 0 && codes_sum(&s->errors) == 0 &&
+           s->follow.missed == 0 && s->follow.doubled == 0;
 }
 
 double stats_seconds(const struct stats *s)

@@ -17,6 +17,14 @@ struct stats_codes {
     char *first[STATS_CODES]; /* the first message with this code; NULL: none, or it was empty */
 };
 
+/* Of a follow. */
+struct stats_follow {
+    uint64_t followers;
+    uint64_t missed;  /* posts that are stored, and that a follower was not told of */
+    uint64_t doubled; /* told of again */
+    uint64_t breaks;  /* after which one went on */
+};
+
 struct stats {
     uint64_t start_ns, end_ns; /* the first call was due; the last one ended */
     uint64_t begun;            /* calls */
@@ -29,12 +37,13 @@ struct stats {
     struct stats_codes errors; /* requests that failed in calls that went on */
 
     /* Nanoseconds, from when the call was due. */
-    struct hist latency; /* to its end, if that was OK */
+    struct hist latency; /* to its end, if that was OK; follow: to a follower that is told */
     struct hist failed;  /* to its end, if not */
-    struct hist first;   /* to its first message with a post */
+    struct hist first;   /* to its first message with a post; follow: to its end, if OK */
     struct hist late;    /* to when it was really started */
     struct hist gap;     /* between two messages of a stream */
     struct series series;
+    struct stats_follow follow; /* not merged: it has one loop */
 };
 
 /** Returns 0, or ENOMEM with nothing left to close. */
@@ -50,7 +59,8 @@ void stats_code(struct stats_codes *c, int code, const char *message, size_t len
 uint64_t stats_ended(const struct stats *s);  /* calls */
 uint64_t stats_failed(const struct stats *s); /* of those, not OK */
 
-/** Every call was OK, every request in it too, and there was at least one. */
+/** Every call was OK, every request in it too, and there was at least one; of a follow
+ * nothing was missed, and nothing told twice. */
 bool stats_all_ok(const struct stats *s);
 
 /** How long it took; never 0. */

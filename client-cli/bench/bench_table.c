@@ -93,13 +93,13 @@ static void put_times(struct sheet *sheet, const char *what, const struct hist *
     put(sheet, " %9s\n", duration(text, hist_mean(h)));
 }
 
-static void put_all_times(struct sheet *sheet, const struct stats *s)
+static void put_all_times(struct sheet *sheet, const struct bench_plan *p, const struct stats *s)
 {
     put(sheet, "\n%-14s %9s %9s %9s %9s %9s %9s\n", "time", "p50", "p90", "p99", "p99.9", "max",
         "mean");
-    put_times(sheet, "call", &s->latency);
+    put_times(sheet, plan_kind(p)->time, &s->latency);
     put_times(sheet, "failed call", &s->failed);
-    put_times(sheet, "first answer", &s->first);
+    put_times(sheet, plan_kind(p)->first, &s->first);
     put_times(sheet, "message gap", &s->gap);
     put_times(sheet, "late start", &s->late);
 }
@@ -117,6 +117,14 @@ static void put_codes(struct sheet *sheet, const char *what, const struct stats_
         }
         put(sheet, "\n");
     }
+}
+
+static void put_follow(struct sheet *sheet, const struct stats_follow *f)
+{
+    char followers[32], missed[32], doubled[32], breaks[32];
+    put(sheet, "%-10s %34s  missed %s, doubled %s, went on after a break %s times\n", "followers",
+        text_number(followers, f->followers), text_number(missed, f->missed),
+        text_number(doubled, f->doubled), text_number(breaks, f->breaks));
 }
 
 static void put_setting(struct sheet *sheet, const char *name, int64_t n)
@@ -149,9 +157,11 @@ bool bench_put_table(struct buf *b, const struct bench_report *r)
     struct sheet sheet = { .b = b };
     put_head(&sheet, r);
     put_totals(&sheet, r);
-    put_all_times(&sheet, r->stats);
+    put_all_times(&sheet, r->plan, r->stats);
     put(&sheet, "\n");
     put_codes(&sheet, "calls", &r->stats->calls);
     put_codes(&sheet, "requests", &r->stats->errors);
+    if (r->plan->shape == BENCH_FOLLOW)
+        put_follow(&sheet, &r->stats->follow);
     return !sheet.bad;
 }

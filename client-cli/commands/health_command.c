@@ -39,7 +39,7 @@ static bool json(struct buf *b, const void *record)
            json_write_text(b, bytes_of_text(r->status)) && json_write_literal(b, "}\n");
 }
 
-static const struct row_kind row_health = { ROW_COLUMNS(columns), cells, json };
+static const struct row_kind row_health = { ROW_COLUMNS(columns), cells, json, NULL };
 
 /* --- The call ----------------------------------------------------------------------- */
 

@@ -42,6 +42,8 @@ static int send_all(struct stream *s, const struct post_query *q, unsigned flags
     m.page_token = (char *)q->page_token;
     m.limit = q->limit;
     m.tag = (char *)q->tag;
+    m.follow = q->follow;
+    m.from_now = q->from_now;
     return calls_send(s, &m.base, flags);
 }
 
@@ -53,6 +55,8 @@ static int send_by_user(struct stream *s, const struct post_query *q, unsigned f
     m.page_token = (char *)q->page_token;
     m.limit = q->limit;
     m.tag = (char *)q->tag;
+    m.follow = q->follow;
+    m.from_now = q->from_now;
     return calls_send(s, &m.base, flags);
 }
 
@@ -73,6 +77,8 @@ bool post_query_take(struct session *s, const V1__Post__ListPostsResponse *messa
     const struct taking t = {
         .records = (const void *const *)message->post_messages,
         .n = message->n_post_messages,
+        .gone = (const char *const *)message->deleted_post_ids,
+        .ngone = message->n_deleted_post_ids,
         .token = message->next_page_token,
         .total = message->total_size,
         .bytes = bytes,

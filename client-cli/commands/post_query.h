@@ -19,6 +19,7 @@ struct post_query {
     const char *page_token;
     int64_t limit; /* 0: none */
     const char *tag;
+    bool follow, from_now;
 };
 
 /* The responses of ListPosts and ListPostsByUserId have the same fields with

@@ -4,7 +4,7 @@
 
 #include "base/wire.h"
 
-enum { POST_MESSAGES = 1, NEXT_PAGE_TOKEN = 2, LAST = 6, TOTAL_SIZE = 7 };
+enum { POST_MESSAGES = 1, NEXT_PAGE_TOKEN = 2, LAST = 6, TOTAL_SIZE = 7, CAUGHT_UP = 8 };
 
 static bool take_token(struct skim *s, struct bytes token)
 {
@@ -25,6 +25,8 @@ static bool take_field(struct skim *s, const struct wire_field *f)
         s->message.last = f->varint != 0;
     else if (f->type == WIRE_VARINT && f->number == TOTAL_SIZE)
         s->message.total_size = (int64_t)f->varint;
+    else if (f->type == WIRE_VARINT && f->number == CAUGHT_UP)
+        s->message.caught_up = f->varint != 0;
     return true;
 }
 

@@ -13,7 +13,7 @@
 
 struct skim {
     /* Counts its posts, and has none of them; of the rest what a listing that
-     * comes as one stream uses: the token, last and total_size. */
+     * comes as one stream uses: the token, last, total_size and caught_up. */
     V1__Post__ListPostsResponse message;
     char token[SKIM_TOKEN_MAX + 1];
 };

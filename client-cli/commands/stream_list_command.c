@@ -3,13 +3,16 @@
  *   CALL -message-> CALL -last message, OK-> end
  *   CALL -UNAVAILABLE, or an end without a last message-> wait -> CALL
  *
- * The next call goes on from the last token with what is left of the limit. */
+ * The next call goes on from the last token with what is left of the limit. A follow is
+ * the same without an end of its own: once it has begun, no number of breaks is one. */
+#include <limits.h>
 #include <unistd.h>
 
 #include "backoff.h"
 #include "client-cli/commands.h"
 #include "client-cli/frame/calls.h"
 #include "client-cli/frame/common.h"
+#include "follow_words.h"
 #include "post_query.h"
 #include "skim.h"
 
@@ -19,32 +22,59 @@ static bool resuming; /* the call goes on after a broken one */
 static unsigned resumed;
 
 static bool resume = true;
-static int64_t max_tries = 10;
+static bool follow, from_now;
+
+#define MAX_TRIES 10
+
+static int64_t max_tries = -1; /* the option was not given */
+
+static int check(const struct command *c, int n, char **arguments)
+{
+    (void)n, (void)arguments;
+    return from_now && !follow ? usage_error(c->name, "--from-now needs --follow", "") : EXIT_DONE;
+}
 
 static bool begin(struct session *s)
 {
+    const unsigned tries = max_tries < 0 ? MAX_TRIES : (unsigned)max_tries;
     if (s->options->format == FORMAT_NONE) /* posts are counted, and not decoded */
         s->handler.message = NULL;
-    backoff_init(&backoff, (unsigned)max_tries, (uint64_t)getpid() << 20 ^ loop_now_ms(s->loop));
+    backoff_init(&backoff, tries, (uint64_t)getpid() << 20 ^ loop_now_ms(s->loop));
+    s->endless = follow;
+    if (follow)
+        output_watch_reader(&s->out);
     return true;
 }
 
 static void next(struct session *s)
 {
-    const struct post_query q = post_query_next(s, s->options->user, s->options->page_size);
+    struct post_query q = post_query_next(s, s->options->user, s->options->page_size);
+    q.follow = follow;
+    q.from_now = from_now;
     last = false;
     post_query_ask(s, SHAPE_SERVER, &q);
 }
 
+/* A server that was there once will be again; one that never was may be the wrong one. */
+static void note_progress(void)
+{
+    if (follow && max_tries < 0)
+        backoff.tries_max = UINT_MAX;
+    backoff_reset(&backoff);
+    follow_words_goes_on();
+    resumed += resuming;
+    resuming = false;
+}
+
 static void take_decoded(struct session *s, const V1__Post__ListPostsResponse *m, size_t bytes)
 {
+    note_progress();
     if (post_query_take(s, m, bytes)) {
         last = m->last != 0; /* and not of a message whose posts are not printed */
         paging_mark(s);
+        if (m->caught_up)
+            follow_words_caught_up(s);
     }
-    backoff_reset(&backoff);
-    resumed += resuming;
-    resuming = false;
     calls_read(s);
 }
 
@@ -60,15 +90,30 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
                     POST_QUERY_RESPONSE->name);
 }
 
+/* A follow is told by a server that has too much to do when to come again, too. */
+static bool passes(const struct status *status)
+{
+    return status->code == STATUS_UNAVAILABLE || (follow && status->retry_after_ms > 0);
+}
+
 static bool try_again(struct session *s, const struct status *status)
 {
     uint64_t wait_ms;
-    if (status->code != STATUS_UNAVAILABLE || !resume || s->stopping || calls_deadline_passed(s))
+    if (!passes(status) || !resume || s->stopping || calls_deadline_passed(s))
         return false;
     if (!backoff_next(&backoff, &wait_ms))
         return false;
-    calls_again(s, wait_ms);
+    if (follow)
+        follow_words_wait(s, status);
+    calls_again(s, wait_ms > status->retry_after_ms ? wait_ms : status->retry_after_ms);
     return true;
+}
+
+/* Changes that are kept no more, or another store. */
+static void advise(struct session *s, const struct status *status)
+{
+    if (status->code == STATUS_FAILED_PRECONDITION && *s->paging.token != '\0')
+        s->advice = "no token leads there any more: begin again without --page-token";
 }
 
 /* Complete is complete, even if the connection broke before the status. And a
@@ -81,6 +126,7 @@ static struct status judge(struct session *s, const struct status *status)
     if (status->code == STATUS_OK)
         truth = status_of(STATUS_UNAVAILABLE, "the stream ended before its last message");
     resuming = try_again(s, &truth);
+    advise(s, &truth);
     return truth;
 }
 
@@ -92,8 +138,14 @@ static void last_words(struct session *s)
 
 static const struct option_row rows[] = {
     ROWS_OF_POSTS(ROW_USER, "most posts of one message; 0: the server chooses"),
+    OPT_FLAG("follow", follow,
+             "then go on with what changes, one row a change, until Ctrl-C or --limit"),
+    OPT_FLAG("from-now", from_now, "with --follow: only what changes from now on"),
     OPT_FLAG("resume", resume, "go on by itself when the connection breaks"),
-    OPT_INT("max-tries", max_tries, "tries without any progress, then give up", .max = 1000),
+    OPT_INT("max-tries", max_tries,
+            "tries without any progress, then give up; without this: 10, and a follow that has "
+            "begun never gives up",
+            .max = 1000),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };
@@ -101,6 +153,7 @@ static const struct option_row rows[] = {
 const struct routine stream_list_routine = {
     .options = { rows, COUNT_OF(rows) },
     .brings = LISTED_POSTS,
+    .check = check,
     .begin = begin,
     .next = next,
     .take = take,

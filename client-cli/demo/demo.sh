@@ -1,7 +1,7 @@
 #!/bin/sh
 # The whole thing in a few seconds: starts both servers on free ports with
-# fresh data, imports the demo's people and posts, shows the four call shapes,
-# and takes everything down again. "make demo" builds and runs it.
+# fresh data, imports the demo's people and posts, shows the four call shapes and
+# live data, and takes everything down again. "make demo" builds and runs it.
 set -eu
 here=$(dirname "$0")
 build=${BUILD:-build}
@@ -71,13 +71,14 @@ printf 'users: '
 printf 'posts: '
 "$build/postcli" import posts "$here/posts.ndjson"
 
-"$build/postcli" demo
+"$build/postcli" demo --live
 
 cat <<EOT
 
 To try it yourself, start both servers with "make run", and in another terminal:
   $build/postcli stream-list
   $build/postcli bidi-list            (then type 1, 3 or 9, each with Enter)
+  $build/postcli stream-list --follow (in a terminal of its own)
   $build/postcli generate users --count 1000 | $build/postcli import users -
   $build/postcli generate posts --count 1000000 | $build/postcli import posts -
 EOT

@@ -1,9 +1,9 @@
 /* demo: the same posts in each call shape, drawn side by side.
  *
- * WARM-UP (connects) -> five scenes -> a reader that stops -> summary
+ * WARM-UP (connects) -> five scenes -> a reader that stops -> two that follow -> summary
  *
  * The first scene asks for everybody's posts; the others that ask by user take
- * their users from its answer. */
+ * their users from its answer. The last one imports posts, so it must be asked for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "client-cli/output/table.h"
 #include "client-cli/output/text.h"
 #include "demo_draw.h"
+#include "demo_live.h"
 #include "demo_pause.h"
 #include "demo_scene.h"
 
@@ -22,13 +23,16 @@
 #define SCENE_COUNT 5
 
 /* What runs, beside the scenes by their number. */
-enum { WARM_UP = -1, PAUSE = SCENE_COUNT };
+enum { WARM_UP = -1, PAUSE = SCENE_COUNT, LIVE };
+
+static bool live; /* the option */
 
 static struct demo {
     struct drawing drawing;
     int running;
     struct scene scenes[SCENE_COUNT];
     struct pause pause;
+    struct live live;
     struct post_query everybody, everybody_in_pages;
     struct post_query by_user[POSTS_MOST], by_user_in_pages[POSTS_MOST];
     size_t users;
@@ -176,7 +180,9 @@ static void finish(struct demo *d, struct session *s)
                                "has them not.");
     if (!d->pause.good)
         draw_text(&d->drawing, "THE READER THAT STOPPED DID NOT GET WHAT IT SHOULD.");
-    s->failed = !same || !d->pause.good;
+    if (live && !d->live.good)
+        draw_text(&d->drawing, "THE TWO THAT FOLLOWED HAVE NOT HEARD THE SAME.");
+    s->failed = !same || !d->pause.good || (live && !d->live.good);
 }
 
 /* --- One after the other ------------------------------------------------------------ */
@@ -195,19 +201,31 @@ static void warm_up(struct session *s)
     post_query_ask(s, SHAPE_UNARY, &first_post);
 }
 
+static void open_pause(struct demo *d, struct session *s, int number)
+{
+    d->pause.limit = POSTS_MOST;
+    d->pause.posts_per_answer = d->scenes[0].posts;
+    pause_open(&d->pause, s, &d->drawing, number);
+}
+
+static void open_live(struct demo *d, struct session *s, int number)
+{
+    d->live.user_id = d->by_user[0].user_id;
+    live_open(&d->live, s, &d->drawing, number);
+}
+
 static void next(struct session *s)
 {
     struct demo *d = &demo;
     const int number = d->running + 1;
-    if (d->running == WARM_UP) {
+    if (d->running == WARM_UP)
         warm_up(s);
-    } else if (d->running < PAUSE) {
+    else if (d->running < PAUSE)
         scene_open(&d->scenes[d->running], s, &d->drawing, number);
-    } else {
-        d->pause.limit = POSTS_MOST;
-        d->pause.posts_per_answer = d->scenes[0].posts;
-        pause_open(&d->pause, s, &d->drawing, number);
-    }
+    else if (d->running == PAUSE)
+        open_pause(d, s, number);
+    else
+        open_live(d, s, number);
 }
 
 static void take(struct session *s, const ProtobufCMessage *message, struct bytes bytes)
@@ -220,8 +238,10 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
         stream_fail(s->call, (enum status_code)m->errors[0]->code, "%s", m->errors[0]->message);
     else if (d->running < PAUSE)
         scene_take(&d->scenes[d->running], s, m, bytes.len);
-    else
+    else if (d->running == PAUSE)
         pause_take(&d->pause, m, bytes.len);
+    else
+        live_take(&d->live, m, bytes.len);
 }
 
 static void on_sent(struct session *s)
@@ -229,7 +249,7 @@ static void on_sent(struct session *s)
     struct demo *d = &demo;
     if (d->running == PAUSE)
         pause_sent(&d->pause);
-    else if (d->running > WARM_UP)
+    else if (d->running > WARM_UP && d->running < PAUSE)
         scene_sent(&d->scenes[d->running], s);
 }
 
@@ -244,24 +264,36 @@ static struct status cast(struct demo *d)
                         : status_of(STATUS_NOT_FOUND, "there are no posts to show: import some");
 }
 
+/* What the end of the call means to what runs. */
+static struct status close_running(struct demo *d, const struct status *status)
+{
+    if (d->running == LIVE)
+        return live_closed(&d->live, status);
+    if (d->running == PAUSE)
+        pause_closed(&d->pause, status);
+    else if (d->running > WARM_UP)
+        scene_closed(&d->scenes[d->running], status);
+    return d->running == 0 && status->code == STATUS_OK ? cast(d) : *status;
+}
+
+static int last_one(void)
+{
+    return live ? LIVE : PAUSE;
+}
+
 static struct status judge(struct session *s, const struct status *status)
 {
     struct demo *d = &demo;
-    const bool good = status->code == STATUS_OK;
-    if (d->running == PAUSE) {
-        pause_closed(&d->pause, status);
-        if (good)
-            finish(d, s);
-    } else if (d->running > WARM_UP) {
-        scene_closed(&d->scenes[d->running], status);
-    }
-    return d->running == 0 && good ? cast(d) : *status;
+    const struct status truth = close_running(d, status);
+    if (truth.code == STATUS_OK && d->running == last_one())
+        finish(d, s);
+    return truth;
 }
 
 static bool more(struct session *s)
 {
     (void)s;
-    return demo.running++ < PAUSE;
+    return demo.running++ < last_one();
 }
 
 static void close_demo(void)
@@ -269,9 +301,14 @@ static void close_demo(void)
     for (int i = 0; i < SCENE_COUNT; i++)
         scene_close(&demo.scenes[i]);
     pause_free(&demo.pause);
+    live_free(&demo.live);
 }
 
-static const struct option_row rows[] = { ROW_DEADLINE };
+static const struct option_row rows[] = {
+    OPT_FLAG("live", live,
+             "a last scene: two follow while posts are imported, which are deleted in the end"),
+    ROW_DEADLINE,
+};
 
 const struct routine demo_routine = {
     .options = { rows, COUNT_OF(rows) },

@@ -1,4 +1,4 @@
-/* The demo's last scene: a client that asks and asks and does not read. */
+/* The demo's scene of back-pressure: a client that asks and asks and does not read. */
 #ifndef CLI_DEMO_PAUSE_H
 #define CLI_DEMO_PAUSE_H
 

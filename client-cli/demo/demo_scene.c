@@ -27,7 +27,7 @@ static void request_text(char *ret, size_t size, const struct post_query *q)
         snprintf(ret + n, size - (size_t)n, "%slimit: %" PRId64, comma, q->limit);
 }
 
-static void posts_text(char *ret, size_t size, const V1__Post__ListPostsResponse *m, size_t bytes)
+void scene_posts_text(char *ret, size_t size, const V1__Post__ListPostsResponse *m, size_t bytes)
 {
     char number[32];
     size_t n = m->n_post_messages;
@@ -102,7 +102,7 @@ static bool remember(struct scene *c, const V1__Post__ListPostsResponse *m)
 static void draw_message(struct scene *c, const V1__Post__ListPostsResponse *m, size_t bytes)
 {
     char text[160], index[32] = "";
-    posts_text(text, sizeof text, m, bytes);
+    scene_posts_text(text, sizeof text, m, bytes);
     if (c->shape == SHAPE_BIDI)
         snprintf(index, sizeof index, "to request %" PRId32 ": ", m->request_index);
     bool marked = m->last && (c->shape == SHAPE_SERVER || c->shape == SHAPE_BIDI);

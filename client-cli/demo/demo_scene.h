@@ -37,6 +37,9 @@ void scene_take(struct scene *scene, struct session *s, const V1__Post__ListPost
 void scene_sent(struct scene *scene, struct session *s);
 void scene_closed(struct scene *scene, const struct status *status);
 
+/** "2 posts 1 and 2, 486 B", of a message that has @bytes. */
+void scene_posts_text(char *ret, size_t size, const V1__Post__ListPostsResponse *m, size_t bytes);
+
 /** Forgets the posts of people whom User does not know: no listing by user has
  * them. */
 void scene_drop_strangers(struct scene *scene);

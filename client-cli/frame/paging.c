@@ -49,7 +49,8 @@ bool paging_take(struct session *s, const struct taking *t)
         if (p->left != NO_LIMIT)
             p->left -= (int64_t)n;
     }
-    if (token == NULL || !rows_add(&s->rows, t->records, n)) {
+    if (token == NULL || !rows_add(&s->rows, t->records, n) ||
+        !rows_add_gone(&s->rows, t->gone, t->ngone)) {
         session_no_memory(s->call);
         return false;
     }

@@ -25,6 +25,8 @@ struct paging {
 struct taking {
     const void *const *records;
     size_t n;
+    const char *const *gone; /* ids of records that are there no more; they do not count */
+    size_t ngone;
     const char *token;
     int64_t total; /* of the whole listing; 0: unknown */
     size_t bytes;

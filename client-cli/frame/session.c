@@ -47,7 +47,10 @@ static void say_last_words(struct session *s)
     if (s->failure.code != STATUS_OK && !s->stopping)
         say_failure(s);
     bool unfinished = s->code > 128 || s->failure.code != STATUS_OK;
-    if (unfinished && s->out.mark != NULL)
+    bool goes_on = unfinished || (s->endless && !s->stopping);
+    if (s->advice != NULL)
+        session_say(s, "%s", s->advice);
+    else if (goes_on && s->out.mark != NULL)
         session_say(s, "resume with %s", s->out.mark);
     fflush(stderr);
 }
@@ -113,6 +116,15 @@ static void on_signal(uv_signal_t *handle, int number)
     session_stop(s, number == SIGINT ? EXIT_INTERRUPTED : (enum exit_code)(128 + number));
 }
 
+static void say_later(struct session *s)
+{
+    if (s->later == NULL || !output_drained(&s->out))
+        return;
+    session_note(s, "%s", s->later);
+    free(s->later);
+    s->later = NULL;
+}
+
 static void on_output_error(struct session *s)
 {
     if (s->out.error == EPIPE) {
@@ -127,6 +139,7 @@ static void on_output_error(struct session *s)
 static void on_output_progress(struct output *o)
 {
     struct session *s = o->data;
+    say_later(s);
     if (o->error != 0)
         on_output_error(s);
     else if (!s->ending && !s->stopping && s->on_room != NULL && !output_full(o))
@@ -173,6 +186,19 @@ void session_note(struct session *s, const char *format, ...)
     va_start(args, format);
     print_line(s, "", format, args);
     va_end(args);
+}
+
+void session_note_later(struct session *s, const char *format, ...)
+{
+    char *line;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&line, format, args) < 0)
+        line = NULL;
+    va_end(args);
+    free(s->later);
+    s->later = line;
+    say_later(s);
 }
 
 void session_mark(struct session *s, const char *format, ...)
@@ -255,6 +281,7 @@ err:
 
 static void session_close(struct session *s)
 {
+    free(s->later);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
     uv_close((uv_handle_t *)&s->terminate, NULL);
     uv_run(loop_uv(s->loop), UV_RUN_DEFAULT);

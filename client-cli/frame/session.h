@@ -38,6 +38,9 @@ struct session {
     struct progress progress;
     bool stopping; /* read-only: everything that is open is to end */
     bool failed;   /* the exit code will be 1, though the calls went well */
+    bool endless;  /* there is always more: the mark is told after a good end, too */
+    /* What to do after a failure, in the place of the mark, which leads nowhere then; or NULL. */
+    const char *advice;
     char **arguments;
     int argument_count;
     struct paging paging; /* where a listing is */
@@ -67,6 +70,7 @@ struct session {
     uint64_t patience_ms;
 
     struct status failure; /* private, like the rest */
+    char *later;           /* a line that waits for the output */
     int code;
     bool ending;
     bool detached; /* a thread is inside a read or write that may never return */
@@ -97,6 +101,11 @@ __attribute__((format(printf, 2, 3))) void session_say(struct session *s, const 
 
 /** Prints a line on standard error as it is. */
 __attribute__((format(printf, 2, 3))) void session_note(struct session *s, const char *format, ...);
+
+/** session_note(), once everything before it is written: on one terminal the line then
+ * stands in its place. It takes the place of one that waits still. */
+__attribute__((format(printf, 2, 3))) void session_note_later(struct session *s, const char *format,
+                                                              ...);
 
 /** @format is where to go on from behind all that was printed so far. */
 __attribute__((format(printf, 2, 3))) void session_mark(struct session *s, const char *format, ...);

@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/container.h"
@@ -8,6 +9,7 @@
 #define FULL_BYTES ((size_t)256 * 1024)
 #define KEEP_BYTES ((size_t)1024 * 1024) /* a buffer that grew beyond is not kept */
 #define AGAIN_MS   5
+#define LOOK_MS    500
 
 static void write_rest(struct output *o);
 
@@ -112,6 +114,19 @@ static void on_again(struct timer *t)
     write_rest(container_of(t, struct output, again));
 }
 
+/* A write that is under way tells by itself. */
+static void on_look(struct timer *t)
+{
+    struct output *o = container_of(t, struct output, look);
+    struct pollfd end = { .fd = o->fd };
+    if (o->error != 0)
+        return;
+    if (!o->writing && poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP)) != 0)
+        fail(o, EPIPE);
+    else
+        timer_start(o->loop, &o->look, LOOK_MS);
+}
+
 static void on_flush(struct task *t)
 {
     start_write(container_of(t, struct output, flush));
@@ -122,6 +137,7 @@ int output_init(struct output *o, struct loop *loop, int fd)
     *o = (struct output){ .loop = loop, .fd = fd };
     o->flush.run = on_flush;
     o->again.fired = on_again;
+    o->look.fired = on_look;
     for (int i = 0; i < 2; i++) {
         o->chunk[i].bytes = buf_new(FULL_BYTES);
         if (o->chunk[i].bytes == NULL) {
@@ -135,6 +151,7 @@ int output_init(struct output *o, struct loop *loop, int fd)
 void output_close(struct output *o)
 {
     task_cancel(&o->flush);
+    timer_stop(&o->look);
     for (int i = 0; i < 2; i++) {
         buf_unref(o->chunk[i].bytes);
         free(o->chunk[i].mark);
@@ -174,4 +191,9 @@ bool output_full(const struct output *o)
 bool output_drained(const struct output *o)
 {
     return o->error != 0 || (!o->writing && o->chunk[o->filling].bytes->len == 0);
+}
+
+void output_watch_reader(struct output *o)
+{
+    timer_start(o->loop, &o->look, LOOK_MS);
 }

@@ -42,6 +42,7 @@ struct output {
     bool writing;
     struct task flush;
     struct timer again; /* for a descriptor that somebody else made non-blocking */
+    struct timer look;  /* whether somebody reads */
     uv_fs_t write;
 };
 
@@ -67,5 +68,9 @@ bool output_full(const struct output *o);
 
 /** Everything was written, or nothing more can be. */
 bool output_drained(const struct output *o);
+
+/** From now on a reader that goes away is noticed within half a second, though there is
+ * nothing to write: EPIPE. */
+void output_watch_reader(struct output *o);
 
 #endif

@@ -98,10 +98,15 @@ void progress_refuse(struct progress *p)
     p->wanted = false;
 }
 
-void progress_end(struct progress *p)
+void progress_rest(struct progress *p)
 {
     timer_stop(&p->tick);
     progress_hide(p);
+}
+
+void progress_end(struct progress *p)
+{
+    progress_rest(p);
     if (!p->ever_shown)
         return;
     char number[32], bytes[32];

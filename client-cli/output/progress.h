@@ -38,6 +38,9 @@ void progress_start(struct progress *p, const char *what);
  * terminal. */
 void progress_refuse(struct progress *p);
 
+/** No more of the line, but for the summary: what is to come has no end. */
+void progress_rest(struct progress *p);
+
 /** Takes the line away until the next tick. */
 void progress_hide(struct progress *p);
 

@@ -51,7 +51,25 @@ static bool post_json(struct buf *b, const void *record)
     return ndjson_write_post(b, record);
 }
 
-const struct row_kind row_post = { ROW_COLUMNS(post_columns), post_cells, post_json };
+static void gone_post_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
+{
+    (void)scratch;
+    for (size_t i = 0; i < ROW_COUNT(post_columns); i++)
+        ret_cells[i] = "-";
+    ret_cells[0] = record;
+    ret_cells[2] = "(deleted)";
+}
+
+static bool gone_post_json(struct buf *b, const void *record)
+{
+    return json_write_literal(b, "{\"deleted_post_id\":") &&
+           json_write_text(b, bytes_of_text(record)) && json_write_literal(b, "}\n");
+}
+
+static const struct row_kind row_gone_post = { .cells = gone_post_cells, .json = gone_post_json };
+
+const struct row_kind row_post = { ROW_COLUMNS(post_columns), post_cells, post_json,
+                                   &row_gone_post };
 
 enum { USER_ID, USER_NAME, USER_PHONE, USER_AGE };
 
@@ -77,7 +95,7 @@ static bool user_json(struct buf *b, const void *record)
     return ndjson_write_user(b, record);
 }
 
-const struct row_kind row_user = { ROW_COLUMNS(user_columns), user_cells, user_json };
+const struct row_kind row_user = { ROW_COLUMNS(user_columns), user_cells, user_json, NULL };
 
 enum { RESOLVED_ID, RESOLVED_NAME, RESOLVED_FOUND };
 
@@ -106,5 +124,5 @@ static bool resolved_json(struct buf *b, const void *record)
            (user->found ? json_write_literal(b, "true}\n") : json_write_literal(b, "false}\n"));
 }
 
-const struct row_kind row_resolved = { ROW_COLUMNS(resolved_columns), resolved_cells,
-                                       resolved_json };
+const struct row_kind row_resolved = { ROW_COLUMNS(resolved_columns), resolved_cells, resolved_json,
+                                       NULL };

@@ -28,12 +28,16 @@ struct row_kind {
     void (*cells)(const void *record, struct row_scratch *scratch, const char **ret_cells);
     /** Appends the record as JSON with a newline behind. false: out of memory. */
     bool (*json)(struct buf *b, const void *record);
+    /** The id of one that is there no more (a const char *) as a row among the others;
+     * NULL: nobody tells of those. Its own columns do not count. */
+    const struct row_kind *gone;
 };
 
 /* The first two of these. */
-#define ROW_COLUMNS(array) array, sizeof array / sizeof array[0]
+#define ROW_COUNT(array)   (sizeof(array) / sizeof((array)[0]))
+#define ROW_COLUMNS(array) array, ROW_COUNT(array)
 
-extern const struct row_kind row_post;     /* V1__Post__PostMessage */
+extern const struct row_kind row_post;     /* V1__Post__PostMessage; gone: post_id */
 extern const struct row_kind row_user;     /* V1__User__UserMessage */
 extern const struct row_kind row_resolved; /* V1__User__ResolvedUser */
 
@@ -50,6 +54,9 @@ void rows_init(struct rows *r, const struct row_kind *kind, enum format format, 
 /** Prints @n records. The first ones that a table gets decide its widths.
  * false: out of memory. */
 bool rows_add(struct rows *r, const void *const *records, size_t n);
+
+/** Prints that the records with these @n ids are gone. false: out of memory. */
+bool rows_add_gone(struct rows *r, const char *const *ids, size_t n);
 
 /** Ends what is open: the bracket of a JSON array. Once. */
 void rows_end(struct rows *r);

@@ -96,6 +96,12 @@ bool table_put_row(const struct text_table *t, struct buf *b, const char *const 
     return put_cells(t, b, cells) && buf_append(b, bytes_of_text("\n"));
 }
 
+bool table_put_faint_row(const struct text_table *t, struct buf *b, const char *const *cells)
+{
+    return buf_append(b, bytes_of_text("\033[2m")) && put_cells(t, b, cells) &&
+           buf_append(b, bytes_of_text("\033[0m\n"));
+}
+
 bool table_put_heading(const struct text_table *t, struct buf *b, bool bold)
 {
     const char *headings[TABLE_COLUMNS_MAX];

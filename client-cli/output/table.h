@@ -35,4 +35,7 @@ void table_layout(struct text_table *t, const struct table_column *columns, size
 bool table_put_heading(const struct text_table *t, struct buf *b, bool bold);
 bool table_put_row(const struct text_table *t, struct buf *b, const char *const *cells);
 
+/** The same, faint: for a terminal with colours. */
+bool table_put_faint_row(const struct text_table *t, struct buf *b, const char *const *cells);
+
 #endif

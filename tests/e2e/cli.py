@@ -2,6 +2,7 @@
 
 Everything is bytes, since it is bytes that are compared."""
 import os
+import re
 import select
 import subprocess
 import time
@@ -71,11 +72,21 @@ class Postcli:
             data.append(chunk)
         return b"".join(data)
 
+    def says(self, pattern, times=1):
+        """Waits until standard error has that in so many places; what comes up to there is in .stderr."""
+        end = time.monotonic() + timing.CALL
+        while len(re.findall(pattern, self.stderr)) < times:
+            left = max(0, end - time.monotonic())
+            ready = select.select([self.process.stderr], [], [], left)[0]
+            more = os.read(self.process.stderr.fileno(), 65536) if ready else b""
+            assert more, f"not said: {pattern}; {self.stderr!r}"
+            self.stderr += more.decode(errors="replace")
+
     def end(self, seconds=timing.CALL):
         """The exit code; stderr is in .stderr then. Output need not have been read."""
         if self.process.stdin is not None:
             self.process.stdin.close()
-        self.stderr = read_all(self.process.stderr, seconds)
+        self.stderr += read_all(self.process.stderr, seconds)
         logs.look_at(self.stderr)
         return self.process.wait(seconds)
 

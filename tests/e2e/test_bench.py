@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -14,8 +15,9 @@ import cli
 import timing
 from library import LISTINGS, ask, small_library
 from logs import expects_log, may_log
-from pair import BUILD, Pair
+from pair import BUILD, Pair, clean_environment
 from protos import post
+from test_postcli_bad_server import message, serving
 
 USERS = [f"u{i}" for i in range(40)]
 
@@ -249,6 +251,109 @@ def test_table_and_live_line_on_a_terminal(pair):
     assert re.search(r"^call +(\d+\.?\d* (ns|µs|ms|s) *){6}$", table, re.M), table
 
 
+# --- Who follows ------------------------------------------------------------------------
+
+
+def follow(figures):
+    return tuple(figures["follow"][name] for name in ("followers", "missed", "doubled"))
+
+
+def test_followers_of_everything(start_pair):
+    """Each arrival is timed, and there is one for each follower of each post."""
+    pair = start_pair()
+    figures = bench(pair, "follow", "--streams", 7, "--connections", 2, "--count", 20, "--ids", 3,
+                    "--rate", 200)
+    assert codes(figures) == {"OK": 20} and figures["ok"] and figures["unit"] == "posts"
+    assert follow(figures) == (14, 0, 0) and figures["totals"]["posts"] == 14 * 60
+    assert figures["latency_ms"]["count"] == 14 * 60 and figures["first_post_ms"]["count"] == 20
+    assert figures["names"] == {"latency_ms": "arrival", "first_post_ms": "import"}
+    assert figures["settings"]["method"] == "/v1.post.Post/ListPostsServerStream"
+    assert cli.run(pair, "stream-list").count(b"\n") == 60, "they stay"
+
+
+def test_followers_of_one_user_each(start_pair, library):
+    """More of them than users: 25 imports go to users in turn, and to two or three followers each."""
+    pair = start_pair()
+    library.load(pair)
+    args = ["follow", "--users", "u0..u9", "--streams", 24, "--count", 25, "--rate", 500]
+    figures = bench(pair, *args)
+    told = sum(3 if i % 10 < 4 else 2 for i in range(25))
+    assert follow(figures) == (24, 0, 0) and figures["latency_ms"]["count"] == told
+    assert figures["settings"]["method"] == "/v1.post.Post/ListPostsByUserIdServerStream"
+    table = cli.run(pair, "bench", *args).decode()
+    assert re.search(r"^arrival +(\d+\.?\d* (ns|µs|ms|s) *){6}$", table, re.M)
+    assert re.search(r"^followers +24 +missed 0, doubled 0, ", table, re.M)
+
+
+@may_log("code=UNAVAILABLE")
+def test_followers_go_on_after_a_break(start_pair):
+    """Imports that failed count as failed; what was stored arrives, and none of it twice."""
+    pair = start_pair(post_args=["--log-calls", "all"])
+    with cli.Postcli(pair, "bench", "follow", "--streams", 5, "--duration", "3s", "--format",
+                     "json") as running:
+        timing.wait_until(lambda: pair.post.stderr().count("/ImportPosts") > 20, "it imports")
+        pair.post.kill()
+        pair.post.start()
+        figures = json.loads(running.rest())
+        running.end()
+    assert follow(figures) == (5, 0, 0) and figures["follow"]["breaks"] >= 5
+    assert codes(figures)["OK"] > 100 and figures["ok"] == (set(codes(figures)) == {"OK"})
+
+
+def test_followers_that_miss_a_post_or_are_told_twice():
+    """By a server that loses one, and tells another one twice: exit status 1."""
+    stored, news = [], threading.Condition()
+
+    def import_posts(requests, _):
+        ids = [p.post_id for r in requests for p in r.post_messages]
+        with news:
+            stored.extend(ids)
+            news.notify_all()
+        yield post.ImportPostsResponse(imported=len(ids))
+
+    def follow_posts(_, context):
+        context.add_callback(wake)
+        yield post.ListPostsResponse(caught_up=True, next_page_token="t")
+        told = 0
+        while context.is_active():
+            with news:
+                news.wait_for(lambda: len(stored) > told or not context.is_active())
+                ids, told = stored[told:], len(stored)
+            for i in ids:
+                for _ in range({"-3": 0, "-5": 2}.get(i[-2:], 1)):
+                    yield message([i], next_page_token="t")
+
+    def wake():
+        with news:
+            news.notify_all()
+
+    with serving(ImportPosts=import_posts, ListPostsServerStream=follow_posts) as target:
+        done = subprocess.run([str(BUILD / "postcli"), "bench", "follow", "--streams", "2", "--count",
+                               "10", "--rate", "100", "--format", "json", "--target", target],
+                              env=clean_environment(), capture_output=True, text=True, check=False,
+                              timeout=timing.CALL)
+    figures = json.loads(done.stdout)
+    assert done.returncode == 1 and not figures["ok"]
+    assert follow(figures) == (2, 2, 2) and figures["latency_ms"]["count"] == 18
+
+
+def test_followers_that_are_refused(pair):
+    figures = bench(pair, "follow", "--user", "nobody", "--streams", 3, code=1)
+    assert codes(figures, "request_errors") == {"NOT_FOUND": 3} and figures["totals"]["calls"] == 0
+
+
+def test_ctrl_c_on_followers(start_pair):
+    pair = start_pair(post_args=["--log-calls", "all"])
+    with cli.Postcli(pair, "bench", "follow", "--streams", 3, "--duration", "10m", "--format",
+                     "json") as running:
+        timing.wait_until(lambda: "/ImportPosts" in pair.post.stderr(), "it imports")
+        running.signal(signal.SIGINT)
+        figures = json.loads(running.rest())
+        assert running.end() == 130
+    assert figures["interrupted"] and follow(figures) == (3, 0, 0)
+    assert figures["elapsed_s"] < timing.limit(5)
+
+
 def test_wrong_usage(pair):
     for args, word in [
             (["sideways"], "sideways"), ([], "unary"), (["resolve"], "--users"),
@@ -256,6 +361,8 @@ def test_wrong_usage(pair):
             (["unary", "--users", "9..1"], "range"), (["unary", "--ids", "3"], "--ids"),
             (["unary", "--loops", "2"], "--connections"),
             (["unary", "--users", "1..2", "--user", "1"], "not both"),
+            (["follow", "--tag", "x"], "--tag"), (["follow", "--warmup", "1s"], "--warmup"),
+            (["follow", "--rate", "100000", "--duration", "24h"], "books"),
             (["unary", "u1"], "one shape")]:
         _, stderr = cli.attempt(pair, "bench", *args, code=2)
         assert word in stderr and stderr.count("\n") == 1

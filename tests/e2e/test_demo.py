@@ -11,6 +11,7 @@ import cli
 import logs
 import timing
 from client import Client
+from issuer import hash_line
 from logs import expects_log, may_log
 from pair import BUILD, DIES_WITH_US, clean_environment
 from protos import ROOT, post
@@ -50,6 +51,7 @@ def test_the_demo_shows_all_shapes_and_leaves_nothing(tmp_path):
     assert [calls[name][:2] for name in SHAPES] == [[1, 1], [1, 4], [4, 1], [4, 5], [4, 5]]
     assert "All four shapes brought the same posts." in done.stdout
     assert "the server waits" in done.stdout
+    assert "A and B have heard the same" in done.stdout
     assert "\x1b" not in done.stdout  # plain: no terminal
     assert os.listdir(tmp_path / "tmp") == []
 
@@ -92,6 +94,28 @@ def test_a_demo_of_posts_by_people_whom_user_does_not_know(pair):
     assert [posts for _, _, posts, _ in summary(out).values()] == [12, 12, 9, 9, 9]
     assert "All four shapes brought the same posts." in out
     assert "Some are by people whom User does not know" in out
+
+
+def test_live_data_again_and_again(pair):
+    """It leaves nothing, so that it can be seen again."""
+    cli.run(pair, "import", "users", SCRIPTS / "users.ndjson")
+    cli.run(pair, "import", "posts", SCRIPTS / "posts.ndjson")
+    for _ in range(2):
+        out = cli.run(pair, "demo", "--live").decode()
+        assert "A and B have heard the same" in out and "B: 3 deleted, " in out
+        back = out[out.index("B is cut"):]
+        assert re.search(r"B: \{follow: true, page_token: .*\n.* B: post postcli-demo-2, .*, caught up", back), out
+        assert cli.run(pair, "list").count(b"\n") == 8
+
+
+def test_live_data_where_imports_are_refused(pair, tmp_path):
+    """One line says why, and nothing hangs, though two follow."""
+    cli.run(pair, "import", "users", SCRIPTS / "users.ndjson")
+    cli.run(pair, "import", "posts", SCRIPTS / "posts.ndjson")
+    (tmp_path / "tokens").write_text(hash_line("reader"))
+    pair.post.restart("--token-file", str(tmp_path / "tokens"))
+    _, err = cli.attempt(pair, "demo", "--live", "--token", "reader", "--allow-insecure-token")
+    assert re.fullmatch(r"postcli: PERMISSION_DENIED: .*\n", err), err
 
 
 # --- make run -----------------------------------------------------------------------

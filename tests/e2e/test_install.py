@@ -67,6 +67,7 @@ def complete(*words):
     (("postcli", "delete", "posts", "--y"), ["--yes"]),
     (("postcli", "stream-list", "--page-t"), ["--page-token="]),
     (("postcli", "stream-list", "--format", "=", "nd"), ["ndjson"]),
+    (("postcli", "stream-list", "--fol"), ["--follow"]),
     (("post-server", "--log-f"), ["--log-format=", "--log-format=text", "--log-format=json"]),
     (("postcli", "import", "posts", "/etc/host"), None),
 ])

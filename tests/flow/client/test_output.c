@@ -166,6 +166,23 @@ Test(output, a_closed_pipe_is_told_once)
     tear_down(&f);
 }
 
+Test(output, a_reader_that_goes_is_noticed_without_a_write)
+{
+    struct fixture f;
+    set_up(&f);
+    f.out.on_progress = on_progress;
+    put(&f, 'a', 10);
+    output_watch_reader(&f.out);
+    expect(&f, 'a', 10);
+    LOOP_UNTIL(f.loop, output_drained(&f.out));
+    close(f.from);
+    LOOP_UNTIL(f.loop, f.out.error != 0);
+    cr_assert_eq(f.out.error, EPIPE);
+    cr_assert_eq(failures, 1);
+    f.from = open("/dev/null", O_RDONLY);
+    tear_down(&f);
+}
+
 /* Somebody else who has our terminal may make it non-blocking. */
 Test(output, a_non_blocking_descriptor_works_too)
 {

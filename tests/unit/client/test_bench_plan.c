@@ -222,6 +222,25 @@ Test(bench_plan, what_does_not_fit_together)
     cr_expect_not_null(check(p), "too many");
 }
 
+Test(bench_plan, of_a_follow)
+{
+    struct bench_plan p = plan_of(BENCH_FOLLOW);
+    cr_assert_null(plan_check(&p));
+    cr_expect(p.rate == 100 && p.items == 1 && p.streams == 100 && p.duration_ms == 10000);
+    cr_expect_eq(plan_calls(&p), 1000);
+    cr_expect_str_eq(plan_path(&p), "/v1.post.Post/ListPostsServerStream");
+    p.count = 30;
+    cr_expect_eq(plan_calls(&p), 30);
+    p.users.n = 2;
+    cr_expect_str_eq(plan_path(&p), "/v1.post.Post/ListPostsByUserIdServerStream");
+    p.loops = p.connections = 2;
+    cr_expect_not_null(check(p), "loops");
+    p = plan_of(BENCH_FOLLOW);
+    p.rate = 100000;
+    p.duration_ms = UINT64_C(3600000);
+    cr_expect_not_null(check(p), "a bit for each post and follower");
+}
+
 Test(bench_plan, what_is_left_to_it)
 {
     struct bench_plan p = plan_of(BENCH_BIDI);

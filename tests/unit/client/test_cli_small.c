@@ -140,6 +140,7 @@ static struct bytes packed(uint8_t room[4096], char *token)
     m.next_page_token = token;
     m.last = 1;
     m.total_size = 70000;
+    m.caught_up = 1;
     g_posts[1].body = "one of them is not empty";
     return bytes_of(room, v1__post__list_posts_response__pack(&m, room));
 }
@@ -154,8 +155,9 @@ Test(skim, counts_posts_and_takes_the_rest)
     cr_assert_str_eq(skim.message.next_page_token, "abc_-");
     cr_assert(skim.message.last);
     cr_assert_eq(skim.message.total_size, 70000);
+    cr_assert(skim.message.caught_up);
     cr_assert(skim_read(bytes_of(room, 0), &skim));
-    cr_assert(skim.message.n_post_messages == 0 && !skim.message.last);
+    cr_assert(skim.message.n_post_messages == 0 && !skim.message.last && !skim.message.caught_up);
     cr_assert_str_empty(skim.message.next_page_token);
 }
 

@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -74,4 +75,18 @@ Test(table, later_rows_keep_the_widths)
         cr_assert_leq(text_width((char *)b->data), line_columns, "%s", (char *)b->data);
         buf_unref(b);
     }
+}
+
+Test(table, a_faint_row_is_the_same_between_escapes)
+{
+    struct text_table t;
+    struct buf *b = buf_new(0), *faint = buf_new(0);
+    text_init();
+    table_layout(&t, columns, 3, cells, 2, 25);
+    cr_assert(table_put_row(&t, b, cells) && table_put_faint_row(&t, faint, cells));
+    char want[128];
+    snprintf(want, sizeof want, "\033[2m%.*s\033[0m\n", (int)b->len - 1, (char *)b->data);
+    cr_assert(bytes_equal(bytes_of(faint->data, faint->len), bytes_of_text(want)));
+    buf_unref(b);
+    buf_unref(faint);
 }
