@@ -149,6 +149,7 @@ int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn
 static bool take_over(struct follow *f, struct query *q)
 {
     struct listing *l = f->l;
+    store_fetch_drop(&q->fetch); /* it stays where it is */
     f->q = *q;
     *q = (struct query){ 0 };
     f->follower.all = !l->kind->by_user;
@@ -175,10 +176,12 @@ bool follow_rest(struct follow *f, struct query *q)
         move(f, FOLLOW_LIVE);
         put_on(&f->l->follows->live, f);
         f->follower.revision = f->q.revision;
-        feed_caught_up(&f->follower);
     }
     f->must_say = false;
-    timer_start(f->l->s->loop, &f->quiet, quiet_ms(f));
+    if (feed_caught_up(&f->follower))
+        timer_start(f->l->s->loop, &f->quiet, quiet_ms(f));
+    else
+        wake(f);
     return true;
 }
 

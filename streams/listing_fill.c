@@ -197,6 +197,18 @@ int filler_find_group(struct query *q, struct reader *reader)
     return 0;
 }
 
+static int need_records(const struct listing *l, struct query *q, struct reader *reader)
+{
+    const struct store_need need = {
+        .kind = l->kind->by_user ? NEED_GROUP : NEED_RECORDS,
+        .after = { l->kind->by_user ? 0 : q->at.group, q->at.sequence },
+        .last_group = q->last_group,
+        .group = q->user_id,
+    };
+    return reader_need(reader, &q->fetch, &need);
+}
+
+/* What was needed can be read. */
 static enum step scan(struct listing *l, struct query *q, struct reader *reader)
 {
     struct filler f = { .visit.record = visit_record,
@@ -225,10 +237,30 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
         return STEP_ANSWERED;
     case 1:
         return f.why;
+    case READER_MORE:
+        return STEP_MORE;
     default:
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
     }
+}
+
+static enum step read_records(struct listing *l, struct query *q, struct reader *reader)
+{
+    enum step why;
+    do
+        switch (need_records(l, q, reader)) {
+        case 1:
+            why = scan(l, q, reader);
+            break;
+        case 0:
+            return STEP_LATER;
+        default:
+            listing_fail_store(l, reader_error(reader));
+            return STEP_FAILED;
+        }
+    while (why == STEP_MORE);
+    return why;
 }
 
 /* Requests that are answered in one go see one state of the store: to begin is
@@ -255,5 +287,16 @@ void step_end(struct listing *l)
 
 enum step fill_step(struct listing *l, struct query *q)
 {
-    return step_begin(l) ? scan(l, q, l->env->reader) : STEP_FAILED;
+    return step_begin(l) ? read_records(l, q, l->env->reader) : STEP_FAILED;
+}
+
+/* What fails here fails again when it is the query's turn. */
+void fill_ahead(struct listing *l, struct query *q)
+{
+    char error[STORE_ERROR_MAX];
+    struct reader *reader = l->env->reader;
+    if (!reader_fetches(reader) || reader_begin(reader, error) != 0)
+        return;
+    need_records(l, q, reader);
+    reader_end(reader);
 }
