@@ -15,7 +15,8 @@ static uint32_t users_ahead(const struct listing *l, const struct query *q)
     return n < LOOKAHEAD_MAX ? (uint32_t)n : LOOKAHEAD_MAX;
 }
 
-bool filler_stop(struct filler *f, enum step why)
+/* Inline, as all that is called for each record: others call them from filler.h. */
+inline bool filler_stop(struct filler *f, enum step why)
 {
     f->why = why;
     return false;
@@ -61,7 +62,7 @@ static bool enter_group(struct filler *f, uint32_t group)
 }
 
 /* Whether the record's author can be written. */
-bool filler_knows_author(struct filler *f, uint32_t group)
+inline bool filler_knows_author(struct filler *f, uint32_t group)
 {
     if (!f->authors)
         return true;
@@ -108,7 +109,7 @@ static bool answer_has_room(struct filler *f, size_t len)
 }
 
 /* Whether the step goes on, before another record is looked at. */
-bool filler_goes_on(struct filler *f)
+inline bool filler_goes_on(struct filler *f)
 {
     struct listing *l = f->l;
     if (f->q->left == 0)
@@ -122,7 +123,7 @@ bool filler_goes_on(struct filler *f)
     return !draft_is_empty(&l->draft) || !out_is_full(l) || filler_stop(f, STEP_FULL);
 }
 
-bool filler_put(struct filler *f, struct bytes record)
+inline bool filler_put(struct filler *f, struct bytes record)
 {
     struct listing *l = f->l;
     if (!draft_put_record(&l->draft, &l->fill, record, f->author) || !note_unresolved(f))
@@ -135,7 +136,7 @@ bool filler_put(struct filler *f, struct bytes record)
     return true;
 }
 
-bool filler_has_tag(struct bytes record, unsigned field, struct bytes tag)
+inline bool filler_has_tag(struct bytes record, unsigned field, struct bytes tag)
 {
     struct wire_field f;
     while (wire_next(&record, &f))
