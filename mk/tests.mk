@@ -8,6 +8,9 @@ TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(foreach k,$(KINDS),$(wildcard
 # The contract of a server's calls, which both transports keep.
 ON_BOTH := $(addprefix $(BUILD)/tests/net/weir/test_,call call_flow call_loops interceptors metadata) \
            $(BUILD)/tests/net/serverkit/test_memory_calls
+# The services on a store that has to fetch what it reads.
+ON_LATE := $(addprefix $(BUILD)/tests/flow/,post/test_listing post/test_listing_flow post/test_follow \
+           post/test_get_post user/test_get_user user/test_list_users user/test_resolve_users)
 HEAP    := $(BUILD)/obj/tests/lib/heap.o
 HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c)))
 
@@ -92,6 +95,10 @@ run-ctest: tests
 	        -- timeout -k 5 120 $$t --jobs 1 --timeout 60; done
 	@set -e; for t in $(if $(T),$(foreach t,$(ON_BOTH),$(if $(findstring $(T),$(notdir $t)),$t)),$(ON_BOTH)); do \
 	    echo "== $$t, on the gRPC core"; export CALL_TRANSPORT=core; \
+	    $(AGAIN) timeout -k 5 120 $$t --jobs 2 --timeout 60 \
+	        -- timeout -k 5 120 $$t --jobs 1 --timeout 60; done
+	@set -e; for t in $(if $(T),$(foreach t,$(ON_LATE),$(if $(findstring $(T),$(notdir $t)),$t)),$(ON_LATE)); do \
+	    echo "== $$t, with a late reader"; export STORE=late; \
 	    $(AGAIN) timeout -k 5 120 $$t --jobs 2 --timeout 60 \
 	        -- timeout -k 5 120 $$t --jobs 1 --timeout 60; done
 	@echo "== $(BUILD)/seeds"; timeout -k 5 120 $(BUILD)/seeds $(SEEDS)

@@ -152,17 +152,40 @@ static void wake_groups(struct feed *feed, uint64_t first, uint64_t last)
         wake_ring(&feed->buckets[i], NULL, first, last);
 }
 
-/* Finds those whom what was changed since concerns. Where the log cannot be read from
- * there, that is everybody: each finds out by itself, and says so. */
-static void read_changes(struct feed *feed)
+/* Finds those whom what was changed since concerns, as far as it was fetched. Where the log
+ * cannot be read from there, that is everybody: each finds out by itself, and says so.
+ * Returns whether that was all. */
+static bool read_fetched(struct feed *feed)
 {
     struct look look = { .visit.change = visit_change, .feed = feed };
-    const uint64_t from = feed->revision, last = reader_revision(feed->reader);
+    const uint64_t from = feed->revision;
+    uint64_t last = reader_revision(feed->reader);
     place_unborn(feed);
-    if (feed->nbuckets > 0 && reader_changes(feed->reader, &feed->revision, &look.visit) != 0)
+    const int rv =
+        feed->nbuckets > 0 ? reader_changes(feed->reader, &feed->revision, &look.visit) : 0;
+    if (rv == READER_MORE)
+        last = feed->revision;
+    else if (rv != 0)
         wake_groups(feed, from + 1, last);
     feed->revision = last;
     wake_ring(&feed->all, NULL, from + 1, last);
+    return rv != READER_MORE;
+}
+
+/* In a step of the reader. */
+static void read_changes(struct feed *feed)
+{
+    int rv;
+    bool all = false;
+    do {
+        const struct store_need need = { .kind = NEED_CHANGES, .revision = feed->revision };
+        rv = reader_need(feed->reader, &feed->fetch, &need);
+        if (rv == 1)
+            all = read_fetched(feed);
+    } while (rv == 1 && !all);
+    feed->fetching = rv == 0;
+    if (rv < 0)
+        log_error("%s", reader_error(feed->reader)); /* the next news are of this too */
 }
 
 static uint64_t lag_of(const struct feed *feed, const struct ring *ring)
@@ -187,17 +210,34 @@ static void note_lag(struct feed *feed)
     counter_set(&feed->stats.lag, most);
 }
 
-static void on_news(struct news_reader *reader)
+static void look_now(struct feed *feed)
 {
-    struct feed *feed = container_of(reader, struct feed, look);
     char error[STORE_ERROR_MAX];
+    feed->again = false;
     if (reader_begin(feed->reader, error) != 0) {
-        log_error("%s", error); /* the next news are of this too */
+        log_error("%s", error);
         return;
     }
     read_changes(feed);
     reader_end(feed->reader);
     note_lag(feed);
+}
+
+static void on_news(struct news_reader *reader)
+{
+    struct feed *feed = container_of(reader, struct feed, look);
+    feed->again = true;
+    if (!feed->fetching)
+        look_now(feed);
+}
+
+static void on_fetched(struct store_fetch *fetch)
+{
+    struct feed *feed = container_of(fetch, struct feed, fetch);
+    const bool again = feed->again;
+    look_now(feed);
+    if (again && !feed->fetching)
+        look_now(feed);
 }
 
 /* --- Turns -------------------------------------------------------------------------- */
@@ -251,6 +291,14 @@ static void start(struct feed *feed)
     news_join(feed->news, feed->loop, &feed->look);
 }
 
+/* The last one has left. */
+static void stop(struct feed *feed)
+{
+    news_leave(&feed->look);
+    store_fetch_drop(&feed->fetch);
+    feed->fetching = false;
+}
+
 static int enter(struct feed *feed, struct follower *f)
 {
     if (f->all) {
@@ -273,16 +321,18 @@ int feed_join(struct feed *feed, struct follower *f)
         start(feed);
     const int rv = enter(feed, f);
     if (rv == 0)
-        move(f, FOLLOWER_LIVE);
+        move(f, FOLLOWER_BEHIND);
     else if (!anybody(feed))
-        news_leave(&feed->look);
+        stop(feed);
     return rv;
 }
 
-void feed_caught_up(struct follower *f)
+bool feed_caught_up(struct follower *f)
 {
-    assert(f->revision >= f->feed->revision);
+    if (f->revision < f->feed->revision)
+        return false;
     move(f, FOLLOWER_LIVE);
+    return true;
 }
 
 void feed_told(const struct follower *f, uint64_t time_ms)
@@ -308,7 +358,7 @@ void feed_leave(struct follower *f)
     ring_remove(&f->link);
     move(f, FOLLOWER_OUT);
     if (!anybody(feed))
-        news_leave(&feed->look);
+        stop(feed);
 }
 
 /* --- Life --------------------------------------------------------------------------- */
@@ -316,7 +366,12 @@ void feed_leave(struct follower *f)
 void feed_init(struct feed *feed, struct loop *loop, struct reader *reader, struct news *news)
 {
     *feed = (struct feed){
-        .loop = loop, .reader = reader, .news = news, .look.look = on_news, .task.run = run_turns
+        .loop = loop,
+        .reader = reader,
+        .news = news,
+        .look.look = on_news,
+        .task.run = run_turns,
+        .fetch.ready = on_fetched,
     };
     ring_init(&feed->all);
     ring_init(&feed->unborn);
@@ -325,7 +380,7 @@ void feed_init(struct feed *feed, struct loop *loop, struct reader *reader, stru
 
 void feed_close(struct feed *feed)
 {
-    news_leave(&feed->look);
+    stop(feed);
     task_cancel(&feed->task);
     free(feed->buckets);
     feed->buckets = NULL;

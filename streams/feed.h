@@ -6,7 +6,7 @@
  * which it has told everything, and reads the log from there itself. So a slow one costs
  * its place in the log and nothing else.
  *
- *   OUT      it is not one of the feed's                       -> LIVE
+ *   OUT      it is not one of the feed's                       -> BEHIND
  *   LIVE     it has told everything that the feed has read     -> BEHIND
  *   BEHIND   it has to read, from its revision on              -> LIVE
  *
@@ -26,10 +26,9 @@
 #include "base/counter.h"
 #include "base/ring.h"
 #include "serverkit/metrics/histogram.h"
+#include "store/store.h"
 #include "weir/loop.h"
 #include "weir/news.h"
-
-struct reader;
 
 /* A turn to read; lives in whoever wants one. */
 struct feed_turn {
@@ -65,7 +64,9 @@ struct feed {
     struct reader *reader;
     struct news *news;
     struct news_reader look;
-    uint64_t revision; /* of the last change that was read */
+    struct store_fetch fetch; /* of changes, where they have to be fetched */
+    bool fetching, again;     /* that; there were news meanwhile */
+    uint64_t revision;        /* of the last change that was read */
 
     struct ring all;      /* followers of all records */
     struct ring unborn;   /* of groups that the store does not have yet */
@@ -86,13 +87,13 @@ void feed_init(struct feed *feed, struct loop *loop, struct reader *reader, stru
 /** Nobody follows any more. */
 void feed_close(struct feed *feed);
 
-/** @follower joins, LIVE: it has told everything up to its revision, which is the last
- * one of this step of the reader. Returns 0, ENOMEM, or EIO (see reader_error()). */
+/** @follower joins, BEHIND. In a step of the reader that knows its group. Returns 0,
+ * ENOMEM, or EIO (see reader_error()). */
 int feed_join(struct feed *feed, struct follower *follower);
 
-/** @follower, BEHIND, has told everything up to its revision, which is the last one of
- * this step of the reader: LIVE. */
-void feed_caught_up(struct follower *follower);
+/** @follower, BEHIND, has told everything up to its revision, the last one that it could
+ * read: LIVE. false: the feed knows of more already, and it stays BEHIND. */
+bool feed_caught_up(struct follower *follower);
 
 /** A message tells @follower's client of a change that was committed at @time_ms. */
 void feed_told(const struct follower *follower, uint64_t time_ms);

@@ -147,23 +147,25 @@ int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn
 
 void follow_leave_queue(struct follow *f, struct query *q)
 {
+    store_fetch_drop(&q->fetch); /* it stays where it is */
     f->q = *q;
     *q = (struct query){ 0 };
     move(f, FOLLOW_LIVE);
     ring_append(&f->l->follows->live, &f->link);
 }
 
-/* Out of the queue, and into the feed. */
+/* Into the feed, and out of the queue: in this order, for the feed reads what was fetched for
+ * the query. */
 static bool take_over(struct follow *f, struct query *q)
 {
     struct listing *l = f->l;
-    follow_leave_queue(f, q);
     f->follower.all = !l->kind->by_user;
-    f->follower.group = f->q.user_id;
-    f->follower.revision = f->q.revision;
+    f->follower.group = q->user_id;
+    f->follower.revision = q->revision;
+    const int rv = feed_join(l->env->feed, &f->follower);
+    follow_leave_queue(f, q);
     if (f->q.names.one != NULL)
         name_watch_start(f->q.names.one, &f->watch);
-    const int rv = feed_join(l->env->feed, &f->follower);
     if (rv == ENOMEM)
         listing_fail_memory(l);
     else if (rv != 0)
@@ -180,10 +182,12 @@ bool follow_rest(struct follow *f, struct query *q)
         move(f, FOLLOW_LIVE);
         put_on(&f->l->follows->live, f);
         f->follower.revision = f->q.revision;
-        feed_caught_up(&f->follower);
     }
     f->must_say = false;
-    timer_start(f->l->s->loop, &f->quiet, quiet_ms(f));
+    if (feed_caught_up(&f->follower))
+        timer_start(f->l->s->loop, &f->quiet, quiet_ms(f));
+    else
+        wake(f);
     return true;
 }
 

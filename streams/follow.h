@@ -54,9 +54,9 @@ static inline bool follows_any(const struct listing *l)
  * is what has the call go on. Returns 0 or ENOMEM. */
 int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn *turn));
 
-/** Everything was told, up to the last revision of this step of the reader: LIVE. The
- * first time the query is taken over from the queue, in which then nothing is left of it.
- * false: the call was failed. */
+/** Everything was told, up to the last revision that this step of the reader knows: LIVE,
+ * or WOKEN if the feed knows of more already. The first time the query is taken over from the
+ * queue, in which then nothing is left of it. false: the call was failed. */
 bool follow_rest(struct follow *f, struct query *q);
 
 /** The server stops, so it is told nothing more: those behind it in the queue have their

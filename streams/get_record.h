@@ -13,9 +13,21 @@ struct record_kind {
     void (*found)(struct stream *s, struct bytes record);
 };
 
-/** Reads it in a step of its own, and hands it to kind->found; else the call has
- * failed: there is none, or the store cannot be read. */
-void get_record(struct stream *s, struct reader *reader, const char *id,
-                const struct record_kind *kind);
+/* Who reads one; lives in s->data, zeroed. */
+struct record_get {
+    const struct record_kind *kind;
+    struct stream *stream;
+    struct reader *reader;
+    struct store_fetch fetch;
+    char id[STORE_ID_MAX + 1];
+};
+
+/** Reads the record with g->id in a step of its own, and hands it to kind->found, at once or
+ * when it was fetched; else the call has failed: there is none, or the store cannot be
+ * read. kind, stream, reader and id are set. It may be called again. */
+void get_record(struct record_get *g);
+
+/** For on_close. */
+void get_record_close(struct record_get *g);
 
 #endif

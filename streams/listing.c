@@ -118,6 +118,7 @@ static void keep_last(struct listing *l, struct query *q, bool cut)
     if (!cut)
         return;
     query_clear(&l->last);
+    store_fetch_drop(&q->fetch);
     l->last = *q;
     *q = (struct query){ 0 };
 }
@@ -187,6 +188,14 @@ static void after_name(struct listing *l, struct query *q)
         wait_for_name(l, l->awaited);
 }
 
+/* Those that wait for records have nothing to do before these are there. */
+static void after_later(struct listing *l, struct query *q)
+{
+    close_draft(l, q);
+    if (l->state == LISTING_WORK)
+        listing_move(l, LISTING_STORE);
+}
+
 static void wait_turn(struct listing *l)
 {
     listing_move(l, LISTING_TURN);
@@ -251,6 +260,9 @@ static void tell_changes(struct listing *l, struct query *q)
     case STEP_NAME:
         after_name(l, q);
         break;
+    case STEP_LATER:
+        after_later(l, q);
+        break;
     case STEP_SCANNED:
         close_draft(l, q);
         follow_again(q->follow);
@@ -288,6 +300,9 @@ static void list(struct listing *l, struct query *q)
     case STEP_NAME:
         after_name(l, q);
         break;
+    case STEP_LATER:
+        after_later(l, q);
+        break;
     case STEP_SCANNED:
         after_scanned(l, q);
         break;
@@ -295,6 +310,7 @@ static void list(struct listing *l, struct query *q)
         out_too_large(l);
         break;
     case STEP_FULL:
+    case STEP_MORE:    /* never comes so far */
     case STEP_EXPIRED: /* of changes only */
     case STEP_FAILED:
         break;
@@ -407,6 +423,11 @@ static void on_turn(struct task *task)
     tick_if(container_of(task, struct listing, turn), LISTING_TURN);
 }
 
+static void on_fetched(struct store_fetch *fetch)
+{
+    tick_if(container_of(fetch, struct query, fetch)->l, LISTING_STORE);
+}
+
 static void on_feed_turn(struct feed_turn *turn)
 {
     struct listing *l = container_of(turn, struct follows, turn)->l;
@@ -445,8 +466,12 @@ static bool add_query(struct listing *l, const struct listing_request *request)
     const int32_t index = (int32_t)l->next_index++;
     if (query_init(q, l->kind, l->env, request, index, many_responses(l)) != 0)
         return false;
+    q->l = l;
+    q->fetch.ready = on_fetched;
     if (request->follow && q->refused == NULL && follow_new(l, q, on_feed_turn) != 0)
         return false;
+    if (q->refused == NULL && !q->in_changes)
+        fill_ahead(l, q);
     if (q->index == (int32_t)l->env->first_index && !many_responses(l)) {
         l->paged = request->page_size > 0;
         l->page_left = l->paged ? (uint32_t)request->page_size : 0;

@@ -18,6 +18,7 @@
  *
  *   IDLE     for a request           (on_message, on_end)
  *   NAME     for an author's name    (the resolver)
+ *   STORE    for records to be fetched, where the engine does that
  *   ROOM     for a chunk to go out   (on_sent)
  *   TURN     for the loop's next round: requests that come together are answered
  *            together, and in a long scan others have their turn (a deferred task)

@@ -109,6 +109,8 @@ static enum step read_log(struct listing *l, struct query *q, struct reader *rea
         return STEP_ANSWERED;
     case 1:
         return f.why;
+    case READER_MORE:
+        return STEP_MORE;
     case READER_EXPIRED:
         return STEP_EXPIRED;
     default:
@@ -124,11 +126,19 @@ static bool find_group(struct query *q, struct reader *reader)
     return filler_find_group(q, reader) == 0;
 }
 
-enum step changes_step(struct listing *l, struct query *q)
+static int need_changes(struct query *q, struct reader *reader)
 {
-    struct reader *reader = l->env->reader;
-    if (!step_begin(l))
-        return STEP_FAILED;
+    const struct store_need need = {
+        .kind = NEED_CHANGES,
+        .revision = q->has_revision ? q->revision : UINT64_MAX,
+        .group = q->user_id,
+    };
+    return reader_need(reader, &q->fetch, &need);
+}
+
+/* What was needed can be read. */
+static enum step tell(struct listing *l, struct query *q, struct reader *reader)
+{
     const uint64_t last = reader_revision(reader);
     if (!q->has_revision)
         query_begin_at(q, last);
@@ -145,4 +155,25 @@ enum step changes_step(struct listing *l, struct query *q)
         return STEP_ANSWERED;
     }
     return read_log(l, q, reader);
+}
+
+enum step changes_step(struct listing *l, struct query *q)
+{
+    enum step why;
+    struct reader *reader = l->env->reader;
+    if (!step_begin(l))
+        return STEP_FAILED;
+    do
+        switch (need_changes(q, reader)) {
+        case 1:
+            why = tell(l, q, reader);
+            break;
+        case 0:
+            return STEP_LATER;
+        default:
+            listing_fail_store(l, reader_error(reader));
+            return STEP_FAILED;
+        }
+    while (why == STEP_MORE);
+    return why;
 }

@@ -15,7 +15,8 @@ static uint32_t users_ahead(const struct listing *l, const struct query *q)
     return n < LOOKAHEAD_MAX ? (uint32_t)n : LOOKAHEAD_MAX;
 }
 
-bool filler_stop(struct filler *f, enum step why)
+/* Inline, as all that is called for each record: others call them from filler.h. */
+inline bool filler_stop(struct filler *f, enum step why)
 {
     f->why = why;
     return false;
@@ -61,7 +62,7 @@ static bool enter_group(struct filler *f, uint32_t group)
 }
 
 /* Whether the record's author can be written. */
-bool filler_knows_author(struct filler *f, uint32_t group)
+inline bool filler_knows_author(struct filler *f, uint32_t group)
 {
     if (!f->authors)
         return true;
@@ -108,7 +109,7 @@ static bool answer_has_room(struct filler *f, size_t len)
 }
 
 /* Whether the step goes on, before another record is looked at. */
-bool filler_goes_on(struct filler *f)
+inline bool filler_goes_on(struct filler *f)
 {
     struct listing *l = f->l;
     if (f->q->left == 0)
@@ -122,7 +123,7 @@ bool filler_goes_on(struct filler *f)
     return !draft_is_empty(&l->draft) || !out_is_full(l) || filler_stop(f, STEP_FULL);
 }
 
-bool filler_put(struct filler *f, struct bytes record)
+inline bool filler_put(struct filler *f, struct bytes record)
 {
     struct listing *l = f->l;
     if (!draft_put_record(&l->draft, &l->fill, record, f->author) || !note_unresolved(f))
@@ -135,7 +136,7 @@ bool filler_put(struct filler *f, struct bytes record)
     return true;
 }
 
-bool filler_has_tag(struct bytes record, unsigned field, struct bytes tag)
+inline bool filler_has_tag(struct bytes record, unsigned field, struct bytes tag)
 {
     struct wire_field f;
     while (wire_next(&record, &f))
@@ -197,6 +198,18 @@ int filler_find_group(struct query *q, struct reader *reader)
     return 0;
 }
 
+static int need_records(const struct listing *l, struct query *q, struct reader *reader)
+{
+    const struct store_need need = {
+        .kind = l->kind->by_user ? NEED_GROUP : NEED_RECORDS,
+        .after = { l->kind->by_user ? 0 : q->at.group, q->at.sequence },
+        .last_group = q->last_group,
+        .group = q->user_id,
+    };
+    return reader_need(reader, &q->fetch, &need);
+}
+
+/* What was needed can be read. */
 static enum step scan(struct listing *l, struct query *q, struct reader *reader)
 {
     struct filler f = { .visit.record = visit_record,
@@ -225,10 +238,30 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
         return STEP_ANSWERED;
     case 1:
         return f.why;
+    case READER_MORE:
+        return STEP_MORE;
     default:
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
     }
+}
+
+static enum step read_records(struct listing *l, struct query *q, struct reader *reader)
+{
+    enum step why;
+    do
+        switch (need_records(l, q, reader)) {
+        case 1:
+            why = scan(l, q, reader);
+            break;
+        case 0:
+            return STEP_LATER;
+        default:
+            listing_fail_store(l, reader_error(reader));
+            return STEP_FAILED;
+        }
+    while (why == STEP_MORE);
+    return why;
 }
 
 /* Requests that are answered in one go see one state of the store: to begin is
@@ -255,5 +288,16 @@ void step_end(struct listing *l)
 
 enum step fill_step(struct listing *l, struct query *q)
 {
-    return step_begin(l) ? scan(l, q, l->env->reader) : STEP_FAILED;
+    return step_begin(l) ? read_records(l, q, l->env->reader) : STEP_FAILED;
+}
+
+/* What fails here fails again when it is the query's turn. */
+void fill_ahead(struct listing *l, struct query *q)
+{
+    char error[STORE_ERROR_MAX];
+    struct reader *reader = l->env->reader;
+    if (!reader_fetches(reader) || reader_begin(reader, error) != 0)
+        return;
+    need_records(l, q, reader);
+    reader_end(reader);
 }

@@ -23,6 +23,7 @@ enum listing_state {
     LISTING_WORK,
     LISTING_IDLE,
     LISTING_NAME,
+    LISTING_STORE,
     LISTING_ROOM,
     LISTING_TURN,
     LISTING_DONE,
@@ -104,6 +105,8 @@ enum step {
     STEP_FULL,      /* MANY: the chunk is full */
     STEP_PAGE,      /* ONE: the page is full */
     STEP_NAME,      /* l->awaited is not known yet */
+    STEP_LATER,     /* what comes next has to be fetched: q->fetch tells when it is there */
+    STEP_MORE,      /* what was fetched is used up: only between the two files of steps */
     STEP_SCANNED,   /* SCAN_STEP_BYTES were read since the loop's last turn */
     STEP_TOO_LARGE, /* ONE: over the size limit, and no page to stop at */
     STEP_EXPIRED,   /* a follow: the log does not have all the changes any more */
@@ -115,9 +118,12 @@ bool step_begin(struct listing *l);
 void step_end(struct listing *l); /* fine if none was begun */
 
 /** Reads records of @q into messages, until one of these. MANY: the draft has
- * records only after STEP_ANSWERED, STEP_NAME and STEP_SCANNED. In a step of the
+ * records only after STEP_ANSWERED, STEP_NAME, STEP_LATER and STEP_SCANNED. In a step of the
  * reader. */
 enum step fill_step(struct listing *l, struct query *q);
+
+/** What the query will read is asked for, where that takes time: it is not its turn yet. */
+void fill_ahead(struct listing *l, struct query *q);
 
 /* --- listing_changes.c -------------------------------------------------------------- */
 

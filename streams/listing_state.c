@@ -4,9 +4,8 @@
 #include "base/log.h"
 #include "listing_internal.h"
 
-static const char *const state_names[LISTING_NR] = {
-    "WORK", "IDLE", "NAME", "ROOM", "TURN", "DONE"
-};
+static const char *const state_names[LISTING_NR] = { "WORK", "IDLE", "NAME", "STORE",
+                                                     "ROOM", "TURN", "DONE" };
 
 void listing_move(struct listing *l, enum listing_state next)
 {

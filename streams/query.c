@@ -143,6 +143,7 @@ size_t query_page_token(struct query *q, const struct listing_kind *kind,
 
 void query_clear(struct query *q)
 {
+    store_fetch_drop(&q->fetch);
     free(q->refused);
     free((void *)(uintptr_t)q->tag.data);
     lookahead_clear(&q->names);

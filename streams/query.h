@@ -10,7 +10,10 @@
 #include "store/store.h"
 #include "weir/status.h"
 
+struct listing;
+
 struct query {
+    struct listing *l;
     int32_t index;          /* which request of the call, from 0 */
     struct status *refused; /* why it cannot be answered; owned; NULL: it can */
 
@@ -27,8 +30,9 @@ struct query {
     uint32_t last_group;
     struct lookahead names;
 
-    bool counted;          /* the store's count was given as total_size */
-    uint64_t barren_bytes; /* scanned since the last record that matched */
+    struct store_fetch fetch; /* what it reads next */
+    bool counted;             /* the store's count was given as total_size */
+    uint64_t barren_bytes;    /* scanned since the last record that matched */
 
     struct follow *follow; /* it goes on with what changes; owned; NULL: it ends */
     bool in_changes;       /* its listing is over */

@@ -22,10 +22,9 @@
 enum { RESPONSE_POST_MESSAGE = 1, POST_AUTHOR = 2, POST_USER_ID = 6 };
 
 struct get_post {
-    struct stream *stream;
+    struct record_get record;
     struct name *author;
     struct name_wait wait;
-    char post_id[STORE_ID_MAX + 1];
 };
 
 /* --- The answer --------------------------------------------------------------------- */
@@ -48,7 +47,7 @@ static struct buf *response_of(struct bytes post, struct bytes author)
 
 static void answer(struct get_post *g, struct bytes post)
 {
-    struct stream *s = g->stream;
+    struct stream *s = g->record.stream;
     struct buf *b = response_of(post, name_text(g->author));
     if (b == NULL || stream_send(s, b, 0, b->len, STREAM_LAST) != 0)
         stream_fail_memory(s);
@@ -76,19 +75,14 @@ static void on_post(struct stream *s, struct bytes post)
 
 static const struct record_kind posts = { "post", "POST_NOT_FOUND", on_post };
 
-static void find(struct get_post *g)
-{
-    get_record(g->stream, post_env_of(g->stream->loop)->listing.reader, g->post_id, &posts);
-}
-
 static void on_name_known(struct name_wait *wait)
 {
-    find(container_of(wait, struct get_post, wait));
+    get_record(&container_of(wait, struct get_post, wait)->record);
 }
 
 static void on_name_failed(struct name_wait *wait, const struct status *status)
 {
-    stream_finish(container_of(wait, struct get_post, wait)->stream, status);
+    stream_finish(container_of(wait, struct get_post, wait)->record.stream, status);
 }
 
 /* --- The call ----------------------------------------------------------------------- */
@@ -102,7 +96,9 @@ static void on_open(struct stream *s)
     struct get_post *g = stream_new_data(s, sizeof *g);
     if (g == NULL)
         return;
-    g->stream = s;
+    g->record.kind = &posts;
+    g->record.stream = s;
+    g->record.reader = post_env_of(s->loop)->listing.reader;
     g->wait.known = on_name_known;
     g->wait.failed = on_name_failed;
 }
@@ -112,8 +108,8 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     const V1__Post__GetPostRequest *m = (const V1__Post__GetPostRequest *)message;
     struct get_post *g = s->data;
     (void)bytes;
-    strcpy(g->post_id, m->post_id); /* the rules know how long it may be */
-    find(g);
+    strcpy(g->record.id, m->post_id); /* the rules know how long it may be */
+    get_record(&g->record);
 }
 
 static void on_close(struct stream *s, const struct status *status)
@@ -122,6 +118,7 @@ static void on_close(struct stream *s, const struct status *status)
     (void)status;
     if (g == NULL)
         return;
+    get_record_close(&g->record);
     name_wait_stop(&g->wait);
     name_release(g->author);
     free(g);

@@ -23,6 +23,10 @@ struct store_engine {
     void (*end)(struct reader *reader);
     const char *(*error)(const struct reader *reader);
 
+    /* NULL: everything can be read at any time. */
+    int (*need)(struct reader *reader, struct store_fetch *fetch, const struct store_need *need);
+    void (*fetch_drop)(struct store_fetch *fetch);
+
     uint64_t (*count)(struct reader *reader);
     uint64_t (*groups)(struct reader *reader);
     int (*get)(struct reader *reader, struct bytes id, struct bytes *ret_value);

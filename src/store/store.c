@@ -62,6 +62,22 @@ const char *reader_error(const struct reader *reader)
     return reader->engine->error(reader);
 }
 
+int reader_need(struct reader *reader, struct store_fetch *fetch, const struct store_need *need)
+{
+    return reader->engine->need == NULL ? 1 : reader->engine->need(reader, fetch, need);
+}
+
+bool reader_fetches(const struct reader *reader)
+{
+    return reader->engine->need != NULL;
+}
+
+void store_fetch_drop(struct store_fetch *fetch)
+{
+    if (fetch->of_engine != NULL)
+        fetch->engine->fetch_drop(fetch);
+}
+
 uint64_t reader_count(struct reader *reader)
 {
     return reader->engine->count(reader);

@@ -133,6 +133,61 @@ void reader_end(struct reader *reader);
 
 const char *reader_error(const struct reader *reader);
 
+/* A place in the order, just after a record; zero: before the first. */
+struct position {
+    uint32_t group;    /* ordinal */
+    uint64_t sequence; /* of the record, from 1 */
+};
+
+/* --- What a step needs -------------------------------------------------------------- */
+
+/* An engine may have to fetch what is read. So before anything else is read in a step,
+ * the reader is told what will be; what is not among it is not asked for then. */
+enum need_kind {
+    NEED_RECORDS, /* scan: records after a position; group ids: of these, and of the
+                     NEED_GROUPS_AHEAD groups after each; count */
+    NEED_GROUP,   /* group, scan: of one group, its records after a position */
+    NEED_IDS,     /* get, place: records by their ids */
+    NEED_CHANGES, /* changes after a revision, put values and places of their records, their
+                     groups by ordinal and by id; another group by its id; how many groups */
+};
+
+#define NEED_GROUPS_AHEAD 256
+
+struct store_need {
+    enum need_kind kind;
+    struct position after;   /* RECORDS; GROUP: the sequence alone */
+    uint32_t last_group;     /* RECORDS */
+    struct bytes group;      /* GROUP; CHANGES: may be empty */
+    const struct bytes *ids; /* IDS */
+    size_t nids;
+    uint64_t revision; /* CHANGES; UINT64_MAX: none, only the last revision */
+};
+
+/* Where what was fetched for one who reads is kept. Lives in its owner, and stays where it
+ * is; zero it, and set ready. */
+struct store_fetch {
+    /** What was needed is there: begin a step, and say again what it needs. On the loop,
+     * from no function of the store. */
+    void (*ready)(struct store_fetch *fetch);
+    void *of_engine; /* private; NULL: nothing is kept */
+    const struct store_engine *engine;
+};
+
+/** 1: what @need names can be read now, in this step. 0: fetch->ready will be called, be it
+ * asked for just now or by a call before; end the step until then. -1: it cannot be had, see
+ * reader_error(). What @need points to is not looked at after this returns. */
+int reader_need(struct reader *reader, struct store_fetch *fetch, const struct store_need *need);
+
+/** Whether needs have to be fetched at all: then what is needed soon is better said soon.
+ * Any time. */
+bool reader_fetches(const struct reader *reader);
+
+/** Forgets what was fetched; ready does not come. Fine if nothing was. */
+void store_fetch_drop(struct store_fetch *fetch);
+
+/* --- Records ------------------------------------------------------------------------ */
+
 /** How many records there are, and groups that ever had one. */
 uint64_t reader_count(struct reader *reader);
 uint64_t reader_groups(struct reader *reader);
@@ -145,20 +200,17 @@ int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
 int reader_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
 int reader_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
 
-/* A place in the order, just after a record; zero: before the first. */
-struct position {
-    uint32_t group;    /* ordinal */
-    uint64_t sequence; /* of the record, from 1 */
-};
-
 struct visit {
     /** One record. false: stop, and do not count this one as visited. */
     bool (*record)(struct visit *visit, struct position at, struct bytes value);
 };
 
+#define READER_MORE 2
+
 /** Visits the records strictly after *at, up to and including group
  * @last_group, in order, and moves *at along, to the last one visited.
- * Returns 1: stopped by the visitor, 0: there is no record left, -1. */
+ * Returns 1: stopped by the visitor; 0: there is no record left; READER_MORE: what was
+ * fetched is used up, say again what is needed; -1. */
 int reader_scan(struct reader *reader, struct position *at, uint32_t last_group,
                 struct visit *visit);
 
@@ -182,12 +234,12 @@ struct change_visit {
 /** The revision of the last change; 0: there was none yet. */
 uint64_t reader_revision(struct reader *reader);
 
-#define READER_EXPIRED 2
+#define READER_EXPIRED 3
 
 /** Visits the changes after *revision in order, and moves *revision along, to the
  * last one visited. Returns 1: stopped by the visitor; 0: there is no change left;
- * READER_EXPIRED: the log does not have all of them any more, and none was visited;
- * -1. */
+ * READER_MORE: as reader_scan(); READER_EXPIRED: the log does not have all of them any more, and
+ * none was visited; -1. */
 int reader_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit);
 
 /** The value that this change has put. 0: the record was changed again, or deleted,

@@ -1,4 +1,7 @@
 /* GetUser: one request, one response. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/wire.h"
 #include "streams/get_record.h"
 #include "user_env.h"
@@ -36,15 +39,41 @@ static void answer(struct stream *s, struct bytes user)
 
 static const struct record_kind users = { "user", "USER_NOT_FOUND", answer };
 
+static void on_open(struct stream *s)
+{
+    struct record_get *g = stream_new_data(s, sizeof *g);
+    if (g == NULL)
+        return;
+    g->kind = &users;
+    g->stream = s;
+    g->reader = user_env_of(s->loop)->listing.reader;
+}
+
 static void on_message(struct stream *s, const ProtobufCMessage *message, struct bytes bytes)
 {
     const V1__User__GetUserRequest *m = (const V1__User__GetUserRequest *)message;
+    struct record_get *g = s->data;
     (void)bytes;
-    get_record(s, user_env_of(s->loop)->listing.reader, m->user_id, &users);
+    if (g == NULL)
+        return;
+    strcpy(g->id, m->user_id); /* the rules know how long it may be */
+    get_record(g);
+}
+
+static void on_close(struct stream *s, const struct status *status)
+{
+    struct record_get *g = s->data;
+    (void)status;
+    if (g == NULL)
+        return;
+    get_record_close(g);
+    free(g);
 }
 
 const struct stream_handler get_user_handler = {
     .message = &v1__user__get_user_request__descriptor,
     .rules = &rules,
+    .on_open = on_open,
     .on_message = on_message,
+    .on_close = on_close,
 };

@@ -29,8 +29,12 @@ struct resolve {
     size_t nrequests;
 
     struct news_reader news;
+    bool has_revision;
     uint64_t revision; /* changes up to it were told */
     bool behind;       /* there may be some after it */
+
+    struct store_fetch fetch; /* of what the next message needs */
+    bool fetching;
 
     struct buf *built; /* waits for room on the stream */
     bool reading, ended, over;
@@ -200,7 +204,7 @@ static struct buf *build_changes(struct resolve *r)
     if (t.b == NULL)
         return fail_memory(r);
     const int rv = reader_changes(reader, &r->revision, &t.visit);
-    r->behind = rv == 1;
+    r->behind = rv == 1 || rv == READER_MORE;
     if (rv != READER_EXPIRED && rv >= 0 && !t.failed && t.n > 0)
         return t.b;
     buf_unref(t.b);
@@ -211,15 +215,43 @@ static struct buf *build_changes(struct resolve *r)
     return NULL;
 }
 
-/* NULL: there is nothing to say, or the stream has failed. */
+static int need(struct resolve *r)
+{
+    const struct request *q = r->requests;
+    const struct store_need changes = { .kind = NEED_CHANGES,
+                                        .revision = r->has_revision ? r->revision : UINT64_MAX };
+    if (q == NULL || !r->has_revision)
+        return reader_need(r->env->listing.reader, &r->fetch, &changes);
+    const struct store_need ids = { .kind = NEED_IDS, .ids = q->ids, .nids = q->n };
+    return reader_need(r->env->listing.reader, &r->fetch, &ids);
+}
+
+/* In a step of the reader. */
+static struct buf *build(struct resolve *r)
+{
+    const int rv = need(r);
+    r->fetching = rv == 0;
+    if (rv < 0)
+        return fail_unreadable(r, reader_error(r->env->listing.reader));
+    if (rv == 0)
+        return NULL;
+    if (!r->has_revision) { /* it is told of what changes after this */
+        r->has_revision = true;
+        r->revision = reader_revision(r->env->listing.reader);
+        return build(r);
+    }
+    return r->requests != NULL ? build_answer(r) : build_changes(r);
+}
+
+/* NULL: there is nothing to say, or not yet, or the stream has failed. */
 static struct buf *build_next(struct resolve *r)
 {
     char error[STORE_ERROR_MAX];
-    if (r->requests == NULL && !r->behind)
+    if (r->fetching || (r->requests == NULL && !r->behind))
         return NULL;
     if (reader_begin(r->env->listing.reader, error) != 0)
         return fail_unreadable(r, error);
-    struct buf *b = r->requests != NULL ? build_answer(r) : build_changes(r);
+    struct buf *b = build(r);
     reader_end(r->env->listing.reader);
     return b;
 }
@@ -254,11 +286,19 @@ static void tick(struct resolve *r)
     if (!r->ended && r->nrequests < RESOLVE_REQUESTS) {
         r->reading = true;
         stream_read(r->stream);
-    } else if (r->ended && r->built == NULL) {
+    } else if (r->ended && r->requests == NULL && r->built == NULL) {
         struct status ok = status_ok();
         r->over = true;
         stream_finish(r->stream, &ok);
     }
+}
+
+static void on_fetched(struct store_fetch *fetch)
+{
+    struct resolve *r = container_of(fetch, struct resolve, fetch);
+    r->fetching = false;
+    if (!r->over)
+        tick(r);
 }
 
 static void on_news(struct news_reader *news)
@@ -269,20 +309,6 @@ static void on_news(struct news_reader *news)
         tick(r);
 }
 
-/* It is told of what changes after this. */
-static bool begin(struct resolve *r)
-{
-    char error[STORE_ERROR_MAX];
-    news_join(r->env->service->news, r->stream->loop, &r->news);
-    if (reader_begin(r->env->listing.reader, error) != 0) {
-        fail_unreadable(r, error);
-        return false;
-    }
-    r->revision = reader_revision(r->env->listing.reader);
-    reader_end(r->env->listing.reader);
-    return true;
-}
-
 static void on_open(struct stream *s)
 {
     struct resolve *r = stream_new_data(s, sizeof *r);
@@ -291,9 +317,11 @@ static void on_open(struct stream *s)
     r->stream = s;
     r->requests_end = &r->requests;
     r->news.look = on_news;
+    r->fetch.ready = on_fetched;
     r->env = user_env_of(s->loop);
-    if (begin(r))
-        tick(r);
+    r->behind = true; /* it does not know its revision */
+    news_join(r->env->service->news, s->loop, &r->news);
+    tick(r);
 }
 
 static bool check_ids(const V1__User__ResolveUsersRequest *m, struct bytes raw, struct status *why)
@@ -366,6 +394,7 @@ static void on_close(struct stream *s, const struct status *status)
     if (r == NULL)
         return;
     news_leave(&r->news);
+    store_fetch_drop(&r->fetch);
     while (r->requests != NULL)
         drop_request(r);
     buf_unref(r->built);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "late_reader.h"
 #include "leaks.h"
 
 /* --- User --------------------------------------------------------------------------- */
@@ -191,6 +192,10 @@ static void open_store(struct post_world *w)
     cr_assert_eq(news_init(&w->news, &w->loop, 1), 0);
     cr_assert_eq(store_open(&w->env.store, w->dir, "posts", &options, error), 0, "%s", error);
     cr_assert_eq(reader_new(&w->env.listing.reader, w->env.store, error), 0, "%s", error);
+    if (w->late_block == 0 && late_wanted())
+        w->late_block = LATE_BLOCK;
+    if (w->late_block > 0)
+        w->env.listing.reader = late_reader(w->env.listing.reader, w->loop, w->late_block);
     w->env.listing.store_id = store_id(w->env.store);
     feed_init(&w->env.feed, w->loop, w->env.listing.reader, &w->news);
     w->env.listing.feed = &w->env.feed;

@@ -23,6 +23,7 @@ struct post_world {
     size_t answer_max_bytes;         /* 0: 4 MiB */
     size_t budget_max_bytes;         /* 0: 256 MiB */
     uint64_t keep_changes;           /* 0: what the store keeps by default */
+    size_t late_block;               /* the reader is late, with such blocks; 0: only if wanted */
 
     char *dir;
     struct loop *loop;

@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "late_reader.h"
+
 static void on_committed(void *arg)
 {
     struct user_world *w = arg;
@@ -21,6 +23,8 @@ void user_world_open(struct user_world *w)
     cr_assert_eq(store_open(&w->service.store, w->dir, "users", &options, error), 0, "%s", error);
     w->service.news = &w->news;
     cr_assert_eq(user_env_new(&w->env, &w->service, w->loop, error), 0, "%s", error);
+    if (late_wanted())
+        w->env->listing.reader = late_reader(w->env->listing.reader, w->loop, LATE_BLOCK);
 }
 
 void user_world_close(struct user_world *w)

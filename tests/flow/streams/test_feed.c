@@ -122,6 +122,7 @@ static int try_join(struct seat *seat, const char *group)
                                  .revision = reader_revision(reader) };
     const int rv = feed_join(&feed, &seat->f);
     reader_end(reader);
+    cr_assert(rv != 0 || feed_caught_up(&seat->f), "the feed knows of no more");
     return rv;
 }
 
