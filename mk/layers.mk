@@ -2,9 +2,10 @@
 # file includes is looked at by tests/layers.py, and what it calls by the linker, for a test links
 # only the layers below it.
 
-LAYERS := base weir serverkit store streams user post client
+LAYERS := base pbjson weir serverkit store streams user post client
 
 ON_base      :=
+ON_pbjson    := base
 ON_weir      := base
 ON_serverkit := weir base
 ON_store     := weir base
@@ -16,6 +17,7 @@ ON_client    := serverkit weir base
 ON_pair      := post user streams serverkit store weir base
 
 FOLDER_base      := src/base
+FOLDER_pbjson    := src/pbjson
 FOLDER_weir      := src/weir
 FOLDER_serverkit := src/serverkit
 FOLDER_store     := src/store
@@ -26,6 +28,7 @@ FOLDER_client    := client-cli
 
 # What each needs that others wrote.
 LIBS_base      := -lprotobuf-c -lz
+LIBS_pbjson    :=
 LIBS_weir      := -lgrpc -lgpr -lnghttp2 -luv -lssl -lcrypto -ljansson
 LIBS_serverkit := -lmicrohttpd -ljansson -lcjose -lcurl -lnettle -lxxhash
 LIBS_store     := -llmdb -lxxhash

@@ -12,7 +12,9 @@ ON_BOTH := $(addprefix $(BUILD)/tests/net/weir/test_,call call_flow call_loops i
 ON_LATE := $(addprefix $(BUILD)/tests/flow/,post/test_listing post/test_listing_flow post/test_follow \
            post/test_get_post user/test_get_user user/test_list_users user/test_resolve_users)
 HEAP    := $(BUILD)/obj/tests/lib/heap.o
-HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c)))
+# Descriptors with every kind of field, for the tests of src/pbjson.
+EVERY   := $(BUILD)/obj/tests/lib/every_type_set.o
+HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c))) $(EVERY)
 
 ##@ Test it
 
@@ -75,6 +77,12 @@ $(BUILD)/obj/tests/%.o: tests/%.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wall -Wextra -Werror -Itests -c -o $@ $<
+
+$(BUILD)/gen/every_type.pb: $(wildcard tests/unit/pbjson/*.proto)
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I tests/unit/pbjson -I $(dir $(PROTO_INCLUDE)) --include_imports --descriptor_set_out=$@ $^
+$(EVERY): $(BUILD)/gen/every_type.pb
 
 $(BUILD)/lib/libtests.a: $(HELPERS)
 $(BUILD)/lib/heap/lib%.a: $(BUILD)/lib/lib%.a tests/lib/heap.syms
