@@ -25,7 +25,7 @@ test: setup-test ## every test; T=token: those with "token" in their file name
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check
 
-tests: $(PROGRAMS) $(TESTS) $(BUILD)/fault-proxy $(BUILD)/seeds
+tests: $(PROGRAMS) $(TESTS) $(BUILD)/fault-proxy $(BUILD)/json-peer $(BUILD)/seeds
 
 # What fails is run once more before it counts, and both runs are there to be read; tests that
 # passed only then are told last, and more than a few of them fail the run.
@@ -84,6 +84,11 @@ $(BUILD)/gen/every_type.pb: $(wildcard tests/unit/pbjson/*.proto)
 	$(Q)protoc -I tests/unit/pbjson -I $(dir $(PROTO_INCLUDE)) --include_imports --descriptor_set_out=$@ $^
 $(EVERY): $(BUILD)/gen/every_type.pb
 
+# What tests/e2e/test_pbjson.py drives.
+$(BUILD)/json-peer: $(BUILD)/obj/tests/unit/pbjson/json_peer.o $(EVERY) $(call libs,pbjson)
+	$(call say,LINK,$@)
+	$(Q)$(link) $^ $(call others,pbjson)
+
 $(BUILD)/lib/libtests.a: $(HELPERS)
 $(BUILD)/lib/heap/lib%.a: $(BUILD)/lib/lib%.a tests/lib/heap.syms
 	@mkdir -p $(@D)
@@ -117,7 +122,7 @@ run-ctest: tests
 STRETCH ?= $(if $(SANITIZE),5,1)
 PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q -rfEs \
          -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
-run-e2e: $(BUILD)/fault-proxy
+run-e2e: $(BUILD)/fault-proxy $(BUILD)/json-peer
 	@$(AGAIN) --if 1 env $(PYTEST) $(if $(T),,-n 2 --dist loadfile) \
 	    -- env $(PYTEST) --last-failed || { rc=$$?; [ $$rc -eq 5 ] && [ -n "$(T)" ]; } || exit $$rc
 

@@ -260,7 +260,7 @@ static bool is_map_entry(const struct pb_message *m)
 
 static int read_enum(const struct reader *r, struct bytes scope, struct bytes from)
 {
-    struct bytes name, each, rest = from;
+    struct bytes name = { 0 }, each, rest = from;
     struct pb_enum *e;
     int rv = full_name_of(r, scope, wire_find(from, ENUM_NAME), &name);
     if (rv == 0)
@@ -305,7 +305,7 @@ static int read_types(const struct reader *r, struct bytes scope, struct bytes f
 
 static int read_message(const struct reader *r, struct bytes scope, struct bytes from, int left)
 {
-    struct bytes name;
+    struct bytes name = { 0 };
     struct pb_message *m;
     int rv = left > 0 ? full_name_of(r, scope, wire_find(from, MESSAGE_NAME), &name)
                       : pool_refuse(r->pool, EINVAL, "messages too deep in one another, in", scope);
@@ -341,7 +341,7 @@ static int read_method(const struct reader *r, struct bytes from, struct pb_meth
 
 static int read_service(const struct reader *r, struct bytes scope, struct bytes from)
 {
-    struct bytes name, each, rest = from;
+    struct bytes name = { 0 }, each, rest = from;
     struct pb_service *s;
     int rv = full_name_of(r, scope, wire_find(from, SERVICE_NAME), &name);
     if (rv == 0 && pool_find(r->pool, SYMBOL_SERVICE, name) != NULL)

@@ -1,0 +1,180 @@
+#include "json_out.h"
+
+#include <errno.h>
+
+#include "base/base64.h"
+
+#define ESCAPE_BYTES 6 /* "\u0000" */
+
+/* Room for @n bytes; NULL: there is none. */
+static uint8_t *room_for(struct jsonout *o, size_t n)
+{
+    if (o->rv != 0)
+        return NULL;
+    if (n > o->max_len - o->b->len) {
+        o->rv = EMSGSIZE;
+        return NULL;
+    }
+    uint8_t *to = buf_reserve(o->b, n);
+    if (to == NULL)
+        o->rv = ENOMEM;
+    return to;
+}
+
+void jsonout_put(struct jsonout *o, struct bytes json)
+{
+    uint8_t *to = room_for(o, json.len);
+    if (to == NULL)
+        return;
+    memcpy(to, json.data, json.len);
+    o->b->len += json.len;
+}
+
+/* --- Strings ------------------------------------------------------------------------ */
+
+/* The same byte in every lane of a word. */
+#define LANES(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Whether one of 8 bytes needs a closer look: not ASCII, below ' ', DEL, a quote or a
+ * backslash. x - 1 borrows into the top bit of a lane that is 0; what it borrows from
+ * the next lanes can only make us look once too often. */
+static bool any_special(uint64_t word)
+{
+    const uint64_t quote = word ^ LANES('"'), backslash = word ^ LANES('\\');
+    const uint64_t del = word ^ LANES(0x7f);
+    const uint64_t hit =
+        (word - LANES(' ')) | (quote - LANES(1)) | (backslash - LANES(1)) | (del - LANES(1)) | word;
+    return (hit & LANES(0x80)) != 0;
+}
+
+/* C1 is U+0080 to U+009F. */
+static bool is_plain(const uint8_t *p)
+{
+    const uint8_t c = *p;
+    return c >= ' ' && c != '"' && c != '\\' && c != 0x7f && !(c == 0xc2 && p[1] < 0xa0);
+}
+
+static size_t plain_length(const uint8_t *from, const uint8_t *end)
+{
+    const uint8_t *p = from;
+    uint64_t word;
+    while (p < end) {
+        if (end - p >= (ptrdiff_t)sizeof word) {
+            memcpy(&word, p, sizeof word);
+            if (!any_special(word)) {
+                p += sizeof word;
+                continue;
+            }
+        }
+        if (!is_plain(p))
+            break;
+        p++;
+    }
+    return (size_t)(p - from);
+}
+
+/* Writes what stands for the character at *p, and moves past it. Returns the length. */
+static size_t put_escape(uint8_t *to, const uint8_t **p)
+{
+    static const char short_form[256] = {
+        ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
+    };
+    static const char hex[] = "0123456789abcdef";
+    uint8_t c = *(*p)++;
+    if (short_form[c] != 0) {
+        to[0] = '\\';
+        to[1] = (uint8_t)short_form[c];
+        return 2;
+    }
+    if (c == 0xc2)
+        c = *(*p)++; /* of C1: its second byte is its code */
+    memcpy(to, "\\u00", 4);
+    to[4] = (uint8_t)hex[c >> 4];
+    to[5] = (uint8_t)hex[c & 0xf];
+    return ESCAPE_BYTES;
+}
+
+void jsonout_text(struct jsonout *o, struct bytes utf8)
+{
+    const uint8_t *p = utf8.data, *end = p + utf8.len;
+    jsonout_literal(o, "\"");
+    while (p < end) {
+        const size_t plain = plain_length(p, end);
+        jsonout_put(o, bytes_of(p, plain));
+        p += plain;
+        uint8_t *to = p < end ? room_for(o, ESCAPE_BYTES) : NULL;
+        if (to == NULL)
+            break;
+        o->b->len += put_escape(to, &p);
+    }
+    jsonout_literal(o, "\"");
+}
+
+void jsonout_base64(struct jsonout *o, struct bytes bytes)
+{
+    uint8_t *to = room_for(o, (bytes.len + 2) / 3 * 4 + 2);
+    if (to == NULL)
+        return;
+    size_t n = 0;
+    to[n++] = '"';
+    n += base64_encode((char *)to + n, bytes, BASE64_STANDARD);
+    while (n % 4 != 1)
+        to[n++] = '=';
+    to[n++] = '"';
+    o->b->len += n;
+}
+
+/* --- Between values ----------------------------------------------------------------- */
+
+static void new_line(struct jsonout *o)
+{
+    if (o->indent == 0)
+        return;
+    const size_t n = 1 + (size_t)o->indent * o->depth;
+    uint8_t *to = room_for(o, n);
+    if (to == NULL)
+        return;
+    memset(to, ' ', n);
+    to[0] = '\n';
+    o->b->len += n;
+}
+
+void jsonout_begin(struct jsonout *o, char bracket)
+{
+    jsonout_put(o, bytes_of(&bracket, 1));
+    o->depth++;
+    o->first = true;
+}
+
+void jsonout_end(struct jsonout *o, char bracket)
+{
+    o->depth--;
+    if (!o->first)
+        new_line(o);
+    jsonout_put(o, bytes_of(&bracket, 1));
+    o->first = false;
+}
+
+void jsonout_next(struct jsonout *o)
+{
+    if (!o->first)
+        jsonout_literal(o, ",");
+    o->first = false;
+    new_line(o);
+}
+
+void jsonout_colon(struct jsonout *o)
+{
+    if (o->indent > 0)
+        jsonout_literal(o, ": ");
+    else
+        jsonout_literal(o, ":");
+}
+
+void jsonout_key(struct jsonout *o, struct bytes name)
+{
+    jsonout_next(o);
+    jsonout_text(o, name);
+    jsonout_colon(o);
+}
