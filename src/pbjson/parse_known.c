@@ -28,14 +28,15 @@ static int write_text(struct parser *p, uint32_t number, struct bytes text)
 static int parse_time(struct parser *p, enum pb_known known, const struct place *at)
 {
     char quote[PLACE_QUOTE_BYTES];
-    struct bytes text;
-    int64_t seconds;
-    int32_t nanos;
+    struct bytes text = { 0 };
+    int64_t seconds = 0;
+    int32_t nanos = 0;
     int rv = take_text(p, at, &text);
     if (rv != 0)
         return rv;
     const bool is_time = known == PB_TIMESTAMP;
-    if (!(is_time ? time_text_read : duration_text_read)(text, &seconds, &nanos))
+    if (is_time ? !time_text_read(text, &seconds, &nanos)
+                : !duration_text_read(text, &seconds, &nanos))
         return place_refuse(p->error, at, "%s is no %s", place_quote(quote, text),
                             is_time ? "time" : "duration");
     rv = write_number(p, TIME_SECONDS, seconds);
@@ -64,7 +65,7 @@ static bool read_path(struct bytes path, char *to, size_t *ret_len)
 static int parse_mask(struct parser *p, const struct place *at)
 {
     char quote[PLACE_QUOTE_BYTES];
-    struct bytes text;
+    struct bytes text = { 0 };
     char *room;
     size_t len;
     int rv = take_text(p, at, &text);
@@ -229,7 +230,7 @@ static int find_type(struct parser *p, const struct place *at, struct bytes *ret
     *ret = (struct bytes){ 0 };
     *ret_empty = true;
     while (rv == 0 && jsonin_more(&p->in, '}', &first)) {
-        struct bytes key;
+        struct bytes key = { 0 };
         *ret_empty = false;
         rv = take_key(p, &key);
         const bool is_type = rv == 0 && bytes_equal(key, bytes_of_text("@type"));
@@ -252,7 +253,7 @@ static int parse_any_value(struct parser *p, const struct pb_message *type, cons
     bool first = true, any = false;
     int rv = 0;
     while (rv == 0 && jsonin_more(&p->in, '}', &first)) {
-        struct bytes key;
+        struct bytes key = { 0 };
         rv = take_key(p, &key);
         if (rv != 0)
             return rv;
@@ -319,7 +320,7 @@ static int parse_any(struct parser *p, const struct place *at)
 static int parse_empty(struct parser *p, const struct pb_message *type, const struct place *at)
 {
     bool first = true;
-    struct bytes key;
+    struct bytes key = { 0 };
     int rv = enter(p, '{', at);
     if (rv != 0)
         return rv;

@@ -71,7 +71,7 @@ static int without_escapes(struct parser *p, struct bytes text, struct bytes *re
 
 int take_text(struct parser *p, const struct place *at, struct bytes *ret)
 {
-    struct bytes text;
+    struct bytes text = { 0 };
     if (jsonin_peek(&p->in) != JSON_TEXT)
         return refuse_kind(p, "a text", at);
     if (!jsonin_text(&p->in, &text))
@@ -81,7 +81,7 @@ int take_text(struct parser *p, const struct place *at, struct bytes *ret)
 
 int take_key(struct parser *p, struct bytes *ret)
 {
-    struct bytes text;
+    struct bytes text = { 0 };
     return jsonin_key(&p->in, &text) ? without_escapes(p, text, ret) : refuse_json(p);
 }
 
@@ -193,7 +193,7 @@ static int take_float(struct parser *p, enum pb_type type, const struct place *a
 {
     const struct scratch_mark mark = scratch_mark(&p->scratch);
     const bool quoted = jsonin_peek(&p->in) == JSON_TEXT;
-    struct bytes text;
+    struct bytes text = { 0 };
     char *copy;
     int rv = take_number(p, at, &text);
     if (rv != 0 || (quoted && is_special(type, text, ret)))
@@ -217,7 +217,7 @@ static int take_enum(struct parser *p, const struct pb_enum *e, const struct pla
                      uint64_t *ret)
 {
     const enum json_kind kind = jsonin_peek(&p->in);
-    struct bytes text;
+    struct bytes text = { 0 };
     *ret = 0;
     if (kind == JSON_NULL && e->is_null)
         return jsonin_null(&p->in) ? 0 : refuse_json(p);
@@ -242,7 +242,7 @@ static int take_enum(struct parser *p, const struct pb_enum *e, const struct pla
 /* Either alphabet, but not both. */
 static int take_bytes(struct parser *p, const struct place *at, struct bytes *ret)
 {
-    struct bytes text;
+    struct bytes text = { 0 };
     uint8_t *room;
     int rv = take_text(p, at, &text);
     if (rv == 0)
@@ -271,7 +271,7 @@ static int take_bool(struct parser *p, const struct place *at, uint64_t *ret)
 int take_scalar(struct parser *p, enum pb_type type, const struct pb_enum *e,
                 const struct place *at, struct number_or_bytes *ret)
 {
-    struct bytes text;
+    struct bytes text = { 0 };
     int rv;
     *ret = (struct number_or_bytes){ 0 };
     switch (type) {

@@ -218,20 +218,6 @@ static int print_entries(struct map *m)
     return rv;
 }
 
-/* An entry whose value has no name is an unknown field, if the enum is closed. */
-static bool is_entry(const struct map *m, struct bytes entry)
-{
-    const struct pb_enum *e = m->value->type == PB_ENUM ? m->value->enumeration : NULL;
-    uint64_t number = 0;
-    struct wire_field f;
-    if (e == NULL || !e->closed)
-        return true;
-    while (wire_next(&entry, &f))
-        if (f.number == VALUE && f.type == WIRE_VARINT)
-            number = f.varint;
-    return pb_enum_by_number(e, (int32_t)number) != NULL;
-}
-
 int print_map(struct printer *p, struct elements e, const struct place *at)
 {
     const struct pb_field *fields = e.field->message->fields;
@@ -241,7 +227,7 @@ int print_map(struct printer *p, struct elements e, const struct place *at)
     if (m.value->type == PB_GROUP)
         return place_refuse(p->error, at, "has a group of proto2, which is not supported");
     while (rv == 0 && elements_next(&e, &v))
-        rv = is_entry(&m, v.bytes) ? add_entry(&m, v.bytes) : 0;
+        rv = add_entry(&m, v.bytes);
     return rv == 0 ? print_entries(&m) : rv;
 }
 

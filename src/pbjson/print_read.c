@@ -62,10 +62,26 @@ static bool is_known_enum(const struct pb_field *f, uint64_t raw)
            pb_enum_by_number(f->enumeration, (int32_t)raw) != NULL;
 }
 
+/* An entry of a map whose value has no name is unknown, if its enum is closed. */
+static bool is_known_entry(const struct pb_field *f, struct bytes entry)
+{
+    const struct pb_field *value = &f->message->fields[1];
+    uint64_t number = 0;
+    struct wire_field each;
+    if (value->type != PB_ENUM || !value->enumeration->closed)
+        return true;
+    while (wire_next(&entry, &each))
+        if (each.number == value->number && each.type == WIRE_VARINT)
+            number = each.varint;
+    return is_known_enum(value, number);
+}
+
 /* Whether the field is what its descriptor says: else it is as if it were unknown. */
 static bool fits(const struct pb_field *f, const struct walk *w)
 {
     const enum wire_type wire = w->field.type;
+    if (wire == f->wire && pb_is_map(f))
+        return is_known_entry(f, w->field.bytes);
     if (wire == f->wire)
         return is_known_enum(f, w->field.varint) && f->type != PB_GROUP;
     return wire == WIRE_BYTES && f->repeated && f->type != PB_GROUP;

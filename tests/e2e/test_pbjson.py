@@ -2,7 +2,6 @@
 every kind of field, both ways; and where they are meant to differ.
 
 PBJSON_SEED=7 PBJSON_ROUNDS=20000 for more of them."""
-import base64
 import json
 import math
 import os
@@ -12,6 +11,7 @@ import subprocess
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf.message import DecodeError
 
 from protos import ROOT
 
@@ -48,17 +48,6 @@ def ask(questions):
         at += 5 + n
     assert len(answers) == len(questions)
     return answers
-
-
-def prints(message, flags=0):
-    return ask([("p", flags, message.DESCRIPTOR.full_name, message.SerializeToString())])[0]
-
-
-def parses(text, cls=Every, flags=0):
-    """The message, or the reason as a text."""
-    body = text if isinstance(text, bytes) else text.encode()
-    rv, out = ask([("j", flags, cls.DESCRIPTOR.full_name, body)])[0]
-    return cls.FromString(out) if rv == 0 else out.decode()
 
 
 # --- Random messages ----------------------------------------------------------------------
@@ -305,6 +294,52 @@ def test_prints_what_protobuf_prints(flags, options):
         assert differ(loaded(out), loaded(want)) is None
 
 
+def pythons_print(cls, data):
+    """Its JSON, or None."""
+    try:
+        return json_format.MessageToJson(cls.FromString(data), descriptor_pool=POOL)
+    except (json_format.SerializeToJsonError, DecodeError, ValueError, TypeError,
+            OverflowError):
+        return None
+
+
+def test_prints_messages_in_pieces():
+    """Two messages one behind the other are one; what is in them may come in any order."""
+    made = messages(ROUNDS, Every)
+    rnd = random.Random(SEED)
+    whole = [scattered(rnd, a.SerializeToString() + b.SerializeToString())
+             for a, b in zip(made, made[1:])]
+    answers = ask([("p", 0, "every.Every", data) for data in whole])
+    for data, (rv, out) in zip(whole, answers):
+        want = pythons_print(Every, data)
+        assert (rv == 0) == (want is not None), (out, data)  # two signs in one duration
+        assert rv != 0 or differ(loaded(out), loaded(want)) is None
+
+
+def test_prints_damaged_messages_as_protobuf_reads_them():
+    """Bytes that changed: both say the same, or we say more strictly why not."""
+    rnd = random.Random(SEED)
+    damaged = []
+    for m in messages(ROUNDS, Every):
+        data = bytearray(m.SerializeToString())
+        for _ in range(rnd.choice([0, 1, 1, 3]) if data else 0):
+            data[rnd.randrange(len(data))] = rnd.choice([0, 1, 8, 10, 127, 128, 255,
+                                                         rnd.randrange(256)])
+        damaged.append(bytes(data))
+    answers = ask([("p", 0, "every.Every", data) for data in damaged])
+    for data, (rv, out) in zip(damaged, answers):
+        want = pythons_print(Every, data)
+        if rv == 0 and want is not None:
+            assert differ(loaded(out), loaded(want)) is None, data
+        elif rv != 0 and want is not None:
+            assert any(word in out.decode() for word in REFUSED_HERE), (out, want, data)
+
+
+# A group, and a field of number 0, with which Python takes a message to be over; times out of range,
+# of which Python prints something; numbers that are none, in a Value; paths that are no names.
+REFUSED_HERE = ("group", "damaged", "the time is", "infinite", "field mask")
+
+
 @pytest.mark.parametrize("flags", [0, PROTO_NAMES, NUMBERS64, ENUM_NUMBERS, DEFAULTS, INDENT])
 def test_protobuf_reads_what_is_printed(flags):
     made = messages(ROUNDS)
@@ -361,3 +396,166 @@ def test_reads_what_is_printed(flags):
     for m, (_, t), (rv, out), (_, second) in zip(made, texts, answers, again):
         assert rv == 0, (out, t)
         assert t == second
+
+
+# --- Texts ----------------------------------------------------------------------------------
+
+# Both refuse each of these, or both read the same message from it.
+ALIKE = [
+    "{}", " {\n}\t", "[1]", "null", "1", '"x"', "", " ", "{", "}", "{}}", "{} {}", "{,}", '{"a"}',
+    '{"int32Value": 1', '{"int32Value": 1,}', '{"int32Value" 1}', "{'int32Value': 1}",
+    '{int32Value: 1}', '{"int32Value": 1 "boolValue": true}', '{"int32Value": }',
+    # Names.
+    '{"int32_value": 1}', '{"Int32Value": 1}', '{"int32value": 1}', '{"gone": 1}', '{"": 1}',
+    '{"int32Value": 1, "int32Value": 1}', '{"other-name \\"é\\"": "x"}', '{"renamed": "x"}',
+    '{"\\u0069nt32Value": 3}', '{"OddName9x": "a"}', '{"_odd__name_9x": "a"}',
+    '{"[every.extra]": 1}',
+    # Integers.
+    *(f'{{"int32Value": {n}}}' for n in (
+        "0", "-0", "1.0", "1e3", "1E3", "1e+3", "10e-1", "1.5", "0.1e1", "2147483647",
+        "2147483648", "-2147483648", "-2147483649", "2147483647.0", "1e10", "01", "+1", ".5",
+        "1.", "1e", "-", "0x1", "1_0", "NaN", "Infinity", "true", '"1"', '"-5"', '"+"', '""',
+        '" 1"', '"1 "', '"1.5"', '"x"', '"true"', "{}", "[]", "[1]", "1e999999999")),
+    *(f'{{"uint32Value": {n}}}' for n in ("4294967295", "4294967296", "-1", "4.294967295e9", "-0")),
+    *(f'{{"sint32Value": {n}}}' for n in ("-2147483648", "-1", "2147483648")),
+    *(f'{{"fixed32Value": {n}}}' for n in ("-1", "4294967295")),
+    *(f'{{"int64Value": {n}}}' for n in (
+        "9223372036854775807", '"9223372036854775807"', '"9223372036854775808"',
+        "-9223372036854775808", "9223372036854775808", "9007199254740993")),
+    *(f'{{"uint64Value": {n}}}' for n in (
+        "18446744073709551615", '"18446744073709551615"', "18446744073709551616", "-1")),
+    # Floats.
+    *(f'{{"doubleValue": {n}}}' for n in (
+        "1", "-0.0", "1e308", "5e-324", "1e-400", '"1.5"', '"NaN"', '"Infinity"', '"-Infinity"',
+        '"x"', '""', "1.7976931348623157e308", "NaN", "[]", '"nan"')),
+    *(f'{{"floatValue": {n}}}' for n in ("3.4e38", "3.5e38", "-3.5e38", "1e-50", '"1"', "1e39")),
+    # Booleans, texts, bytes.
+    *(f'{{"boolValue": {n}}}' for n in ("true", "false", '"true"', "1", "0", "null", "True")),
+    *(f'{{"stringValue": {n}}}' for n in (
+        '"\\u00e9\\ud83d\\ude00\\n\\/"', '"\\ud83d"', '"\\ude00\\ud83d"', '"\\ud83dx"', '"\\x"',
+        '"\\u12"', '"\\u12g4"', '"\\u0000"', '"', '"\\', '"\t"', '"\x01"', '"\x7f"', "1", "[]",
+        '"é😀"', '"\\"')),
+    *(f'{{"bytesValue": {n}}}' for n in ('""', '"AQI="', '"AQI"', '"_-8="', '"/+8="', '"_-8"', "1")),
+    # Enums.
+    *(f'{{"color": {n}}}' for n in (
+        '"COLOR_RED"', '"COLOR_ROT"', '"COLOR_FAR"', "2", "77", "-5", '"2"', '"RED"', '"color_red"',
+        '""', "[]", "null", '"1x"')),
+    # Null is absent.
+    '{"int32Value": null, "inner": null, "int32s": null, "textMap": null, "maybeInt32": null}',
+    '{"int32s": [null]}', '{"inners": [null]}', '{"values": [null]}', '{"textMap": {"a": null}}',
+    '{"valueMap": {"1": null}}', '{"timestamps": [null]}',
+    '{"nullValue": null}', '{"nullValue": "NULL_VALUE"}', '{"value": null}', '{"oneNull": null}',
+    '{"oneValue": null}', '{"wrappedInt32": null}', '{"wrappedInt64s": [null]}',
+    # Presence and oneofs.
+    '{"maybeInt32": 0, "maybeString": "", "maybeColor": "COLOR_NONE"}',
+    '{"oneNumber": 0}', '{"oneNumber": 1, "oneText": "x"}', '{"oneNumber": 1, "oneText": null}',
+    # Lists and maps.
+    '{"int32s": [1, "2", 3.0]}', '{"int32s": 1}', '{"int32s": []}', '{"int32s": {}}',
+    '{"int32s": [1,]}', '{"int32s": [,1]}', '{"int32s": [1 2]}', '{"int32s": [1}', '{"int32s": [[1]]}',
+    '{"textMap": {"a": "b", "c": "d"}}', '{"textMap": {"a": "b", "a": "c"}}', '{"textMap": []}',
+    '{"textMap": {"": ""}}', '{"innerMap": {"1": {"number": 2}, "-3": {}}}',
+    '{"innerMap": {"x": {}}}', '{"innerMap": {"2147483648": {}}}', '{"innerMap": {"1.5": {}}}',
+    '{"innerMap": {"1": 2}}', '{"innerMap": {"1": {}, "1": {}}}', '{"colorMap": {"true": 1, "false": 2}}',
+    '{"colorMap": {"True": 1}}', '{"colorMap": {"1": 1}}', '{"doubleMap": {"18446744073709551615": 1}}',
+    '{"doubleMap": {"-1": 1}}',
+    # Times.
+    *(f'{{"timestamp": "{t}"}}' for t in (
+        "2020-10-25T09:00:00Z", "2020-10-25T09:00:00.5Z", "2020-10-25T09:00:00.123456789Z",
+        "2020-10-25T09:00:00.1234567890Z", "2020-10-25T09:00:00+09:00", "2020-10-25T09:00:00-00:30",
+        "2020-10-25T09:00:00", "2020-10-25t09:00:00Z", "2020-10-25T09:00:00z", "2020-10-25 09:00:00Z",
+        "2020-13-01T00:00:00Z", "2020-02-30T00:00:00Z", "2021-02-29T00:00:00Z", "2020-02-29T00:00:00Z",
+        "2000-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999999Z", "0000-01-01T00:00:00Z", "2020-10-25T24:00:00Z",
+        "2020-10-25T09:60:00Z", "2020-10-25", "x", "", "2020-10-25T09:00:00Zx",
+        "2020-10-25T09:00:00+09", "2020-10-25T09:00:00.Zx")),
+    '{"timestamp": 1}', '{"timestamp": {}}',
+    *(f'{{"duration": "{t}"}}' for t in (
+        "1s", "0s", "-1s", "1.5s", "-0.5s", "1.000000001s", "-1.999999999s", "315576000000s",
+        "315576000001s", "-315576000000s", "1", "s", "", "1.5", "1ss", "x1s", "1e3s",
+        "9999999999999999999999s")),
+    '{"duration": 1}',
+    # Masks.
+    *(f'{{"fieldMask": "{t}"}}' for t in ("", "a", "aB,c.dE", "a_b", "x9")), '{"fieldMask": []}',
+    # Any JSON.
+    '{"value": 1}', '{"value": "x"}', '{"value": [1, [], {}, null, true]}', '{"value": {"a": {"b": 1}}}',
+    '{"value": {"a": 1, "a": 2}}', '{"struct": {"a": null}}', '{"struct": []}', '{"struct": null}',
+    '{"listValue": [1]}', '{"listValue": {}}', '{"listValue": null}', '{"value": {"a": }}',
+    # Wrappers.
+    '{"wrappedInt64": "5", "wrappedBool": false, "wrappedString": "", "wrappedBytes": "AQI="}',
+    '{"wrappedInt32": {"value": 1}}', '{"wrappedDouble": "NaN"}',
+    # Any.
+    '{"any": {}}', '{"any": {"@type": "type.googleapis.com/every.Every.Inner", "number": 3}}',
+    '{"any": {"number": 3, "@type": "type.googleapis.com/every.Every.Inner"}}',
+    '{"any": {"@type": "every.Every.Inner"}}', '{"any": {"@type": "type.googleapis.com/gone"}}',
+    '{"any": {"number": 3}}', '{"any": {"@type": "x/every.Every.Inner", "gone": 3}}',
+    '{"any": {"@type": "x/google.protobuf.Duration", "value": "1s"}}',
+    '{"any": {"@type": "x/google.protobuf.Duration"}}', '{"any": []}', '{"any": {"@type": 1}}',
+    '{"any": {"@type": "x/google.protobuf.Any", "value": {"@type": "x/every.Every.Inner"}}}',
+    '{"any": {"@type": "x/google.protobuf.Value", "value": null}}',
+    '{"any": {"@type": "x/every.Every.Inner", "@type": "x/every.Every.Inner"}}',
+    '{"empty": {}}', '{"empty": {"a": 1}}', '{"empty": [1]}',
+    # Depth.
+    '{"value": ' + "[" * 40 + "]" * 40 + "}", '{"inner": {"every": ' * 20 + "{}" + "}}" * 20,
+    '{"inner": {"every": ' * 60 + "{}" + "}}" * 60,
+]
+
+# What we take and Python refuses, or the other way round, and why it is meant so.
+OURS_ONLY = [
+    '{"int32Value": "1e3"}', '{"int32Value": "1.0"}',  # a number in quotes is one
+    '{"floatValue": 3.4028235e38}',                    # Python refuses what it prints of the largest
+    '{"nullValues": [null]}',                          # and of these
+    '{"any": {"@type": "x/google.protobuf.Empty", "value": {}}}',  # as Go writes it
+    '{"innerMap": {"1e1": {}}}',                       # as in quotes elsewhere
+]
+PYTHONS_ONLY = [
+    # Two names of one field, and two fields of a oneof: it may mean either.
+    '{"int32Value": 1, "int32_value": 1}', '{"int32Value": null, "int32_value": 1}',
+    '{"oneInner": {}, "oneNull": null}',
+    # No JSON numbers.
+    '{"int32Value": "01"}', '{"int32Value": "+1"}', '{"int32Value": "1_0"}', '{"color": "+1"}',
+    '{"doubleValue": "1_0"}', '{"doubleValue": " 1"}', '{"doubleValue": "inf"}',
+    '{"doubleValue": "-NaN"}',
+    # Of another kind, or out of range.
+    "[]", '{"empty": []}', '{"doubleValue": true}', '{"color": true}', '{"color": 2147483648}',
+    # No base64: Python leaves out what it does not know.
+    '{"bytesValue": "A!QI="}', '{"bytesValue": "_+8="}', '{"bytesValue": "A\\nQI="}',
+    # No RFC 3339, or not within the years that there are.
+    '{"timestamp": "2020-1-2T3:4:5Z"}', '{"timestamp": "2020-10-25T09:00:00.Z"}',
+    '{"timestamp": "2020-10-25T09:00:00+99:99"}', '{"timestamp": "0001-01-01T00:00:00+01:00"}',
+    '{"duration": "+1s"}', '{"duration": "1.s"}', '{"duration": "1_0s"}', '{"duration": "1 s"}',
+    # No names of fields.
+    '{"fieldMask": "a,,b"}', '{"fieldMask": "a-b"}', '{"fieldMask": "a b"}',
+]
+
+
+def pythons(text, cls=Every):
+    """Its message, or None."""
+    try:
+        return json_format.Parse(text, cls(), descriptor_pool=POOL)
+    except (json_format.ParseError, ValueError, TypeError, AttributeError, OverflowError, KeyError,
+            RecursionError):
+        return None
+
+
+def ours(texts):
+    answers = ask([("j", 0, "every.Every", text.encode()) for text in texts])
+    return [Every.FromString(out) if rv == 0 else None for rv, out in answers]
+
+
+def test_texts_are_taken_alike():
+    wrong = []
+    for text, mine in zip(ALIKE, ours(ALIKE)):
+        theirs = pythons(text)
+        if (mine is None) != (theirs is None) or (mine is not None and not equal(mine, theirs)):
+            wrong.append((text[:80], str(mine), str(theirs)))
+    assert wrong == []
+
+
+def test_texts_that_are_taken_here_only():
+    assert [t for t, m in zip(OURS_ONLY, ours(OURS_ONLY)) if m is None] == []
+    assert [t for t in OURS_ONLY if pythons(t) is not None] == []
+
+
+def test_texts_that_python_takes_only():
+    assert [t for t, m in zip(PYTHONS_ONLY, ours(PYTHONS_ONLY)) if m is not None] == []
+    assert [t for t in PYTHONS_ONLY if pythons(t) is None] == []
