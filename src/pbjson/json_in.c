@@ -5,7 +5,8 @@
 
 struct jsonin jsonin_of(struct bytes text)
 {
-    return (struct jsonin){ .begin = text.data, .at = text.data, .end = text.data + text.len };
+    const uint8_t *end = text.len > 0 ? text.data + text.len : text.data;
+    return (struct jsonin){ .begin = text.data, .at = text.data, .end = end };
 }
 
 static bool fail(struct jsonin *in, const char *wrong)

@@ -30,6 +30,15 @@ void jsonout_put(struct jsonout *o, struct bytes json)
     o->b->len += json.len;
 }
 
+static inline void put_byte(struct jsonout *o, char c)
+{
+    struct buf *b = o->b;
+    if (b->len < b->cap && b->len < o->max_len && o->rv == 0)
+        b->data[b->len++] = (uint8_t)c;
+    else
+        jsonout_put(o, bytes_of(&c, 1));
+}
+
 /* --- Strings ------------------------------------------------------------------------ */
 
 /* The same byte in every lane of a word. */
@@ -95,20 +104,37 @@ static size_t put_escape(uint8_t *to, const uint8_t **p)
     return ESCAPE_BYTES;
 }
 
-void jsonout_text(struct jsonout *o, struct bytes utf8)
+/* The rest of a text, from the first character on that is not plain. */
+static void put_rest(struct jsonout *o, const uint8_t *p, const uint8_t *end)
 {
-    const uint8_t *p = utf8.data, *end = p + utf8.len;
-    jsonout_literal(o, "\"");
     while (p < end) {
+        uint8_t *to = room_for(o, ESCAPE_BYTES);
+        if (to == NULL)
+            return;
+        o->b->len += put_escape(to, &p);
         const size_t plain = plain_length(p, end);
         jsonout_put(o, bytes_of(p, plain));
         p += plain;
-        uint8_t *to = p < end ? room_for(o, ESCAPE_BYTES) : NULL;
-        if (to == NULL)
-            break;
-        o->b->len += put_escape(to, &p);
     }
-    jsonout_literal(o, "\"");
+    put_byte(o, '"');
+}
+
+/* Most texts are plain. */
+void jsonout_text(struct jsonout *o, struct bytes utf8)
+{
+    uint8_t *to = room_for(o, utf8.len + 2);
+    if (to == NULL)
+        return;
+    const uint8_t *from = utf8.data, *end = utf8.len > 0 ? from + utf8.len : from;
+    const size_t plain = plain_length(from, end);
+    to[0] = '"';
+    if (plain > 0)
+        memcpy(to + 1, from, plain);
+    o->b->len += 1 + plain;
+    if (plain == utf8.len)
+        put_byte(o, '"');
+    else
+        put_rest(o, from + plain, end);
 }
 
 void jsonout_base64(struct jsonout *o, struct bytes bytes)
@@ -142,7 +168,7 @@ static void new_line(struct jsonout *o)
 
 void jsonout_begin(struct jsonout *o, char bracket)
 {
-    jsonout_put(o, bytes_of(&bracket, 1));
+    put_byte(o, bracket);
     o->depth++;
     o->first = true;
 }
@@ -152,29 +178,23 @@ void jsonout_end(struct jsonout *o, char bracket)
     o->depth--;
     if (!o->first)
         new_line(o);
-    jsonout_put(o, bytes_of(&bracket, 1));
+    put_byte(o, bracket);
     o->first = false;
 }
 
 void jsonout_next(struct jsonout *o)
 {
     if (!o->first)
-        jsonout_literal(o, ",");
+        put_byte(o, ',');
     o->first = false;
     new_line(o);
-}
-
-void jsonout_colon(struct jsonout *o)
-{
-    if (o->indent > 0)
-        jsonout_literal(o, ": ");
-    else
-        jsonout_literal(o, ":");
 }
 
 void jsonout_key(struct jsonout *o, struct bytes name)
 {
     jsonout_next(o);
     jsonout_text(o, name);
-    jsonout_colon(o);
+    put_byte(o, ':');
+    if (o->indent > 0)
+        put_byte(o, ' ');
 }

@@ -32,10 +32,7 @@ void jsonout_end(struct jsonout *o, char bracket);
 /** Before each value of a list. */
 void jsonout_next(struct jsonout *o);
 
-/** Before each value of an object. */
+/** Before each value of an object: its key, and the colon. */
 void jsonout_key(struct jsonout *o, struct bytes name);
-
-/** Where a key stands, before which jsonout_next() must have been called. */
-void jsonout_colon(struct jsonout *o);
 
 #endif

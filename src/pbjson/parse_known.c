@@ -217,7 +217,7 @@ static struct bytes name_in(struct bytes type_url)
     size_t at = type_url.len;
     while (at > 0 && type_url.data[at - 1] != '/')
         at--;
-    return bytes_of(type_url.data + at, type_url.len - at);
+    return at > 0 ? bytes_of(type_url.data + at, type_url.len - at) : type_url;
 }
 
 /* Looks for "@type" among the members, which may come in any order, and goes back. A

@@ -16,6 +16,7 @@
  *   - Numbers are exact: 1e3, 1.0 and "1e3" are integers, and 9223372036854775807
  *     is not rounded on its way. A float that is too large is refused.
  *   - A Value that is NaN or infinite cannot be printed; one without a kind is null.
+ *   - A name that an enum does not have is refused, also where unknown fields are not.
  *   - An Any with something of a type that the pool does not have is refused.
  *   - Extensions are unknown fields; groups of proto2 are refused. "required" is
  *     not looked at.

@@ -76,8 +76,8 @@ struct pb_enum {
 };
 
 struct pb_field {
-    struct bytes name; /* as in the .proto file */
-    struct bytes json_name;
+    struct bytes name;      /* as in the .proto file */
+    struct bytes json_name; /* the same as the name, if another field would have it too */
     uint32_t number;
     enum pb_type type;
     enum wire_type wire;         /* of one value */

@@ -44,6 +44,22 @@ static const struct pb_field **sorted(struct pb_pool *p, const struct pb_message
     return list;
 }
 
+/* proto2 may have "a_b" beside "aB". Those that would have one name in JSON keep theirs. */
+static void settle_json_names(const struct pb_message *m, struct pb_field *fields)
+{
+    bool again = false;
+    for (size_t i = 0; i + 1 < m->nfields; i++) {
+        const struct pb_field *a = m->by_json_name[i], *b = m->by_json_name[i + 1];
+        if (!bytes_equal(a->json_name, b->json_name))
+            continue;
+        fields[a - fields].json_name = a->name;
+        fields[b - fields].json_name = b->name;
+        again = true;
+    }
+    if (again)
+        qsort(m->by_json_name, m->nfields, sizeof *m->by_json_name, by_json_name);
+}
+
 int pool_index_fields(struct pb_pool *p, struct pb_message *m, struct pb_field *fields)
 {
     if (m->nfields == 0)
@@ -54,6 +70,7 @@ int pool_index_fields(struct pb_pool *p, struct pb_message *m, struct pb_field *
     m->by_json_name = sorted(p, m, by_json_name);
     if (m->by_name == NULL || m->by_json_name == NULL)
         return pool_no_memory(p);
+    settle_json_names(m, fields);
     for (size_t i = 0; i + 1 < m->nfields; i++) {
         if (by_number(&fields[i], &fields[i + 1]) == 0)
             return pool_refuse(p, EINVAL, "two fields of one number in", m->full_name);

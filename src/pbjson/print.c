@@ -231,7 +231,7 @@ static int print_fields(struct printer *p, const struct pb_message *type, const 
         const size_t from = done;
         while (done < n && runs[done].field == f)
             done++;
-        rv = print_field(p, f, runs + from, done - from, at);
+        rv = print_field(p, f, done > from ? &runs[from] : NULL, done - from, at);
     }
     return rv;
 }

@@ -1,5 +1,5 @@
-/* Timestamp and Duration as the JSON mapping writes them. The calendar is that of
- * timegm(), years 1 to 9999; no leap seconds. Any thread. */
+/* Timestamp and Duration as the JSON mapping writes them: years 1 to 9999 of the
+ * Gregorian calendar, no leap seconds. Any thread. */
 #ifndef PBJSON_TIME_TEXT_H
 #define PBJSON_TIME_TEXT_H
 
@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 
-#define TIME_TEXT_BYTES 40 /* room for either, with a NUL */
+#define TIME_TEXT_BYTES 40 /* room for either */
 
 /** "2020-10-25T00:00:00.500Z", in UTC, with 0, 3, 6 or 9 digits of fraction. Returns
  * the length; 0: it is not within the years 1 to 9999, or @nanos no fraction. */

@@ -254,3 +254,18 @@ Test(pool, survives_each_failed_allocation)
         cr_assert_eq(heap_live(), 0);
     }
 }
+
+/* M { int32 a_b = 1; int32 aB = 2; } */
+Test(pool, keeps_names_apart_in_json)
+{
+    struct pb_pool *p = pb_pool_new(LIMIT_BYTES);
+    cr_assert_eq(add(p, TEXT("\x22\x18\x0a\x01M\x12\x09\x0a\x03"
+                             "a_b\x18\x01\x28\x05\x12\x08\x0a\x02"
+                             "aB\x18\x02\x28\x05")),
+                 0, "%s", pb_pool_error(p));
+    const struct pb_message *m = pb_find_message(p, TEXT("M"));
+    cr_assert(bytes_equal(m->fields[0].json_name, TEXT("a_b")));
+    cr_assert_eq(pb_field_by_json_name(m, TEXT("aB")), &m->fields[1]);
+    cr_assert_eq(pb_field_by_json_name(m, TEXT("a_b")), &m->fields[0]);
+    pb_pool_free(p);
+}
