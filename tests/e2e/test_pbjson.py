@@ -316,6 +316,7 @@ def test_prints_messages_in_pieces():
         assert rv != 0 or differ(loaded(out), loaded(want)) is None
 
 
+@pytest.mark.filterwarnings("ignore:Unexpected end-group tag")
 def test_prints_damaged_messages_as_protobuf_reads_them():
     """Bytes that changed: both say the same, or we say more strictly why not."""
     rnd = random.Random(SEED)
