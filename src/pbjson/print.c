@@ -160,12 +160,16 @@ static int print_list(struct printer *p, struct elements e, const struct place *
 }
 
 /* A list with nothing in it is no list: packed fields may be empty. */
-static int print_repeated(struct printer *p, const struct elements *e, const struct place *at)
+static bool is_empty(const struct elements *e)
 {
     struct elements first = *e;
     struct value v;
-    const bool any = elements_next(&first, &v) || first.bad;
-    if (!any && !p->options->defaults)
+    return e->n == 0 || (e->field->wire != WIRE_BYTES && !elements_next(&first, &v) && !first.bad);
+}
+
+static int print_repeated(struct printer *p, const struct elements *e, const struct place *at)
+{
+    if (!p->options->defaults && is_empty(e))
         return 0;
     print_key(p, e->field);
     return pb_is_map(e->field) ? print_map(p, *e, at) : print_list(p, *e, at);
@@ -173,13 +177,9 @@ static int print_repeated(struct printer *p, const struct elements *e, const str
 
 static int print_singular(struct printer *p, const struct elements *e, const struct place *at)
 {
-    struct elements all = *e;
     const struct pb_field *f = e->field;
-    struct value v = { 0 };
-    bool any = false;
-    while (elements_next(&all, &v)) /* the last one counts */
-        any = true;
-    if (!any && (!p->options->defaults || f->presence))
+    const struct value v = e->n > 0 ? e->runs[e->n - 1].last : (struct value){ 0 };
+    if (e->n == 0 && (!p->options->defaults || f->presence))
         return 0;
     if (!f->presence && !p->options->defaults && is_zero(f, v))
         return 0;

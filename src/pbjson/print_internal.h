@@ -54,6 +54,8 @@ struct run {
     const struct pb_field *field;
     const uint8_t *from, *to;
     size_t order;
+    bool one;          /* a single field */
+    struct value last; /* of the last of them: all that counts of a singular field */
 };
 
 /** Notes the runs of what @type knows, sorted by the number of the field, in the
@@ -75,7 +77,7 @@ bool elements_next(struct elements *e, struct value *ret);
 /** One part more. 0, EMSGSIZE or ENOMEM. */
 int parts_add(struct printer *p, struct parts *parts, struct bytes part);
 
-/** Makes parts of all values. 0, EMSGSIZE or ENOMEM. */
+/** Makes parts of all values; there is one. 0, EMSGSIZE or ENOMEM. */
 int elements_join(struct printer *p, struct elements e, struct parts *ret);
 
 /** EINVAL, and the reason: not a message; a group is told apart. */

@@ -94,11 +94,13 @@ static int note(struct printer *p, const struct walk *w, const struct pb_field *
     struct run *last = *n > 0 ? &(*runs)[*n - 1] : NULL;
     if (last != NULL && last->field == f && last->to == w->from) {
         last->to = w->rest.data;
+        last->one = false;
+        last->last = w->value;
         return 0;
     }
     const int rv = scratch_extend(&p->scratch, runs, *n * sizeof **runs, sizeof **runs);
     if (rv == 0) {
-        (*runs)[*n] = (struct run){ f, w->from, w->rest.data, *n };
+        (*runs)[*n] = (struct run){ f, w->from, w->rest.data, *n, true, w->value };
         ++*n;
     }
     return rv;
@@ -248,7 +250,9 @@ int elements_join(struct printer *p, struct elements e, struct parts *ret)
 {
     struct value v;
     int rv = 0;
-    *ret = (struct parts){ .n = 0 };
+    *ret = (struct parts){ .one = e.runs[0].last.bytes };
+    if (e.n == 1 && e.runs[0].one)
+        return 0;
     while (rv == 0 && elements_next(&e, &v))
         rv = parts_add(p, ret, v.bytes);
     return rv;
