@@ -1,8 +1,7 @@
 #include <errno.h>
 
+#include "known.h"
 #include "parse_internal.h"
-
-#define ENTRY_KEY 1 /* field number */
 
 /* --- Values of a field -------------------------------------------------------------- */
 

@@ -2,14 +2,9 @@
  * fields have in google/protobuf/, whatever a pool says of them. */
 #include <errno.h>
 
+#include "known.h"
 #include "parse_internal.h"
 #include "time_text.h"
-
-enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
-enum { TIME_SECONDS = 1, TIME_NANOS = 2 };
-enum { MASK_PATHS = 1, LIST_VALUES = 1, STRUCT_FIELDS = 1, WRAPPER_VALUE = 1 };
-enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
-enum { VALUE_NULL = 1, VALUE_NUMBER, VALUE_STRING, VALUE_BOOL, VALUE_STRUCT, VALUE_LIST };
 
 /* A number that is not 0. */
 static int write_number(struct parser *p, uint32_t number, int64_t value)
@@ -85,28 +80,13 @@ static int parse_mask(struct parser *p, const struct place *at)
 
 /* --- Wrappers ----------------------------------------------------------------------- */
 
-static enum wire_type wire_of(enum pb_type wrapped)
-{
-    switch (wrapped) {
-    case PB_DOUBLE:
-        return WIRE_64;
-    case PB_FLOAT:
-        return WIRE_32;
-    case PB_STRING:
-    case PB_BYTES:
-        return WIRE_BYTES;
-    default:
-        return WIRE_VARINT;
-    }
-}
-
 static int parse_wrapper(struct parser *p, enum pb_type wrapped, const struct place *at)
 {
     struct number_or_bytes v;
     const int rv = take_scalar(p, wrapped, NULL, at, &v);
     if (rv != 0 || (v.raw == 0 && v.bytes.len == 0))
         return rv;
-    return write_field(p, WRAPPER_VALUE, wire_of(wrapped), v);
+    return write_field(p, WRAPPER_VALUE, pb_wire_of(wrapped), v);
 }
 
 /* --- Any JSON ----------------------------------------------------------------------- */
@@ -212,14 +192,6 @@ int parse_value(struct parser *p, const struct place *at)
 
 /* --- Any message -------------------------------------------------------------------- */
 
-static struct bytes name_in(struct bytes type_url)
-{
-    size_t at = type_url.len;
-    while (at > 0 && type_url.data[at - 1] != '/')
-        at--;
-    return at > 0 ? bytes_of(type_url.data + at, type_url.len - at) : type_url;
-}
-
 /* Looks for "@type" among the members, which may come in any order, and goes back. A
  * text of no data: it is not there. */
 static int find_type(struct parser *p, const struct place *at, struct bytes *ret, bool *ret_empty)
@@ -278,7 +250,7 @@ static int parse_any_value(struct parser *p, const struct pb_message *type, cons
 static int parse_any_members(struct parser *p, struct bytes type_url, const struct place *at)
 {
     char quote[PLACE_QUOTE_BYTES];
-    const struct pb_message *type = pb_find_message(p->pool, name_in(type_url));
+    const struct pb_message *type = pb_find_by_url(p->pool, type_url);
     const size_t before = p->out->len;
     size_t begin;
     if (type == NULL)

@@ -128,17 +128,6 @@ static int read_integer(enum pb_type type, struct bytes text, uint64_t *ret)
     return rv;
 }
 
-static bool is_wide(enum pb_type type)
-{
-    return type == PB_INT64 || type == PB_SINT64 || type == PB_SFIXED64 || type == PB_UINT64 ||
-           type == PB_FIXED64;
-}
-
-static bool is_unsigned(enum pb_type type)
-{
-    return type == PB_UINT32 || type == PB_FIXED32 || type == PB_UINT64 || type == PB_FIXED64;
-}
-
 static int integer_of(struct parser *p, enum pb_type type, struct bytes text,
                       const struct place *at, uint64_t *ret)
 {
@@ -148,8 +137,8 @@ static int integer_of(struct parser *p, enum pb_type type, struct bytes text,
         return refuse_text(p, text, "is no integer", at);
     if (rv == ERANGE)
         return place_refuse(p->error, at, "%s does not fit into %d bits%s",
-                            place_quote(quote, text), is_wide(type) ? 64 : 32,
-                            is_unsigned(type) ? " without a sign" : "");
+                            place_quote(quote, text), pb_is_64(type) ? 64 : 32,
+                            pb_is_unsigned(type) ? " without a sign" : "");
     return 0;
 }
 

@@ -1,10 +1,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "known.h"
 #include "parse_internal.h"
 
 #define MAX_VARINT 10
-#define ENTRY_KEY  1
 
 static int put(struct parser *p, struct bytes b)
 {

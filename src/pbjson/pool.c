@@ -295,6 +295,16 @@ const struct pb_method *pb_find_method(const struct pb_pool *p, struct bytes pat
     return NULL;
 }
 
+const struct pb_message *pb_find_by_url(const struct pb_pool *p, struct bytes type_url)
+{
+    size_t at = type_url.len;
+    while (at > 0 && type_url.data[at - 1] != '/')
+        at--;
+    if (at == 0)
+        return pb_find_message(p, type_url);
+    return pb_find_message(p, bytes_of(type_url.data + at, type_url.len - at));
+}
+
 const struct pb_service *pb_services(const struct pb_pool *p)
 {
     return p->services;

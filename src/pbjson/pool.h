@@ -153,6 +153,9 @@ const struct pb_service *pb_find_service(const struct pb_pool *p, struct bytes f
  * full name, "v1.post.Post.GetPost". */
 const struct pb_method *pb_find_method(const struct pb_pool *p, struct bytes path);
 
+/** By the type_url of an Any: its name is what stands behind the last slash. */
+const struct pb_message *pb_find_by_url(const struct pb_pool *p, struct bytes type_url);
+
 /** The first of all services, newest first. */
 const struct pb_service *pb_services(const struct pb_pool *p);
 
@@ -163,6 +166,22 @@ const struct pb_field *pb_field_by_json_name(const struct pb_message *m, struct 
 /** The name of a number. NULL: it has none. */
 const struct pb_enum_value *pb_enum_by_number(const struct pb_enum *e, int32_t number);
 const struct pb_enum_value *pb_enum_by_name(const struct pb_enum *e, struct bytes name);
+
+/* --- Types -------------------------------------------------------------------------- */
+
+/** How one value of it is written. */
+enum wire_type pb_wire_of(enum pb_type type);
+
+static inline bool pb_is_64(enum pb_type type)
+{
+    return type == PB_INT64 || type == PB_SINT64 || type == PB_SFIXED64 || type == PB_UINT64 ||
+           type == PB_FIXED64;
+}
+
+static inline bool pb_is_unsigned(enum pb_type type)
+{
+    return type == PB_UINT32 || type == PB_FIXED32 || type == PB_UINT64 || type == PB_FIXED64;
+}
 
 static inline bool pb_is_map(const struct pb_field *f)
 {

@@ -108,6 +108,26 @@ const struct pb_field *pb_field_by_json_name(const struct pb_message *m, struct 
     return found != NULL ? *found : NULL;
 }
 
+enum wire_type pb_wire_of(enum pb_type type)
+{
+    switch (type) {
+    case PB_DOUBLE:
+    case PB_FIXED64:
+    case PB_SFIXED64:
+        return WIRE_64;
+    case PB_FLOAT:
+    case PB_FIXED32:
+    case PB_SFIXED32:
+        return WIRE_32;
+    case PB_STRING:
+    case PB_BYTES:
+    case PB_MESSAGE:
+        return WIRE_BYTES;
+    default:
+        return WIRE_VARINT;
+    }
+}
+
 /* --- Enum values -------------------------------------------------------------------- */
 
 /* Names point into the file, where those that come first are lower. */

@@ -138,26 +138,6 @@ static int set_json_name(const struct reader *r, struct pb_field *f)
 
 /* --- Fields ------------------------------------------------------------------------- */
 
-static enum wire_type wire_of(enum pb_type type)
-{
-    switch (type) {
-    case PB_DOUBLE:
-    case PB_FIXED64:
-    case PB_SFIXED64:
-        return WIRE_64;
-    case PB_FLOAT:
-    case PB_FIXED32:
-    case PB_SFIXED32:
-        return WIRE_32;
-    case PB_STRING:
-    case PB_BYTES:
-    case PB_MESSAGE:
-        return WIRE_BYTES;
-    default:
-        return WIRE_VARINT;
-    }
-}
-
 static int set_type(const struct reader *r, struct pb_field *f, struct bytes field)
 {
     const uint64_t type = varint_of(field, FIELD_TYPE, 0);
@@ -165,7 +145,7 @@ static int set_type(const struct reader *r, struct pb_field *f, struct bytes fie
     if (type < PB_DOUBLE || type > PB_SINT64)
         return pool_refuse(r->pool, EINVAL, "a field without a type", f->name);
     f->type = (enum pb_type)type;
-    f->wire = wire_of(f->type);
+    f->wire = pb_wire_of(f->type);
     if (f->type == PB_MESSAGE)
         return refer(r, SYMBOL_MESSAGE, name, &f->message);
     if (f->type == PB_ENUM)

@@ -14,17 +14,6 @@ static int64_t unzigzag(uint64_t raw)
     return (int64_t)(raw >> 1 ^ (0 - (raw & 1)));
 }
 
-static bool is_unsigned(enum pb_type type)
-{
-    return type == PB_UINT32 || type == PB_UINT64 || type == PB_FIXED32 || type == PB_FIXED64;
-}
-
-static bool is_64(enum pb_type type)
-{
-    return type == PB_INT64 || type == PB_UINT64 || type == PB_SINT64 || type == PB_FIXED64 ||
-           type == PB_SFIXED64;
-}
-
 static int64_t signed_of(enum pb_type type, uint64_t raw)
 {
     switch (type) {
@@ -43,10 +32,10 @@ static int64_t signed_of(enum pb_type type, uint64_t raw)
 static void print_integer(struct printer *p, enum pb_type type, uint64_t raw)
 {
     char text[NUMBER_TEXT_BYTES + 2] = "\"";
-    const bool quoted = is_64(type) && !p->options->numbers64;
+    const bool quoted = pb_is_64(type) && !p->options->numbers64;
     size_t n = quoted;
-    if (is_unsigned(type))
-        n += number_put_unsigned(text + n, is_64(type) ? raw : (uint32_t)raw);
+    if (pb_is_unsigned(type))
+        n += number_put_unsigned(text + n, pb_is_64(type) ? raw : (uint32_t)raw);
     else
         n += number_put_signed(text + n, signed_of(type, raw));
     if (quoted)

@@ -4,14 +4,10 @@
 #include <math.h>
 
 #include "base/utf8.h"
+#include "known.h"
 #include "number.h"
 #include "print_internal.h"
 #include "time_text.h"
-
-enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
-enum { TIME_SECONDS = 1, TIME_NANOS = 2 };
-enum { MASK_PATHS = 1, LIST_VALUES = 1, WRAPPER_VALUE = 1 };
-enum { VALUE_NULL = 1, VALUE_NUMBER, VALUE_STRING, VALUE_BOOL, VALUE_STRUCT, VALUE_LIST };
 
 /* The end of a walk: whether there was a message to its end. */
 static int over(struct printer *p, const struct walk *w, const struct place *at)
@@ -87,21 +83,6 @@ static int print_mask(struct printer *p, const struct parts *parts, const struct
 
 /* --- Wrappers ----------------------------------------------------------------------- */
 
-static enum wire_type wire_of(enum pb_type wrapped)
-{
-    switch (wrapped) {
-    case PB_DOUBLE:
-        return WIRE_64;
-    case PB_FLOAT:
-        return WIRE_32;
-    case PB_STRING:
-    case PB_BYTES:
-        return WIRE_BYTES;
-    default:
-        return WIRE_VARINT;
-    }
-}
-
 static int print_wrapper(struct printer *p, enum pb_type wrapped, const struct parts *parts,
                          const struct place *at)
 {
@@ -109,7 +90,7 @@ static int print_wrapper(struct printer *p, enum pb_type wrapped, const struct p
     struct walk w;
     walk_begin(&w, parts);
     while (walk_next(&w))
-        if (w.field.number == WRAPPER_VALUE && w.field.type == wire_of(wrapped))
+        if (w.field.number == WRAPPER_VALUE && w.field.type == pb_wire_of(wrapped))
             v = w.value;
     const int rv = over(p, &w, at);
     return rv != 0 ? rv : print_scalar(p, wrapped, NULL, v, at);
@@ -223,20 +204,12 @@ static int print_value(struct printer *p, const struct parts *parts, const struc
 
 /* --- Any message -------------------------------------------------------------------- */
 
-static struct bytes name_in(struct bytes type_url)
-{
-    size_t at = type_url.len;
-    while (at > 0 && type_url.data[at - 1] != '/')
-        at--;
-    return at > 0 ? bytes_of(type_url.data + at, type_url.len - at) : type_url;
-}
-
 static int print_any_members(struct printer *p, struct bytes type_url, struct bytes value,
                              const struct place *at)
 {
     char quote[PLACE_QUOTE_BYTES];
     const struct parts parts = { .one = value };
-    const struct pb_message *type = pb_find_message(p->pool, name_in(type_url));
+    const struct pb_message *type = pb_find_by_url(p->pool, type_url);
     if (type == NULL || !utf8_valid(type_url))
         return place_refuse(p->error, at, "nothing describes the type of the Any, %s",
                             place_quote(quote, type_url));

@@ -5,20 +5,15 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "known.h"
 #include "number.h"
 #include "print_internal.h"
-
-#define KEY   1 /* field numbers of an entry */
-#define VALUE 2
 
 struct entry {
     struct value key;
     struct bytes bytes; /* the whole entry */
     size_t order;       /* SIZE_MAX: a later one has its key */
 };
-
-/* Number of a Struct's field; its entries are what those of map<string, Value> are. */
-#define STRUCT_FIELDS 1
 
 struct map {
     struct printer *p;
@@ -30,22 +25,6 @@ struct map {
 };
 
 /* --- Entries ------------------------------------------------------------------------ */
-
-static enum wire_type key_wire(enum pb_type type)
-{
-    switch (type) {
-    case PB_STRING:
-        return WIRE_BYTES;
-    case PB_FIXED64:
-    case PB_SFIXED64:
-        return WIRE_64;
-    case PB_FIXED32:
-    case PB_SFIXED32:
-        return WIRE_32;
-    default:
-        return WIRE_VARINT;
-    }
-}
 
 /* Two ways to write one number are one key. */
 static uint64_t same_key(enum pb_type type, uint64_t raw)
@@ -69,7 +48,7 @@ static int read_key(struct map *m, struct bytes entry, struct value *ret)
     *ret = (struct value){ 0 };
     walk_begin(&w, &parts);
     while (walk_next(&w))
-        if (w.field.number == KEY && w.field.type == key_wire(m->key_type))
+        if (w.field.number == ENTRY_KEY && w.field.type == pb_wire_of(m->key_type))
             *ret = w.value;
     ret->raw = same_key(m->key_type, ret->raw);
     return w.bad ? refuse_damaged(m->p, w.rest, m->at) : 0;
@@ -167,7 +146,7 @@ static int value_parts(struct map *m, struct bytes entry, struct parts *ret)
     *ret = (struct parts){ .n = 0 };
     walk_begin(&w, &whole);
     while (rv == 0 && walk_next(&w))
-        if (w.field.number == VALUE && w.field.type == WIRE_BYTES)
+        if (w.field.number == ENTRY_VALUE && w.field.type == WIRE_BYTES)
             rv = parts_add(m->p, ret, w.value.bytes);
     return rv;
 }
@@ -188,7 +167,7 @@ static int print_value(struct map *m, struct bytes entry, const struct place *at
     struct walk w;
     walk_begin(&w, &whole);
     while (walk_next(&w))
-        if (w.field.number == VALUE && w.field.type == m->value->wire)
+        if (w.field.number == ENTRY_VALUE && w.field.type == m->value->wire)
             v = w.value;
     return print_scalar(m->p, m->value->type, m->value->enumeration, v, at);
 }
