@@ -60,7 +60,8 @@ class World:
         shutil.rmtree(post_server.db, ignore_errors=True)
         post_server.db = self.folder / f"posts-{number}"
         self.forgets = rng.random() < 0.15
-        self.args = ["--loops", str(rng.randrange(1, 4))]
+        self.args = ["--loops", str(rng.randrange(1, 4)), "--transport",
+                     rng.choice(("http", "http", "http", "core"))]
         if self.forgets:
             self.args += ["--keep-changes", str(rng.choice((20, 200)))]
         post_server.start(*self.args)
