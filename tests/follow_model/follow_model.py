@@ -132,7 +132,7 @@ FAULTS = [cut] * 5 + [freeze, split, stop_for_a_while, restart_post, kill_post, 
 
 def join(threads, what):
     for thread in threads:
-        thread.join(2 * timing.limit(60))
+        thread.join(DONE)
         if thread.is_alive():
             stack = traceback.format_stack(sys._current_frames()[thread.ident])
             raise Broken(f"{what} {thread} does not end; {''.join(stack)}")
