@@ -60,7 +60,8 @@ class World:
         shutil.rmtree(post_server.db, ignore_errors=True)
         post_server.db = self.folder / f"posts-{number}"
         self.forgets = rng.random() < 0.15
-        self.args = ["--loops", str(rng.randrange(1, 4))]
+        self.args = ["--loops", str(rng.randrange(1, 4)), "--transport",
+                     rng.choice(("http", "http", "http", "core"))]
         if self.forgets:
             self.args += ["--keep-changes", str(rng.choice((20, 200)))]
         post_server.start(*self.args)
@@ -131,7 +132,7 @@ FAULTS = [cut] * 5 + [freeze, split, stop_for_a_while, restart_post, kill_post, 
 
 def join(threads, what):
     for thread in threads:
-        thread.join(2 * timing.limit(60))
+        thread.join(DONE)
         if thread.is_alive():
             stack = traceback.format_stack(sys._current_frames()[thread.ident])
             raise Broken(f"{what} {thread} does not end; {''.join(stack)}")

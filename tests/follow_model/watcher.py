@@ -8,7 +8,7 @@ import timing
 from client import Client
 from library import path_of, request_of
 from model import Query, Seen, expect, in_changes
-from writer import GONE, TAGS
+from writer import GONE, OPTIONS, TAGS
 
 DONE = timing.limit(20)  # from the last change of all until it was heard
 SILENT = timing.limit(3)  # so long nothing comes, though all is whole again: nothing is to come
@@ -56,7 +56,7 @@ class Watcher(threading.Thread):
     def watch(self):
         """One call, on a connection of its own. Whether all was heard."""
         self.calls += 1
-        with Client(self.target) as client:
+        with Client(self.target, options=OPTIONS) as client:
             return self.watch_on(client)
 
     def watch_on(self, client):

@@ -59,7 +59,7 @@ function call(name, method) {
 (async () => {
   const result = {};
   for (const [name, method] of Object.entries(Service.service))
-    if (!name.startsWith('Import')) result[name] = await call(name, method);
+    if (!/^(Import|Delete)/.test(name)) result[name] = await call(name, method);
   console.log(JSON.stringify(result));
   client.close();
 })();

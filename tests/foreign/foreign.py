@@ -65,7 +65,7 @@ class World:
         self.certs, self.tokens = folder / "certs", folder / "tokens"
         subprocess.run([ROOT / "tests/certs.sh", self.certs], check=True, capture_output=True)
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-        self.tokens.write_text(f"{digest} tester never read write\n")
+        self.tokens.write_text(f"{digest} tester never read write delete\n")
         (folder / "token").write_text(TOKEN + "\n")
         (folder / "token").chmod(0o600)
         self.ca = self.certs / "ca.pem"
@@ -79,13 +79,15 @@ class World:
     def __enter__(self):
         self.pair.__enter__()
         for what in ("users", "posts"):
-            done = self.pair.postcli("import", what, *self.client,
-                                     str(ROOT / f"client-cli/demo/{what}.ndjson"))
-            assert done.returncode == 0, done.stderr
+            self.postcli("import", what, str(ROOT / f"client-cli/demo/{what}.ndjson"))
         return self
 
     def __exit__(self, *why):
         self.pair.__exit__(*why)
+
+    def postcli(self, *args, **more):
+        done = self.pair.postcli(*args, *self.client, **more)
+        assert done.returncode == 0, done.stderr
 
     def address(self, service):
         server = self.pair.post if service == "v1.post.Post" else self.pair.user
@@ -142,13 +144,15 @@ def buf_curl(world):
             holds(f"buf curl  {service}/{method}", out.startswith("{") and ids_of(out) == ids, out)
 
 
-# --- A health probe ----------------------------------------------------------------------------
+# --- Clients that go on ------------------------------------------------------------------------
 
 
-class Probe:
-    def __init__(self, world, target, *services):
-        self.process = subprocess.Popen(["node", HERE / "health.js", target, world.ca, *services],
-                                        stdout=subprocess.PIPE, text=True,
+class Listener:
+    """A program on grpc-js that says a line for each thing it hears."""
+
+    def __init__(self, program, *args):
+        self.process = subprocess.Popen(["node", HERE / program, *args], text=True,
+                                        stdout=subprocess.PIPE,
                                         env={**os.environ, "NODE_PATH": str(MODULES)})
         self.timer = threading.Timer(30, self.process.kill)
         self.timer.start()
@@ -170,8 +174,33 @@ class Probe:
         self.process.stdout.close()
 
 
+def follow(world):
+    post = world.address("v1.post.Post")
+    everything = Listener("follow.js", post, world.ca, TOKEN, ROOT / "proto")
+    users = Listener("follow.js", post, world.ca, TOKEN, ROOT / "proto", "1", "3", "nobody")
+    with contextlib.closing(everything), contextlib.closing(users):
+        holds("grpc-js  a follow catches up", everything.hears(
+            "0 caught up", *(f"0 post {each}" for each in ALL)), everything.lines)
+        holds("grpc-js  two follows in one stream catch up", users.hears(
+            "0 caught up", "1 caught up", *(f"{i} post {each}" for i, user in enumerate("13")
+                                            for each in POSTS[user])), users.lines)
+        world.postcli("import", "posts", "-", stdin='{"post_id": "new", "user_id": "3"}')
+        holds("grpc-js  a new post", everything.hears("0 post new Jessie") and
+              users.hears("1 post new Jessie"), users.lines)
+        world.postcli("delete", "posts", "--yes", "new")
+        holds("grpc-js  a deleted post", everything.hears("0 deleted new") and
+              users.hears("1 deleted new"), users.lines)
+        world.pair.post.restart()
+        holds("grpc-js  follows end with the server", everything.hears("end UNAVAILABLE") and
+              users.hears("end UNAVAILABLE"), everything.lines + users.lines)
+
+
+# --- A health probe ----------------------------------------------------------------------------
+
+
 def health(world, folder):
-    probe = Probe(world, world.address("v1.post.Post"), "", "v1.post.Post", "v1.nobody")
+    probe = Listener("health.js", world.address("v1.post.Post"), world.ca, "", "v1.post.Post",
+                     "v1.nobody")
     with contextlib.closing(probe):
         holds("probe  SERVING", probe.hears('check "" SERVING', 'watch "" SERVING',
               "check v1.post.Post SERVING", "watch v1.post.Post SERVING"), probe.lines)
@@ -187,7 +216,7 @@ def health(world, folder):
                       "--user-target", f"localhost:{mute.getsockname()[1]}")
         (folder / "unknown").mkdir()
         post.start()
-        probe = Probe(world, f"localhost:{port(post)}", "v1.post.Post")
+        probe = Listener("health.js", f"localhost:{port(post)}", world.ca, "v1.post.Post")
         with contextlib.closing(probe):
             holds("probe  UNKNOWN at first", probe.hears("check v1.post.Post UNKNOWN",
                   "watch v1.post.Post UNKNOWN"), probe.lines)
@@ -200,6 +229,7 @@ def main():
         with World(folder) as world:
             grpc_js(world)
             buf_curl(world)
+            follow(world)
             health(world, folder)
 
 
