@@ -22,6 +22,9 @@ enum {
     FIELD_ERROR_MESSAGE = 3,
 };
 
+/* A draft keeps so much for the fields of its next messages. */
+#define EXTRA_KEPT_BYTES 1024
+
 /* Key and varint, for each of the fields of a trailer but the token. */
 #define TRAILER_BYTES (4 * (1 + WIRE_PUT_VARINT_MAX))
 
@@ -154,6 +157,10 @@ bool draft_close(struct draft *d, struct chunk *c, const struct trailer *t)
     d->records = d->deleted = 0;
     if (d->extra != NULL)
         d->extra->len = 0;
+    if (d->extra != NULL && d->extra->cap > EXTRA_KEPT_BYTES) {
+        buf_unref(d->extra); /* what follows may be idle for long */
+        d->extra = NULL;
+    }
     return true;
 }
 

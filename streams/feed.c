@@ -11,9 +11,31 @@
 /* What those who are behind have of one round of the loop. */
 #define ROUND_NS UINT64_C(1000000)
 
-#define BUCKETS_MIN 64
+#define CHAINS_MIN 64
+
+/* A store that could not be read is tried again after so long, news or not. */
+#define RETRY_MS 1000
 
 /* --- States ------------------------------------------------------------------------- */
+
+static void note_lag(struct feed *feed)
+{
+    uint64_t lag = 0;
+    if (!ring_empty(&feed->behind)) {
+        const struct follower *f = container_of(feed->behind.next, struct follower, link);
+        if (f->revision < feed->revision)
+            lag = feed->revision - f->revision;
+    }
+    counter_set(&feed->stats.lag, lag);
+}
+
+/* Where a follower is when it is LIVE. */
+static struct ring *live_ring(const struct follower *f)
+{
+    if (f->of != NULL)
+        return &f->of->live;
+    return f->all ? &f->feed->all : &f->feed->unborn;
+}
 
 /* The only writer of f->state. */
 static void move(struct follower *f, enum follower_state next)
@@ -22,15 +44,19 @@ static void move(struct follower *f, enum follower_state next)
     counter_add(&s->followers, (uint64_t)(next != FOLLOWER_OUT) - (f->state != FOLLOWER_OUT));
     counter_add(&s->behind, (uint64_t)(next == FOLLOWER_BEHIND) - (f->state == FOLLOWER_BEHIND));
     f->state = next;
-    if (counter_get(&s->behind) == 0)
-        counter_set(&s->lag, 0);
+    ring_remove(&f->link);
+    if (next == FOLLOWER_LIVE)
+        ring_append(live_ring(f), &f->link);
+    else if (next == FOLLOWER_BEHIND)
+        ring_append(&f->feed->behind, &f->link);
+    note_lag(f->feed);
 }
 
 /* Changes from @first to @last are for it, or may be. It may have told some of them: what
  * it has read may be newer than the news that the feed has had. */
 static void wake(struct follower *f, uint64_t first, uint64_t last)
 {
-    if (f->state != FOLLOWER_LIVE || f->revision >= last)
+    if (f->revision >= last)
         return;
     if (f->revision < first - 1)
         f->revision = first - 1;
@@ -38,9 +64,9 @@ static void wake(struct follower *f, uint64_t first, uint64_t last)
     f->behind(f);
 }
 
-/* Of @group or, if that is NULL, all on the ring. Who is woken may leave, alone or with
- * others: so those who still have to be looked at are on a ring of their own. */
-static void wake_ring(struct ring *ring, const uint32_t *group, uint64_t first, uint64_t last)
+/* All that are LIVE on this ring. Who is woken may leave, alone or with others: so those who
+ * still have to be looked at are on a ring of their own. */
+static void wake_ring(struct ring *ring, uint64_t first, uint64_t last)
 {
     struct ring left;
     ring_init(&left);
@@ -49,87 +75,126 @@ static void wake_ring(struct ring *ring, const uint32_t *group, uint64_t first, 
         struct follower *f = container_of(left.next, struct follower, link);
         ring_remove(&f->link);
         ring_append(ring, &f->link);
-        if (group == NULL || f->ordinal == *group)
-            wake(f, first, last);
+        wake(f, first, last);
     }
 }
 
 /* --- Who follows which group -------------------------------------------------------- */
 
-static struct ring *bucket_of(const struct feed *feed, uint32_t ordinal)
+static struct feed_group **chain_of(const struct feed *feed, uint32_t ordinal)
 {
-    return &feed->buckets[ordinal & (feed->nbuckets - 1)];
+    return &feed->groups_by_ordinal[ordinal & (feed->nchains - 1)];
 }
 
-/* Into the bucket of its group. */
-static void put(struct feed *feed, struct follower *f)
+/* NULL: nobody follows it. */
+static struct feed_group *find_group(const struct feed *feed, uint32_t ordinal)
 {
-    struct ring *bucket = bucket_of(feed, f->ordinal);
-    assert(bucket->prev != NULL); /* the analyzer does not see that all were made rings */
-    ring_remove(&f->link);
-    ring_append(bucket, &f->link);
+    if (feed->nchains == 0)
+        return NULL;
+    struct feed_group *g = *chain_of(feed, ordinal);
+    while (g != NULL && g->ordinal != ordinal)
+        g = g->next;
+    return g;
 }
 
-static struct ring *buckets_new(size_t n)
+static void put_group(struct feed *feed, struct feed_group *g)
 {
-    struct ring *buckets = calloc(n, sizeof *buckets);
-    for (size_t i = 0; buckets != NULL && i < n; i++)
-        ring_init(&buckets[i]);
-    return buckets;
+    struct feed_group **chain = chain_of(feed, g->ordinal);
+    g->next = *chain;
+    *chain = g;
 }
 
-/* As many buckets as there are followers, or fewer where there is no memory for more. */
+/* As many chains as there are groups, or fewer where there is no memory for more. */
 static int grow(struct feed *feed)
 {
-    struct ring all, *before = feed->buckets;
-    const size_t nbefore = feed->nbuckets, n = nbefore == 0 ? BUCKETS_MIN : 2 * nbefore;
-    if (feed->of_groups < nbefore)
+    struct feed_group **before = feed->groups_by_ordinal;
+    const size_t nbefore = feed->nchains, n = nbefore == 0 ? CHAINS_MIN : 2 * nbefore;
+    if (feed->ngroups < nbefore)
         return 0;
-    struct ring *buckets = buckets_new(n);
-    if (buckets == NULL)
+    struct feed_group **chains = calloc(n, sizeof(struct feed_group *));
+    if (chains == NULL)
         return nbefore == 0 ? ENOMEM : 0;
-    ring_init(&all);
+    feed->groups_by_ordinal = chains;
+    feed->nchains = n;
     for (size_t i = 0; i < nbefore; i++)
-        ring_move(&all, &before[i]);
+        for (struct feed_group *g = before[i], *next; g != NULL; g = next) {
+            next = g->next;
+            put_group(feed, g);
+        }
     free(before);
-    feed->buckets = buckets;
-    feed->nbuckets = n;
-    while (!ring_empty(&all))
-        put(feed, container_of(all.next, struct follower, link));
     return 0;
 }
 
-/* Where the follower of a group belongs now. 0, or EIO. In a step of the reader. */
-static int place(struct feed *feed, struct follower *f)
+/* The group of this ordinal, with one follower more. NULL: out of memory. */
+static struct feed_group *hold_group(struct feed *feed, uint32_t ordinal)
 {
-    const int found = reader_group(feed->reader, f->group, &f->ordinal);
+    struct feed_group *g = find_group(feed, ordinal);
+    if (g == NULL && grow(feed) == 0) {
+        g = calloc(1, sizeof *g);
+        if (g == NULL)
+            return NULL;
+        g->ordinal = ordinal;
+        ring_init(&g->live);
+        put_group(feed, g);
+        feed->ngroups++;
+    }
+    if (g != NULL)
+        g->followers++;
+    return g;
+}
+
+static void release_group(struct feed *feed, struct feed_group *g)
+{
+    if (g == NULL || --g->followers > 0)
+        return;
+    struct feed_group **at = chain_of(feed, g->ordinal);
+    while (*at != g)
+        at = &(*at)->next;
+    *at = g->next;
+    feed->ngroups--;
+    free(g);
+}
+
+/* What could not be read or placed is not forgotten until the next news. */
+static void try_again(struct feed *feed)
+{
+    timer_start(feed->loop, &feed->retry, RETRY_MS);
+}
+
+/* Finds the group of a follower, if it has come to be. 0, ENOMEM, or EIO. In a step of the
+ * reader. */
+static int find_its_group(struct feed *feed, struct follower *f)
+{
+    uint32_t ordinal;
+    const int found = reader_group(feed->reader, f->group, &ordinal);
     if (found < 0)
         return EIO;
-    if (found == 0)
-        ring_append(&feed->unborn, &f->link);
-    else
-        put(feed, f);
-    return 0;
+    if (found == 1)
+        f->of = hold_group(feed, ordinal);
+    return found == 1 && f->of == NULL ? ENOMEM : 0;
 }
 
-/* Groups that have come to be since. */
+/* Groups that have come to be since: their LIVE followers are with them from now on. Those who
+ * are BEHIND look when they have caught up. */
 static void place_unborn(struct feed *feed)
 {
     struct ring unborn;
+    bool all = true;
     const uint64_t groups = reader_groups(feed->reader);
     if (groups == feed->groups)
         return;
-    feed->groups = groups;
     ring_init(&unborn);
     ring_move(&unborn, &feed->unborn);
     while (!ring_empty(&unborn)) {
         struct follower *f = container_of(unborn.next, struct follower, link);
         ring_remove(&f->link);
-        if (place(feed, f) != 0) {
-            log_error("%s", reader_error(feed->reader));
-            ring_append(&feed->unborn, &f->link);
-        }
+        all = find_its_group(feed, f) == 0 && all;
+        ring_append(live_ring(f), &f->link);
     }
+    if (all)
+        feed->groups = groups;
+    else
+        try_again(feed);
 }
 
 /* --- News --------------------------------------------------------------------------- */
@@ -142,14 +207,24 @@ struct look {
 static bool visit_change(struct change_visit *visit, const struct change *c)
 {
     const struct look *look = container_of(visit, struct look, visit);
-    wake_ring(bucket_of(look->feed, c->at.group), &c->at.group, c->revision, c->revision);
+    struct feed_group *g = find_group(look->feed, c->at.group);
+    if (g == NULL || ring_empty(&g->live))
+        return true;
+    g->followers++; /* it stays until all were woken, whoever leaves */
+    wake_ring(&g->live, c->revision, c->revision);
+    release_group(look->feed, g);
     return true;
 }
 
 static void wake_groups(struct feed *feed, uint64_t first, uint64_t last)
 {
-    for (size_t i = 0; i < feed->nbuckets; i++)
-        wake_ring(&feed->buckets[i], NULL, first, last);
+    for (size_t i = 0; i < feed->nchains; i++)
+        for (struct feed_group *g = feed->groups_by_ordinal[i], *next; g != NULL; g = next) {
+            g->followers++;
+            wake_ring(&g->live, first, last);
+            next = g->next;
+            release_group(feed, g);
+        }
 }
 
 /* Finds those whom what was changed since concerns, as far as it was fetched. Where the log
@@ -162,13 +237,13 @@ static bool read_fetched(struct feed *feed)
     uint64_t last = reader_revision(feed->reader);
     place_unborn(feed);
     const int rv =
-        feed->nbuckets > 0 ? reader_changes(feed->reader, &feed->revision, &look.visit) : 0;
+        feed->ngroups > 0 ? reader_changes(feed->reader, &feed->revision, &look.visit) : 0;
     if (rv == READER_MORE)
         last = feed->revision;
     else if (rv != 0)
         wake_groups(feed, from + 1, last);
     feed->revision = last;
-    wake_ring(&feed->all, NULL, from + 1, last);
+    wake_ring(&feed->all, from + 1, last);
     return rv != READER_MORE;
 }
 
@@ -184,30 +259,10 @@ static void read_changes(struct feed *feed)
             all = read_fetched(feed);
     } while (rv == 1 && !all);
     feed->fetching = rv == 0;
-    if (rv < 0)
-        log_error("%s", reader_error(feed->reader)); /* the next news are of this too */
-}
-
-static uint64_t lag_of(const struct feed *feed, const struct ring *ring)
-{
-    uint64_t lag = 0;
-    for (const struct ring *at = ring->next; at != ring; at = at->next) {
-        const struct follower *f = container_of(at, struct follower, link);
-        if (f->state == FOLLOWER_BEHIND && feed->revision - f->revision > lag)
-            lag = feed->revision - f->revision;
+    if (rv < 0) {
+        log_error("%s", reader_error(feed->reader));
+        try_again(feed);
     }
-    return lag;
-}
-
-static void note_lag(struct feed *feed)
-{
-    uint64_t most = lag_of(feed, &feed->all);
-    for (size_t i = 0; i < feed->nbuckets; i++) {
-        const uint64_t lag = lag_of(feed, &feed->buckets[i]);
-        if (lag > most)
-            most = lag;
-    }
-    counter_set(&feed->stats.lag, most);
 }
 
 static void look_now(struct feed *feed)
@@ -216,6 +271,7 @@ static void look_now(struct feed *feed)
     feed->again = false;
     if (reader_begin(feed->reader, error) != 0) {
         log_error("%s", error);
+        try_again(feed);
         return;
     }
     read_changes(feed);
@@ -227,6 +283,13 @@ static void on_news(struct news_reader *reader)
 {
     struct feed *feed = container_of(reader, struct feed, look);
     feed->again = true;
+    if (!feed->fetching)
+        look_now(feed);
+}
+
+static void on_retry(struct timer *timer)
+{
+    struct feed *feed = container_of(timer, struct feed, retry);
     if (!feed->fetching)
         look_now(feed);
 }
@@ -295,22 +358,9 @@ static void start(struct feed *feed)
 static void stop(struct feed *feed)
 {
     news_leave(&feed->look);
+    timer_stop(&feed->retry);
     store_fetch_drop(&feed->fetch);
     feed->fetching = false;
-}
-
-static int enter(struct feed *feed, struct follower *f)
-{
-    if (f->all) {
-        ring_append(&feed->all, &f->link);
-        return 0;
-    }
-    if (grow(feed) != 0)
-        return ENOMEM;
-    const int rv = place(feed, f);
-    if (rv == 0)
-        feed->of_groups++;
-    return rv;
 }
 
 int feed_join(struct feed *feed, struct follower *f)
@@ -319,7 +369,7 @@ int feed_join(struct feed *feed, struct follower *f)
     ring_init(&f->link);
     if (!anybody(feed))
         start(feed);
-    const int rv = enter(feed, f);
+    const int rv = f->all ? 0 : find_its_group(feed, f);
     if (rv == 0)
         move(f, FOLLOWER_BEHIND);
     else if (!anybody(feed))
@@ -327,10 +377,21 @@ int feed_join(struct feed *feed, struct follower *f)
     return rv;
 }
 
+void feed_progress(struct follower *f, uint64_t revision)
+{
+    f->revision = revision;
+    note_lag(f->feed);
+}
+
 bool feed_caught_up(struct follower *f)
 {
-    if (f->revision < f->feed->revision)
+    struct feed *feed = f->feed;
+    if (f->revision < feed->revision)
         return false;
+    if (!f->all && f->of == NULL && find_its_group(feed, f) != 0) {
+        feed->groups = 0; /* it is looked for again */
+        try_again(feed);
+    }
     move(f, FOLLOWER_LIVE);
     return true;
 }
@@ -353,10 +414,9 @@ void feed_leave(struct follower *f)
     struct feed *feed = f->feed;
     if (f->state == FOLLOWER_OUT)
         return;
-    if (!f->all)
-        feed->of_groups--;
-    ring_remove(&f->link);
     move(f, FOLLOWER_OUT);
+    release_group(feed, f->of);
+    f->of = NULL;
     if (!anybody(feed))
         stop(feed);
 }
@@ -372,9 +432,11 @@ void feed_init(struct feed *feed, struct loop *loop, struct reader *reader, stru
         .look.look = on_news,
         .task.run = run_turns,
         .fetch.ready = on_fetched,
+        .retry.fired = on_retry,
     };
     ring_init(&feed->all);
     ring_init(&feed->unborn);
+    ring_init(&feed->behind);
     ring_init(&feed->turns);
 }
 
@@ -382,7 +444,7 @@ void feed_close(struct feed *feed)
 {
     stop(feed);
     task_cancel(&feed->task);
-    free(feed->buckets);
-    feed->buckets = NULL;
-    feed->nbuckets = 0;
+    free(feed->groups_by_ordinal);
+    feed->groups_by_ordinal = NULL;
+    feed->nchains = 0;
 }

@@ -38,6 +38,14 @@ struct feed_turn {
 
 enum follower_state { FOLLOWER_OUT, FOLLOWER_LIVE, FOLLOWER_BEHIND };
 
+/* Those who follow one group: on a chain of the feed's table. */
+struct feed_group {
+    uint32_t ordinal;
+    size_t followers; /* of it, LIVE and BEHIND */
+    struct ring live;
+    struct feed_group *next;
+};
+
 /* Lives in its owner; zero it, and set what is above the line. */
 struct follower {
     /* LIVE has become BEHIND. From inside a step of the feed's reader: take note, wait
@@ -49,14 +57,14 @@ struct follower {
     /* Private. */
     enum follower_state state;
     struct feed *feed;
-    uint32_t ordinal; /* of the group, once it has one */
-    struct ring link; /* on all, unborn, or a bucket */
+    struct feed_group *of; /* its group; NULL: of all, or the group has no record yet */
+    struct ring link;      /* LIVE: on its group's ring, all or unborn; BEHIND: on behind */
 };
 
 struct feed_stats {
-    struct counter followers, behind; /* how many */
+    struct counter followers, behind; /* how many there are, and of those */
     struct histogram delay;           /* from a commit to the message that tells of it */
-    struct counter lag; /* changes that the one furthest behind had to read, when news came last */
+    struct counter lag; /* changes that the one who is behind for longest has to read */
 };
 
 struct feed {
@@ -68,12 +76,13 @@ struct feed {
     bool fetching, again;     /* that; there were news meanwhile */
     uint64_t revision;        /* of the last change that was read */
 
-    struct ring all;      /* followers of all records */
-    struct ring unborn;   /* of groups that the store does not have yet */
-    uint64_t groups;      /* that it had when those were looked for */
-    struct ring *buckets; /* of one group each, by its ordinal */
-    size_t nbuckets;      /* a power of two; 0: none yet */
-    size_t of_groups;     /* followers in buckets or unborn */
+    /* LIVE ones of all records, and of groups that the store does not have yet; and those
+     * who are BEHIND, in the order in which they became so. */
+    struct ring all, unborn, behind;
+    uint64_t groups; /* that the store had when those were looked for */
+    struct feed_group **groups_by_ordinal;
+    size_t nchains, ngroups; /* a power of two, or 0; groups that are followed */
+    struct timer retry;      /* the store could not be read */
 
     struct ring turns;
     struct task task;
@@ -94,6 +103,9 @@ int feed_join(struct feed *feed, struct follower *follower);
 /** @follower, BEHIND, has told everything up to its revision, the last one that it could
  * read: LIVE. false: the feed knows of more already, and it stays BEHIND. */
 bool feed_caught_up(struct follower *follower);
+
+/** @follower, BEHIND, has told everything up to this revision. */
+void feed_progress(struct follower *follower, uint64_t revision);
 
 /** A message tells @follower's client of a change that was committed at @time_ms. */
 void feed_told(const struct follower *follower, uint64_t time_ms);

@@ -89,10 +89,23 @@ static void on_word(struct name_wait *watch)
 
 /* --- Life --------------------------------------------------------------------------- */
 
-static int refuse_many(struct query *q, const char *who)
+static int refuse_of_call(struct query *q)
 {
     struct status many =
-        status_of(STATUS_RESOURCE_EXHAUSTED, "too many requests that follow at once: %s", who);
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "too many requests that follow at once: a call takes %d of them", FOLLOWS_MAX);
+    status_because(&many, "TOO_MANY_FOLLOWS_OF_CALL");
+    return query_refuse(q, many);
+}
+
+/* Places come back: of a client that was cut, when the server notices. */
+static int refuse_of_caller(struct query *q)
+{
+    struct status many =
+        status_of(STATUS_RESOURCE_EXHAUSTED,
+                  "too many requests that follow at once, of one caller: the limit is "
+                  "--max-follows-per-caller of the server");
+    many.retry_after_ms = STATUS_RETRY_MS;
     status_because(&many, "TOO_MANY_FOLLOWS");
     return query_refuse(q, many);
 }
@@ -127,14 +140,14 @@ int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn
     if (follows_new(l, turn) != 0)
         return ENOMEM;
     if (l->follows->n == FOLLOWS_MAX)
-        return refuse_many(q, "a call takes 64 of them");
+        return refuse_of_call(q);
     struct follow *f = calloc(1, sizeof *f);
     if (f == NULL)
         return ENOMEM;
     f->l = l;
     if (!enter(f)) {
         free(f);
-        return refuse_many(q, "the limit is --max-follows-per-caller of the server");
+        return refuse_of_caller(q);
     }
     ring_init(&f->link);
     f->follower.behind = on_behind;
@@ -154,18 +167,23 @@ void follow_leave_queue(struct follow *f, struct query *q)
     ring_append(&f->l->follows->live, &f->link);
 }
 
-/* Into the feed, and out of the queue: in this order, for the feed reads what was fetched for
- * the query. */
-static bool take_over(struct follow *f, struct query *q)
+void follow_forget_ahead(struct follow *f)
+{
+    while (f->nahead > 0)
+        name_release(f->ahead[--f->nahead]);
+    free(f->ahead);
+    f->ahead = NULL;
+}
+
+bool follow_join(struct follow *f, struct query *q)
 {
     struct listing *l = f->l;
+    if (f->follower.state != FOLLOWER_OUT)
+        return true;
     f->follower.all = !l->kind->by_user;
     f->follower.group = q->user_id;
     f->follower.revision = q->revision;
     const int rv = feed_join(l->env->feed, &f->follower);
-    follow_leave_queue(f, q);
-    if (f->q.names.one != NULL)
-        name_watch_start(f->q.names.one, &f->watch);
     if (rv == ENOMEM)
         listing_fail_memory(l);
     else if (rv != 0)
@@ -173,22 +191,29 @@ static bool take_over(struct follow *f, struct query *q)
     return rv == 0;
 }
 
-bool follow_rest(struct follow *f, struct query *q)
+static void come_to_rest(struct follow *f)
 {
-    if (!left_queue(f)) {
-        if (!take_over(f, q))
-            return false;
+    move(f, FOLLOW_LIVE);
+    put_on(&f->l->follows->live, f);
+}
+
+void follow_rest(struct follow *f, struct query *q)
+{
+    feed_progress(&f->follower, q->revision);
+    const bool live = feed_caught_up(&f->follower); /* it reads what was fetched for the query */
+    if (left_queue(f)) {
+        come_to_rest(f);
     } else {
-        move(f, FOLLOW_LIVE);
-        put_on(&f->l->follows->live, f);
-        f->follower.revision = f->q.revision;
+        follow_leave_queue(f, q);
+        if (f->q.names.one != NULL)
+            name_watch_start(f->q.names.one, &f->watch);
     }
     f->must_say = false;
-    if (feed_caught_up(&f->follower))
+    follow_forget_ahead(f);
+    if (live)
         timer_start(f->l->s->loop, &f->quiet, quiet_ms(f));
     else
         wake(f);
-    return true;
 }
 
 void follow_again(struct follow *f)
@@ -212,6 +237,7 @@ void follow_free(struct follow *f)
     timer_stop(&f->quiet);
     name_wait_stop(&f->watch);
     name_release(f->author);
+    follow_forget_ahead(f);
     ring_remove(&f->link);
     if (f->l->env->follows != NULL)
         limits_leave(f->l->env->follows, f->place);

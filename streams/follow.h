@@ -16,6 +16,7 @@
 #include "listing_internal.h"
 
 #define FOLLOWS_MAX 64 /* of a call */
+#define AHEAD_MAX   64 /* names that are wanted ahead */
 
 enum follow_state { FOLLOW_QUEUED, FOLLOW_LIVE, FOLLOW_WOKEN, FOLLOW_NR };
 
@@ -33,14 +34,19 @@ struct follow {
     uint64_t change_ms; /* when the first change of the next message was committed */
     struct timer quiet; /* LIVE */
 
-    struct name *author; /* of all users' records: of the last change, in this group */
+    /* Of all users' records: the name of the last change's user, who is this group; and
+     * names that are wanted for the changes after it. */
+    struct name *author;
     uint32_t author_group;
+    struct name **ahead; /* NULL: none */
+    size_t nahead;
 };
 
 /* Of one call. */
 struct follows {
     struct listing *l;
     size_t n;
+    bool first; /* those that are woken come before the queue: it had its turn */
     struct ring live, woken;
     struct feed_turn turn;
 };
@@ -54,10 +60,17 @@ static inline bool follows_any(const struct listing *l)
  * is what has the call go on. Returns 0 or ENOMEM. */
 int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn *turn));
 
+/** Joins the feed, if it has not: its listing is over. In a step of changes. false: the call
+ * was failed. */
+bool follow_join(struct follow *f, struct query *q);
+
 /** Everything was told, up to the last revision that this step of the reader knows: LIVE,
  * or WOKEN if the feed knows of more already. The first time the query is taken over from the
- * queue, in which then nothing is left of it. false: the call was failed. */
-bool follow_rest(struct follow *f, struct query *q);
+ * queue, in which then nothing is left of it. */
+void follow_rest(struct follow *f, struct query *q);
+
+/** Lets go of the names that were wanted ahead. */
+void follow_forget_ahead(struct follow *f);
 
 /** The server stops, so it is told nothing more: those behind it in the queue have their
  * turn. The query is taken over, and nothing wakes it. */

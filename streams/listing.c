@@ -59,14 +59,23 @@ static void pass_follows(struct listing *l)
     }
 }
 
-/* The request that is worked on next: one that follows has its turn after all that wait
- * in the queue. NULL: none. */
+/* The request that is worked on next: the queue and those that follow take turns. They change
+ * between two messages, of which the first of a listing has its size. NULL: none. */
 static struct query *next_query(struct listing *l)
 {
     if (l->draining)
         pass_follows(l);
-    struct query *q = current(l);
-    return q != NULL || l->draining ? q : follows_woken(l);
+    struct query *q = current(l), *woken = l->draining ? NULL : follows_woken(l);
+    if (q == NULL || (woken != NULL && l->follows->first && l->total_size == 0))
+        return woken;
+    return q;
+}
+
+/* The other has the next turn. */
+static void change_turns(struct listing *l, const struct query *had)
+{
+    if (l->follows != NULL)
+        l->follows->first = l->nqueries > 0 && had == current(l);
 }
 
 /* The query is answered, or ended: out of the queue, or of the follows. */
@@ -230,14 +239,13 @@ static void caught_up(struct listing *l, struct query *q)
     struct follow *f = q->follow;
     const bool in_queue = q == current(l);
     l->caught_up = !f->greeted;
-    if (f->greeted && !draft_is_empty(&l->draft))
-        feed_told(&f->follower, f->change_ms);
     if ((!f->greeted || f->must_say || !draft_is_empty(&l->draft)) && !out_close_part(l, q)) {
         listing_fail_memory(l);
         return;
     }
     f->greeted = true;
-    if (follow_rest(f, q) && in_queue)
+    follow_rest(f, q);
+    if (in_queue)
         pop_query(l);
 }
 
@@ -249,6 +257,7 @@ static void tell_changes(struct listing *l, struct query *q)
         return;
     }
     l->has_turn = false;
+    change_turns(l, q);
     out_tells_changes(l, true);
     switch (changes_step(l, q)) {
     case STEP_ANSWERED:
@@ -286,6 +295,7 @@ static void begin_changes(struct listing *l, struct query *q)
 
 static void list(struct listing *l, struct query *q)
 {
+    change_turns(l, q);
     out_tells_changes(l, false);
     switch (fill_step(l, q)) {
     case STEP_ANSWERED:
@@ -317,6 +327,12 @@ static void list(struct listing *l, struct query *q)
     }
 }
 
+/* One that follows and was told so needs a name only where there is something to tell. */
+static bool is_greeted(const struct query *q)
+{
+    return q->follow != NULL && q->follow->greeted;
+}
+
 /* Works on the query until its chunk is full, it is answered, or the
  * machine has to wait. */
 static void work(struct listing *l, struct query *q)
@@ -324,7 +340,7 @@ static void work(struct listing *l, struct query *q)
     struct name *user = q->names.one;
     if (q->refused != NULL) {
         refuse(l, q, q->refused);
-    } else if (user != NULL && !name_is_known(name_state(user))) {
+    } else if (user != NULL && !name_is_known(name_state(user)) && !is_greeted(q)) {
         wait_for_name(l, user);
     } else if (user != NULL && name_state(user) == NAME_MISSING) {
         struct status unknown = status_of(STATUS_NOT_FOUND, "there is no user %.*s",

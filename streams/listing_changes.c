@@ -1,4 +1,6 @@
 /* One step of a follow: what has changed, into messages. */
+#include <stdlib.h>
+
 #include "base/container.h"
 #include "filler.h"
 #include "follow.h"
@@ -94,6 +96,72 @@ static bool visit_change(struct change_visit *visit, const struct change *c)
     }
 }
 
+/* --- Names ahead -------------------------------------------------------------------- */
+
+/* How far to look for them. */
+#define AHEAD_CHANGES 512
+
+struct ahead {
+    struct change_visit visit;
+    struct listing *l;
+    struct follow *follow;
+    size_t looked;
+    bool has_group;
+    uint32_t group;
+    bool no_memory;
+};
+
+static bool want_ahead(struct ahead *a, uint32_t group)
+{
+    struct bytes id;
+    if (reader_group_id(a->l->env->reader, group, &id) <= 0)
+        return false; /* who comes to it says so */
+    struct name *name = resolver_want(a->l->env->resolver, id);
+    a->no_memory = name == NULL;
+    if (name == NULL)
+        return false;
+    a->follow->ahead[a->follow->nahead++] = name;
+    a->has_group = true;
+    a->group = group;
+    return true;
+}
+
+static bool visit_ahead(struct change_visit *visit, const struct change *c)
+{
+    struct ahead *a = container_of(visit, struct ahead, visit);
+    if (a->looked++ == AHEAD_CHANGES || a->follow->nahead == AHEAD_MAX)
+        return false;
+    if (c->kind == CHANGE_DELETE || (a->has_group && a->group == c->at.group))
+        return true;
+    return want_ahead(a, c->at.group);
+}
+
+/* A name is not known, and has to be waited for. Those of the next changes are asked for with
+ * it, in one request: else each would be a way to User and back. */
+static bool ask_ahead(struct listing *l, struct query *q, struct reader *reader)
+{
+    struct follow *f = q->follow;
+    struct ahead a = { .visit.change = visit_ahead, .l = l, .follow = f };
+    uint64_t from = q->revision;
+    follow_forget_ahead(f);
+    f->ahead = malloc(AHEAD_MAX * sizeof(struct name *));
+    if (f->ahead == NULL)
+        return false;
+    reader_changes(reader, &from, &a.visit); /* what goes wrong does so again */
+    return !a.no_memory;
+}
+
+/* --- A step ------------------------------------------------------------------------- */
+
+static enum step after_stop(struct listing *l, struct query *q, struct reader *reader,
+                            enum step why)
+{
+    if (why != STEP_NAME || l->kind->by_user || ask_ahead(l, q, reader))
+        return why;
+    listing_fail_memory(l);
+    return STEP_FAILED;
+}
+
 /* All of what is kept after the query's revision. */
 static enum step read_log(struct listing *l, struct query *q, struct reader *reader)
 {
@@ -108,7 +176,7 @@ static enum step read_log(struct listing *l, struct query *q, struct reader *rea
     case 0:
         return STEP_ANSWERED;
     case 1:
-        return f.why;
+        return after_stop(l, q, reader, f.why);
     case READER_MORE:
         return STEP_MORE;
     case READER_EXPIRED:
@@ -148,13 +216,17 @@ static enum step tell(struct listing *l, struct query *q, struct reader *reader)
     }
     if (q->revision > last) /* the store was put back to an earlier state */
         return STEP_EXPIRED;
+    if (!follow_join(q->follow, q))
+        return STEP_FAILED;
     if (q->left == 0)
         return STEP_ANSWERED;
     if (q->empty) {
         q->revision = last;
         return STEP_ANSWERED;
     }
-    return read_log(l, q, reader);
+    const enum step why = read_log(l, q, reader);
+    feed_progress(&q->follow->follower, q->revision);
+    return why;
 }
 
 enum step changes_step(struct listing *l, struct query *q)

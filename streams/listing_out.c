@@ -135,6 +135,8 @@ bool out_close_message(struct listing *l, int32_t request_index, struct bytes to
 bool out_close_part(struct listing *l, struct query *q)
 {
     char room[PAGE_TOKEN_TEXT_MAX];
+    if (q->follow != NULL && q->follow->greeted && !draft_is_empty(&l->draft))
+        feed_told(&q->follow->follower, q->follow->change_ms);
     return out_close_message(l, q->index, out_token(l, q, room), false);
 }
 

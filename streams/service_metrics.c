@@ -63,13 +63,12 @@ void metrics_of_feeds(struct exposition *e, const struct feed *const *feeds, siz
         lag = counter_get(&s->lag) > lag ? counter_get(&s->lag) : lag;
         histogram_merge(&delay, &s->delay);
     }
-    exposition_single(e, "followers", METRIC_GAUGE, "Requests that follow and have caught up once.",
-                      (double)followers);
+    exposition_single(e, "followers", METRIC_GAUGE,
+                      "Requests that follow, and whose listing is over.", (double)followers);
     exposition_single(e, "followers_behind", METRIC_GAUGE, "Of those, the ones with news to read.",
                       (double)behind);
     exposition_single(e, "followers_lag_changes", METRIC_GAUGE,
-                      "Changes that the one furthest behind had to read when news came last.",
-                      (double)lag);
+                      "Changes that the one who is behind for longest has to read.", (double)lag);
     exposition_family(e, "followers", "delay_seconds", METRIC_HISTOGRAM,
                       "From a change's commit to the message that tells it.");
     exposition_histogram(e, NULL, &delay);

@@ -47,7 +47,7 @@ static const struct option_row rows[] = {
     { "keep-changes", OPTION_INT, &g.keep_changes, "N",
       "the last N changes are kept, so that a follow can go on after a break", 1, INT64_MAX, NULL },
     { "max-follows-per-caller", OPTION_INT, &g.max_follows_per_caller, "N",
-      "most requests of one caller that follow at once; 0: no limit", 0, INT64_MAX, NULL },
+      "most requests of one caller that follow at once; 0: no limit", 0, 1 << 20, NULL },
 };
 
 /* --- One loop's things -------------------------------------------------------------- */
