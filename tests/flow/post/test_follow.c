@@ -683,3 +683,104 @@ Test(follow_memory, to_tell)
     }
     posts_free(&posts);
 }
+
+/* --- Many at once ------------------------------------------------------------------- */
+
+/* Each of them is a way to User and back if it is asked for when its turn comes. */
+Test(follow, names_of_the_next_changes_are_asked_for_together)
+{
+    enum { USERS = 60 };
+    start();
+    struct fake_stream *f = open_follow(SERVER_STREAM, &from_now);
+    const size_t answered = w.answered, sent = f->sent.n;
+    for (int i = 0; i < USERS; i++) {
+        char user[8];
+        snprintf(user, sizeof user, "u%d", i);
+        add_posts(1, user, 10);
+    }
+    change(0, USERS, 'n');
+    POST_UNTIL(&w, told(f) == USERS);
+    cr_assert_leq(w.answered - answered, 3, "%zu requests", w.answered - answered);
+    cr_assert_leq(f->sent.n - sent, 4, "%zu messages", f->sent.n - sent);
+    listing_hang_up(&w, f);
+    stop();
+}
+
+/* A client that always has another request in the queue hears of its follow as well. */
+Test(follow, takes_turns_with_the_queue)
+{
+    enum { REQUESTS = 40 };
+    const struct ask ask = { .page_size = 10 };
+    add_posts(300, "u1", 1000);
+    start();
+    struct fake_stream *f = open_follow(BIDI, &from_now);
+    fake_stream_window(f, false);
+    for (int i = 0; i < REQUESTS; i++)
+        listing_push(f, &ask);
+    POST_UNTIL(&w, f->out.n > 0);
+    change(0, 1, 'n');
+    post_world_turns(&w, 5);
+    fake_stream_window(f, true);
+    fake_stream_end(f);
+    size_t told_at = 0, last = 0;
+    POST_UNTIL(&w, ({
+        struct answer a = answer_read(f);
+        last = 0;
+        for (size_t i = 0; i < a.n; i++) {
+            if (a.messages[i].index == 0 && a.messages[i].n > 0)
+                told_at = i;
+            last += a.messages[i].last;
+        }
+        answer_free(&a);
+        last == REQUESTS;
+    }));
+    cr_assert_lt(told_at, f->sent.n / 10, "told in message %zu of %zu", told_at, f->sent.n);
+    cr_assert_gt(told_at, 0);
+    listing_hang_up(&w, f);
+    stop();
+}
+
+/* User is away, and there is nothing to tell: nobody has to know. */
+Test(follow, a_quiet_one_of_one_user_needs_no_name)
+{
+    add_posts(1, "u1", 10);
+    w.options.timeout_ms = 50;
+    start();
+    w.env.listing.quiet_ms = 20;
+    struct fake_stream *f = open_follow(SERVER_STREAM, &follow_u1);
+    w.silent = true;
+    post_world_lose_user(&w);
+    POST_UNTIL(&w, heard(f).empty >= 6); /* for longer than a wait for a name */
+    cr_assert_not(f->closed);
+    listing_hang_up(&w, f);
+    stop();
+}
+
+/* Ids of 250 bytes are gone from memory when they were told. */
+Test(follow, keeps_no_ids_of_what_was_deleted)
+{
+    enum { POSTS = 200 };
+    static char ids[POSTS][251];
+    const char *list[POSTS];
+    start();
+    V1__Post__PostMessage *all = calloc(POSTS, sizeof *all);
+    for (int i = 0; i < POSTS; i++) {
+        memset(ids[i], 'i', 250);
+        snprintf(ids[i], 8, "%07d", i);
+        ids[i][7] = 'i';
+        list[i] = ids[i];
+        v1__post__post_message__init(&all[i]);
+        all[i].post_id = ids[i];
+        all[i].user_id = "u1";
+    }
+    post_world_import(&w, all, POSTS);
+    free(all);
+    struct fake_stream *f = open_follow(SERVER_STREAM, &from_now);
+    heap_watch();
+    post_world_delete(&w, list, POSTS);
+    POST_UNTIL(&w, heard(f).deleted == POSTS);
+    POST_UNTIL(&w, f->out.n == 0);
+    cr_assert_eq(heap_live(), 0, "%zu blocks are kept", heap_live());
+    listing_hang_up(&w, f);
+    stop();
+}

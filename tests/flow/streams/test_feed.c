@@ -534,3 +534,56 @@ Test(feed, needs_memory_for_the_first_of_a_group_only)
     feed_leave(&all.f);
     stop();
 }
+
+/* --- Many of one group -------------------------------------------------------------- */
+
+static size_t length(const struct ring *ring)
+{
+    size_t n = 0;
+    for (const struct ring *at = ring->next; at != ring; at = at->next)
+        n++;
+    return n;
+}
+
+/* Those who are behind are not looked at for the changes that follow. */
+Test(feed, who_is_behind_is_out_of_the_way)
+{
+    enum { N = 100 };
+    static struct seat seats[N], other;
+    start();
+    put("a");
+    put("b");
+    for (int i = 0; i < N; i++)
+        join(&seats[i], "a");
+    join(&other, "b");
+    put("a");
+    cr_assert_eq(length(&feed.behind), N);
+    cr_assert(ring_empty(&seats[0].f.of->live), "nobody of them is left to be woken");
+    put("a");
+    for (int i = 0; i < N; i++)
+        cr_assert_eq(seats[i].woken, 1);
+    cr_assert_eq(other.woken, 0);
+    for (int i = 0; i < N; i++)
+        feed_leave(&seats[i].f);
+    feed_leave(&other.f);
+    cr_assert_eq(feed.ngroups, 0);
+    stop();
+}
+
+/* A store that could not be read is tried again, though nothing else is committed. */
+Test(feed, tries_again_without_news)
+{
+    struct seat seat = { 0 };
+    start();
+    put("a");
+    join(&seat, NULL);
+    commit("a");
+    begin(); /* a step is open: another cannot begin */
+    news_publish(&news);
+    loop_turns(loop, 3);
+    cr_assert_eq(seat.woken, 0);
+    reader_end(reader);
+    LOOP_UNTIL(loop, seat.woken == 1);
+    feed_leave(&seat.f);
+    stop();
+}
