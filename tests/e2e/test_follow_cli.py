@@ -313,6 +313,22 @@ def test_post_is_frozen(start_pair):
         assert rows(command, 1) == [("c", "three")]
 
 
+@may_log("too many requests that follow")
+def test_another_holds_the_place_of_this_caller(start_pair):
+    """As a connection does that was cut, until the server notices."""
+    pair = start_pair(post_args=["--max-follows-per-caller", "1"])
+    fill(pair)
+    holder = pair.posts.call("/v1.post.Post/ListPostsServerStream",
+                             post.ListPostsRequest(follow=True, from_now=True))
+    assert next(holder).caught_up
+    with Postcli(pair, "stream-list", "--follow", "--from-now", "--progress") as command:
+        command.says(r"waiting for Post at \S+: too many requests that follow at once.*\n")
+        holder.cancel()
+        command.says(CAUGHT_UP)
+        put(pair, {"post_id": "c", "title": "three"})
+        assert rows(command, 1) == [("c", "three")]
+
+
 def test_connections_end_by_age(start_pair):
     """Every 300 ms, while imports go on."""
     pair = start_pair(post_args=["--max-connection-age", "200ms",
