@@ -179,9 +179,9 @@ static int find_its_group(struct feed *feed, struct follower *f)
 static void place_unborn(struct feed *feed)
 {
     struct ring unborn;
-    bool all = true;
-    const uint64_t groups = reader_groups(feed->reader);
-    if (groups == feed->groups)
+    uint64_t groups = feed->groups;
+    bool all = reader_groups(feed->reader, &groups) == 1;
+    if (all && groups == feed->groups)
         return;
     ring_init(&unborn);
     ring_move(&unborn, &feed->unborn);
@@ -227,6 +227,15 @@ static void wake_groups(struct feed *feed, uint64_t first, uint64_t last)
         }
 }
 
+/* The store cannot be read: each finds out by itself, and says so. */
+static void wake_everybody(struct feed *feed)
+{
+    const uint64_t first = feed->revision + 1;
+    wake_groups(feed, first, UINT64_MAX);
+    wake_ring(&feed->unborn, first, UINT64_MAX);
+    wake_ring(&feed->all, first, UINT64_MAX);
+}
+
 /* Finds those whom what was changed since concerns, as far as it was fetched. Where the log
  * cannot be read from there, that is everybody: each finds out by itself, and says so.
  * Returns whether that was all. */
@@ -234,7 +243,11 @@ static bool read_fetched(struct feed *feed)
 {
     struct look look = { .visit.change = visit_change, .feed = feed };
     const uint64_t from = feed->revision;
-    uint64_t last = reader_revision(feed->reader);
+    uint64_t last = from;
+    if (reader_revision(feed->reader, &last) < 0) {
+        wake_everybody(feed);
+        return true;
+    }
     place_unborn(feed);
     const int rv =
         feed->ngroups > 0 ? reader_changes(feed->reader, &feed->revision, &look.visit) : 0;
@@ -346,12 +359,14 @@ static bool anybody(const struct feed *feed)
     return counter_get(&feed->stats.followers) > 0;
 }
 
-/* The first one: news are for it, from the store's last revision on. */
-static void start(struct feed *feed)
+/* The first one: news are for it, from the store's last revision on. 0, or EIO. */
+static int start(struct feed *feed)
 {
-    feed->revision = reader_revision(feed->reader);
-    feed->groups = reader_groups(feed->reader);
+    if (reader_revision(feed->reader, &feed->revision) < 0 ||
+        reader_groups(feed->reader, &feed->groups) < 0)
+        return EIO;
     news_join(feed->news, feed->loop, &feed->look);
+    return 0;
 }
 
 /* The last one has left. */
@@ -367,9 +382,9 @@ int feed_join(struct feed *feed, struct follower *f)
 {
     f->feed = feed;
     ring_init(&f->link);
-    if (!anybody(feed))
-        start(feed);
-    const int rv = f->all ? 0 : find_its_group(feed, f);
+    int rv = anybody(feed) ? 0 : start(feed);
+    if (rv == 0 && !f->all)
+        rv = find_its_group(feed, f);
     if (rv == 0)
         move(f, FOLLOWER_BEHIND);
     else if (!anybody(feed))

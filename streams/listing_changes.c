@@ -207,13 +207,13 @@ static int need_changes(struct query *q, struct reader *reader)
 /* What was needed can be read. */
 static enum step tell(struct listing *l, struct query *q, struct reader *reader)
 {
-    const uint64_t last = reader_revision(reader);
-    if (!q->has_revision)
-        query_begin_at(q, last);
-    if (l->kind->by_user && !find_group(q, reader)) {
+    uint64_t last = 0;
+    if (reader_revision(reader, &last) < 0 || (l->kind->by_user && !find_group(q, reader))) {
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
     }
+    if (!q->has_revision)
+        query_begin_at(q, last);
     if (q->revision > last) /* the store was put back to an earlier state */
         return STEP_EXPIRED;
     if (!follow_join(q->follow, q))

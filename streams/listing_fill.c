@@ -209,6 +209,23 @@ static int need_records(const struct listing *l, struct query *q, struct reader 
     return reader_need(reader, &q->fetch, &need);
 }
 
+/* What is read once, at the beginning. 0, or -1 (see reader_error()). */
+static int read_numbers(struct listing *l, struct query *q, struct reader *reader)
+{
+    uint64_t revision = 0;
+    if (!q->counted && query_is_whole(q, l->kind)) {
+        if (reader_count(reader, &l->total_size) < 0)
+            return -1;
+        q->counted = true;
+    }
+    if (q->follow == NULL || q->has_revision)
+        return 0;
+    if (reader_revision(reader, &revision) < 0)
+        return -1;
+    query_begin_at(q, revision);
+    return 0;
+}
+
 /* What was needed can be read. */
 static enum step scan(struct listing *l, struct query *q, struct reader *reader)
 {
@@ -219,16 +236,11 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
                         .name_of = name_in_order,
                         .many = many_responses(l),
                         .authors = l->kind->authors };
-    if (l->kind->by_user && filler_find_group(q, reader) != 0) {
+    if ((l->kind->by_user && filler_find_group(q, reader) != 0) ||
+        read_numbers(l, q, reader) != 0) {
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
     }
-    if (!q->counted && query_is_whole(q, l->kind)) {
-        q->counted = true;
-        l->total_size = reader_count(reader);
-    }
-    if (q->follow != NULL && !q->has_revision)
-        query_begin_at(q, reader_revision(reader));
     if (q->empty)
         return STEP_ANSWERED;
     switch (reader_scan(reader, &q->at, q->last_group, &f.visit)) {

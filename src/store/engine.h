@@ -27,8 +27,8 @@ struct store_engine {
     int (*need)(struct reader *reader, struct store_fetch *fetch, const struct store_need *need);
     void (*fetch_drop)(struct store_fetch *fetch);
 
-    uint64_t (*count)(struct reader *reader);
-    uint64_t (*groups)(struct reader *reader);
+    int (*count)(struct reader *reader, uint64_t *ret);
+    int (*groups)(struct reader *reader, uint64_t *ret);
     int (*get)(struct reader *reader, struct bytes id, struct bytes *ret_value);
     int (*place)(struct reader *reader, struct bytes id, struct position *ret);
     int (*group)(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
@@ -36,7 +36,7 @@ struct store_engine {
     int (*scan)(struct reader *reader, struct position *at, uint32_t last_group,
                 struct visit *visit);
 
-    uint64_t (*revision)(struct reader *reader);
+    int (*revision)(struct reader *reader, uint64_t *ret);
     int (*changes)(struct reader *reader, uint64_t *revision, struct change_visit *visit);
     int (*put_value)(struct reader *reader, const struct change *change, struct bytes *ret_value);
 };

@@ -78,14 +78,14 @@ void store_fetch_drop(struct store_fetch *fetch)
         fetch->engine->fetch_drop(fetch);
 }
 
-uint64_t reader_count(struct reader *reader)
+int reader_count(struct reader *reader, uint64_t *ret)
 {
-    return reader->engine->count(reader);
+    return reader->engine->count(reader, ret);
 }
 
-uint64_t reader_groups(struct reader *reader)
+int reader_groups(struct reader *reader, uint64_t *ret)
 {
-    return reader->engine->groups(reader);
+    return reader->engine->groups(reader, ret);
 }
 
 int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value)
@@ -116,9 +116,9 @@ int reader_scan(struct reader *reader, struct position *at, uint32_t last_group,
 
 /* --- What changed ------------------------------------------------------------------- */
 
-uint64_t reader_revision(struct reader *reader)
+int reader_revision(struct reader *reader, uint64_t *ret)
 {
-    return reader->engine->revision(reader);
+    return reader->engine->revision(reader, ret);
 }
 
 int reader_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit)

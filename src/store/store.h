@@ -188,9 +188,9 @@ void store_fetch_drop(struct store_fetch *fetch);
 
 /* --- Records ------------------------------------------------------------------------ */
 
-/** How many records there are, and groups that ever had one. */
-uint64_t reader_count(struct reader *reader);
-uint64_t reader_groups(struct reader *reader);
+/** How many records there are, and groups that ever had one. 1, or -1. */
+int reader_count(struct reader *reader, uint64_t *ret);
+int reader_groups(struct reader *reader, uint64_t *ret);
 
 /** The value of the record with this id. */
 int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
@@ -231,8 +231,8 @@ struct change_visit {
     bool (*change)(struct change_visit *visit, const struct change *change);
 };
 
-/** The revision of the last change; 0: there was none yet. */
-uint64_t reader_revision(struct reader *reader);
+/** The revision of the last change; *ret is 0 where there was none yet. 1, or -1. */
+int reader_revision(struct reader *reader, uint64_t *ret);
 
 #define READER_EXPIRED 3
 

@@ -196,8 +196,10 @@ static struct buf *build_invalidate(struct resolve *r, uint64_t revision)
 static struct buf *build_changes(struct resolve *r)
 {
     struct reader *reader = r->env->listing.reader;
-    const uint64_t last = reader_revision(reader);
+    uint64_t last = 0;
     struct telling t = { .visit.change = visit_change, .r = r };
+    if (reader_revision(reader, &last) < 0)
+        return fail_unreadable(r, reader_error(reader));
     if (last - r->revision > CHANGES_MAX)
         return build_invalidate(r, last);
     t.b = buf_new(64);
@@ -236,8 +238,9 @@ static struct buf *build(struct resolve *r)
     if (rv == 0)
         return NULL;
     if (!r->has_revision) { /* it is told of what changes after this */
+        if (reader_revision(r->env->listing.reader, &r->revision) < 0)
+            return fail_unreadable(r, reader_error(r->env->listing.reader));
         r->has_revision = true;
-        r->revision = reader_revision(r->env->listing.reader);
         return build(r);
     }
     return r->requests != NULL ? build_answer(r) : build_changes(r);

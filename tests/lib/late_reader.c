@@ -170,16 +170,16 @@ static const char *error_of(const struct reader *r)
     return reader_error(container_of(r, struct late, reader)->below);
 }
 
-static uint64_t count(struct reader *r)
+static int count(struct reader *r, uint64_t *ret)
 {
     may(r, OF(NEED_RECORDS));
-    return reader_count(late_of(r)->below);
+    return reader_count(late_of(r)->below, ret);
 }
 
-static uint64_t groups(struct reader *r)
+static int groups(struct reader *r, uint64_t *ret)
 {
     may(r, OF(NEED_CHANGES));
-    return reader_groups(late_of(r)->below);
+    return reader_groups(late_of(r)->below, ret);
 }
 
 static void assert_among_ids(const struct fetched *f, struct bytes id)
@@ -273,10 +273,10 @@ static bool visit_change(struct change_visit *visit, const struct change *c)
     return true;
 }
 
-static uint64_t revision(struct reader *r)
+static int revision(struct reader *r, uint64_t *ret)
 {
     may(r, OF(NEED_RECORDS) | OF(NEED_GROUP) | OF(NEED_CHANGES));
-    return reader_revision(late_of(r)->below);
+    return reader_revision(late_of(r)->below, ret);
 }
 
 static int changes(struct reader *r, uint64_t *from, struct change_visit *visit)

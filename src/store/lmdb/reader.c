@@ -92,18 +92,28 @@ const char *lmdb_error(const struct reader *base)
     return r->error;
 }
 
-uint64_t lmdb_count(struct reader *base)
+static int count_entries(struct lmdb_reader *r, MDB_dbi table, uint64_t *ret)
 {
-    struct lmdb_reader *r = lmdb_reader_of(base);
-    MDB_stat records;
-    return mdb_stat(r->txn, r->store->records, &records) == 0 ? records.ms_entries : 0;
+    MDB_stat stat;
+    guard_enter();
+    const int rc = mdb_stat(r->txn, table, &stat);
+    guard_leave();
+    if (rc != 0)
+        return reader_fail(r, rc);
+    *ret = stat.ms_entries;
+    return 1;
 }
 
-uint64_t lmdb_groups(struct reader *base)
+int lmdb_count(struct reader *base, uint64_t *ret)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
-    MDB_stat groups;
-    return mdb_stat(r->txn, r->store->order, &groups) == 0 ? groups.ms_entries : 0;
+    return count_entries(r, r->store->records, ret);
+}
+
+int lmdb_groups(struct reader *base, uint64_t *ret)
+{
+    struct lmdb_reader *r = lmdb_reader_of(base);
+    return count_entries(r, r->store->order, ret);
 }
 
 /* --- Damage ------------------------------------------------------------------------- */

@@ -25,11 +25,11 @@ static int revision_get(struct lmdb_reader *r, uint64_t *ret)
     return at == 0 && !leaf_is_sound(r, key) ? MDB_CORRUPTED : log_ends_with(*ret, at, key);
 }
 
-uint64_t lmdb_revision(struct reader *base)
+int lmdb_revision(struct reader *base, uint64_t *ret)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
-    uint64_t revision = 0;
-    return revision_get(r, &revision) == 0 ? revision : 0;
+    const int rc = revision_get(r, ret);
+    return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
 /* The next block, of those that there are. */

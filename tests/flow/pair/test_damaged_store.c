@@ -88,6 +88,67 @@ Test(damaged_posts, a_post_in_no_place)
     expect_no_listing((struct ask){ .tag = "none" }, "damaged");
 }
 
+/* --- Follows ------------------------------------------------------------------------ */
+
+static void damage_revision(struct store *store)
+{
+    put_raw(store, lmdb_store_of(store)->meta, bytes_of_text("revision"), bytes_of_text("short"));
+}
+
+/* In the shapes that follow. */
+static void expect_no_follow(struct ask ask)
+{
+    for (enum shape shape = SERVER_STREAM; shape <= BIDI; shape += BIDI - SERVER_STREAM) {
+        struct fake_stream *f = listing_start(&w, shape, &ask, 1);
+        POST_UNTIL(&w, f->closed);
+        expect_unreadable(&f->status, "damaged");
+        cr_assert_eq(f->sent.n, 0);
+        fake_stream_free(f);
+    }
+}
+
+static struct fake_stream *open_from_now(const char *user)
+{
+    const struct ask ask = { .user = user, .follow = true, .from_now = true };
+    struct fake_stream *f = listing_open(&w, SERVER_STREAM, &ask, 1);
+    POST_UNTIL(&w, f->sent.n == 1);
+    return f;
+}
+
+Test(damaged_posts, a_follow_that_does_not_know_the_last_revision)
+{
+    static const char *const users[] = { NULL, "u1", "u3" }; /* the last one has no posts */
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+        struct fake_stream *f = open_from_now(users[i]);
+        struct answer a = answer_read(f);
+        char token[sizeof a.messages[0].token];
+        strcpy(token, a.messages[0].token);
+        answer_free(&a);
+        listing_hang_up(&w, f);
+        damage_revision(w.env.store);
+        expect_no_follow((struct ask){ .user = users[i], .follow = true });
+        expect_no_follow((struct ask){ .user = users[i], .follow = true, .from_now = true });
+        expect_no_follow((struct ask){ .user = users[i], .follow = true, .token = token });
+        MDB_txn *txn;
+        cr_assert_eq(mdb_txn_begin(lmdb_store_of(w.env.store)->env, NULL, 0, &txn), 0);
+        cr_assert_eq(meta_put(lmdb_store_of(w.env.store), txn, "revision", 2), 0);
+        cr_assert_eq(mdb_txn_commit(txn), 0);
+    }
+}
+
+/* Those who wait hear of it when there is news. */
+Test(damaged_posts, followers_who_wait)
+{
+    struct fake_stream *all = open_from_now(NULL), *one = open_from_now("u1");
+    damage_revision(w.env.store);
+    news_publish(&w.news);
+    POST_UNTIL(&w, all->closed && one->closed);
+    expect_unreadable(&all->status, "damaged");
+    expect_unreadable(&one->status, "damaged");
+    fake_stream_free(all);
+    fake_stream_free(one);
+}
+
 /* --- User --------------------------------------------------------------------------- */
 
 static struct user_world u;
@@ -132,6 +193,22 @@ Test(damaged_users, no_name_is_told)
     expect_unreadable(&f->status, "damaged");
     cr_assert_eq(f->sent.n, 0);
     fake_stream_free(f);
+}
+
+/* Nor is it said that all names may have changed. */
+Test(damaged_users, no_change_is_told)
+{
+    struct fake_stream *waits = user_call(&u, "ResolveUsers");
+    loop_turns(u.loop, 3);
+    damage_revision(u.service.store);
+    struct fake_stream *begins = user_call(&u, "ResolveUsers");
+    news_publish(&u.news);
+    LOOP_UNTIL(u.loop, waits->closed && begins->closed);
+    expect_unreadable(&waits->status, "damaged");
+    expect_unreadable(&begins->status, "damaged");
+    cr_assert_eq(waits->sent.n + begins->sent.n, 0);
+    fake_stream_free(waits);
+    fake_stream_free(begins);
 }
 
 Test(damaged_users, an_import_changes_nothing)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "lib/store_numbers.h"
 #include "lib/user_world.h"
 #include "post/post_check.h"
 #include "store/lmdb/lmdb_internal.h"
@@ -48,7 +49,7 @@ static uint64_t stored(void)
 {
     char error[STORE_ERROR_MAX];
     cr_assert_eq(reader_begin(w.env->listing.reader, error), 0, "%s", error);
-    uint64_t n = reader_count(w.env->listing.reader);
+    uint64_t n = count_of(w.env->listing.reader);
     reader_end(w.env->listing.reader);
     return n;
 }

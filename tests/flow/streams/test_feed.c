@@ -11,6 +11,7 @@
 #include "lib/heap.h"
 #include "lib/leaks.h"
 #include "lib/loop_until.h"
+#include "lib/store_numbers.h"
 #include "lib/tmpdir.h"
 #include "store/store.h"
 #include "streams/feed.h"
@@ -119,7 +120,7 @@ static int try_join(struct seat *seat, const char *group)
     seat->f = (struct follower){ .behind = on_behind,
                                  .all = group == NULL,
                                  .group = bytes_of_text(group != NULL ? group : ""),
-                                 .revision = reader_revision(reader) };
+                                 .revision = revision_of(reader) };
     const int rv = feed_join(&feed, &seat->f);
     reader_end(reader);
     cr_assert(rv != 0 || feed_caught_up(&seat->f), "the feed knows of no more");
@@ -137,7 +138,7 @@ static void join(struct seat *seat, const char *group)
 static void catch_up(struct seat *seat)
 {
     begin();
-    seat->f.revision = reader_revision(reader);
+    seat->f.revision = revision_of(reader);
     feed_caught_up(&seat->f);
     reader_end(reader);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lib/store_numbers.h"
 #include "lib/store_world.h"
 #include "store/lmdb/change_block.h"
 
@@ -30,7 +31,7 @@ static const char *changes_after(uint64_t revision)
 static uint64_t last_revision(void)
 {
     store_begin(&w);
-    const uint64_t revision = reader_revision(w.reader);
+    const uint64_t revision = revision_of(w.reader);
     store_end(&w);
     return revision;
 }
@@ -157,7 +158,7 @@ Test(changes, of_a_step_are_those_of_its_beginning)
     store_put_now(&w, "g", "1", "");
     store_begin(&w);
     store_put_now(&w, "g", "2", "");
-    cr_assert_eq(reader_revision(w.reader), 1);
+    cr_assert_eq(revision_of(w.reader), 1);
     cr_assert_str_eq(store_changes(&w, &revision, SIZE_MAX, 0), "1+1@0.1 ");
     store_end(&w);
     cr_assert_str_eq(store_changes(&w, &revision, SIZE_MAX, 0), "2+2@0.2 ");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/store_numbers.h"
 #include "lib/store_world.h"
 #include "store/lmdb/lmdb_internal.h"
 
@@ -42,8 +43,8 @@ static void expect_group(uint32_t group, const char *want)
 static void expect_counts(uint64_t records, uint64_t groups)
 {
     store_begin(&w);
-    cr_assert_eq(reader_count(w.reader), records);
-    cr_assert_eq(reader_groups(w.reader), groups);
+    cr_assert_eq(count_of(w.reader), records);
+    cr_assert_eq(groups_of(w.reader), groups);
     store_end(&w);
     const struct store_stats s = store_figures(&w);
     cr_assert(s.records == records && s.groups == groups);
@@ -73,7 +74,7 @@ Test(delete, a_step_under_way_sees_it_still)
     store_delete_now(&w, "1");
     expect_group(0, "0.1=one 0.3=three ");
     cr_assert_str_eq(store_get(&w, "1"), "one");
-    cr_assert_eq(reader_count(w.reader), 4);
+    cr_assert_eq(count_of(w.reader), 4);
     store_end(&w);
     expect_group(0, "0.3=three ");
 }

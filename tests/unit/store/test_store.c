@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/store_numbers.h"
 #include "lib/tmpdir.h"
 #include "store/lmdb/entries.h"
 #include "weir/loop.h"
@@ -173,7 +174,7 @@ Test(store, starts_empty)
     struct bytes b;
     uint32_t ordinal;
     begin();
-    cr_assert_eq(reader_count(reader), 0);
+    cr_assert_eq(count_of(reader), 0);
     cr_assert_eq(reader_get(reader, bytes_of_text("1"), &b), 0);
     cr_assert_eq(reader_group(reader, bytes_of_text(""), &ordinal), 0);
     cr_assert_eq(reader_group_id(reader, 0, &b), 0);
@@ -188,7 +189,7 @@ Test(store, lists_groups_by_first_record_and_records_by_import)
     uint32_t ordinal;
     struct bytes id;
     begin();
-    cr_assert_eq(reader_count(reader), 4);
+    cr_assert_eq(count_of(reader), 4);
     cr_assert_eq(reader_group(reader, bytes_of_text("a"), &ordinal), 1);
     cr_assert_eq(ordinal, 1);
     cr_assert_eq(reader_group_id(reader, 2, &id), 1);
@@ -420,7 +421,7 @@ Test(store, a_step_sees_one_state)
     struct write_record r[] = { record("c", "4", "FOUR"), record("c", "5", "five") };
     cr_assert_str_empty(import(r, 2));
     cr_assert_str_eq(scan_some(&at, UINT32_MAX, SIZE_MAX, 0), "0.3=three 1.2=two 2.4=four ");
-    cr_assert_eq(reader_count(reader), 4);
+    cr_assert_eq(count_of(reader), 4);
     cr_assert(bytes_equal(before, bytes_of_text("four")));
     reader_end(reader);
     cr_assert_str_eq(scan_all(), "0.1=one 0.3=three 1.2=two 2.4=FOUR 2.5=five ");
@@ -541,7 +542,7 @@ Test(store, batches_that_wait_share_a_commit)
     /* The writer may have taken the first one before the others came. */
     cr_assert_leq(last_commit() - before, 2);
     begin();
-    cr_assert_eq(reader_count(reader), MANY_BATCHES);
+    cr_assert_eq(count_of(reader), MANY_BATCHES);
     reader_end(reader);
 }
 
@@ -607,7 +608,7 @@ Test(store, closing_waits_for_imports)
         cr_assert_str_empty(many[i].error);
     open_store();
     begin();
-    cr_assert_eq(reader_count(reader), MANY_BATCHES);
+    cr_assert_eq(count_of(reader), MANY_BATCHES);
     reader_end(reader);
 }
 

@@ -7,6 +7,7 @@
 
 #include "lib/store_world.h"
 #include "store/lmdb/change_block.h"
+#include "store/lmdb/reader_internal.h"
 
 enum { COMMITS = 3, IN_EACH = 300 }; /* some blocks each */
 
@@ -262,6 +263,16 @@ Test(store_check, a_reader_knows_that_the_end_is_missing)
     cr_assert_eq(ask(&revision), -1, "nor does it wait for what is to come");
 }
 
+static int ask_last(void)
+{
+    uint64_t last = 0;
+    store_begin(&w);
+    const int rv = reader_revision(w.reader, &last);
+    cr_assert(rv == 1 || strstr(reader_error(w.reader), "damaged") != NULL);
+    store_end(&w);
+    return rv;
+}
+
 /* It has no check sum. */
 Test(store_check, a_last_revision_that_is_another_is_damage_to_all)
 {
@@ -270,6 +281,7 @@ Test(store_check, a_last_revision_that_is_another_is_damage_to_all)
         uint64_t revision = others[i];
         put_number("revision", others[i]);
         cr_assert_eq(ask(&revision), -1);
+        cr_assert_eq(ask_last(), -1);
         store_put(&w, "g", "new", "");
         store_commit_refused(&w);
         expect_found("changes were made, and the last one in the log is");
@@ -287,4 +299,19 @@ Test(store_check, a_reader_without_the_last_revision_is_damaged)
     cr_assert_eq(mdb_put(txn, lmdb_store_of(w.store)->meta, &key, &shorter, 0), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     cr_assert_eq(ask(&revision), -1);
+    cr_assert_eq(ask_last(), -1);
+}
+
+/* LMDB does nothing more for a transaction that has failed. */
+Test(store_check, a_reader_that_cannot_count_says_so)
+{
+    uint64_t n = 0;
+    store_begin(&w);
+    cr_assert(reader_count(w.reader, &n) == 1 && n == COMMITS * IN_EACH);
+    cr_assert(reader_groups(w.reader, &n) == 1 && n == 1);
+    mdb_txn_reset(lmdb_reader_of(w.reader)->txn);
+    cr_assert_eq(reader_count(w.reader, &n), -1);
+    cr_assert_eq(reader_groups(w.reader, &n), -1);
+    cr_assert_not_null(strstr(reader_error(w.reader), "cannot read the store"));
+    store_end(&w);
 }

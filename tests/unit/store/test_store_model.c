@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/store_numbers.h"
 #include "lib/store_world.h"
 
 enum { IDS = 2500, GROUPS = 60, CHANGES = 400000, KEEP = 3000, TEXT = 12000 };
@@ -147,7 +148,7 @@ static void compare_listings(void)
         SAME(reader_scan(w.reader, &at, group, &l.visit) == 0);
     }
     SAME(l.n == nrecords);
-    SAME(reader_count(w.reader) == nrecords && reader_groups(w.reader) == ngroups);
+    SAME(count_of(w.reader) == nrecords && groups_of(w.reader) == ngroups);
 }
 
 static void compare_groups(void)
@@ -204,7 +205,7 @@ static void compare_log(void)
 {
     uint64_t from = revision > KEEP ? revision - KEEP : 0;
     struct replay r = { { compare_change }, from + 1 };
-    SAME(reader_revision(w.reader) == revision);
+    SAME(revision_of(w.reader) == revision);
     SAME(reader_changes(w.reader, &from, &r.visit) == 0);
     SAME(r.next == revision + 1 && from == revision);
 }
