@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "change_block.h"
+#include "change_index.h"
 #include "pages.h"
 
 struct pass {
@@ -14,6 +14,7 @@ struct pass {
     struct position last; /* record that was looked at */
     struct bytes group;   /* the last group's id */
     uint64_t change;      /* that was looked at */
+    struct change_index index;
 };
 
 __attribute__((format(printf, 2, 3))) static void found(struct pass *p, const char *format, ...)
@@ -40,6 +41,25 @@ static int each(struct pass *p, MDB_dbi table, void (*look)(struct pass *p, MDB_
         look(p, key, value);
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* --- The last change of a record ---------------------------------------------------- */
+
+/* What is missing in the log, or damaged, was said of the log. */
+static bool is_change(struct pass *p, uint64_t revision, enum change_kind kind, struct position at,
+                      struct bytes id)
+{
+    struct change c = { 0 };
+    return change_index_find(&p->index, revision, &c) != 0 ||
+           (c.kind == kind && c.at.group == at.group && c.at.sequence == at.sequence &&
+            bytes_equal(c.id, id));
+}
+
+/* What was put, and is gone, was deleted by a later change. */
+static bool was_deleted(struct pass *p, const struct change *c)
+{
+    const uint64_t revision = change_index_deleted(&p->index, c->at.sequence);
+    return revision > c->revision && is_change(p, revision, CHANGE_DELETE, c->at, c->id);
 }
 
 /* --- Groups ------------------------------------------------------------------------- */
@@ -91,6 +111,8 @@ static void look_at_value(struct pass *p, struct position at, struct bytes value
         found_at(p, at, "it is not found by its id");
     else if (place.revision > p->revision)
         found_at(p, at, "its last change is not known yet");
+    else if (place.revision >= p->index.oldest && !is_change(p, place.revision, CHANGE_PUT, at, id))
+        found_at(p, at, "the log has something else as its last change");
     p->check->value_bytes += value.len;
 }
 
@@ -116,7 +138,8 @@ static void look_at_record(struct pass *p, MDB_val key, MDB_val stored)
 
 /* --- The log of changes ------------------------------------------------------------- */
 
-/* A record knows its last change: one that the log has after it was forgotten. */
+/* A record knows its last change: one that the log has after it was forgotten. That what it
+ * knows is in the log is seen when the record is looked at. */
 static void look_at_change(struct pass *p, const struct change *c)
 {
     struct place place;
@@ -124,6 +147,9 @@ static void look_at_change(struct pass *p, const struct change *c)
     if (rc == 0 ? place.revision < c->revision : rc != MDB_NOTFOUND)
         found(p, "change %" PRIu64 ": the record \"%.*s\" does not know it", c->revision,
               (int)c->id.len, (const char *)c->id.data);
+    else if (rc == MDB_NOTFOUND && c->kind == CHANGE_PUT && !was_deleted(p, c))
+        found(p, "change %" PRIu64 ": the record \"%.*s\" is gone, and no change says why",
+              c->revision, (int)c->id.len, (const char *)c->id.data);
     if (c->at.sequence == 0 || c->at.sequence >= p->next_sequence)
         found(p, "change %" PRIu64 " is of a record whose number was not given out yet",
               c->revision);
@@ -152,9 +178,12 @@ static void look_at_block(struct pass *p, MDB_val key, MDB_val stored)
 /* A store of the format before has none. */
 static int look_at_log(struct pass *p)
 {
+    p->index.oldest = UINT64_MAX;
     if (!p->store->logs)
         return 0;
     int rc = meta_get(p->store, p->txn, "revision", &p->revision);
+    if (rc == 0)
+        rc = change_index_open(&p->index, p->store, p->txn);
     if (rc == 0)
         rc = each(p, p->store->changes, look_at_block);
     if (rc == 0 && p->change != p->revision)
@@ -213,6 +242,7 @@ static int check_snapshot(struct lmdb_store *s, const char *kind, struct store_c
         rv = find_map(s, p.txn, error);
     if (rv == 0)
         rv = look_at_all(&p, error);
+    change_index_close(&p.index);
     mdb_txn_abort(p.txn);
     return rv;
 }

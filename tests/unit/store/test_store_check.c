@@ -99,6 +99,43 @@ static void put_place(const char *id, uint64_t revision)
     cr_assert_eq(mdb_txn_commit(txn), 0);
 }
 
+/* As if the record had never been. */
+static void lose_record(const char *id)
+{
+    MDB_txn *txn = begin();
+    uint8_t room[RECORD_KEY_BYTES];
+    struct lmdb_store *store = lmdb_store_of(w.store);
+    struct place place = { 0 };
+    cr_assert_eq(place_find(store, txn, bytes_of_text(id), &place), 0);
+    MDB_val key = val_of(id, strlen(id)), at = record_key(room, place.at);
+    cr_assert_eq(mdb_del(txn, store->ids, &key, NULL), 0);
+    cr_assert_eq(mdb_del(txn, store->records, &at, NULL), 0);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+}
+
+/* Writes another change in the place of @revision, of a block of one commit. */
+static void put_change(uint64_t revision, enum change_kind kind, struct position at, const char *id)
+{
+    uint8_t block[BLOCK_BYTES];
+    MDB_txn *txn = begin();
+    MDB_val key, stored;
+    struct block b;
+    struct change c;
+    size_t len = 0;
+    MDB_cursor *cursor = block_of(txn, revision, &key, &stored);
+    cr_assert_eq(block_read(key, stored, &b), 0);
+    const unsigned n = (unsigned)(b.last - b.next + 1);
+    while (block_next(&b, &c) == 1) {
+        if (c.revision == revision)
+            c = (struct change){ .kind = kind, .at = at, .id = bytes_of_text(id) };
+        len = block_put(block, len, &c);
+    }
+    block_end(block, len, n, b.last, b.time_ms);
+    MDB_val now = val_of(block, len);
+    cr_assert_eq(mdb_cursor_put(cursor, &key, &now, MDB_CURRENT), 0);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+}
+
 static void put_number(const char *name, uint64_t number)
 {
     MDB_txn *txn = begin();
@@ -185,6 +222,70 @@ Test(store_check, a_revision_that_was_not_given_out)
 {
     put_place("17", COMMITS * IN_EACH + 1);
     expect_found("its last change is not known yet");
+}
+
+/* The change is another record's, and nobody would be told of this one. */
+Test(store_check, a_revision_that_is_of_another_record)
+{
+    put_place("850", 852);
+    expect_found("record 851 of group 0 \"g\": the log has something else as its last change");
+    cr_assert_eq(look().problems, 1);
+}
+
+Test(store_check, a_last_change_at_another_place)
+{
+    put_change(18, CHANGE_PUT, (struct position){ 0, 19 }, "17");
+    expect_found("record 18 of group 0 \"g\": the log has something else as its last change");
+}
+
+Test(store_check, a_last_change_that_deleted_it)
+{
+    put_change(18, CHANGE_DELETE, (struct position){ 0, 18 }, "17");
+    expect_found("record 18 of group 0 \"g\": the log has something else as its last change");
+}
+
+Test(store_check, a_record_that_is_gone)
+{
+    lose_record("850");
+    expect_found("change 851: the record \"850\" is gone, and no change says why");
+    cr_assert_eq(look().problems, 1);
+}
+
+/* What ended an earlier life of the id does not tell how this one ended. */
+Test(store_check, a_record_that_came_again_and_is_gone)
+{
+    store_delete_now(&w, "17");
+    store_put_now(&w, "g", "17", "again");
+    cr_assert_eq(look().problems, 0);
+    lose_record("17");
+    expect_found("change 902: the record \"17\" is gone, and no change says why");
+    cr_assert_eq(look().problems, 1);
+}
+
+Test(store_check, a_deletion_that_is_of_another_record)
+{
+    store_delete_now(&w, "17");
+    put_change(901, CHANGE_DELETE, (struct position){ 0, 18 }, "1000");
+    expect_found("change 18: the record \"17\" is gone, and no change says why");
+    put_change(901, CHANGE_DELETE, (struct position){ 0, 19 }, "17");
+    expect_found("change 18: the record \"17\" is gone, and no change says why");
+}
+
+/* Put, changed, deleted, put again; many of them, in an order of their own. */
+Test(store_check, nothing_where_records_come_and_go)
+{
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COMMITS * IN_EACH; i++) {
+            char id[16];
+            snprintf(id, sizeof id, "%d", i * 7 % (COMMITS * IN_EACH));
+            if (i % (round + 2) != 0)
+                store_delete(&w, id);
+            else
+                store_put(&w, "g", id, round % 2 == 0 ? "new" : "newer");
+        }
+        store_commit(&w);
+        cr_assert_eq(look().problems, 0, "%s", said);
+    }
 }
 
 Test(store_check, a_deletion_that_was_not_done)
