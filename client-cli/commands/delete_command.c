@@ -157,13 +157,44 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
         session_no_memory(s->call);
 }
 
+/* Whether the same again may end better: it was interrupted, or the failure is not about what
+ * was asked for. */
+static bool may_pass(const struct session *s)
+{
+    switch (s->failure.code) {
+    case STATUS_OK:
+    case STATUS_CANCELLED:
+    case STATUS_DEADLINE_EXCEEDED:
+    case STATUS_RESOURCE_EXHAUSTED:
+    case STATUS_ABORTED:
+    case STATUS_UNAVAILABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void last_words(struct session *s)
 {
-    if (!s->answered && sent > 0)
+    if (!s->answered && sent > 0 && may_pass(s))
         session_say(s, "what was deleted stays deleted; the same again does the rest");
 }
 
 /* --- Life --------------------------------------------------------------------------- */
+
+/* One that is wrong would undo all of its request. It may be nothing to print. */
+static int check_ids(const struct command *c, int n, char **arguments)
+{
+    char what[96];
+    for (int i = 0; i < n; i++) {
+        const char *wrong = ids_wrong(bytes_of_text(arguments[i]));
+        if (wrong == NULL)
+            continue;
+        snprintf(what, sizeof what, "id %d of %d: %s", i + 1, n, wrong);
+        return usage_error(c->name, what, "");
+    }
+    return EXIT_DONE;
+}
 
 static int check(const struct command *c, int n, char **arguments)
 {
@@ -180,7 +211,7 @@ static int check(const struct command *c, int n, char **arguments)
                            "nobody can be asked, for standard input is no terminal: it "
                            "needs --yes",
                            "");
-    return EXIT_DONE;
+    return check_ids(c, n, arguments);
 }
 
 static int check_posts(const struct command *c, int n, char **arguments)

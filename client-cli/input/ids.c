@@ -44,16 +44,21 @@ static void leave_out(struct ids *ids, const char *why)
     ids->failed = true;
 }
 
+const char *ids_wrong(struct bytes id)
+{
+    if (id.len == 0)
+        return "an id cannot be empty";
+    if (id.len > ID_BYTES_MAX)
+        return "an id has at most 256 bytes";
+    return wire_is_text(id) ? NULL : "an id is text: UTF-8";
+}
+
 /* NULL: nothing. */
 static const char *what_is_wrong(const struct ids *ids, struct bytes id)
 {
     if (memchr(id.data, '\0', id.len) != NULL)
         return "an id cannot hold a NUL byte";
-    if (ids->checked && id.len > ID_BYTES_MAX)
-        return "an id has at most 256 bytes";
-    if (ids->checked && !wire_is_text(id))
-        return "an id is text: UTF-8";
-    return NULL;
+    return ids->checked ? ids_wrong(id) : NULL;
 }
 
 static void on_line(struct input *in, const char *line, size_t len)

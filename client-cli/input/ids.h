@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bytes.h"
 #include "input.h"
 
 struct ids {
@@ -15,7 +16,7 @@ struct ids {
     /** Every line that came was taken: more is being waited for. May be NULL. */
     void (*on_idle)(struct ids *ids);
     /* Set it: lines that a server would not take as ids are told, and left out, where it
-     * would end the whole call for one. */
+     * would end the whole call for one. Arguments are the command's to check, by ids_wrong(). */
     bool checked;
     size_t n;    /* read-only: ids so far */
     bool ended;  /* read-only: no more will come */
@@ -29,6 +30,9 @@ struct ids {
     bool from_input;
     struct input in;
 };
+
+/** Why a server would not take @id as one; NULL: it would. */
+const char *ids_wrong(struct bytes id);
 
 /** Ids from @count arguments, or, if there are none or the only one is "-", from
  * standard input. Returns 0 or an errno value. */

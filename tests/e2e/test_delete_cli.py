@@ -181,11 +181,21 @@ def test_lines_that_cannot_be_ids(ten):
     assert stored(ten) == "02456789"
 
 
-def test_an_argument_that_cannot_be_an_id(ten):
-    out, err = cli.attempt(ten, "delete", "posts", "--yes", "1", "")
-    assert out == b"" and "INVALID_ARGUMENT: one of post_ids is empty" in err
-    assert "field post_ids" in err
+@pytest.mark.parametrize("bad, why", [("", "an id cannot be empty"),
+                                      ("x" * 300, "an id has at most 256 bytes"),
+                                      ("\udcff", "an id is text: UTF-8")],
+                         ids=["empty", "long", "no text"])
+def test_an_argument_that_cannot_be_an_id(ten, bad, why):
+    """Nothing is sent: it would undo all others of its request."""
+    for kind in "posts", "users":
+        out, err = cli.attempt(ten, "delete", kind, "--yes", "1", bad, "2", code=2)
+        assert out == b"" and f"id 2 of 3: {why} (" in err and err.count("\n") == 1
+    with Terminal(ten, "delete", "posts", "1", bad) as terminal:
+        assert terminal.end() == (2, "")
+        assert why in terminal.said and "[y/N]" not in terminal.said
     assert stored(ten) == "0123456789"
+    assert cli.run(ten, "delete", "posts", "--yes", "x" * 256, "1") == \
+        b"1 post deleted, 1 was not there\n"
 
 
 def test_everything_that_is_listed(ten):

@@ -272,3 +272,20 @@ def test_a_definition_that_is_none():
     done = describe(b"\x0a\xff")
     assert done.returncode == 1
     assert done.stderr == "postcli: INTERNAL: the server sent what is no descriptor\n"
+
+
+@pytest.mark.parametrize("code, again", [
+    ("UNAVAILABLE", True), ("DEADLINE_EXCEEDED", True), ("ABORTED", True), ("CANCELLED", True),
+    ("RESOURCE_EXHAUSTED", True), ("INVALID_ARGUMENT", False), ("UNAUTHENTICATED", False),
+    ("PERMISSION_DENIED", False), ("UNIMPLEMENTED", False), ("INTERNAL", False)])
+def test_the_same_deletion_again_is_advised_where_it_helps(code, again):
+    def refuse(requests, context):
+        next(requests)
+        context.abort(grpc.StatusCode[code], "no")
+        yield b""
+
+    with serving(DeletePosts=refuse) as target:
+        done = postcli(target, "delete", "posts", "--yes", "1")
+    assert done.returncode == 1 and f"postcli: {code}: no" in done.stderr
+    advised = "what was deleted stays deleted; the same again does the rest" in done.stderr
+    assert advised == again, done.stderr
