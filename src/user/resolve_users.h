@@ -17,6 +17,7 @@
 #define RESOLVE_IDS_MAX  1000 /* in a request, and in a message */
 #define RESOLVE_REQUESTS 4
 #define CHANGES_MAX      4096
+#define CHANGES_KEPT     ((uint64_t)4 * CHANGES_MAX) /* in User's log, which nobody else reads */
 
 extern const struct stream_handler resolve_handler;
 

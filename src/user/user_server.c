@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "resolve_users.h"
 #include "serverkit/daemon/daemon.h"
 #include "streams/check_store.h"
 #include "streams/service_metrics.h"
@@ -14,7 +15,6 @@
 static const char *g_db = "user-data";
 static int64_t g_max_answer_bytes = 4 << 20;
 static int64_t g_answer_memory_bytes = 128 << 20;
-static int64_t g_keep_changes = STORE_KEEP_CHANGES;
 static struct budget g_budget;
 static struct user_shared g_service;
 static struct news g_news; /* of its commits */
@@ -25,8 +25,6 @@ static const struct option_row rows[] = {
       1024, INT32_MAX, NULL },
     { "answer-memory", OPTION_INT, &g_answer_memory_bytes, "N",
       "most bytes of all such answers together", 1024, INT64_MAX, NULL },
-    { "keep-changes", OPTION_INT, &g_keep_changes, "N",
-      "the last N changes are kept, for streams that are told of them", 1, INT64_MAX, NULL },
 };
 
 /* On the store's writer thread. */
@@ -39,7 +37,7 @@ static void on_committed(void *arg)
 static bool open_store(struct loop *const *loops, size_t nloops, struct health *health,
                        char error[DAEMON_ERROR_MAX])
 {
-    const struct store_options options = { .keep_changes = (uint64_t)g_keep_changes,
+    const struct store_options options = { .keep_changes = CHANGES_KEPT,
                                            .committed = on_committed };
     (void)loops;
     (void)nloops;

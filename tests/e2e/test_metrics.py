@@ -136,6 +136,16 @@ def test_store_and_memory(start_pair):
     assert of_post.get("answer_memory_max_bytes") == 128 << 20
 
 
+def test_user_keeps_the_changes_that_its_streams_read(start_pair):
+    """Four times what it tells one by one: the rest would be written for nobody."""
+    kept, block = 16384, 256
+    pair = start_pair(user_args=METRICS)
+    of_user = Metrics(pair.user)
+    pair.import_users([{"user_id": str(i), "name": "name"} for i in range(2 * kept)])
+    assert of_user.get("store_changes_total") == 2 * kept
+    assert kept <= of_user.get("store_kept_changes") < kept + block
+
+
 def test_followers(start_pair):
     pair = start_pair(post_args=[*METRICS, "--loops", "2"])
     metrics = Metrics(pair.post)

@@ -159,6 +159,7 @@ def test_help(name):
     assert done.returncode == 0 and done.stderr == ""
     for option in ("--listen", "--db", "--loops", "--drain-timeout", "--log-format"):
         assert option in done.stdout
+    assert ("--keep-changes" in done.stdout) == (name == "post-server"), "User keeps what it reads"
 
 
 # --- It starts -------------------------------------------------------------------------
