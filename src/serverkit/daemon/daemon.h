@@ -42,6 +42,10 @@ struct daemon_program {
      * and returns the exit status. NULL: there is no such option. */
     int (*check)(void);
 
+    /* News of what it serves (weir/news.h): there from before open until after the loops
+     * were freed, which may still have posts of it. May be NULL. */
+    struct news *news;
+
     /* What the program has once, and on each loop. One that has nothing, and
      * keeps all it knows of a call in stream->data, leaves them out: each may be
      * NULL (free_loop only without start_loop, close without open; stop_loop where
@@ -50,9 +54,7 @@ struct daemon_program {
      * Functions that return false say why in @error, in one line; what they
      * began is cleaned up by themselves. All on the main thread, before the
      * loops run or after, but for stop_loop. */
-    /* News of what it serves (weir/news.h): there from before open until after the loops
-     * were freed, which may still have posts of it. May be NULL. */
-    struct news *news;
+
     /* @health, valid until close, says of every service that it serves. */
     bool (*open)(struct loop *const *loops, size_t nloops, struct health *health,
                  char error[DAEMON_ERROR_MAX]);
