@@ -7,12 +7,16 @@ static const struct command users_commands[] = {
       .usage = "[OPTION]... ID...",
       .summary = "Shows the users with these ids, by GetUser.",
       .most = ANY_NUMBER,
+      .examples = "postcli users get 1 3\n"
+                  "postcli users get 5 --format json",
       .runs = &users_get_routine },
     { .name = "users list",
       .arguments = "",
       .help = "everybody, page by page",
       .usage = "[OPTION]...",
       .summary = "Lists all users page by page, by ListUsers.",
+      .examples = "postcli users list --limit 10\n"
+                  "postcli users list -o ndjson | jq -r .name",
       .runs = &users_list_routine },
     { .name = "users resolve",
       .arguments = "[ID]...",
@@ -21,6 +25,8 @@ static const struct command users_commands[] = {
       .summary = "Shows the names of the users with these ids, or of ids from standard input, by\n"
                  "ResolveUsers.",
       .most = ANY_NUMBER,
+      .examples = "postcli users resolve 1 3 5\n"
+                  "postcli list -o ndjson | jq -r .user_id | sort -u | postcli users resolve",
       .runs = &users_resolve_routine },
     { .name = NULL },
 };
@@ -35,6 +41,9 @@ static const struct command delete_commands[] = {
           "line, by DeletePosts. Asks first, on a terminal. Posts that are not there are\n"
           "counted.",
       .most = ANY_NUMBER,
+      .examples =
+          "postcli delete posts 7 8\n"
+          "postcli list --tag old -o ndjson | jq -r .post_id | postcli delete posts - --yes",
       .runs = &delete_posts_routine },
     { .name = "delete users",
       .arguments = "ID...|-",
@@ -45,6 +54,7 @@ static const struct command delete_commands[] = {
           "line, by DeleteUsers. Asks first, on a terminal. Users who are not there are\n"
           "counted. Their posts stay, and have no author then.",
       .most = ANY_NUMBER,
+      .examples = "postcli delete users 5",
       .runs = &delete_users_routine },
     { .name = NULL },
 };
@@ -55,6 +65,11 @@ const struct command commands[] = {
       .help = "posts, page by page (unary calls)",
       .usage = "[OPTION]...",
       .summary = "Lists posts page by page, by ListPosts or ListPostsByUserId (unary calls).",
+      .examples =
+          "postcli list --limit 5\n"
+          "postcli list --user 1 --tag grpc\n"
+          "postcli list --limit 3 -o json\n"
+          "postcli list --page-size 2 --page-token \"$TOKEN\"   # where an earlier one ended",
       .runs = &list_routine },
     { .name = "stream-list",
       .arguments = "",
@@ -62,11 +77,10 @@ const struct command commands[] = {
       .usage = "[OPTION]...",
       .summary = "Lists posts as they come, by ListPostsServerStream or\n"
                  "ListPostsByUserIdServerStream; with --follow then what changes.",
-      .epilogue = "Examples:\n"
-                  "  postcli stream-list --user 5 --format ndjson\n"
-                  "  postcli stream-list --follow --tag coffee\n"
-                  "  postcli stream-list --follow --from-now | jq -r .title\n"
-                  "  postcli stream-list --follow --page-token TOKEN   (as Ctrl-C has told it)",
+      .examples = "postcli stream-list --user 5 --format ndjson\n"
+                  "postcli stream-list -o none   # counts them, and says how long it took\n"
+                  "postcli stream-list --follow --tag coffee   # and what changes, until Ctrl-C\n"
+                  "postcli stream-list --follow --page-token \"$TOKEN\"   # as Ctrl-C has told it",
       .runs = &stream_list_routine },
     { .name = "collect-list",
       .arguments = "[ID]...",
@@ -76,6 +90,8 @@ const struct command commands[] = {
                  "ListPostsByUserIdClientStream; with --all everybody's, by "
                  "ListPostsClientStream.",
       .most = ANY_NUMBER,
+      .examples = "postcli collect-list 1 2 4 --tag coffee\n"
+                  "postcli users list -o ndjson | jq -r .user_id | postcli collect-list",
       .runs = &collect_list_routine },
     { .name = "bidi-list",
       .arguments = "[ID]...",
@@ -86,6 +102,9 @@ const struct command commands[] = {
           "by line as they come, by ListPostsByUserIdBidiStream; with --all everybody's, by\n"
           "ListPostsBidiStream.",
       .most = ANY_NUMBER,
+      .examples = "postcli bidi-list 3 4\n"
+                  "seq 1 5 | postcli bidi-list\n"
+                  "postcli bidi-list   # then type ids, each with Enter, and Ctrl-D",
       .runs = &bidi_list_routine },
     { .name = "get",
       .arguments = "ID...",
@@ -93,6 +112,8 @@ const struct command commands[] = {
       .usage = "[OPTION]... ID...",
       .summary = "Shows the posts with these ids, with their authors, by GetPost.",
       .most = ANY_NUMBER,
+      .examples = "postcli get 1 8\n"
+                  "postcli get 8 --format json",
       .runs = &get_routine },
     { .name = "demo",
       .arguments = "",
@@ -100,6 +121,7 @@ const struct command commands[] = {
       .usage = "[OPTION]...",
       .summary = "Shows what goes over the wire in each of the four call shapes, and what happens\n"
                  "when a reader stops. Needs some posts; leaves everything as it is.",
+      .examples = "postcli demo",
       .runs = &demo_routine },
     { .name = "bench",
       .arguments = "SHAPE",
@@ -114,6 +136,9 @@ const struct command commands[] = {
       .choices = "unary|server-stream|client-stream|bidi|import|resolve|follow",
       .most = 1,
       .too_many = "takes one shape",
+      .examples = "postcli bench server-stream --duration 10s\n"
+                  "postcli bench unary --limit 10 --count 1000\n"
+                  "postcli bench bidi --users 1..5 --duration 10s --report bench.html",
       .runs = &bench_routine },
     { .name = "import",
       .arguments = "posts|users FILE",
@@ -124,6 +149,9 @@ const struct command commands[] = {
                  "left out.",
       .choices = "posts|users",
       .most = ANY_NUMBER,
+      .examples = "postcli import users people.ndjson\n"
+                  "postcli generate posts --count 1000 | postcli import posts -\n"
+                  "postcli import posts posts.ndjson --strict   # stop at the first bad line",
       .runs = &import_routine },
     { .name = "delete",
       .help = "removes records by their ids",
@@ -137,6 +165,8 @@ const struct command commands[] = {
       .choices = "posts|users",
       .most = 1,
       .too_many = "takes no more arguments",
+      .examples = "postcli generate users --count 1000 | postcli import users -\n"
+                  "postcli generate posts -n 1000000 --users 1000 >posts.ndjson",
       .runs = &generate_routine },
     { .name = "users",
       .help = "people and their names",
@@ -150,6 +180,9 @@ const struct command commands[] = {
                  "whether the server as a process does. Exit status: 0 it is SERVING, 1 it is not.",
       .most = 1,
       .too_many = "takes one service",
+      .examples = "postcli health\n"
+                  "postcli health v1.post.Post\n"
+                  "postcli health --server user",
       .runs = &health_routine },
     { .name = "describe",
       .arguments = "[SYMBOL]",
@@ -160,6 +193,9 @@ const struct command commands[] = {
           "definition of a service, method, message, field or enum (v1.post.PostMessage).",
       .most = 1,
       .too_many = "takes one name",
+      .examples = "postcli describe\n"
+                  "postcli describe v1.post.PostMessage\n"
+                  "postcli describe --server user v1.user.User.GetUser",
       .runs = &describe_routine },
     { .name = NULL },
 };

@@ -11,7 +11,7 @@ compdir    ?= $(prefix)/share/bash-completion/completions
 unitdir    ?= $(prefix)/lib/systemd/system
 MAN        := $(BUILD)/man
 GROUPS     := users delete
-words_of    = $(filter-out --help,$(shell $(BUILD)/postcli $(1) --help=words))
+words_of    = $(filter-out --%,$(shell $(BUILD)/postcli $(1) --help=words))
 COMMANDS    = $(filter-out $(GROUPS),$(call words_of)) \
               $(foreach g,$(GROUPS),$(addprefix $(g)/,$(call words_of,$(g))))
 UNITS      := user-server.service post-server.service

@@ -85,7 +85,7 @@ static int check(const struct command *c, int n, char **arguments)
 }
 
 static const struct option_row rows[] = {
-    OPT_INT("count", count, "how many; needed", .max = (int64_t)GENERATE_MAX),
+    OPT_INT("count", count, "how many; needed", .max = (int64_t)GENERATE_MAX, .letter = 'n'),
     OPT_INT("users", users, "posts: by so many users", .min = 1, .max = (int64_t)GENERATE_MAX,
             .arg = "U"),
     OPT_FLAG("grouped", grouped,

@@ -100,6 +100,7 @@ struct command {
 
     const char *usage;              /* of its own --help: what follows the name */
     const char *summary, *epilogue; /* may be NULL */
+    const char *examples;           /* command lines, one a line; may be NULL */
     const char *choices;            /* "posts|users": what the first argument must be; or NULL */
     int most;                       /* arguments */
     const char *too_many;           /* "takes one name"; NULL: "takes no argument" */

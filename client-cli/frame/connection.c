@@ -25,7 +25,8 @@ static const struct option_row rows[] = {
              "environment",
              .arg = "TOKEN"),
     OPT_FLAG("verbose", connection.verbose,
-             "a line on standard error for every call: how it ended, its request id"),
+             "a line on standard error for every call: how it ended, its request id",
+             .letter = 'v'),
 };
 
 const struct option_group connection_calls_group = {

@@ -10,18 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nearest.h"
+
 #define DURATION_MAX_MS (UINT64_C(10) * 365 * 24 * 3600 * 1000)
 
-/* What getopt_long() returns: above the short options, then two values a row. */
-enum { VALUE_HELP = 'h', VALUE_ROWS = 256 };
+/* What getopt_long() returns: a letter, or above the letters two values a row. */
+enum { VALUE_HELP = 'h', VALUE_VERSION = 255, VALUE_ROWS = 256 };
 
 struct parser {
     const struct option_program *program;
     const struct option_row **rows; /* the program's own and those of its groups */
     size_t nrows;
     struct option *longs;
-    bool *given; /* row i was on the command line */
-    char **argv; /* a copy: to look for --help reorders it */
+    char *letters; /* as getopt() takes them: ":hn:v" */
+    bool *given;   /* row i was on the command line */
+    char **argv;   /* a copy: to look for --help reorders it */
 };
 
 /* --- errors ------------------------------------------------------------------------- */
@@ -194,25 +197,13 @@ static void put_rows(struct parser *p, const struct option_row *rows, size_t n)
         p->rows[p->nrows++] = &rows[i];
 }
 
-static bool parser_init(struct parser *p, const struct option_program *program, int argc,
-                        char **argv)
+static bool make_longs(struct parser *p)
 {
-    size_t n = count_rows(program);
-    *p = (struct parser){ .program = program };
-    p->rows = calloc(n + 1, sizeof(*p->rows));
-    p->given = calloc(n + 1, sizeof(*p->given));
-    p->longs = calloc(2 * n + 2, sizeof(*p->longs)); /* --x and --no-x, --help, the end */
-    p->argv = calloc((size_t)argc + 1, sizeof(*p->argv));
-    if (p->rows == NULL || p->given == NULL || p->longs == NULL || p->argv == NULL)
-        return false;
-    memcpy(p->argv, argv, (size_t)argc * sizeof(*argv));
-    put_rows(p, program->rows, program->nrows);
-    for (size_t g = 0; g < program->ngroups; g++)
-        put_rows(p, program->groups[g].rows, program->groups[g].nrows);
-
     struct option *o = p->longs;
     *o++ = (struct option){ "help", optional_argument, NULL, VALUE_HELP };
-    for (size_t i = 0; i < n; i++) {
+    if (p->program->version != NULL)
+        *o++ = (struct option){ "version", no_argument, NULL, VALUE_VERSION };
+    for (size_t i = 0; i < p->nrows; i++) {
         const struct option_row *row = p->rows[i];
         assert(row != NULL); /* put_rows() */
         bool flag = row->kind == OPTION_FLAG;
@@ -228,6 +219,39 @@ static bool parser_init(struct parser *p, const struct option_program *program, 
     return true;
 }
 
+static void make_letters(struct parser *p)
+{
+    char *c = stpcpy(p->letters, ":h");
+    for (size_t i = 0; i < p->nrows; i++) {
+        if (p->rows[i]->letter == '\0')
+            continue;
+        *c++ = p->rows[i]->letter;
+        if (p->rows[i]->kind != OPTION_FLAG)
+            *c++ = ':';
+    }
+}
+
+static bool parser_init(struct parser *p, const struct option_program *program, int argc,
+                        char **argv)
+{
+    size_t n = count_rows(program);
+    *p = (struct parser){ .program = program };
+    p->rows = calloc(n + 1, sizeof(*p->rows));
+    p->given = calloc(n + 1, sizeof(*p->given));
+    p->longs = calloc(2 * n + 3, sizeof(*p->longs)); /* --x and --no-x, --help, --version, end */
+    p->letters = calloc(2 * n + 3, sizeof(*p->letters));
+    p->argv = calloc((size_t)argc + 1, sizeof(*p->argv));
+    if (p->rows == NULL || p->given == NULL || p->longs == NULL || p->letters == NULL ||
+        p->argv == NULL)
+        return false;
+    memcpy(p->argv, argv, (size_t)argc * sizeof(*argv));
+    put_rows(p, program->rows, program->nrows);
+    for (size_t g = 0; g < program->ngroups; g++)
+        put_rows(p, program->groups[g].rows, program->groups[g].nrows);
+    make_letters(p);
+    return make_longs(p);
+}
+
 static void parser_close(struct parser *p)
 {
     for (struct option *o = p->longs; o != NULL && o->name != NULL; o++) {
@@ -235,6 +259,7 @@ static void parser_close(struct parser *p)
             free((char *)o->name);
     }
     free(p->argv);
+    free(p->letters);
     free(p->longs);
     free(p->given);
     free(p->rows);
@@ -261,15 +286,67 @@ static const char *long_name(const struct parser *p, int value)
     return "";
 }
 
-static void complain_unknown(const struct parser *p, const char *arg)
+/* As long_name(), where @value may be a letter. */
+static int value_of_letter(const struct parser *p, int value)
 {
-    if (optopt == VALUE_HELP || optopt >= VALUE_ROWS)
+    for (size_t i = 0; i < p->nrows; i++) {
+        if (value == p->rows[i]->letter)
+            return VALUE_ROWS + 2 * (int)i;
+    }
+    return value;
+}
+
+/* The name that @arg was perhaps meant to be; NULL: none is near. */
+static const char *guess(const struct parser *p, const char *arg)
+{
+    const char *name = arg + strspn(arg, "-");
+    struct nearest n = nearest_to(name, strcspn(name, "="));
+    for (const struct option *o = p->longs; o->name != NULL; o++)
+        nearest_try(&n, o->name);
+    return n.best;
+}
+
+static void complain_name(const struct parser *p, const char *what, const char *arg,
+                          const char *meant)
+{
+    const int len = (int)strcspn(arg, "=");
+    if (meant != NULL)
+        complain(p->program, "%s option %.*s; did you mean --%s?", what, len, arg, meant);
+    else
+        complain(p->program, "%s option %.*s", what, len, arg);
+}
+
+/* -limit is a name to some programs, but -l, -i and so on to getopt(). */
+static const char *guess_letters(const struct parser *p, const char *arg)
+{
+    const bool many = arg != NULL && arg[0] == '-' && arg[1] != '-' && strlen(arg) > 2;
+    return many && strchr(arg, optopt) != NULL ? guess(p, arg) : NULL;
+}
+
+static void complain_letter(const struct parser *p, char **argv)
+{
+    const char *words[] = { argv[optind], argv[optind - 1] }; /* in its midst, or at its end */
+    for (size_t i = 0; i < 2; i++) {
+        const char *meant = guess_letters(p, words[i]);
+        if (meant != NULL) {
+            complain_name(p, "unknown", words[i], meant);
+            return;
+        }
+    }
+    complain(p->program, "unknown option -%c", optopt);
+}
+
+static void complain_unknown(const struct parser *p, char **argv)
+{
+    const char *arg = argv[optind - 1];
+    if (optopt == VALUE_HELP || optopt >= VALUE_VERSION)
         complain(p->program, "--%s takes no value", long_name(p, optopt));
     else if (optopt != 0)
-        complain(p->program, "unknown option -%c", optopt);
+        complain_letter(p, argv);
+    else if (is_ambiguous(p, arg))
+        complain_name(p, "ambiguous", arg, NULL);
     else
-        complain(p->program, "%s option %.*s", is_ambiguous(p, arg) ? "ambiguous" : "unknown",
-                 (int)strcspn(arg, "="), arg);
+        complain_name(p, "unknown", arg, guess(p, arg));
 }
 
 static bool take_argument(struct parser *p, int value)
@@ -294,18 +371,16 @@ static enum option_result parse_arguments(struct parser *p, int argc, char **arg
     int value;
     opterr = 0;
     optind = 0; /* start anew, however often we are called */
-    while ((value = getopt_long(argc, argv, ":h", p->longs, NULL)) != -1) {
-        if (value == VALUE_HELP)
-            return OPTIONS_HELP;
+    while ((value = getopt_long(argc, argv, p->letters, p->longs, NULL)) != -1) {
         if (value == ':') {
-            complain(p->program, "--%s needs a value", long_name(p, optopt));
+            complain(p->program, "--%s needs a value", long_name(p, value_of_letter(p, optopt)));
             return OPTIONS_BAD;
         }
         if (value == '?') {
-            complain_unknown(p, argv[optind - 1]);
+            complain_unknown(p, argv);
             return OPTIONS_BAD;
         }
-        if (!take_argument(p, value))
+        if (!take_argument(p, value_of_letter(p, value)))
             return OPTIONS_BAD;
     }
     return OPTIONS_OK;
@@ -363,39 +438,57 @@ static bool parse_environment(struct parser *p)
 
 /* --- all of it ---------------------------------------------------------------------- */
 
-/* --help shows the defaults, so it must win before a value is stored. */
-static bool asks_for_help(const struct parser *p, int argc, const char **ret_form)
+/* --help shows the defaults, so it must win before a value is stored. Returns VALUE_HELP,
+ * VALUE_VERSION, or -1: neither is asked for. */
+static int asks_for(const struct parser *p, int argc, const char **ret_form)
 {
-    bool help = false;
+    int value;
     opterr = 0;
     optind = 0;
-    for (int value; !help && (value = getopt_long(argc, p->argv, ":h", p->longs, NULL)) != -1;)
-        help = value == VALUE_HELP;
-    *ret_form = help ? optarg : NULL;
-    return help;
+    do
+        value = getopt_long(argc, p->argv, p->letters, p->longs, NULL);
+    while (value != -1 && value != VALUE_HELP && value != VALUE_VERSION);
+    *ret_form = value == VALUE_HELP ? optarg : NULL;
+    return value;
+}
+
+static enum option_result print_help(const struct option_program *program, const char *form)
+{
+    if (options_print_help(program, form))
+        return OPTIONS_HELP;
+    complain(program, "--help: \"%.100s\" is not text, man or words", form);
+    return OPTIONS_BAD;
+}
+
+static enum option_result parse(struct parser *p, int argc, char **argv, int *ret_first)
+{
+    const char *form;
+    switch (asks_for(p, argc, &form)) {
+    case VALUE_HELP:
+        return print_help(p->program, form);
+    case VALUE_VERSION:
+        printf("%s %s\n", p->program->name, p->program->version);
+        return OPTIONS_HELP;
+    default:
+        break;
+    }
+    const enum option_result result = parse_arguments(p, argc, argv);
+    if (result == OPTIONS_OK && !parse_environment(p))
+        return OPTIONS_BAD;
+    if (result == OPTIONS_OK)
+        *ret_first = optind;
+    return result;
 }
 
 enum option_result options_parse(const struct option_program *program, int argc, char **argv,
                                  int *ret_first)
 {
     struct parser p;
-    const char *form;
     enum option_result result = OPTIONS_BAD;
-    if (!parser_init(&p, program, argc, argv)) {
+    if (parser_init(&p, program, argc, argv))
+        result = parse(&p, argc, argv, ret_first);
+    else
         complain(program, "out of memory");
-    } else if (asks_for_help(&p, argc, &form)) {
-        result = OPTIONS_HELP;
-        if (!options_print_help(program, form)) {
-            complain(program, "--help: \"%.100s\" is not text, man or words", form);
-            result = OPTIONS_BAD;
-        }
-    } else {
-        result = parse_arguments(&p, argc, argv);
-        if (result == OPTIONS_OK && !parse_environment(&p))
-            result = OPTIONS_BAD;
-        if (result == OPTIONS_OK)
-            *ret_first = optind;
-    }
     parser_close(&p);
     return result;
 }

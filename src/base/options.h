@@ -1,5 +1,6 @@
-/* Long options, described once: parsing, environment variables and --help all
- * come from the same table. getopt_long() does the parsing. */
+/* Options, described once: parsing, environment variables and --help all come from
+ * the same table. getopt_long() does the parsing. Every option has a long name, and those
+ * that people type often have a letter too. */
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
 
@@ -30,6 +31,7 @@ struct option_row {
     const char *help;
     int64_t min, max; /* OPTION_INT; both 0: any. A default outside: none */
     const char *choices;
+    char letter; /* "-n"; 0: it has none */
 };
 
 /* A row for a variable of the type that its kind has: any other does not compile. What else
@@ -65,6 +67,8 @@ struct option_program {
     const struct option_group *groups; /* after the rows; may be NULL */
     size_t ngroups;
     const char *epilogue; /* after the options; may be NULL */
+    const char *examples; /* command lines, one a line, and "# ..." above them; may be NULL */
+    const char *version;  /* what --version prints behind the name; NULL: no such option */
 };
 
 enum option_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
@@ -77,8 +81,10 @@ enum option_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
  * option (argv is reordered). May be called again with other rows.
  *   OPTIONS_OK
  *   OPTIONS_HELP  --help: printed to standard output; exit 0. --help=man prints
- *                 a manual page, --help=words what a shell can complete
- *   OPTIONS_BAD   one line on standard error says what is wrong; exit 2
+ *                 a manual page, --help=words what a shell can complete. Or the
+ *                 version was, for --version
+ *   OPTIONS_BAD   one line on standard error says what is wrong, and what was
+ *                 perhaps meant; exit 2
  * Before any thread is started. */
 enum option_result options_parse(const struct option_program *program, int argc, char **argv,
                                  int *ret_first);

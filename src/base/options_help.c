@@ -47,9 +47,11 @@ static const char *argument_name(const struct option_row *row)
 
 static int left_text(const struct option_row *row, char *ret, size_t size)
 {
+    const char letter[] = { '-', row->letter, ',', ' ', '\0' };
+    const char *first = row->letter != '\0' ? letter : "";
     if (row->kind == OPTION_FLAG)
-        return snprintf(ret, size, "  --[no-]%s", row->name);
-    return snprintf(ret, size, "  --%s %s", row->name, argument_name(row));
+        return snprintf(ret, size, "  %s--[no-]%s", first, row->name);
+    return snprintf(ret, size, "  %s--%s %s", first, row->name, argument_name(row));
 }
 
 static void duration_text(uint64_t ms, char *ret, size_t size)
@@ -177,6 +179,22 @@ static void environment_text(const struct option_program *program, char *ret, si
              name, variable);
 }
 
+static void print_common_rows(const struct option_program *program, int left)
+{
+    print_wrapped("print this and exit", left, printf("  -h, --help"));
+    if (program->version != NULL)
+        print_wrapped("print the version and exit", left, printf("  --version"));
+}
+
+static void print_examples(const char *examples)
+{
+    fputs("\nExamples:\n", stdout);
+    for (size_t len; *examples != '\0'; examples += len + (examples[len] == '\n')) {
+        len = strcspn(examples, "\n");
+        printf("  %.*s\n", (int)len, examples);
+    }
+}
+
 static void print_text(const struct option_program *program)
 {
     int left = help_left(program);
@@ -187,7 +205,7 @@ static void print_text(const struct option_program *program)
         for (size_t k = 0; k < group.nrows; k++)
             print_row(&group.rows[k], left);
         if (i == 0)
-            print_wrapped("print this and exit", left, printf("  -h, --help"));
+            print_common_rows(program, left);
     }
     if (first_row(program) != NULL) {
         char text[1024];
@@ -197,6 +215,8 @@ static void print_text(const struct option_program *program)
     }
     if (program->epilogue != NULL)
         printf("\n%s\n", program->epilogue);
+    if (program->examples != NULL)
+        print_examples(program->examples);
 }
 
 /* --- a manual page: man(7) ---------------------------------------------------------- */
@@ -234,6 +254,8 @@ static void print_man_row(const struct option_row *row)
 {
     char text[2048];
     fputs(".TP\n", stdout);
+    if (row->letter != '\0')
+        printf("\\fB\\-%c\\fR, ", row->letter);
     if (row->kind == OPTION_FLAG) {
         fputs("\\fB\\-\\-\\fR[\\fBno\\-\\fR]\\fB", stdout);
         roff(row->name);
@@ -250,15 +272,35 @@ static void print_man_row(const struct option_row *row)
     putchar('\n');
 }
 
-static void print_man(const struct option_program *program)
+static void print_man_common_rows(const struct option_program *program)
 {
-    char name[128], text[1024];
+    fputs(".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nprint this and exit\n", stdout);
+    if (program->version != NULL)
+        fputs(".TP\n\\fB\\-\\-version\\fR\nprint the version and exit\n", stdout);
+}
+
+/* As it is, line by line. */
+static void print_man_section(const char *title, const char *text)
+{
+    if (text == NULL)
+        return;
+    printf(".SH %s\n.nf\n", title);
+    roff(text);
+    fputs("\n.fi\n", stdout);
+}
+
+static void print_man_head(const struct option_program *program)
+{
+    char name[128];
     page_name(program, name, sizeof(name));
     const bool server = strstr(program->name, "-server") != NULL;
     fputs(".TH ", stdout);
     for (const char *c = name; *c != '\0'; c++)
         putchar(toupper((unsigned char)*c));
-    printf(" %d\n.SH NAME\n", server ? 8 : 1);
+    printf(" %d", server ? 8 : 1);
+    if (program->version != NULL)
+        printf(" \"\" \"%s\"", program->version);
+    fputs("\n.SH NAME\n", stdout);
     roff(name);
     fputs(" \\- ", stdout);
     for (const char *c = program->summary; *c != '\0'; c++)
@@ -267,13 +309,22 @@ static void print_man(const struct option_program *program)
     roff(program->name);
     putchar('\n');
     roff(program->usage);
-    fputs("\n.SH OPTIONS\n", stdout);
+    putchar('\n');
+}
+
+static void print_man(const struct option_program *program)
+{
+    char text[1024];
+    print_man_head(program);
+    fputs(".SH OPTIONS\n", stdout);
     for (size_t i = 0; i < count_sections(program); i++) {
         const struct option_group group = section(program, i);
         if (i > 0)
             printf(".SS %s\n", group.title);
         for (size_t k = 0; k < group.nrows; k++)
             print_man_row(&group.rows[k]);
+        if (i == 0)
+            print_man_common_rows(program);
     }
     if (first_row(program) != NULL) {
         environment_text(program, text, sizeof(text));
@@ -281,11 +332,8 @@ static void print_man(const struct option_program *program)
         roff(text);
         putchar('\n');
     }
-    if (program->epilogue != NULL) {
-        fputs(".SH NOTES\n.nf\n", stdout);
-        roff(program->epilogue);
-        fputs("\n.fi\n", stdout);
-    }
+    print_man_section("NOTES", program->epilogue);
+    print_man_section("EXAMPLES", program->examples);
 }
 
 /* --- words for a shell's completion: an option a line, a tab, its choices ----------- */
@@ -308,6 +356,8 @@ static void print_words(const struct option_program *program)
         }
     }
     puts("--help");
+    if (program->version != NULL)
+        puts("--version");
 }
 
 bool options_print_help(const struct option_program *program, const char *form)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/container.h"
+#include "base/version.h"
 #include "post_env.h"
 #include "post_metrics.h"
 #include "post_service.h"
@@ -39,15 +40,16 @@ static struct {
 };
 
 static const struct option_row rows[] = {
-    { "db", OPTION_TEXT, &g.db, "DIR", "folder of the posts; made if it is missing", 0, 0, NULL },
-    { "max-answer-bytes", OPTION_INT, &g.max_answer_bytes, "N",
-      "most bytes of one unary or client-streaming answer", 1024, INT32_MAX, NULL },
-    { "answer-memory", OPTION_INT, &g.answer_memory_bytes, "N",
-      "most bytes of all such answers together", 1024, INT64_MAX, NULL },
-    { "keep-changes", OPTION_INT, &g.keep_changes, "N",
-      "the last N changes are kept, so that a follow can go on after a break", 1, INT64_MAX, NULL },
-    { "max-follows-per-caller", OPTION_INT, &g.max_follows_per_caller, "N",
-      "most requests of one caller that follow at once; 0: no limit", 0, 1 << 20, NULL },
+    OPT_TEXT("db", g.db, "folder of the posts; made if it is missing", .arg = "DIR"),
+    OPT_INT("max-answer-bytes", g.max_answer_bytes,
+            "most bytes of one unary or client-streaming answer", .min = 1024, .max = INT32_MAX),
+    OPT_INT("answer-memory", g.answer_memory_bytes, "most bytes of all such answers together",
+            .min = 1024, .max = INT64_MAX),
+    OPT_INT("keep-changes", g.keep_changes,
+            "the last N changes are kept, so that a follow can go on after a break", .min = 1,
+            .max = INT64_MAX),
+    OPT_INT("max-follows-per-caller", g.max_follows_per_caller,
+            "most requests of one caller that follow at once; 0: no limit", .max = 1 << 20),
 };
 
 /* --- One loop's things -------------------------------------------------------------- */
@@ -287,6 +289,7 @@ int main(int argc, char **argv)
     const struct daemon_program program = {
         .name = "post-server",
         .summary = "Serves posts: listings in the four call shapes of gRPC, and imports.",
+        .version = VERSION,
         .listen = "127.0.0.1:9001",
         .rows = rows,
         .nrows = sizeof rows / sizeof rows[0],

@@ -17,24 +17,24 @@ struct user_channels user_channels = {
 };
 
 static const struct option_row rows[] = {
-    { "user-target", OPTION_TEXT, &user_channels.target, "TARGET",
-      "where it is: host:port, dns:, unix:, ipv4:, ipv6:; several with the same people: "
-      "a:port,b:port",
-      0, 0, NULL },
-    { "user-lb", OPTION_CHOICE, &user_channels.lb, NULL,
-      "of several addresses: the first that answers, or each loop another one that is healthy", 0,
-      0, LB_CHOICES },
-    { "user-timeout", OPTION_DURATION, &user_channels.timeout_ms, "DURATION",
-      "a listing waits so long for a name, and then fails with UNAVAILABLE", 0, 0, NULL },
-    { "wait-for-user", OPTION_DURATION, &user_channels.wait_ms, "DURATION",
-      "do not serve before User answers, and exit if it does not within this; 0: do not wait", 0, 0,
-      NULL },
-    { "user-keepalive-time", OPTION_DURATION, &user_channels.keepalive_time_ms, "DURATION",
-      "ping User when it is silent for so long, not more often than its --keepalive-min-time; 0: "
-      "never",
-      0, 0, NULL },
-    { "user-keepalive-timeout", OPTION_DURATION, &user_channels.keepalive_timeout_ms, "DURATION",
-      "it is gone if it has not answered by then", 0, 0, NULL },
+    OPT_TEXT("user-target", user_channels.target,
+             "where it is: host:port, dns:, unix:, ipv4:, ipv6:; several with the same people: "
+             "a:port,b:port",
+             .arg = "TARGET"),
+    OPT_CHOICE(
+        "user-lb", user_channels.lb,
+        "of several addresses: the first that answers, or each loop another one that is healthy",
+        .choices = LB_CHOICES),
+    OPT_DURATION("user-timeout", user_channels.timeout_ms,
+                 "a listing waits so long for a name, and then fails with UNAVAILABLE"),
+    OPT_DURATION(
+        "wait-for-user", user_channels.wait_ms,
+        "do not serve before User answers, and exit if it does not within this; 0: do not wait"),
+    OPT_DURATION("user-keepalive-time", user_channels.keepalive_time_ms,
+                 "ping User when it is silent for so long, not more often than its "
+                 "--keepalive-min-time; 0: never"),
+    OPT_DURATION("user-keepalive-timeout", user_channels.keepalive_timeout_ms,
+                 "it is gone if it has not answered by then"),
     TLS_CLIENT_ROWS("user-", user_channels.tls),
     TOKEN_CLIENT_ROWS("user-", user_channels.token),
 };

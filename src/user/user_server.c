@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "resolve_users.h"
 #include "serverkit/daemon/daemon.h"
 #include "streams/check_store.h"
@@ -20,11 +21,11 @@ static struct user_shared g_service;
 static struct news g_news; /* of its commits */
 
 static const struct option_row rows[] = {
-    { "db", OPTION_TEXT, &g_db, "DIR", "folder of the users; made if it is missing", 0, 0, NULL },
-    { "max-answer-bytes", OPTION_INT, &g_max_answer_bytes, "N", "most bytes of one unary listing",
-      1024, INT32_MAX, NULL },
-    { "answer-memory", OPTION_INT, &g_answer_memory_bytes, "N",
-      "most bytes of all such answers together", 1024, INT64_MAX, NULL },
+    OPT_TEXT("db", g_db, "folder of the users; made if it is missing", .arg = "DIR"),
+    OPT_INT("max-answer-bytes", g_max_answer_bytes, "most bytes of one unary listing", .min = 1024,
+            .max = INT32_MAX),
+    OPT_INT("answer-memory", g_answer_memory_bytes, "most bytes of all such answers together",
+            .min = 1024, .max = INT64_MAX),
 };
 
 /* On the store's writer thread. */
@@ -88,6 +89,7 @@ int main(int argc, char **argv)
     const struct daemon_program program = {
         .name = "user-server",
         .summary = "Serves people: their names for Post, listings and imports.",
+        .version = VERSION,
         .listen = "127.0.0.1:9000",
         .rows = rows,
         .nrows = sizeof rows / sizeof rows[0],

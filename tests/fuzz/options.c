@@ -25,7 +25,8 @@ static const struct option_row rows[] = {
     { "number", OPTION_INT, &got.number, .help = "a number", .min = 1, .max = 64 },
 };
 static const struct option_row more[] = {
-    { "time", OPTION_DURATION, &got.ms, .help = "a time" },
+    { "time", OPTION_DURATION, &got.ms, .help = "a time", .letter = 't' },
+    { "verbose", OPTION_FLAG, &got.flag, .help = "a flag with a letter", .letter = 'v' },
     { "choice", OPTION_CHOICE, &got.choice, .help = "a choice", .choices = "one|two" },
 };
 static const struct option_group group = { "More", more, sizeof more / sizeof more[0] };
@@ -37,6 +38,8 @@ static const struct option_program program = {
     .nrows = sizeof rows / sizeof rows[0],
     .groups = &group,
     .ngroups = 1,
+    .version = "1",
+    .examples = "fuzz -v",
 };
 
 /* What it prints is for nobody. */

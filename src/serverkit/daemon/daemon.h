@@ -27,6 +27,7 @@ struct news;
 struct daemon_program {
     const char *name;
     const char *summary;
+    const char *version;           /* what --version prints; NULL: there is no such option */
     const char *listen;            /* default address */
     const struct option_row *rows; /* the program's own options */
     size_t nrows;

@@ -100,6 +100,7 @@ static enum option_result parse(const struct daemon_program *p, const struct opt
         .name = p->name,
         .usage = "[OPTION]...",
         .summary = p->summary,
+        .version = p->version,
         .rows = p->rows,
         .nrows = p->nrows,
         .groups = groups,

@@ -290,9 +290,9 @@ static bool g_flag;
 static enum option_result parse(void)
 {
     static const struct option_row rows[] = {
-        { "text", OPTION_TEXT, &g_text, "TEXT", "a text", 0, 0, NULL },
-        { "list", OPTION_LIST, &g_list, "WORD", "words", 0, 0, NULL },
-        { "flag", OPTION_FLAG, &g_flag, NULL, "yes or no", 0, 0, NULL },
+        OPT_TEXT("text", g_text, "a text", .arg = "TEXT"),
+        OPT_LIST("list", g_list, "words", .arg = "WORD"),
+        OPT_FLAG("flag", g_flag, "yes or no"),
     };
     const struct option_program program = {
         .name = "test-program", .usage = "", .summary = "", .rows = rows, .nrows = 3

@@ -16,6 +16,7 @@ static struct {
     uint64_t drain_ms;
     int format;
     int64_t zebras;
+    bool verbose;
 } got;
 
 static const struct option_row rows[] = {
@@ -34,7 +35,8 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_row zoo_rows[] = {
-    { "zebras", OPTION_INT, &got.zebras, .help = "how many zebras" },
+    { "zebras", OPTION_INT, &got.zebras, .help = "how many zebras", .letter = 'z' },
+    { "verbose", OPTION_FLAG, &got.verbose, .help = "say more", .letter = 'v' },
 };
 static const struct option_group groups[] = {
     { "Zoo", zoo_rows, sizeof(zoo_rows) / sizeof(zoo_rows[0]) },
@@ -49,6 +51,8 @@ static const struct option_program program = {
     .groups = groups,
     .ngroups = sizeof(groups) / sizeof(groups[0]),
     .epilogue = "The end.",
+    .examples = "post-server -z 3   # zebras\npost-server --loops 4",
+    .version = "1.2.3",
 };
 
 static char *argv_copy[32];
@@ -70,6 +74,7 @@ static enum option_result parse(const char *const *argv)
     got.drain_ms = 5000;
     got.format = 0;
     got.zebras = 3;
+    got.verbose = false;
     first = -1;
     return options_parse(&program, argc, argv_copy, &first);
 }
@@ -183,7 +188,17 @@ static const struct {
     { { "--loops" }, "--loops needs a value" },
     { { "--progress=1" }, "--progress takes no value" },
     { { "--no-progress=1" }, "--no-progress takes no value" },
-    { { "--no-loops" }, "unknown option --no-loops" },
+    { { "--no-loops" }, "unknown option --no-loops; did you mean --loops?" },
+    { { "--lopos=1" }, "unknown option --lopos; did you mean --loops?" },
+    { { "--no-progres=1" }, "--no-progress takes no value" },
+    { { "--no-porgress" }, "unknown option --no-porgress; did you mean --no-progress?" },
+    { { "-loops", "3" }, "unknown option -loops; did you mean --loops?" },
+    { { "-zebra", "3" }, "--zebras: \"ebra\" is not a whole number" },
+    { { "-verbos" }, "unknown option -verbos; did you mean --verbose?" },
+    { { "-vx" }, "unknown option -x" },
+    { { "-xv" }, "unknown option -x" },
+    { { "-z" }, "--zebras needs a value" },
+    { { "--version=1" }, "--version takes no value" },
     { { "--loops", "" }, "--loops: \"\" is not a whole number" },
     { { "--loops", "3x" }, "--loops: \"3x\" is not a whole number" },
     { { "--loops", " 3" }, "--loops: \" 3\" is not a whole number" },
@@ -279,6 +294,21 @@ Test(options, bad_environment_names_the_variable)
     }
 }
 
+Test(options, letters)
+{
+    cr_assert_eq(PARSE("-z", "7", "-v", "word"), OPTIONS_OK);
+    cr_expect_eq(got.zebras, 7);
+    cr_expect(got.verbose);
+    cr_expect_str_eq(argv_copy[first], "word");
+    cr_assert_eq(PARSE("-vz8", "--no-verbose"), OPTIONS_OK);
+    cr_expect_eq(got.zebras, 8);
+    cr_expect_not(got.verbose);
+    setenv("POST_SERVER_ZEBRAS", "9", 1);
+    cr_assert_eq(PARSE("-z1"), OPTIONS_OK);
+    cr_expect_eq(got.zebras, 1, "a letter wins over the environment, too");
+    unsetenv("POST_SERVER_ZEBRAS");
+}
+
 Test(options, rows_of_a_group_are_as_the_others)
 {
     cr_assert_eq(PARSE("--loops", "3", "--zebras", "7"), OPTIONS_OK);
@@ -309,17 +339,41 @@ Test(options, help)
         "  --drain-timeout DURATION  how long to wait at the end (default: 5s)\n"
         "  --log-format text|json    how to log (default: text)\n"
         "  -h, --help                print this and exit\n"
+        "  --version                 print the version and exit\n"
         "\nZoo:\n"
-        "  --zebras N                how many zebras (default: 3)\n"
+        "  -z, --zebras N            how many zebras (default: 3)\n"
+        "  -v, --[no-]verbose        say more\n"
         "\n"
         "Options can also come from the environment, --progress from POST_SERVER_PROGRESS\n"
         "and so on; the command line wins. Flags are true or false there, lists are\n"
         "separated by commas.\n"
         "\n"
-        "The end.\n";
+        "The end.\n"
+        "\n"
+        "Examples:\n"
+        "  post-server -z 3   # zebras\n"
+        "  post-server --loops 4\n";
     setenv("POST_SERVER_LOOPS", "nonsense", 1);
     cr_expect_str_eq(captured(stdout, OPTIONS_HELP, (const char *const[]){ "--help", NULL }), want);
     cr_expect_str_eq(captured(stdout, OPTIONS_HELP,
                               (const char *const[]){ "--loops", "9", "-h", "--bad", NULL }),
                      want, "the defaults are shown, not what was given");
+}
+
+Test(options, a_page)
+{
+    const char *page = captured(stdout, OPTIONS_HELP, (const char *const[]){ "--help=man", NULL });
+    cr_expect_not_null(strstr(page, ".TH POST-SERVER 8 \"\" \"1.2.3\"\n"));
+    cr_expect_not_null(strstr(page, ".TP\n\\fB\\-z\\fR, \\fB\\-\\-zebras\\fR \\fIN\\fR\n"));
+    cr_expect_not_null(strstr(page, ".SH NOTES\n.nf\nThe end.\n.fi\n.SH EXAMPLES\n.nf\n"
+                                    "post\\-server \\-z 3   # zebras\n"));
+}
+
+Test(options, version)
+{
+    cr_expect_str_eq(captured(stdout, OPTIONS_HELP, (const char *const[]){ "--version", NULL }),
+                     "post-server 1.2.3\n");
+    cr_expect_str_eq(captured(stdout, OPTIONS_HELP,
+                              (const char *const[]){ "--loops", "x", "--version", "--bad", NULL }),
+                     "post-server 1.2.3\n", "it wins over what is wrong");
 }
