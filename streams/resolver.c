@@ -191,6 +191,7 @@ static void on_ask(struct task *task)
 static void set_why(struct resolver *r, const char *reason)
 {
     r->why = status_of(STATUS_UNAVAILABLE, "User is unreachable: %s", reason);
+    r->why.waited = true; /* whoever hears of it has waited for timeout_ms */
     status_because(&r->why, "USER_UNREACHABLE");
 }
 

@@ -22,12 +22,26 @@ static uint64_t next_random(struct backoff *b) /* xorshift */
     return b->random;
 }
 
+static uint64_t after(uint64_t ms)
+{
+    return ms * 2 < MOST_MS ? ms * 2 : MOST_MS;
+}
+
+uint64_t backoff_most_ms(const struct backoff *b)
+{
+    uint64_t all_ms = 0, next_ms = FIRST_MS;
+    unsigned tries = 0;
+    for (; tries < b->tries_max && next_ms < MOST_MS; tries++, next_ms = after(next_ms))
+        all_ms += next_ms;
+    return all_ms + (uint64_t)(b->tries_max - tries) * MOST_MS;
+}
+
 bool backoff_next(struct backoff *b, uint64_t *ret_ms)
 {
     if (b->tries == b->tries_max)
         return false;
     b->tries++;
     *ret_ms = b->next_ms / 2 + next_random(b) % (b->next_ms / 2 + 1);
-    b->next_ms = b->next_ms * 2 < MOST_MS ? b->next_ms * 2 : MOST_MS;
+    b->next_ms = after(b->next_ms);
     return true;
 }

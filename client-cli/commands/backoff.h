@@ -20,6 +20,9 @@ void backoff_init(struct backoff *b, unsigned tries_max, uint64_t seed);
 /** It works: the next failure is a first one. */
 void backoff_reset(struct backoff *b);
 
+/** The longest that all tries together can wait, from a first failure on. */
+uint64_t backoff_most_ms(const struct backoff *b);
+
 /** A failure: *@ret_ms is the time to wait, from half of 100 ms to all of 2 s.
  * false: enough tries. */
 bool backoff_next(struct backoff *b, uint64_t *ret_ms);

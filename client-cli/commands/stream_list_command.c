@@ -5,18 +5,14 @@
  *
  * The next call goes on from the last token with what is left of the limit. A follow is
  * the same without an end of its own: once it has begun, no number of breaks is one. */
-#include <limits.h>
-#include <unistd.h>
-
-#include "backoff.h"
 #include "client-cli/commands.h"
 #include "client-cli/frame/calls.h"
 #include "client-cli/frame/common.h"
 #include "follow_words.h"
+#include "outage.h"
 #include "post_query.h"
 #include "skim.h"
 
-static struct backoff backoff;
 static bool last;     /* the message that ends the answer was here */
 static bool resuming; /* the call goes on after a broken one */
 static unsigned resumed;
@@ -39,7 +35,7 @@ static bool begin(struct session *s)
     const unsigned tries = max_tries < 0 ? MAX_TRIES : (unsigned)max_tries;
     if (s->options->format == FORMAT_NONE) /* posts are counted, and not decoded */
         s->handler.message = NULL;
-    backoff_init(&backoff, tries, (uint64_t)getpid() << 20 ^ loop_now_ms(s->loop));
+    outage_init(s, resume ? tries : 0);
     s->endless = follow;
     if (follow)
         output_watch_reader(&s->out);
@@ -56,19 +52,16 @@ static void next(struct session *s)
 }
 
 /* A server that was there once will be again; one that never was may be the wrong one. */
-static void note_progress(void)
+static void note_progress(struct session *s)
 {
-    if (follow && max_tries < 0)
-        backoff.tries_max = UINT_MAX;
-    backoff_reset(&backoff);
-    follow_words_goes_on();
+    outage_over(s, follow && max_tries < 0);
     resumed += resuming;
     resuming = false;
 }
 
 static void take_decoded(struct session *s, const V1__Post__ListPostsResponse *m, size_t bytes)
 {
-    note_progress();
+    note_progress(s);
     if (post_query_take(s, m, bytes)) {
         last = m->last != 0; /* and not of a message whose posts are not printed */
         paging_mark(s);
@@ -99,12 +92,10 @@ static bool passes(const struct status *status)
 static bool try_again(struct session *s, const struct status *status)
 {
     uint64_t wait_ms;
-    if (!passes(status) || !resume || s->stopping || calls_deadline_passed(s))
+    if (!passes(status) || s->stopping || calls_deadline_passed(s))
         return false;
-    if (!backoff_next(&backoff, &wait_ms))
+    if (!outage_next(s, status, &wait_ms))
         return false;
-    if (follow)
-        follow_words_wait(s, status);
     calls_again(s, wait_ms > status->retry_after_ms ? wait_ms : status->retry_after_ms);
     return true;
 }

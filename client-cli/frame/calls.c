@@ -7,6 +7,7 @@
 #include "client-cli/input/ids.h"
 #include "command.h"
 #include "common.h"
+#include "connection.h"
 
 /* --- From call to call -------------------------------------------------------------- */
 
@@ -24,9 +25,11 @@ static void on_again(struct timer *t)
 static void end(struct session *s, const struct status *status)
 {
     const bool failed = s->failed || (s->ids != NULL && s->ids->failed);
+    const struct status told = silence_explain(s, status);
+    silence_end(s);
     rows_end(&s->rows);
     if (status->code != STATUS_OK)
-        session_fail(s, status);
+        session_fail(s, &told);
     else
         session_end(s, failed ? EXIT_FAILED : EXIT_DONE);
 }
@@ -50,6 +53,7 @@ static void on_close(struct stream *stream, const struct status *status)
 static void on_message(struct stream *stream, const ProtobufCMessage *message, struct bytes bytes)
 {
     struct session *s = stream->data;
+    silence_over(s);
     s->answered = true;
     s->routine->take(s, message, bytes);
 }
@@ -134,6 +138,25 @@ bool calls_deadline_passed(const struct session *s)
     return s->options->deadline_ms > 0 && deadline_left_ms(s) == 0;
 }
 
+/* What is due from now on: a connection at least, an answer to what was sent, or, since there
+ * is no more to send, the first message. */
+enum due { A_CONNECTION, AN_ANSWER, THE_FIRST_ANSWER };
+
+static void await(struct session *s, enum due due)
+{
+    struct channel *channel = s->channel;
+    const bool user = channel == s->user;
+    const struct content *brings = &s->routine->brings;
+    const struct silence_of of = {
+        .channel = channel,
+        .name = user ? "User" : "Post",
+        .target = user ? connection.user_target : connection.target,
+        .needs_user = due != A_CONNECTION && brings->rows == &row_post,
+        .first = due == THE_FIRST_ANSWER && !s->answered && brings->rows != NULL,
+    };
+    silence_begin(s, &of);
+}
+
 static struct status open_call(struct session *s, struct channel *channel, const char *path)
 {
     struct call_options options = { .wait_for_ready = call_policy.wait_for_ready };
@@ -143,6 +166,8 @@ static struct status open_call(struct session *s, struct channel *channel, const
         options.timeout_ms = deadline_left_ms(s);
     if (channel_open(channel, s->loop, path, &s->handler, s, &options, &s->call) != 0)
         return status_of(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    s->channel = channel;
+    await(s, A_CONNECTION);
     return status_ok();
 }
 
@@ -157,6 +182,9 @@ bool calls_open(struct session *s, struct channel *channel, const char *path)
 int calls_send(struct stream *stream, const ProtobufCMessage *message, unsigned flags)
 {
     const int rv = stream_send_message(stream, message, flags);
+    const bool is_ours = stream->on->on_close == on_close; /* and not one of the demo's */
+    if (rv == 0 && is_ours)
+        await(stream->data, (flags & STREAM_LAST) != 0 ? THE_FIRST_ANSWER : AN_ANSWER);
     if (rv != ENOMEM)
         return rv;
     session_no_memory(stream);
@@ -173,8 +201,11 @@ void calls_ask(struct session *s, struct channel *channel, const char *path,
 void calls_read(struct session *s)
 {
     s->wants_room = output_full(&s->out);
-    if (!s->wants_room)
-        stream_read(s->call);
+    if (s->wants_room)
+        return;
+    if (s->answered && s->routine->brings.counts != NULL && s->ids == NULL && !s->endless)
+        await(s, AN_ANSWER);
+    stream_read(s->call);
 }
 
 void calls_half_close(struct session *s)
@@ -182,6 +213,8 @@ void calls_half_close(struct session *s)
     const struct status ok = status_ok();
     s->half_closed = true;
     stream_finish(s->call, &ok);
+    if (s->routine->brings.rows != NULL)
+        await(s, THE_FIRST_ANSWER);
 }
 
 struct status calls_answered(struct session *s, const struct status *status)

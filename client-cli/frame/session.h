@@ -18,6 +18,7 @@
 #include "client-cli/output/progress.h"
 #include "client-cli/output/rows.h"
 #include "paging.h"
+#include "silence.h"
 #include "weir/channel.h"
 #include "weir/loop.h"
 #include "weir/status.h"
@@ -47,13 +48,15 @@ struct session {
     struct ids *ids;      /* whom to ask about; NULL: everybody, or it is no command for ids */
 
     /* The call at which the command is: calls.h. */
-    struct stream *call; /* NULL: none is open */
+    struct stream *call;     /* NULL: none is open */
+    struct channel *channel; /* of the call, or of the one before */
     struct stream_handler handler;
     bool answered;    /* it has brought a message */
     bool half_closed; /* it gets no more requests */
     bool wants_room;  /* a read is due when the output has room */
     bool due;         /* the next call is */
     struct timer again;
+    struct silence silence; /* of the server that is called */
 
     /** Begins the command. */
     void (*start)(struct session *s);

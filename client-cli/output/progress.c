@@ -73,7 +73,8 @@ static void draw(struct progress *p)
 static void on_tick(struct timer *t)
 {
     struct progress *p = container_of(t, struct progress, tick);
-    if (!p->out->writing)
+    const bool begun = p->counts.done > 0 || p->counts.bytes > 0;
+    if (begun && !p->out->writing)
         draw(p);
     timer_start(p->loop, &p->tick, NEXT_MS);
 }

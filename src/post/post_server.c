@@ -262,6 +262,7 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
         .health = health,
         .services = post_services,
         .nservices = POST_NSERVICES,
+        .user = &post_user_service,
         .first = loops[0],
         .user_timeout_ms = user_channels.timeout_ms,
     };
@@ -286,6 +287,7 @@ static int check(void)
 
 int main(int argc, char **argv)
 {
+    static const struct service *const others[] = { &post_user_service };
     const struct daemon_program program = {
         .name = "post-server",
         .summary = "Serves posts: listings in the four call shapes of gRPC, and imports.",
@@ -297,6 +299,8 @@ int main(int argc, char **argv)
         .ngroups = 1,
         .services = post_services,
         .nservices = POST_NSERVICES,
+        .others = others,
+        .nothers = sizeof others / sizeof others[0],
         .check_options = user_channels_check,
         .check = check,
         .news = &g.news,

@@ -125,4 +125,6 @@ static const struct service service = { "v1.post.Post", methods, sizeof methods 
 static const struct service first_service = { "post.Post", first_methods,
                                               sizeof first_methods / sizeof *first_methods };
 
+const struct service post_user_service = { .name = "v1.user.User" };
+
 const struct service *const post_services[POST_NSERVICES] = { &service, &first_service };

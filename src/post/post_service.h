@@ -12,6 +12,9 @@
 #define POST_NSERVICES 2
 extern const struct service *const post_services[POST_NSERVICES];
 
+/** User, of whose health Post tells as far as it knows: no methods. */
+extern const struct service post_user_service;
+
 extern const struct stream_handler get_post_handler;     /* get_post.c */
 extern const struct stream_handler import_posts_handler; /* post_import.c */
 extern const struct import_kind import_posts_kind;

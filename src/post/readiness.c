@@ -10,6 +10,11 @@ static void say(struct readiness *r, enum health_state state)
         health_set(r->health, r->services[i]->name, state);
 }
 
+static void say_of_user(struct readiness *r, enum health_state state)
+{
+    health_set(r->health, r->user->name, state);
+}
+
 static void on_patience(struct timer *timer)
 {
     say(container_of(timer, struct readiness, patience), HEALTH_NOT_SERVING);
@@ -24,12 +29,15 @@ static void note_up(struct user_link *link)
     r->nup++;
     timer_stop(&r->patience);
     say(r, HEALTH_SERVING);
+    say_of_user(r, HEALTH_SERVING);
 }
 
 static void on_lost(struct readiness *r)
 {
-    if (--r->nup == 0)
-        timer_start(r->first, &r->patience, r->user_timeout_ms);
+    if (--r->nup > 0)
+        return;
+    timer_start(r->first, &r->patience, r->user_timeout_ms);
+    say_of_user(r, HEALTH_NOT_SERVING);
 }
 
 static void note_down(struct user_link *link)
@@ -40,6 +48,7 @@ static void note_down(struct user_link *link)
         on_lost(r);
     } else if (!r->was_up) { /* this is how the first attempts end */
         say(r, HEALTH_NOT_SERVING);
+        say_of_user(r, HEALTH_NOT_SERVING);
     }
 }
 
@@ -65,6 +74,7 @@ void readiness_init(struct readiness *r)
 {
     r->patience.fired = on_patience;
     say(r, HEALTH_UNKNOWN);
+    say_of_user(r, HEALTH_UNKNOWN);
     timer_start(r->first, &r->patience, r->user_timeout_ms);
 }
 

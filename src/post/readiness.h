@@ -1,9 +1,12 @@
-/* Whether Post can do its work: what it says of the health of its services.
+/* Whether Post can do its work: what it says of the health of its services, and of User's.
  *
  *   UNKNOWN      no attempt to reach User has ended yet
  *   SERVING      User answers on the resolve stream of some loop; or it did,
  *                and listings still wait for it (--user-timeout)
  *   NOT_SERVING  listings would fail
+ *
+ * Of User it says what is so at the moment, without that patience: who waits for a listing
+ * can learn what the listing waits for.
  *
  * The resolve streams are opened without any call, so a client that heeds the
  * state and stays away gets to know when to come back. */
@@ -33,6 +36,7 @@ struct readiness {
     struct health *health;
     const struct service *const *services;
     size_t nservices;
+    const struct service *user;
     struct loop *first;
     uint64_t user_timeout_ms;
     size_t nup; /* private, as all below: links that are up */

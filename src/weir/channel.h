@@ -43,6 +43,10 @@ int channel_new(struct channel **ret, const char *target, const struct channel_o
  * not, @error says why. It connects to nobody. */
 bool channel_check(const struct channel *channel, char error[CHANNEL_ERROR_MAX]);
 
+/** Whether there is a connection now, or one of several, by which a call could go. It connects
+ * to nobody. Any thread. */
+bool channel_connected(struct channel *channel);
+
 /** Frees the channel; streams that are open stay open, and need its chain. NULL
  * is fine. */
 void channel_free(struct channel *channel);

@@ -1,5 +1,6 @@
 #include "server_side.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -36,15 +37,16 @@ static void put_trailer(struct stream *s, const char *name, struct bytes value)
         log_warn("out of memory: a call ends without %s", name);
 }
 
-/* gRPC's own retries wait for the pushback. */
+/* gRPC's own retries wait for the pushback, and a negative one ends them. */
 void server_put_details(struct stream *s, const struct status *status)
 {
     uint8_t details[STATUS_DETAILS_MAX];
     char pushback[16];
     const size_t len = status_details_pack(status, s->path, details);
     put_trailer(s, STATUS_DETAILS_NAME, bytes_of(details, len));
-    if (status->retry_after_ms == 0)
+    if (status->retry_after_ms == 0 && !status->waited)
         return;
-    snprintf(pushback, sizeof pushback, "%u", (unsigned)status->retry_after_ms);
+    snprintf(pushback, sizeof pushback, "%" PRId64,
+             status->waited ? INT64_C(-1) : (int64_t)status->retry_after_ms);
     put_trailer(s, "grpc-retry-pushback-ms", bytes_of_text(pushback));
 }

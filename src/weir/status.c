@@ -22,6 +22,7 @@ struct status status_ok(void)
     struct status s;
     s.code = STATUS_OK;
     s.retry_after_ms = 0;
+    s.waited = false;
     s.reason[0] = s.field[0] = s.message[0] = '\0';
     return s;
 }

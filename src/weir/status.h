@@ -5,6 +5,7 @@
 #define WEIR_STATUS_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
@@ -45,6 +46,8 @@ enum status_code {
 struct status {
     enum status_code code;
     uint32_t retry_after_ms;        /* there is too much to do: try again then. 0: never mind */
+    bool waited;                    /* this server has waited for better times already: to make
+                                       the call again at once would only wait as long again */
     char reason[STATUS_REASON_MAX]; /* "INVALID_PAGE_TOKEN"; empty: the code says it all */
     char field[STATUS_FIELD_MAX];   /* of the request, "page_token"; empty: it is none */
     char message[STATUS_MESSAGE_MAX];

@@ -12,6 +12,7 @@ from client import Client, failure
 from logs import may_log
 from pair import Server
 from protos import current
+from timing import wait_until
 
 # User goes and comes in most of these.
 pytestmark = may_log("User is unreachable", "the server is stopping")
@@ -70,7 +71,20 @@ def test_both_serve(pair):
         with_watch.cancel()
 
 
-@pytest.mark.parametrize("service", ["nobody", "v1.user.User", "grpc.health.v1.Health"])
+def test_post_tells_of_user(pair):
+    """At once, while Post itself still waits for it."""
+    wait_until(lambda: check(pair.posts, "v1.user.User") == SERVING, "Post has reached User")
+    states = watch(pair.posts, "v1.user.User")
+    assert next(states).status == SERVING
+    pair.user.kill()
+    assert next(states).status == NOT_SERVING
+    assert check(pair.posts, "v1.post.Post") == SERVING
+    pair.user.start()
+    assert next(states).status == SERVING
+    states.cancel()
+
+
+@pytest.mark.parametrize("service", ["nobody", "user.User", "grpc.health.v1.Health"])
 def test_unknown_service(pair, service):
     code, text = failure(lambda: check(pair.posts, service))
     assert code == grpc.StatusCode.NOT_FOUND and service in text

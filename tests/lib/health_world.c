@@ -5,8 +5,8 @@
 
 #include "grpc/health/v1/health.pb-c.h"
 
-static const struct service a = { .name = "a" }, b = { .name = "b" };
-const struct service *const health_world_services[HEALTH_WORLD_NSERVICES] = { &a, &b };
+static const struct service a = { .name = "a" }, b = { .name = "b" }, other = { .name = "other" };
+const struct service *const health_world_services[HEALTH_WORLD_NSERVICES] = { &a, &b, &other };
 
 void health_world_open(struct health_world *w)
 {

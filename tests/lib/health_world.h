@@ -1,4 +1,4 @@
-/* The health of two services on one loop, and fake streams that ask for it. */
+/* The health of three services on one loop, and fake streams that ask for it. */
 #ifndef TESTS_HEALTH_WORLD_H
 #define TESTS_HEALTH_WORLD_H
 
@@ -6,14 +6,15 @@
 #include "loop_until.h"
 #include "serverkit/health/health.h"
 
-#define HEALTH_WORLD_NSERVICES 2
+#define HEALTH_WORLD_NSERVICES 3
 
 struct health_world {
     struct loop *loop;
     struct health *health;
 };
 
-extern const struct service *const health_world_services[HEALTH_WORLD_NSERVICES]; /* "a", "b" */
+extern const struct service
+    *const health_world_services[HEALTH_WORLD_NSERVICES]; /* "a", "b", "other" */
 
 void health_world_open(struct health_world *w);
 

@@ -213,10 +213,23 @@ static bool add_reflection(struct daemon *d, char *error)
     return true;
 }
 
+static int make_health(struct daemon *d)
+{
+    const struct daemon_program *p = d->program;
+    const struct service *told[MAX_SERVICES];
+    size_t n = 0;
+    assert(p->nservices + p->nothers <= MAX_SERVICES);
+    for (size_t i = 0; i < p->nservices; i++)
+        told[n++] = p->services[i];
+    for (size_t i = 0; i < p->nothers; i++)
+        told[n++] = p->others[i];
+    return health_new(&d->health, d->loops, d->nloops, told, n);
+}
+
 static bool make_services(struct daemon *d, char *error)
 {
     const struct daemon_program *p = d->program;
-    const int rv = health_new(&d->health, d->loops, d->nloops, p->services, p->nservices);
+    const int rv = make_health(d);
     if (rv != 0) {
         snprintf(error, DAEMON_ERROR_MAX, "cannot tell of its health: %s", strerror(rv));
         return false;

@@ -35,6 +35,10 @@ struct daemon_program {
     size_t ngroups;
     const struct service *const *services;
     size_t nservices;
+    /* Services of other processes, of whose health this one tells, too: under their names
+     * alone, and open says of them. May be NULL. */
+    const struct service *const *others;
+    size_t nothers;
 
     /* What is wrong with its own options together, or NULL. May be NULL. */
     const char *(*check_options)(void);

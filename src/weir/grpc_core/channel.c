@@ -56,6 +56,8 @@ static void put_args(struct grpc_args *args, const struct channel_options *o)
     grpc_args_put_int(args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, FIRST_BACKOFF_MS);
     grpc_args_put_int(args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
     grpc_args_put_int(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, max_backoff);
+    /* A name has as long: by default two minutes, in which no call would hear why it waits. */
+    grpc_args_put_int(args, GRPC_ARG_DNS_ARES_QUERY_TIMEOUT_MS, CONNECT_TIMEOUT_MS);
     put_keepalive(args, o);
     grpc_args_put_int(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (uint64_t)o->max_message_bytes);
     grpc_args_put_int(args, GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0); /* see received.h */
@@ -221,6 +223,15 @@ bool channel_check(const struct channel *channel, char error[CHANNEL_ERROR_MAX])
 {
     snprintf(error, CHANNEL_ERROR_MAX, "%s", channel->refused);
     return error[0] == '\0';
+}
+
+bool channel_connected(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->lock);
+    const grpc_connectivity_state state =
+        grpc_channel_check_connectivity_state(channel->link->grpc, 0);
+    pthread_mutex_unlock(&channel->lock);
+    return state == GRPC_CHANNEL_READY;
 }
 
 void channel_free(struct channel *channel)

@@ -125,6 +125,12 @@ static void add_hint(struct status *status, bool tls)
         snprintf(status->message + n, sizeof status->message - n, " (%s)", hint);
 }
 
+/* As gRPC's own retries take it: a number below 0 asks for none. */
+static bool says_never(struct bytes pushback)
+{
+    return pushback.len > 0 && pushback.data[0] == '-';
+}
+
 static struct status received_status(struct client_call *cc)
 {
     if (cc->call.life == CALL_FINISHING) /* we have cancelled it */
@@ -136,6 +142,7 @@ static struct status received_status(struct client_call *cc)
         add_hint(&status, cc->link->tls);
     if (status.code != STATUS_OK)
         status_details_unpack(metadata_get(&cc->trailing, STATUS_DETAILS_NAME), &status);
+    status.waited = says_never(metadata_get(&cc->trailing, "grpc-retry-pushback-ms"));
     return status;
 }
 

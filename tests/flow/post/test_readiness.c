@@ -16,7 +16,8 @@ static void init(void)
     r = (struct readiness){
         .health = w.health,
         .services = health_world_services,
-        .nservices = HEALTH_WORLD_NSERVICES,
+        .nservices = HEALTH_WORLD_NSERVICES - 1,
+        .user = health_world_services[HEALTH_WORLD_NSERVICES - 1],
         .first = w.loop,
         .user_timeout_ms = TIMEOUT_MS,
     };
@@ -39,6 +40,12 @@ static enum health_state now(void)
     cr_assert_eq(health_check(&w, "b"), a, "all services alike");
     cr_assert_eq(health_check(&w, HEALTH_PROCESS), HEALTH_SERVING, "the process runs");
     return a;
+}
+
+static enum health_state of_user(void)
+{
+    loop_turns(w.loop, 2);
+    return health_check(&w, "other");
 }
 
 static uint64_t wait_for(enum health_state state)
@@ -79,6 +86,27 @@ Test(readiness, serves_while_any_loop_has_its_stream)
     cr_assert_geq(wait_for(HEALTH_NOT_SERVING), TIMEOUT_MS / 2);
     readiness_link(&links[1], true);
     cr_assert_eq(now(), HEALTH_SERVING);
+}
+
+Test(readiness, of_user_it_says_what_is_so_now)
+{
+    cr_assert_eq(of_user(), HEALTH_UNKNOWN);
+    readiness_link(&links[0], true);
+    readiness_link(&links[1], true);
+    cr_assert_eq(of_user(), HEALTH_SERVING);
+    readiness_link(&links[0], false);
+    cr_assert_eq(of_user(), HEALTH_SERVING, "the other one is up");
+    readiness_link(&links[1], false);
+    cr_assert_eq(of_user(), HEALTH_NOT_SERVING);
+    cr_assert(timer_running(&r.patience), "of itself it still says SERVING");
+    readiness_link(&links[0], true);
+    cr_assert_eq(of_user(), HEALTH_SERVING);
+}
+
+Test(readiness, a_first_attempt_in_vain_says_so_of_user)
+{
+    readiness_link(&links[0], false);
+    cr_assert_eq(of_user(), HEALTH_NOT_SERVING);
 }
 
 Test(readiness, a_short_break_is_not_told)
