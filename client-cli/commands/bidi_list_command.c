@@ -2,7 +2,9 @@
  *
  * At most `window` requests are unanswered: one for standard input, so that
  * every line is answered before the next one is asked, more for arguments,
- * which are all there at once. The call ends when the ids do:
+ * which are all there at once. With --limit it is one, too: then every request
+ * knows how much is left of it, and what is cut off begins at a token. The call ends when the ids
+ * do:
  *
  *   OPEN -ids ended, all sent-> half-closed -all answered, OK-> end */
 #include <inttypes.h>
@@ -92,15 +94,17 @@ static struct status judge(struct session *s, const struct status *status)
 static void next(struct session *s)
 {
     if (window == 0)
-        window = s->argument_count > 0 ? WINDOW_OF_ARGUMENTS : WINDOW_OF_LINES;
+        window =
+            s->argument_count > 0 && s->options->limit == 0 ? WINDOW_OF_ARGUMENTS : WINDOW_OF_LINES;
     many_open(s, SHAPE_BIDI);
 }
 
 static const struct option_row rows[] = {
     ROWS_OF_POSTS(ROW_ALL, "most posts of one message; 0: the server chooses"),
-    OPT_INT("window", window,
-            "requests that may wait for their answer; 0: 1 for standard input, else 32",
-            .max = 4096),
+    OPT_INT(
+        "window", window,
+        "requests that may wait for their answer; 0: 1 for standard input or with --limit, else 32",
+        .max = 4096),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };

@@ -63,11 +63,11 @@ export POSTCLI_USER_TARGET="$address"
 serve post-server --listen "${POST_LISTEN:-127.0.0.1:9001}" --user-target "$address"
 post=$pid
 export POSTCLI_TARGET="$address"
-if [ -z "$("$build/postcli" users list --limit 1)" ]; then
+if [ -z "$("$build/postcli" users list | head -n 1)" ]; then
     printf 'users of the demo: '
     "$build/postcli" import users "$here/users.ndjson"
 fi
-if [ -z "$("$build/postcli" list --limit 1)" ]; then
+if [ -z "$("$build/postcli" list | head -n 1)" ]; then
     printf 'posts of the demo: '
     "$build/postcli" import posts "$here/posts.ndjson"
 fi

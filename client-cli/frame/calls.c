@@ -22,12 +22,28 @@ static void on_again(struct timer *t)
     next(container_of(t, struct session, again));
 }
 
+/* An empty table has no line at all: whether anything was done would be a riddle. */
+static void say_none(struct session *s, bool failed)
+{
+    const struct content *brings = &s->routine->brings;
+    const char *tag = s->options->tag;
+    if (s->options->format != FORMAT_TABLE || brings->rows == NULL || brings->counts == NULL)
+        return;
+    if (failed || s->stopping || s->rows.begun)
+        return;
+    session_note(s, "no %s%s%s", brings->counts, *tag != '\0' ? " with the tag " : "", tag);
+}
+
 static void end(struct session *s, const struct status *status)
 {
     const bool failed = s->failed || (s->ids != NULL && s->ids->failed);
     const struct status told = silence_explain(s, status);
     silence_end(s);
     rows_end(&s->rows);
+    if (status->code == STATUS_OK)
+        say_none(s, failed);
+    else
+        s->progress.always &= s->progress.counts.done > 0;
     if (status->code != STATUS_OK)
         session_fail(s, &told);
     else

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "calls.h"
 #include "client-cli/input/ids.h"
@@ -88,6 +89,9 @@ static void start(struct session *s)
         rows_init(&s->rows, r->brings.rows, (enum format)s->options->format, &s->out);
     if (r->brings.counts != NULL)
         progress_start(&s->progress, r->brings.counts);
+    /* What is only counted is told, unless --no-progress says that on a terminal. */
+    s->progress.always = r->brings.counts != NULL && s->options->format == FORMAT_NONE &&
+                         (s->options->progress || isatty(STDERR_FILENO) == 0);
     if (r->start != NULL)
         r->start(s);
     else

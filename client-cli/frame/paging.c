@@ -43,6 +43,7 @@ bool paging_take(struct session *s, const struct taking *t)
     struct paging *p = &s->paging;
     const size_t n = (int64_t)t->n > p->left ? (size_t)p->left : t->n;
     char *token = strdup(t->token);
+    p->torn = n < t->n;
     if (token != NULL) {
         free(p->token);
         p->token = token;
@@ -67,6 +68,12 @@ void paging_mark(struct session *s)
 bool paging_enough(const struct session *s)
 {
     return s->paging.left == 0;
+}
+
+bool paging_cut(const struct session *s)
+{
+    const bool known = s->paging.token != NULL && !s->paging.torn;
+    return known && paging_enough(s) && (*s->paging.token != '\0' || s->ids != NULL);
 }
 
 bool paging_more(struct session *s)

@@ -18,6 +18,7 @@ struct session;
 struct paging {
     char *token;  /* read-only: after the last message taken; "": none */
     int64_t left; /* read-only: records still wanted, or NO_LIMIT */
+    bool torn;    /* the limit came within a message, so that no token leads to the rest */
     bool exact;   /* this listing is one query: its progress is known */
 };
 
@@ -48,6 +49,9 @@ void paging_mark(struct session *s);
 
 /** As many records as --limit asked for are here. */
 bool paging_enough(const struct session *s);
+
+/** --limit has ended what goes on behind it. */
+bool paging_cut(const struct session *s);
 
 /** For a routine: more, where the page size is --page-size. */
 bool paging_more(struct session *s);

@@ -47,7 +47,7 @@ static void say_last_words(struct session *s)
     if (s->failure.code != STATUS_OK && !s->stopping)
         say_failure(s);
     bool unfinished = s->code > 128 || s->failure.code != STATUS_OK;
-    bool goes_on = unfinished || (s->endless && !s->stopping);
+    bool goes_on = unfinished || ((s->endless || paging_cut(s)) && !s->stopping);
     if (s->advice != NULL)
         session_say(s, "%s", s->advice);
     else if (goes_on && s->out.mark != NULL)

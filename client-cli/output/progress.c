@@ -105,12 +105,21 @@ void progress_rest(struct progress *p)
     progress_hide(p);
 }
 
+void progress_summary(char *ret, size_t size, const struct progress_counts *c, uint64_t elapsed_ms)
+{
+    const uint64_t ms = elapsed_ms > 0 ? elapsed_ms : 1;
+    char number[32], bytes[32], rate[32], speed[32];
+    snprintf(ret, size, "%s %s, %s in %.2f s: %s %s/s, %s/s", text_number(number, c->done), c->what,
+             text_bytes(bytes, c->bytes), (double)ms / 1000, text_number(rate, c->done * 1000 / ms),
+             c->what, text_bytes(speed, c->bytes * 1000 / ms));
+}
+
 void progress_end(struct progress *p)
 {
+    char text[256];
     progress_rest(p);
-    if (!p->ever_shown)
+    if (p->counts.what == NULL || (!p->ever_shown && !p->always))
         return;
-    char number[32], bytes[32];
-    fprintf(stderr, "%s %s, %s in %.1f s\n", text_number(number, p->counts.done), p->counts.what,
-            text_bytes(bytes, p->counts.bytes), (double)elapsed_ms(p) / 1000);
+    progress_summary(text, sizeof text, &p->counts, elapsed_ms(p));
+    fprintf(stderr, "%s\n", text);
 }

@@ -19,6 +19,7 @@ struct progress_counts {
 
 struct progress {
     struct progress_counts counts; /* set what is known, at any time */
+    bool always; /* the summary is wanted even if the line was never seen; may be set */
 
     /* private */
     bool wanted, shown, ever_shown;
@@ -44,12 +45,15 @@ void progress_rest(struct progress *p);
 /** Takes the line away until the next tick. */
 void progress_hide(struct progress *p);
 
-/** No more ticks; a summary if the line was ever seen. Fine if not started. */
+/** No more ticks; a summary if the line was ever seen, or always. Fine if not started. */
 void progress_end(struct progress *p);
 
 /** The text: "12,345 of 50,000 posts  24.7%  9,876/s  4.1 MiB/s  ETA 4s". What
  * cannot be known yet is left out. */
 void progress_text(char *ret, size_t size, const struct progress_counts *c, uint64_t elapsed_ms);
+
+/** The summary: "50,000 posts, 12.1 MiB in 4.02 s: 12,437 posts/s, 3.0 MiB/s". */
+void progress_summary(char *ret, size_t size, const struct progress_counts *c, uint64_t elapsed_ms);
 
 /** "4s", "2m05s", "1h02m". Returns @ret. */
 char *progress_time(char ret[16], uint64_t seconds);

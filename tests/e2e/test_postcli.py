@@ -351,6 +351,19 @@ def test_what_is_printed_at_the_end_goes_on_from_there(many, shape, how):
     assert (printed + rest) == many.whole
 
 
+@pytest.mark.parametrize("shape", [["list"], ["stream-list"], ["collect-list"], ["bidi-list"]],
+                         ids=" ".join)
+def test_the_rest_after_a_limit(many, shape):
+    """A limit that cuts something off says where to go on; one that does not says nothing."""
+    with listing(many, shape, "--limit", COUNT // 3) as command:
+        printed = command.rest()
+        assert command.end() == 0
+    arguments = resume_arguments(many, shape, hint_in(command.stderr))
+    assert printed + cli.run(many.pair, *shape, *arguments, timeout=SLOW) == many.whole
+    if shape[0] in ("list", "stream-list"):
+        assert cli.attempt(many.pair, *shape, "--limit", COUNT + 1, code=0)[1] == ""
+
+
 def test_a_token_after_a_limit(many):
     """--page-token is for the next piece, and --limit for this one."""
     with listing(many, ["stream-list"], "--no-resume") as command:
@@ -592,6 +605,24 @@ def test_a_table_on_a_terminal(demo_pair):
         assert all(columns_of(line) <= 70 for line in plain), plain
 
 
+@pytest.mark.parametrize("args", [["list"], ["stream-list"], ["users", "list"]], ids=" ".join)
+def test_the_count_is_told(demo_pair, args):
+    """In a pipe as well: how many, how much, how long, how fast."""
+    out, err = cli.attempt(demo_pair, *args, "--format", "none", code=0)
+    count, what = (5, "users") if "users" in args else (8, "posts")
+    assert out == b"" and re.fullmatch(
+        rf"{count} {what}, [0-9.,]+ \S+ in \d+\.\d\d s: [0-9,]+ {what}/s, [0-9.,]+ \S+/s\n", err), err
+
+
+def test_an_empty_table_is_told(demo_pair):
+    with Terminal(demo_pair, "stream-list", "--tag", "nosuch") as terminal:
+        assert terminal.end() == 0
+        assert terminal.out == b"" and terminal.err == b"no posts with the tag nosuch\r\n"
+    out, err = cli.attempt(demo_pair, "list", "--user", "2", "--format", "table", code=0)
+    assert out == b"" and err == "no posts\n"
+    assert cli.attempt(demo_pair, "list", "--tag", "nosuch", code=0) == (b"", "")
+
+
 def test_what_is_only_counted(many):
     """Posts are not decoded for --format none: the limit and what is told are as ever."""
     with contextlib.ExitStack() as stack:
@@ -614,8 +645,9 @@ def test_progress_on_a_terminal(many):
         assert terminal.end() == 0
         assert terminal.out.count(b"\n") == limit
         assert b"\x1b" not in terminal.out
-        last = terminal.err.replace(b"\r\n", b"\n").split(b"\n")[-2]
-        assert re.search(rf"{limit:,} posts, .* in .* s".encode(), last), terminal.err
+        last = terminal.err.replace(b"\r\n", b"\n").split(b"\n")[-3:]
+        assert re.search(rf"{limit:,} posts, .* in .* s".encode(), last[0]), terminal.err
+        assert b"resume with --page-token" in last[1]
 
 
 def test_no_progress_when_not_wanted(many):

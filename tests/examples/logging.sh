@@ -4,6 +4,7 @@
 #
 # expect:
 #   ... info  postcli: client call method=/v1.post.Post/ListPosts code=OK ... request_id=...
+#   0 posts, 2 B in ...
 #   postcli: INVALID_ARGUMENT: page_token is damaged
 #   postcli: reason INVALID_PAGE_TOKEN, field page_token
 #   {"time":"...","level":"info","program":"post-server","message":"call","method":"/v1.post.Post/ListPosts","code":"OK","duration_ms":...,"messages_in":1,...,"peer":"unix:...","request_id":"..."}

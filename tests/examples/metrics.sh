@@ -22,7 +22,7 @@ server=$!
 echo "$line"
 
 for _ in 1 2; do
-    "$build/postcli" list --target "unix:$folder/socket" --format none
+    "$build/postcli" list --target "unix:$folder/socket" --format none 2>/dev/null
 done
 
 curl -s "${line#*metrics on }" | grep -E '^(grpc_server_(started|handled)_total.*"v1.post.Post".*"ListPosts"|grpc_client_open.*"ResolveUsers"|store_records )'
