@@ -10,9 +10,12 @@
 #include "client-cli/input/ids.h"
 #include "v1/user/user.pb-c.h"
 
+#define NAMED_MOST 10
+
 #define AT_ONCE 1000 /* what one request may ask */
 
 static size_t asked, answered; /* ids; asked > answered: a request is out */
+static size_t nobody;          /* ids that are no user's */
 static bool idle;              /* no more ids for now: ask those that are here */
 
 /* --- Requests out ------------------------------------------------------------------- */
@@ -73,10 +76,25 @@ static bool is_answer(const struct session *s, const V1__User__ResolveUsersRespo
     return true;
 }
 
+/* The first few by their names. */
+static void note_nobody(struct session *s, const char *id)
+{
+    s->failed = true;
+    if (nobody++ < NAMED_MOST)
+        session_say(s, "there is no user %s", id);
+}
+
+static void last_words(struct session *s)
+{
+    if (nobody > NAMED_MOST)
+        session_say(s, "there are no users for %zu more ids", nobody - NAMED_MOST);
+}
+
 static bool take_answer(struct session *s, const V1__User__ResolveUsersResponse *m)
 {
     for (size_t i = 0; i < m->n_users; i++)
-        s->failed |= !m->users[i]->found;
+        if (!m->users[i]->found)
+            note_nobody(s, m->users[i]->user_id);
     answered = asked;
     ids_forget(s->ids, answered);
     return rows_add(&s->rows, (const void *const *)m->users, m->n_users);
@@ -121,4 +139,5 @@ const struct routine users_resolve_routine = {
     .take = take,
     .on_ids = on_ids,
     .judge = judge,
+    .last_words = last_words,
 };

@@ -14,6 +14,7 @@ bool common_parse(const struct option_program *program, bool calls, int argc, ch
 {
     const struct option_group groups[] = { connection_calls_group, call_policy_group };
     struct option_program with_groups = *program;
+    const char *wrong;
     if (calls) {
         with_groups.groups = groups;
         with_groups.ngroups = COUNT_OF(groups);
@@ -21,8 +22,8 @@ bool common_parse(const struct option_program *program, bool calls, int argc, ch
     common.progress = isatty(STDERR_FILENO) != 0;
     switch (options_parse(&with_groups, argc, argv, ret_first)) {
     case OPTIONS_OK:
-        if (calls && connection_check() != NULL) {
-            fprintf(stderr, "postcli: %s (try --help)\n", connection_check());
+        if (calls && (wrong = connection_check()) != NULL) {
+            fprintf(stderr, "postcli: %s (try --help)\n", wrong);
             *ret_code = EXIT_USAGE;
             return false;
         }

@@ -32,11 +32,12 @@ extern struct common common;
     OPT_CHOICE("format", common.format,                                                            \
                "how to print (none: only count); without this: table on a terminal, else ndjson",  \
                .choices = "table|ndjson|json|none", .letter = 'o')
-#define ROW_USER OPT_TEXT("user", common.user, "only the posts of this user", .arg = "ID")
-#define ROW_ALL  OPT_FLAG("all", common.all, "everybody's posts, by one request")
+#define ROW_USER                                                                                   \
+    OPT_TEXT("user", common.user, "only the posts of this user", .arg = "ID", .once = true)
+#define ROW_ALL OPT_FLAG("all", common.all, "everybody's posts, by one request")
 #define ROW_LIMIT                                                                                  \
     OPT_INT("limit", common.limit, "stop after N; 0: no limit", .max = INT64_MAX, .letter = 'n')
-#define ROW_TAG             OPT_TEXT("tag", common.tag, "only posts with this tag", .arg = "TAG")
+#define ROW_TAG             OPT_TEXT("tag", common.tag, "only posts with this tag", .arg = "TAG", .once = true)
 #define ROW_PAGE_SIZE(text) OPT_INT("page-size", common.page_size, text, .max = INT32_MAX)
 #define ROW_PAGE_TOKEN                                                                             \
     OPT_TEXT("page-token", common.page_token, "go on after an earlier listing", .arg = "TOKEN")

@@ -1,7 +1,10 @@
 #include "connection.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "serverkit/intercept/client_chain.h"
+#include "target.h"
 #include "weir/grpc_core/core_log.h"
 
 struct connection connection = {
@@ -13,9 +16,9 @@ struct connection connection = {
 /* Both targets for every command, so that a script can give the same options to
  * all. */
 static const struct option_row rows[] = {
-    OPT_TEXT("target", connection.target, "where the Post service is", .arg = "HOST:PORT"),
+    OPT_TEXT("target", connection.target, "where the Post service is", .arg = "HOST[:PORT]"),
     OPT_TEXT("user-target", connection.user_target, "where the User service is",
-             .arg = "HOST:PORT"),
+             .arg = "HOST[:PORT]"),
     OPT_CHOICE("compression", connection.compression, "of requests", .choices = "none|gzip",
                .arg = "none|gzip"),
     TLS_CLIENT_ROWS("", connection.tls),
@@ -40,8 +43,29 @@ static struct token_sender sender;
 static struct token_use uses[SERVICE_NR];
 static struct chain chains[SERVICE_NR];
 
+/* The targets with their ports. */
+static char targets[SERVICE_NR][TARGET_MAX];
+
+static const char *complete(const char **target, const char *option, enum service_kind service)
+{
+    static char error[TARGET_ERROR_MAX + 32];
+    char why[TARGET_ERROR_MAX];
+    const char *port = service == SERVICE_POST ? "9001" : "9000";
+    if (!target_complete(*target, port, targets[service], why)) {
+        snprintf(error, sizeof error, "--%s: %s", option, why);
+        return error;
+    }
+    *target = targets[service];
+    return NULL;
+}
+
 const char *connection_check(void)
 {
+    const char *wrong = complete(&connection.target, "target", SERVICE_POST);
+    if (wrong == NULL)
+        wrong = complete(&connection.user_target, "user-target", SERVICE_USER);
+    if (wrong != NULL)
+        return wrong;
     if (connection.token.token != NULL && connection.token.file != NULL)
         return "--token and --token-file are two tokens: give one";
     return tls_client_check(&connection.tls);

@@ -26,7 +26,8 @@ enum service_kind { SERVICE_POST, SERVICE_USER, SERVICE_NR };
 extern struct connection connection;
 extern const struct option_group connection_calls_group;
 
-/** What is wrong with the options together, or NULL. */
+/** What is wrong with the options together, or NULL; and gives the targets their ports. Once,
+ * after options_parse(). */
 const char *connection_check(void);
 
 /** Makes what the channels share. Returns true; or false, and @error tells in

@@ -359,6 +359,10 @@ static bool take_argument(struct parser *p, int value)
         *(bool *)row->value = (value - VALUE_ROWS) % 2 == 0;
         return true;
     }
+    if (row->once && !first) {
+        complain(p->program, "--%s is given twice, and takes one value", row->name);
+        return false;
+    }
     if (row->kind == OPTION_LIST && first)
         ((struct option_list *)row->value)->n = 0; /* the default gives way */
     char source[128];

@@ -32,6 +32,7 @@ struct option_row {
     int64_t min, max; /* OPTION_INT; both 0: any. A default outside: none */
     const char *choices;
     char letter; /* "-n"; 0: it has none */
+    bool once;   /* given twice it is refused: of two values the first would be lost */
 };
 
 /* A row for a variable of the type that its kind has: any other does not compile. What else

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "http/listener.h"
 #include "server_side.h"
 
 #define DEFAULT_MAX_REQUEST_BYTES (4 << 20)
@@ -40,6 +41,14 @@ int server_listen(struct server *server, const char *address, char error[SERVER_
         return server->ops->listen(server, address, error);
     snprintf(error, SERVER_ERROR_MAX, "another server answers there");
     return 0;
+}
+
+bool server_could_listen(const char *address, char error[SERVER_ERROR_MAX])
+{
+    if (!address_is_served(address))
+        return listener_new(NULL, address, error) != 0;
+    snprintf(error, SERVER_ERROR_MAX, "another server answers there");
+    return false;
 }
 
 int server_start(struct server *server)

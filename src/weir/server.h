@@ -79,6 +79,10 @@ int server_new(struct server **ret, struct loop *const *loops, size_t nloops,
  * left over is taken. Before server_start(). */
 int server_listen(struct server *server, const char *address, char error[SERVER_ERROR_MAX]);
 
+/** Whether server_listen() could have @address now, which is tried and given back. As there, but
+ * without a server. */
+bool server_could_listen(const char *address, char error[SERVER_ERROR_MAX]);
+
 /** Starts to accept calls. Once. Returns 0; or ENOMEM, and it has not started. */
 int server_start(struct server *server);
 

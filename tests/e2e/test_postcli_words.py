@@ -72,6 +72,31 @@ def test_slips(demo_pair, args, words):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("args, words", [
+    ("list --target http://localhost:9001", "--target: http://localhost:9001: a target is HOST:PORT, and no URL"),
+    ("list --user-target localhost:", "--user-target: localhost:: the port is not a number"),
+    ("list --tag a --tag b", "--tag is given twice, and takes one value"),
+    ("list --user 1 --user 3", "--user is given twice, and takes one value"),
+])
+def test_values_that_make_no_sense(demo_pair, args, words):
+    out, err = cli.attempt(demo_pair, *args.split(), code=2)
+    assert out == b"" and err.startswith(f"postcli: {words}") and err.count("\n") == 1, err
+
+
+def test_a_target_without_a_port(demo_pair):
+    """It is that of the service. Whoever listens there, it is not port 0."""
+    out, err = cli.attempt(demo_pair, "list", "--target", "127.0.0.99", "--retries", "0")
+    assert out == b"" and "127.0.0.99:9001" in err
+
+
+def test_users_that_are_not_there(demo_pair):
+    out, err = cli.attempt(demo_pair, "users", "resolve", "1", "77")
+    assert out.count(b"\n") == 2 and err == "postcli: there is no user 77\n"
+    err = cli.attempt(demo_pair, "users", "resolve", *range(100, 120))[1]
+    assert err.count("postcli: there is no user 1") == 10
+    assert err.endswith("postcli: there are no users for 10 more ids\n")
+
+
 # --- Letters ---------------------------------------------------------------------------
 
 

@@ -77,6 +77,7 @@ def test_address_in_use(name, server, tmp_path):
     first = server(name)
     said = refused(name, "--db", tmp_path / "another", "--listen", first.listen)
     assert "cannot listen" in said and first.listen in said and "in use" in said
+    assert not (tmp_path / "another").exists(), "a start that failed leaves no folder"
     call(first.listen, name)
     first.stop()
 

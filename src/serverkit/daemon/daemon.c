@@ -162,6 +162,23 @@ static void watch_signals(struct daemon *d)
 /* --- Starting ----------------------------------------------------------------------- */
 
 /* What is sent in plaintext stays on this machine, unless it is asked for. */
+static bool cannot_listen(const char *address, const char *why, char *error)
+{
+    snprintf(error, DAEMON_ERROR_MAX,
+             "cannot listen on %s: %s; choose another address with --listen", address, why);
+    return false;
+}
+
+/* Before the program makes a store, which nobody asked for if it cannot serve. */
+static bool try_listeners(const struct daemon *d, char *error)
+{
+    char why[SERVER_ERROR_MAX];
+    for (size_t i = 0; i < d->config.listen.n; i++)
+        if (!server_could_listen(d->config.listen.item[i], why))
+            return cannot_listen(d->config.listen.item[i], why, error);
+    return true;
+}
+
 static bool check_listeners(const struct daemon *d, char *error)
 {
     if (d->tls != NULL || tls_server_options.allow_plaintext)
@@ -309,11 +326,8 @@ static bool listen_all(struct daemon *d, char line[MAX_LINE], char *error)
         const char *address = d->config.listen.item[i];
         char why[SERVER_ERROR_MAX];
         const int port = server_listen(d->server, address, why);
-        if (port == 0) {
-            snprintf(error, DAEMON_ERROR_MAX,
-                     "cannot listen on %s: %s; choose another address with --listen", address, why);
-            return false;
-        }
+        if (port == 0)
+            return cannot_listen(address, why, error);
         put_address(line, address, port, d->tls != NULL);
         if (d->probe != NULL)
             self_probe_add(d->probe, address, port);
@@ -465,8 +479,8 @@ static bool run(struct daemon *d, char *error)
 {
     bool served = false;
     if (tls_server_new(&d->tls, &tls_server_options, error) && check_listeners(d, error) &&
-        make_loops(d, error) && make_services(d, error) && make_news(d, error) &&
-        open_program(d, error)) {
+        try_listeners(d, error) && make_loops(d, error) && make_services(d, error) &&
+        make_news(d, error) && open_program(d, error)) {
         served = run_opened(d, error);
         if (d->program->close != NULL)
             d->program->close();

@@ -48,15 +48,27 @@ static void sync_parent(const char *path)
     free(copy);
 }
 
-static int make_folder(const char *dir, char error[STORE_ERROR_MAX])
+static int make_folder(const char *dir, bool *ret_made, char error[STORE_ERROR_MAX])
 {
-    if (mkdir(dir, 0700) == 0) {
+    *ret_made = mkdir(dir, 0700) == 0;
+    if (*ret_made) {
         sync_parent(dir);
         return 0;
     }
     if (errno == EEXIST)
         return 0;
     return store_fail(error, "cannot make the folder %s: %s", dir, strerror(errno));
+}
+
+/* Of a start that failed: what it made, if that is all that is in there. */
+static void unmake_folder(const char *dir)
+{
+    static const char *const files[] = { "data.mdb", "lock.mdb", "lock" };
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (snprintf(path, sizeof path, "%s/%s", dir, files[i]) < (int)sizeof path)
+            unlink(path);
+    rmdir(dir);
 }
 
 /* LMDB allows several processes. We do not: sequence numbers, and the names
@@ -449,10 +461,14 @@ static int lmdb_open(struct store **ret, const char *dir, const char *kind,
     s->store.engine = &lmdb_engine;
     s->lock_fd = -1;
     set_options(s, options);
-    if (make_folder(dir, error) != 0 || lock_folder(s, error) != 0 || open_env(s, 0, error) != 0 ||
-        in_snapshot(s, check_branches, error) != 0 || open_format(s, kind, error) != 0 ||
-        in_snapshot(s, find_map, error) != 0 || writer_start(s, error) != 0) {
+    bool made = false;
+    if (make_folder(dir, &made, error) != 0 || lock_folder(s, error) != 0 ||
+        open_env(s, 0, error) != 0 || in_snapshot(s, check_branches, error) != 0 ||
+        open_format(s, kind, error) != 0 || in_snapshot(s, find_map, error) != 0 ||
+        writer_start(s, error) != 0) {
         free_store(s);
+        if (made)
+            unmake_folder(dir);
         return -1;
     }
     populate_map(s);

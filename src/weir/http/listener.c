@@ -139,6 +139,16 @@ static int add(struct http_server *server, int fd, bool tls)
     return port_of(fd);
 }
 
+/* Returns its port: it could be had. */
+static int let_go(int fd)
+{
+    char path[LISTENER_PATH_MAX];
+    const int port = port_of(fd);
+    get_path(fd, path);
+    close_socket(fd, path);
+    return port;
+}
+
 /* Returns 0 and the port, or an errno value. */
 static int listen_on(struct http_server *server, const struct resolved *a, bool tls, int *ret_port)
 {
@@ -146,7 +156,7 @@ static int listen_on(struct http_server *server, const struct resolved *a, bool 
     const int rv = open_socket((const struct sockaddr *)&a->addr, a->len, &fd);
     if (rv != 0)
         return rv;
-    *ret_port = add(server, fd, tls);
+    *ret_port = server != NULL ? add(server, fd, tls) : let_go(fd);
     return *ret_port > 0 ? 0 : ENOMEM;
 }
 
@@ -169,7 +179,7 @@ int listener_new(struct http_server *server, const char *address, char error[SER
 {
     struct resolved all[ADDRESSES_MAX];
     const bool is_unix = address_is_unix(address);
-    const bool tls = server->options.tls != NULL && !is_unix;
+    const bool tls = server != NULL && server->options.tls != NULL && !is_unix;
     int port = is_unix ? 0 : wanted_port(address);
     if (port < 0) {
         snprintf(error, SERVER_ERROR_MAX, "it has no port (ADDR:PORT)");

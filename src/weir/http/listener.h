@@ -32,7 +32,8 @@ struct listener {
     struct timer pause;
 };
 
-/** Binds and listens. Returns the port (1 for unix:), or 0 and @error. */
+/** Binds and listens. Returns the port (1 for unix:), or 0 and @error. @server NULL: only tries,
+ * and lets go of it again. */
 int listener_new(struct http_server *server, const char *address, char error[SERVER_ERROR_MAX]);
 
 /** Begins to accept. On the first loop, or before it runs. 0, or an errno value. */

@@ -28,7 +28,7 @@ static const struct option_row rows[] = {
       .help = "how many loops; one a core is a good number for "
               "nearly everybody, and more than that only makes them take turns",
       .min = 1, .max = 64 },
-    { "any", OPTION_INT, &got.any, .help = "any number" },
+    { "any", OPTION_INT, &got.any, .help = "any number", .once = true },
     { "needed", OPTION_INT, &got.needed, .help = "one must be given", .min = 0, .max = 9 },
     { "drain-timeout", OPTION_DURATION, &got.drain_ms, .help = "how long to wait at the end" },
     { "log-format", OPTION_CHOICE, &got.format, .help = "how to log", .choices = "text|json" },
@@ -198,6 +198,7 @@ static const struct {
     { { "-vx" }, "unknown option -x" },
     { { "-xv" }, "unknown option -x" },
     { { "-z" }, "--zebras needs a value" },
+    { { "--any=1", "--any=2" }, "--any is given twice, and takes one value" },
     { { "--version=1" }, "--version takes no value" },
     { { "--loops", "" }, "--loops: \"\" is not a whole number" },
     { { "--loops", "3x" }, "--loops: \"3x\" is not a whole number" },
