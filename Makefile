@@ -53,7 +53,8 @@ demo: setup ## the four shapes of calls between the programs and live data, in a
 DATA ?= data
 run: setup ## both servers in the foreground; their data stays in DATA=data
 	@$(MAKE) --no-print-directory -j2 all
-	@BUILD=$(BUILD) DATA=$(DATA) client-cli/demo/run.sh
+# A job of its own, which Ctrl-C reaches and make does not see.
+	@BUILD=$(BUILD) DATA=$(DATA) bash -mc 'client-cli/demo/run.sh; exit $$?'
 
 CERTS ?= $(BUILD)/certs
 certs: setup-test ## certificates to try TLS with, in CERTS=build/certs

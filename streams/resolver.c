@@ -25,7 +25,8 @@
 #define DEFAULT_CACHE_BYTES    (2u << 20)
 #define DEFAULT_MIN_BACKOFF_MS 50
 #define DEFAULT_MAX_BACKOFF_MS 1000
-#define NO_MEMORY_MS           20 /* until it is tried again */
+#define CLOSE_MS               250 /* for User to end a stream that we have ended */
+#define NO_MEMORY_MS           20  /* until it is tried again */
 
 /* A request that waits for so many timeouts will not be answered any more: the
  * stream is replaced. A User that is only slow gets the time to catch up. */
@@ -298,6 +299,8 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
 {
     struct resolver *r = s->data;
     (void)bytes;
+    if (r->link == LINK_CLOSING)
+        stream_read(s); /* its end comes behind what User still sends */
     if (!is_open(r))
         return;
     note_answer(r);
@@ -329,6 +332,7 @@ static void on_close(struct stream *s, const struct status *status)
     struct resolver *r = s->data;
     r->stream = NULL;
     if (r->link == LINK_CLOSING) {
+        timer_stop(&r->redial);
         resolver_free(r);
         return;
     }
@@ -458,9 +462,26 @@ int resolver_new(struct resolver **ret, struct loop *loop, resolver_dial dial_fn
     return 0;
 }
 
+static void on_patience(struct timer *t)
+{
+    stream_fail(container_of(t, struct resolver, redial)->stream, STATUS_CANCELLED,
+                "the resolver is closed");
+}
+
+/* A stream that works is ended and not cancelled: that is nothing for the log of User. */
+static void end_stream(struct resolver *r, bool works)
+{
+    const struct status ok = status_ok();
+    if (works)
+        stream_finish(r->stream, &ok);
+    r->redial.fired = on_patience;
+    timer_start(r->loop, &r->redial, works ? CLOSE_MS : 0);
+}
+
 void resolver_close(struct resolver *r, void (*closed)(void *arg), void *arg)
 {
     assert(r->names.held == 0 && ring_empty(&r->waits.by_deadline));
+    const bool works = r->link == LINK_CONNECTED;
     link_move(r, LINK_CLOSING);
     r->closed = closed;
     r->closed_arg = arg;
@@ -468,7 +489,7 @@ void resolver_close(struct resolver *r, void (*closed)(void *arg), void *arg)
     timer_stop(&r->redial);
     task_cancel(&r->ask);
     if (r->stream != NULL)
-        stream_fail(r->stream, STATUS_CANCELLED, "the resolver is closed");
+        end_stream(r, works);
     else
         task_defer(r->loop, &r->freed);
 }

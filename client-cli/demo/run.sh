@@ -1,8 +1,9 @@
 #!/bin/sh
-# Both servers in the foreground on their usual ports, 9000 and 9001. The data
-# stays in the folder $DATA; an empty one begins with the demo's people and posts.
-# Ctrl-C stops both, once more ends their calls at once. "make run" builds and
-# runs it.
+# Both servers in the foreground on their usual ports, 9000 and 9001, or where
+# USER_LISTEN and POST_LISTEN say, or USER_SERVER_LISTEN and POST_SERVER_LISTEN, as
+# for the servers themselves. The data stays in the folder $DATA; an empty one begins
+# with the demo's people and posts. Ctrl-C stops both, once more ends their calls at
+# once. "make run" builds and runs it.
 set -eu
 here=$(dirname "$0")
 build=${BUILD:-build}
@@ -54,13 +55,19 @@ serve() {
     [ -n "$line" ] || exit 1 # it has said why
     echo "$line"
     address=${line#*serving on }
-    address=${address%% *}
+    address=${address%% *} # the first one
 }
 
-serve user-server --listen "${USER_LISTEN:-127.0.0.1:9000}"
+# The servers read the variables of their options themselves.
+[ -n "${USER_LISTEN:-}" ] && USER_SERVER_LISTEN=$USER_LISTEN
+[ -n "${POST_LISTEN:-}" ] && POST_SERVER_LISTEN=$POST_LISTEN
+export USER_SERVER_LISTEN="${USER_SERVER_LISTEN:-127.0.0.1:9000}"
+export POST_SERVER_LISTEN="${POST_SERVER_LISTEN:-127.0.0.1:9001}"
+
+serve user-server
 user=$pid
 export POSTCLI_USER_TARGET="$address"
-serve post-server --listen "${POST_LISTEN:-127.0.0.1:9001}" --user-target "$address"
+serve post-server --user-target "$address"
 post=$pid
 export POSTCLI_TARGET="$address"
 if [ -z "$("$build/postcli" users list | head -n 1)" ]; then
@@ -72,5 +79,8 @@ if [ -z "$("$build/postcli" list | head -n 1)" ]; then
     "$build/postcli" import posts "$here/posts.ndjson"
 fi
 echo "the data is kept in $data"
-echo "try: $build/postcli stream-list (Ctrl-C here stops both servers)"
+targets=
+[ "$POSTCLI_TARGET" = 127.0.0.1:9001 ] || targets=" --target $POSTCLI_TARGET"
+[ "$POSTCLI_USER_TARGET" = 127.0.0.1:9000 ] || targets="$targets --user-target $POSTCLI_USER_TARGET"
+echo "try: $build/postcli$targets stream-list (Ctrl-C here stops both servers)"
 wait "$user" "$post"

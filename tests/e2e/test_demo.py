@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import select
 import signal
 import subprocess
 
@@ -162,6 +163,49 @@ def run(tmp_path):
             stack.callback(script.process.terminate)
             return script
         yield start
+
+
+def test_run_listens_where_the_servers_are_told_to(run):
+    """And its hint names the addresses, for they are not postcli's."""
+    script = run(USER_LISTEN="", POST_LISTEN="", USER_SERVER_LISTEN="127.0.0.1:0",
+                 POST_SERVER_LISTEN="127.0.0.1:0,[::1]:0").until_it_serves()
+    assert (f"try: {BUILD}/postcli --target {script.listen['post']} --user-target "
+            f"{script.listen['user']} stream-list (Ctrl-C") in script.words
+    assert " and [::1]:" in script.words
+    script.process.send_signal(signal.SIGINT)
+    assert script.end() == 0
+
+
+def test_ctrl_c_in_make_run(tmp_path):
+    """Two servers that stop, and no word of it as if anything had gone wrong."""
+    env = {**environment(tmp_path), "USER_LISTEN": "127.0.0.1:0", "POST_LISTEN": "127.0.0.1:0"}
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", "make", "-s", f"BUILD={os.path.relpath(BUILD, ROOT)}",
+         f"DATA={tmp_path / 'data'}", "run"], cwd=ROOT, env=env, stdin=follower, stdout=follower,
+        stderr=follower)
+    os.close(follower)
+    words = read_until(leader, b"Ctrl-C here stops both servers")
+    os.write(leader, b"\x03")
+    words += read_until(leader, None)
+    assert process.wait(timing.STOP) == 0, words
+    os.close(leader)
+    logs.look_at(words.decode())
+    assert words.count(b": stopping, at most") == 2
+    assert b"CANCELLED" not in words and b"***" not in words, words.decode()
+
+
+def read_until(descriptor, end):
+    """All that comes up to there; None: until nobody writes any more."""
+    words = b""
+    while end is None or end not in words:
+        assert select.select([descriptor], [], [], timing.limit(60))[0], words
+        try:
+            words += os.read(descriptor, 4096)
+        except OSError:  # EIO: the other side is closed
+            assert end is None, words
+            return words
+    return words
 
 
 def test_run_keeps_its_data(run, tmp_path):
