@@ -13,9 +13,11 @@
 #include "client-cli/frame/common.h"
 #include "client-cli/input/input.h"
 #include "client-cli/input/record_lines.h"
+#include "client-cli/output/text.h"
 #include "client-cli/records/ndjson.h"
 
 #define BATCH_BYTES ((size_t)256 * 1024)
+#define TOLD_MOST   100 /* damaged lines; of rejected records the server tells as many */
 #define ARENA_BYTES ((size_t)32 * 1024 * 1024) /* for one line */
 
 /* What is imported. */
@@ -108,9 +110,9 @@ static void skip_line(struct session *s)
 
 static void damaged_line(struct session *s, const char *what)
 {
-    session_note(s, "%s:%" PRIu64 ": %s", file, input.lines.number, what);
+    if (damaged++ < TOLD_MOST)
+        session_note(s, "%s:%" PRIu64 ": %s", file, input.lines.number, what);
     skip_line(s);
-    damaged++;
     s->failed = true;
     if (!strict)
         return;
@@ -214,9 +216,21 @@ static struct status judge(struct session *s, const struct status *status)
     return calls_answered(s, status);
 }
 
+/* The same import again would end the same way. */
+static bool was_refused(const struct session *s)
+{
+    const enum status_code code = s->failure.code;
+    return code == STATUS_UNAUTHENTICATED || code == STATUS_PERMISSION_DENIED ||
+           code == STATUS_UNIMPLEMENTED;
+}
+
 static void last_words(struct session *s)
 {
-    if (!s->answered && s->progress.counts.done > 0)
+    char number[32];
+    if (damaged > TOLD_MOST)
+        session_say(s, "%s more lines could not be used, and are not named",
+                    text_number(number, damaged - TOLD_MOST));
+    if (!s->answered && s->progress.counts.done > 0 && !was_refused(s))
         session_say(s, "what was stored stays; the same import again does the rest");
 }
 

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,9 +34,17 @@ static void say_details(struct session *s)
         session_say(s, "reason %s%s", f->reason, again);
 }
 
+/* Servers speak of the header, which is for programs. Here it is an option. */
 static void say_failure(struct session *s)
 {
-    session_say(s, "%s: %s", status_name((int)s->failure.code), s->failure.message);
+    const char *message = s->failure.message;
+    const char *header = s->failure.code == STATUS_UNAUTHENTICATED
+                             ? strstr(message, ": send the header \"authorization")
+                             : NULL;
+    session_say(s, "%s: %.*s", status_name((int)s->failure.code),
+                header != NULL ? (int)(header - message) : INT_MAX, message);
+    if (header != NULL)
+        session_say(s, "give a token by --token-file FILE, or in $POSTCLI_TOKEN");
     say_details(s);
 }
 

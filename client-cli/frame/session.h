@@ -72,8 +72,8 @@ struct session {
     /** How long a stop may take before the process is ended; 0: 250 ms. */
     uint64_t patience_ms;
 
-    struct status failure; /* private, like the rest */
-    char *later;           /* a line that waits for the output */
+    struct status failure; /* read-only: how the command has failed, in last_words */
+    char *later;           /* private, like the rest: a line that waits for the output */
     int code;
     bool ending;
     bool detached; /* a thread is inside a read or write that may never return */

@@ -6,6 +6,7 @@ import time
 import grpc
 import pytest
 
+import cli
 import timing
 from cli import Postcli
 from client import Client, failure
@@ -307,6 +308,17 @@ def test_post_has_a_token_of_its_own(closed_pair):
     with Client(closed_pair.post.target, token=READER) as client:
         answer = client.call(LIST_POSTS, post.ListPostsRequest())
     assert answer.post_messages[0].author == "Henry"
+
+
+def test_postcli_says_what_to_do(closed_pair):
+    """Of its own options; and nothing that would be refused again."""
+    out, err = cli.attempt(closed_pair, "list")
+    assert out == b"" and err == (f"postcli: UNAUTHENTICATED: {LIST_POSTS} needs a token\n"
+                                  "postcli: give a token by --token-file FILE, or in $POSTCLI_TOKEN\n")
+    out, err = cli.attempt(closed_pair, "import", "posts", "-", "--token", READER,
+                           "--allow-insecure-token", stdin=b'{"post_id":"2","user_id":"1"}\n')
+    assert out == b"" and err == ('postcli: PERMISSION_DENIED: /v1.post.Post/ImportPosts needs a '
+                                  'token with the scope "write"\n')
 
 
 @expects_log("User is unreachable: the token is not known")

@@ -67,6 +67,14 @@ def test_many_damaged_lines(henry):
     assert stored(henry) == [str(i) for i in range(300) if i % 3]
 
 
+def test_a_file_of_another_kind(henry):
+    """The first hundred of its lines are named, and the others counted."""
+    out, err = cli.attempt(henry, "import", "posts", "-", stdin=b"no, JSON\n" * 2345 + line(1))
+    assert out == counts(imported=1, skipped=2345)
+    assert re.findall(r"^-:(\d+): ", err, re.M) == [str(n) for n in range(1, 101)]
+    assert err.endswith("\npostcli: 2,245 more lines could not be used, and are not named\n")
+
+
 def test_strict_stops_at_the_first(henry):
     """What was before is stored, what comes after is not."""
     lines = [line(1), line(2), b"{\n", line(3), b"{\n"]

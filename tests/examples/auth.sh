@@ -3,7 +3,8 @@
 # a user-server of its own.
 #
 # expect:
-#   postcli: UNAUTHENTICATED: /v1.user.User/ListUsers needs a token: send the header "authorization: Bearer TOKEN"
+#   postcli: UNAUTHENTICATED: /v1.user.User/ListUsers needs a token
+#   postcli: give a token by --token-file FILE, or in $POSTCLI_TOKEN
 #   ...
 #   postcli: PERMISSION_DENIED: /v1.user.User/ImportUsers needs a token with the scope "write"
 #   imported 1, updated 0, unchanged 0, rejected 0
