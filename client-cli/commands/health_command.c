@@ -19,8 +19,8 @@ struct health_record {
 };
 
 static const struct table_column columns[] = {
-    { "SERVICE", 20, 0, 0, false },
-    { "STATUS", 15, 0, 0, false },
+    { "SERVICE", 20, 0, 0, false, 0 },
+    { "STATUS", 15, 0, 0, false, 0 },
 };
 
 static void cells(const void *record, struct row_scratch *scratch, const char **ret_cells)

@@ -137,9 +137,10 @@ static bool all_same(struct demo *d)
 #define SUMMARY_COLUMNS 7
 
 static const struct table_column summary_columns[SUMMARY_COLUMNS] = {
-    { "CALL", 0, 0, 0, false },     { "REQUESTS", 0, 0, 0, true }, { "RESPONSES", 0, 0, 0, true },
-    { "POSTS", 0, 0, 0, true },     { "BYTES", 0, 0, 0, true },    { "FIRST POST", 0, 0, 0, true },
-    { "LAST POST", 0, 0, 0, true },
+    { "CALL", 0, 0, 0, false, 0 },     { "REQUESTS", 0, 0, 0, true, 0 },
+    { "RESPONSES", 0, 0, 0, true, 0 }, { "POSTS", 0, 0, 0, true, 0 },
+    { "BYTES", 0, 0, 0, true, 0 },     { "FIRST POST", 0, 0, 0, true, 0 },
+    { "LAST POST", 0, 0, 0, true, 0 },
 };
 
 static void print_summary(struct demo *d, struct output *out)

@@ -76,6 +76,7 @@ static bool read_options(const struct command *c, int argc, char **argv, int *re
         .nrows = c->runs->options.n,
         .epilogue = c->epilogue,
         .examples = c->examples,
+        .words = c->choices,
     };
     snprintf(usage, sizeof usage, "%s %s", c->name, c->usage);
     common.page_size = c->runs->page_size;

@@ -28,11 +28,15 @@ static void date(char *ret, size_t size, const Google__Protobuf__Timestamp *t)
 
 enum { POST_ID, POST_AUTHOR, POST_TITLE, POST_TAGS, POST_DATE };
 
+/* clang-format off */
 static const struct table_column post_columns[] = {
-    [POST_ID] = { "POST ID", 8, 24, 0, false },  [POST_AUTHOR] = { "AUTHOR", 12, 24, 0, false },
-    [POST_TITLE] = { "TITLE", 24, 0, 2, false }, [POST_TAGS] = { "TAGS", 16, 40, 1, false },
-    [POST_DATE] = { "DATE", 10, 10, 0, false },
+    [POST_ID]     = { "POST ID", 8, 40, 0, false, 0 },
+    [POST_AUTHOR] = { "AUTHOR", 12, 24, 0, false, 3 },
+    [POST_TITLE]  = { "TITLE", 24, 0, 2, false, 0 },
+    [POST_TAGS]   = { "TAGS", 16, 40, 1, false, 1 },
+    [POST_DATE]   = { "DATE", 10, 10, 0, false, 2 },
 };
+/* clang-format on */
 
 static void post_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
 {
@@ -74,10 +78,10 @@ const struct row_kind row_post = { ROW_COLUMNS(post_columns), post_cells, post_j
 enum { USER_ID, USER_NAME, USER_PHONE, USER_AGE };
 
 static const struct table_column user_columns[] = {
-    [USER_ID] = { "USER ID", 8, 24, 0, false },
-    [USER_NAME] = { "NAME", 16, 40, 0, false },
-    [USER_PHONE] = { "PHONE", 14, 24, 0, false },
-    [USER_AGE] = { "AGE", 3, 11, 0, true },
+    [USER_ID] = { "USER ID", 8, 40, 0, false, 0 },
+    [USER_NAME] = { "NAME", 16, 40, 0, false, 0 },
+    [USER_PHONE] = { "PHONE", 14, 24, 0, false, 1 },
+    [USER_AGE] = { "AGE", 3, 11, 0, true, 2 },
 };
 
 static void user_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
@@ -100,9 +104,9 @@ const struct row_kind row_user = { ROW_COLUMNS(user_columns), user_cells, user_j
 enum { RESOLVED_ID, RESOLVED_NAME, RESOLVED_FOUND };
 
 static const struct table_column resolved_columns[] = {
-    [RESOLVED_ID] = { "USER ID", 8, 24, 0, false },
-    [RESOLVED_NAME] = { "NAME", 16, 40, 0, false },
-    [RESOLVED_FOUND] = { "FOUND", 5, 5, 0, false },
+    [RESOLVED_ID] = { "USER ID", 8, 40, 0, false, 0 },
+    [RESOLVED_NAME] = { "NAME", 16, 40, 0, false, 0 },
+    [RESOLVED_FOUND] = { "FOUND", 5, 5, 0, false, 0 },
 };
 
 static void resolved_cells(const void *record, struct row_scratch *scratch, const char **ret_cells)

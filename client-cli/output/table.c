@@ -1,9 +1,13 @@
 #include "table.h"
 
+#include <limits.h>
+
 #include "base/buf.h"
 #include "text.h"
 
-#define GAP 2 /* spaces between columns */
+#define GAP      2 /* spaces between columns */
+#define READABLE 8 /* a column of so many can be read */
+#define LEAST    2 /* one character and the dots */
 
 static int natural_width(const struct table_column *c, size_t column, const char *const *cells,
                          size_t nrows, size_t ncolumns)
@@ -19,38 +23,72 @@ static int natural_width(const struct table_column *c, size_t column, const char
     return c->most > 0 && width > c->most ? c->most : width;
 }
 
-static int total_width(const struct text_table *t)
+/* The columns that are shown and the gaps between them, each at most @most wide. */
+static int total_width(const struct text_table *t, int most)
 {
-    int total = GAP * ((int)t->ncolumns - 1);
+    int total = -GAP;
     for (size_t i = 0; i < t->ncolumns; i++)
-        total += t->width[i];
+        if (t->width[i] > 0)
+            total += GAP + (t->width[i] < most ? t->width[i] : most);
     return total;
 }
 
-/* Narrows the widest column, one step at a time, until the line fits; no
- * column goes below the space for one character and the dots. */
-static void narrow(struct text_table *t, int line_columns)
+/* The shown column that goes first; ncolumns: all that are left stay. */
+static size_t first_to_go(const struct text_table *t)
 {
-    for (int excess = total_width(t) - line_columns; excess > 0; excess--) {
-        size_t widest = 0;
-        for (size_t i = 1; i < t->ncolumns; i++) {
-            if (t->width[i] > t->width[widest])
-                widest = i;
-        }
-        if (t->width[widest] <= 2)
+    size_t first = t->ncolumns;
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        const int drop = t->columns[i].drop;
+        if (t->width[i] > 0 && drop > 0 && (first == t->ncolumns || drop < t->columns[first].drop))
+            first = i;
+    }
+    return first;
+}
+
+static void drop(struct text_table *t, int line_columns)
+{
+    while (total_width(t, READABLE) > line_columns) {
+        const size_t first = first_to_go(t);
+        if (first == t->ncolumns)
             return;
-        t->width[widest]--;
+        t->width[first] = 0;
+    }
+}
+
+/* The widest of those with a share, or of all. */
+static size_t widest(const struct text_table *t, bool of_all)
+{
+    size_t found = 0;
+    int width = 0;
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        if ((of_all || t->columns[i].share > 0) && t->width[i] > width) {
+            width = t->width[i];
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* Narrows one step at a time, until the line fits or no column has more than @least. */
+static void narrow(struct text_table *t, int line_columns, int least, bool of_all)
+{
+    while (total_width(t, INT_MAX) > line_columns) {
+        const size_t i = widest(t, of_all);
+        if (t->width[i] <= least || (!of_all && t->columns[i].share == 0))
+            return;
+        t->width[i]--;
     }
 }
 
 /* Hands out what is left over, so that later, longer rows have space too. */
 static void widen(struct text_table *t, int line_columns)
 {
-    int shares = 0, spare = line_columns - total_width(t);
+    int shares = 0, spare = line_columns - total_width(t, INT_MAX);
     for (size_t i = 0; i < t->ncolumns; i++)
-        shares += t->columns[i].share;
+        shares += t->width[i] > 0 ? t->columns[i].share : 0;
     for (size_t i = 0; i < t->ncolumns && spare > 0 && shares > 0; i++)
-        t->width[i] += spare * t->columns[i].share / shares;
+        if (t->width[i] > 0)
+            t->width[i] += spare * t->columns[i].share / shares;
 }
 
 void table_layout(struct text_table *t, const struct table_column *columns, size_t ncolumns,
@@ -60,15 +98,23 @@ void table_layout(struct text_table *t, const struct table_column *columns, size
     t->ncolumns = ncolumns;
     for (size_t i = 0; i < ncolumns; i++)
         t->width[i] = natural_width(&columns[i], i, cells, nrows, ncolumns);
-    if (total_width(t) > line_columns)
-        narrow(t, line_columns);
-    else
-        widen(t, line_columns);
+    drop(t, line_columns);
+    narrow(t, line_columns, READABLE, false);
+    narrow(t, line_columns, LEAST, true);
+    widen(t, line_columns);
+}
+
+static bool is_last(const struct text_table *t, size_t i)
+{
+    while (++i < t->ncolumns)
+        if (t->width[i] > 0)
+            return false;
+    return true;
 }
 
 static bool put_cell(const struct text_table *t, struct buf *b, size_t i, const char *text)
 {
-    bool last = i + 1 == t->ncolumns;
+    bool last = is_last(t, i);
     int used = text_width(text);
     int spare = t->width[i] - (used < t->width[i] ? used : t->width[i]);
     if (t->columns[i].right && !text_pad(b, spare))
@@ -85,7 +131,7 @@ static bool put_cell(const struct text_table *t, struct buf *b, size_t i, const 
 static bool put_cells(const struct text_table *t, struct buf *b, const char *const *cells)
 {
     for (size_t i = 0; i < t->ncolumns; i++) {
-        if (!put_cell(t, b, i, cells[i]))
+        if (t->width[i] > 0 && !put_cell(t, b, i, cells[i]))
             return false;
     }
     return true;

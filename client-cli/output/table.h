@@ -16,17 +16,20 @@ struct table_column {
     int most;   /* it starts with no more than that; 0: any width */
     int share;  /* how many parts of the space that is left over it takes */
     bool right; /* numbers */
+    int drop;   /* where the line is too short for columns that can be read, 1 goes first, then
+                   2 and so on; 0 stays */
 };
 
 struct text_table {
     const struct table_column *columns; /* private, like the rest */
     size_t ncolumns;
-    int width[TABLE_COLUMNS_MAX];
+    int width[TABLE_COLUMNS_MAX]; /* 0: the column is not shown */
 };
 
 /** Decides the widths from the @nrows rows of @cells (row by row, @ncolumns
  * each), for lines of @line_columns. A table that does not fit takes space
- * from its widest columns. @columns must stay. */
+ * from the columns that have a share, then from its widest ones; and before any of them is too
+ * narrow to be read, it goes without some. @columns must stay. */
 void table_layout(struct text_table *t, const struct table_column *columns, size_t ncolumns,
                   const char *const *cells, size_t nrows, int line_columns);
 

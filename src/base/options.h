@@ -69,6 +69,8 @@ struct option_program {
     size_t ngroups;
     const char *epilogue; /* after the options; may be NULL */
     const char *examples; /* command lines, one a line, and "# ..." above them; may be NULL */
+    const char *words;    /* what the first argument can be, "posts|users", for completion; may
+                             be NULL */
     const char *version;  /* what --version prints behind the name; NULL: no such option */
 };
 

@@ -338,22 +338,39 @@ static void print_man(const struct option_program *program)
 
 /* --- words for a shell's completion: an option a line, a tab, its choices ----------- */
 
+static void print_choices(const char *before, const char *choices)
+{
+    const char *word;
+    int len;
+    for (int i = 0; choices != NULL && (len = option_choice_word(choices, i, &word)) > 0; i++)
+        printf("%s%.*s\n", before, len, word);
+}
+
+/* An option of a letter has no place in a list that people read; it stands there for whoever
+ * looks up whether it takes a value, and which. */
+static void print_row_words(const struct option_row *row)
+{
+    char option[128];
+    const bool flag = row->kind == OPTION_FLAG;
+    snprintf(option, sizeof option, "--%s%s", row->name, flag ? "" : "=");
+    puts(option);
+    if (flag)
+        printf("--no-%s\n", row->name);
+    print_choices(option, row->choices);
+    if (row->letter == '\0' || flag)
+        return;
+    snprintf(option, sizeof option, "-%c=", row->letter);
+    puts(option);
+    print_choices(option, row->choices);
+}
+
 static void print_words(const struct option_program *program)
 {
+    print_choices("", program->words);
     for (size_t i = 0; i < count_sections(program); i++) {
         const struct option_group group = section(program, i);
-        for (size_t k = 0; k < group.nrows; k++) {
-            const struct option_row *row = &group.rows[k];
-            printf("--%s%s\n", row->name, row->kind == OPTION_FLAG ? "" : "=");
-            if (row->kind == OPTION_FLAG)
-                printf("--no-%s\n", row->name);
-            const char *word;
-            int len;
-            for (int w = 0; row->kind == OPTION_CHOICE &&
-                            (len = option_choice_word(row->choices, w, &word)) > 0;
-                 w++)
-                printf("--%s=%.*s\n", row->name, len, word);
-        }
+        for (size_t k = 0; k < group.nrows; k++)
+            print_row_words(&group.rows[k]);
     }
     puts("--help");
     if (program->version != NULL)

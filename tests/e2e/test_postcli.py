@@ -605,6 +605,30 @@ def test_a_table_on_a_terminal(demo_pair):
         assert all(columns_of(line) <= 70 for line in plain), plain
 
 
+@pytest.mark.parametrize("width, headings", [
+    (20, ["POST ID", "TITLE"]), (30, ["POST ID", "AUTHOR", "TITLE"]),
+    (45, ["POST ID", "AUTHOR", "TITLE", "DATE"]),
+    (80, ["POST ID", "AUTHOR", "TITLE", "TAGS", "DATE"]),
+    (200, ["POST ID", "AUTHOR", "TITLE", "TAGS", "DATE"])])
+def test_a_narrow_terminal_has_fewer_columns(demo_pair, width, headings):
+    """And those can be read: each has eight places or all that it needs."""
+    with Terminal(demo_pair, "stream-list", columns=width) as terminal:
+        assert terminal.end() == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.out.decode()).replace("\r", "").splitlines()
+    assert re.split(r"  +", lines[0]) == headings
+    assert max(columns_of(line) for line in lines) <= width
+    assert "Hello" in lines[8] and (width < 30 or "Henry" in lines[1])
+
+
+def test_long_ids_are_whole(pair):
+    uuid = "0b3f2a34-9d5c-4f0e-8a51-5a1f0d2c7e66"
+    cli.run(pair, "import", "users", "-", stdin=b'{"user_id":"1","name":"Henry"}')
+    cli.run(pair, "import", "posts", "-",
+            stdin=json.dumps({"post_id": uuid, "user_id": "1", "title": "t" * 99}).encode())
+    table = cli.run(pair, "list", "--format", "table").decode()
+    assert uuid in table and max(map(columns_of, table.splitlines())) <= 100
+
+
 @pytest.mark.parametrize("args", [["list"], ["stream-list"], ["users", "list"]], ids=" ".join)
 def test_the_count_is_told(demo_pair, args):
     """In a pipe as well: how many, how much, how long, how fast."""

@@ -191,3 +191,24 @@ def test_examples_of_the_program(start_pair, tmp_path):
     assert len(examples) >= 4
     run_examples(pair, tmp_path, [e.replace("localhost:9001", pair.post.listen)
                                   for e in examples])
+
+
+# --- README ----------------------------------------------------------------------------
+
+
+def samples():
+    """(command line, what README shows of its output)"""
+    blocks = re.findall(r"^```\n\$ build/postcli (.*)\n((?:.*\n)*?)```", (ROOT / "README.md").read_text(),
+                        re.M)
+    assert len(blocks) >= 4
+    return blocks
+
+
+@pytest.mark.parametrize("words, shown", samples(), ids=[words for words, _ in samples()])
+def test_samples_of_readme(demo_pair, words, shown):
+    """As on a terminal of 100 columns; "…" within JSON stands for anything."""
+    table = " --format table" if shown.startswith("POST ID") else ""
+    done = cli.shell(demo_pair, f"COLUMNS=100 $POSTCLI {words}{table}")
+    got = (done.stdout + done.stderr).decode()
+    anything = re.escape(shown).replace("…", ".*") if shown.startswith("{") else re.escape(shown)
+    assert re.fullmatch(anything, got), f"\n{shown}\n{got}"

@@ -7,9 +7,9 @@
 #include "client-cli/output/text.h"
 
 static const struct table_column columns[] = {
-    { "ID", 4, 8, 0, false },
-    { "TITLE", 10, 0, 1, false },
-    { "AGE", 3, 0, 0, true },
+    { "ID", 4, 8, 0, false, 0 },
+    { "TITLE", 10, 0, 1, false, 0 },
+    { "AGE", 3, 0, 0, true, 1 },
 };
 
 static const char *const cells[] = {
@@ -45,9 +45,13 @@ Test(table, fits_the_line)
     expect(30, "ID        TITLE            AGE\n"
                "1         커피              22\n"
                "twelve-…  a\\tb               7\n");
-    expect(15, "ID    TIT…  AGE\n"
-               "1     커피   22\n"
-               "twe…  a\\tb    7\n");
+    /* Before it cannot be read it goes without a column. */
+    expect(20, "ID        TITLE\n"
+               "1         커피\n"
+               "twelve-…  a\\tb\n");
+    expect(15, "ID      TITLE\n"
+               "1       커피\n"
+               "twelv…  a\\tb\n");
 }
 
 Test(table, survives_a_line_too_short)
