@@ -81,7 +81,9 @@ static void say(struct session *s)
     char until[96];
     const char *colon = q->cause[0] != '\0' ? ": " : "";
     put_until(s, until, sizeof until);
-    if (q->lacks_user)
+    if (q->busy)
+        session_say(s, "%s at %s has no room: %s; %s", q->of.name, q->of.target, q->cause, until);
+    else if (q->lacks_user)
         session_say(s, "User does not answer%s%s; %s", colon, last_part(q->cause), until);
     else
         session_say(s, "%s at %s does not answer%s%s%s; %s", q->of.name, q->of.target,
@@ -178,6 +180,7 @@ void silence_failed(struct session *s, const struct status *why, uint64_t give_u
     timer_stop(&q->ask);
     q->trying = true;
     q->give_up_ms = give_up_ms;
+    q->busy = why->code == STATUS_RESOURCE_EXHAUSTED;
     q->lacks_user = strcmp(why->reason, "USER_UNREACHABLE") == 0;
     snprintf(q->cause, sizeof q->cause, "%s", why->message);
 }
@@ -198,7 +201,7 @@ void silence_over(struct session *s)
     if (!q->running)
         return;
     stop(q);
-    q->trying = q->serves = q->lacks_user = false;
+    q->trying = q->busy = q->serves = q->lacks_user = false;
     q->give_up_ms = 0;
     q->cause[0] = '\0';
 }

@@ -9,7 +9,7 @@
  *   - there is no connection: what the question for the health failed with
  *   - Post says that it has no User: listings wait for its names
  *   - there is a connection, and neither call nor question are answered
- *   - the call before failed with it
+ *   - the call before failed with it; or the server has too much to do, and said so
  *
  * A server that says of itself that it serves is only told of when a first answer takes much
  * longer than that. The cause is kept: it is told as well where a call ends with no more
@@ -42,6 +42,7 @@ struct silence {
     struct silence_of of; /* private, like the rest */
     bool running;
     bool trying;         /* a call has failed, and the next one is to come */
+    bool busy;           /* because the server has too much to do */
     uint64_t began_ms;   /* on the loop's clock */
     uint64_t give_up_ms; /* the same, of those tries; 0: there are none */
     struct timer ask, say;

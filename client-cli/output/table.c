@@ -45,7 +45,7 @@ static size_t first_to_go(const struct text_table *t)
     return first;
 }
 
-static void drop(struct text_table *t, int line_columns)
+static void go_without(struct text_table *t, int line_columns)
 {
     while (total_width(t, READABLE) > line_columns) {
         const size_t first = first_to_go(t);
@@ -98,7 +98,7 @@ void table_layout(struct text_table *t, const struct table_column *columns, size
     t->ncolumns = ncolumns;
     for (size_t i = 0; i < ncolumns; i++)
         t->width[i] = natural_width(&columns[i], i, cells, nrows, ncolumns);
-    drop(t, line_columns);
+    go_without(t, line_columns);
     narrow(t, line_columns, READABLE, false);
     narrow(t, line_columns, LEAST, true);
     widen(t, line_columns);

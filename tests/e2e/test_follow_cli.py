@@ -321,7 +321,7 @@ def test_another_holds_the_place_of_this_caller(start_pair):
                              post.ListPostsRequest(follow=True, from_now=True))
     assert next(holder).caught_up
     with Postcli(pair, "stream-list", "--follow", "--from-now", "--progress") as command:
-        command.says(r"waiting for Post at \S+: too many requests that follow at once.*\n")
+        command.says(r"postcli: Post at \S+ has no room: too many requests that follow at once.*\n")
         holder.cancel()
         command.says(CAUGHT_UP)
         put(pair, {"post_id": "c", "title": "three"})

@@ -210,5 +210,7 @@ def test_samples_of_readme(demo_pair, words, shown):
     table = " --format table" if shown.startswith("POST ID") else ""
     done = cli.shell(demo_pair, f"COLUMNS=100 $POSTCLI {words}{table}")
     got = (done.stdout + done.stderr).decode()
+    if table:  # how wide its columns are is decided by the rows that come first
+        shown, got = (re.sub(r" {2,}", "  ", text) for text in (shown, got))
     anything = re.escape(shown).replace("…", ".*") if shown.startswith("{") else re.escape(shown)
     assert re.fullmatch(anything, got), f"\n{shown}\n{got}"
