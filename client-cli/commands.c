@@ -197,5 +197,27 @@ const struct command commands[] = {
                   "postcli describe v1.post.PostMessage\n"
                   "postcli describe --server user v1.user.User.GetUser",
       .runs = &describe_routine },
+    { .name = "call",
+      .arguments = "METHOD [JSON|-]",
+      .help = "any method of any server, with JSON",
+      .usage = "[OPTION]... METHOD [JSON|-]",
+      .summary =
+          "Calls any method (v1.post.Post/GetPost) of any server, with requests and responses\n"
+          "as JSON. What they are made of is asked of the server's reflection, or read from\n"
+          "--proto-set. Requests are JSON, one behind the other, in the argument or on standard\n"
+          "input (\"-\"); each is sent as soon as it is read, and each response printed as it\n"
+          "comes. Without JSON a method that takes one request gets an empty one, and one that\n"
+          "takes many reads standard input. A failed call is not made again, unless --retries\n"
+          "says so.",
+      .epilogue = "Examples:\n"
+                  "  postcli call v1.post.Post/ListPosts '{\"page_size\": 3}'\n"
+                  "  postcli call v1.post.Post/ListPostsByUserIdBidiStream   (type {\"user_id\": "
+                  "\"1\"})\n"
+                  "  postcli call --target db:50051 --header 'authorization: Bearer x' "
+                  "shop.Cart/Get\n"
+                  "  postcli call --proto-set shop.pb shop.Cart/Add - <items.json",
+      .most = 2,
+      .too_many = "takes a method and one text of JSON",
+      .runs = &call_routine },
     { .name = NULL },
 };

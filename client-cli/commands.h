@@ -14,6 +14,6 @@ extern const struct routine get_routine, demo_routine, bench_routine, import_rou
     generate_routine;
 extern const struct routine delete_posts_routine, delete_users_routine;
 extern const struct routine users_get_routine, users_list_routine, users_resolve_routine;
-extern const struct routine health_routine, describe_routine;
+extern const struct routine health_routine, describe_routine, call_routine;
 
 #endif

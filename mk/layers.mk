@@ -12,7 +12,7 @@ ON_store     := weir base
 ON_streams   := serverkit store weir base
 ON_user      := streams serverkit store weir base
 ON_post      := streams serverkit store weir base
-ON_client    := serverkit weir base
+ON_client    := serverkit weir pbjson base
 # For tests of both services together; it has no files of its own.
 ON_pair      := post user streams serverkit store weir base
 

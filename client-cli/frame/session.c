@@ -46,6 +46,8 @@ static void say_failure(struct session *s)
     if (header != NULL)
         session_say(s, "give a token by --token-file FILE, or in $POSTCLI_TOKEN");
     say_details(s);
+    if (s->say_more != NULL)
+        s->say_more(s);
 }
 
 static void say_last_words(struct session *s)

@@ -66,6 +66,8 @@ struct session {
     void (*on_room)(struct session *s);
     /** Whatever is to be said after the last row. May be NULL. */
     void (*last_words)(struct session *s);
+    /** Says more of a failure, behind the line about it. May be NULL. */
+    void (*say_more)(struct session *s);
     bool calls_nobody; /* there are no channels */
     /** What start and the others are to do. */
     const struct routine *routine;

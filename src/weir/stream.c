@@ -77,6 +77,12 @@ struct bytes stream_get(struct stream *s, enum metadata_place place, const char 
     return s->ops->get != NULL ? s->ops->get(s, place, name) : bytes_of(NULL, 0);
 }
 
+bool stream_get_nth(struct stream *s, enum metadata_place place, size_t n, struct bytes *ret_name,
+                    struct bytes *ret_value)
+{
+    return s->ops->get_nth != NULL && s->ops->get_nth(s, place, n, ret_name, ret_value);
+}
+
 int stream_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value)
 {
     return s->ops->put != NULL ? s->ops->put(s, place, name, value) : ENOTSUP;

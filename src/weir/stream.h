@@ -105,6 +105,9 @@ struct stream_ops {
     /* May be NULL: such a stream has no metadata. */
     struct bytes (*get)(struct stream *s, enum metadata_place place, const char *name);
     int (*put)(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
+    /* May be NULL: only names that one knows can be asked for. */
+    bool (*get_nth)(struct stream *s, enum metadata_place place, size_t n, struct bytes *ret_name,
+                    struct bytes *ret_value);
     /* May be NULL: nobody knows. */
     void (*peer)(struct stream *s, char *to, size_t room);
 };
@@ -220,6 +223,11 @@ int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsig
  * client's response headers from the first on_message on, its trailers in
  * on_close. The bytes are the stream's. */
 struct bytes stream_get(struct stream *s, enum metadata_place place, const char *name);
+
+/** The same for whoever wants all of it: entry @n, from 0. false: there are no more, or this
+ * stream does not list them, as a server's does not. */
+bool stream_get_nth(struct stream *s, enum metadata_place place, size_t n, struct bytes *ret_name,
+                    struct bytes *ret_value);
 
 /** Adds metadata to be sent; copied. A server's headers go out with its first
  * message, or the status; a client's on the round after it was opened.

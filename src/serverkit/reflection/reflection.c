@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "descriptors.h"
 #include "reflection_internal.h"
 
 #define V1      "grpc.reflection.v1.ServerReflection"
 #define V1ALPHA "grpc.reflection.v1alpha.ServerReflection"
 #define METHOD  "/ServerReflectionInfo"
-
-extern const uint8_t descriptors[], descriptors_end[]; /* descriptors.S */
 
 /* The two differ in the name of their package, and not on the wire. */
 static void set_services(struct reflection *r, const char *scope)
@@ -44,12 +43,11 @@ static void list(struct reflection *r, const char *const *names, size_t n)
 
 static int fill(struct reflection *r, const char *const *names, size_t n)
 {
-    const struct bytes set = bytes_of(descriptors, (size_t)(descriptors_end - descriptors));
     r->names = calloc(n, sizeof *r->names);
     r->list = calloc(n, sizeof *r->list);
     if (r->names == NULL || r->list == NULL)
         return ENOMEM;
-    const int rv = index_new(&r->index, set, names, n);
+    const int rv = index_new(&r->index, descriptors_set(), names, n);
     assert(rv != EINVAL); /* protoc made them */
     if (rv == 0)
         list(r, names, n);

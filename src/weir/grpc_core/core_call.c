@@ -138,6 +138,14 @@ static struct bytes get(struct stream *s, enum metadata_place place, const char 
     return received != NULL ? metadata_get(received, name) : bytes_of(NULL, 0);
 }
 
+static bool get_nth(struct stream *s, enum metadata_place place, size_t n, struct bytes *ret_name,
+                    struct bytes *ret_value)
+{
+    struct call *c = call_of(s);
+    const grpc_metadata_array *received = c->side->received(c, place);
+    return received != NULL && metadata_get_nth(received, n, ret_name, ret_value);
+}
+
 static void peer(struct stream *s, char *to, size_t room)
 {
     char *name = grpc_call_get_peer(call_of(s)->grpc);
@@ -161,6 +169,7 @@ static const struct stream_ops ops = {
     .resume = resume,
     .get = get,
     .put = call_put,
+    .get_nth = get_nth,
     .peer = peer,
 };
 

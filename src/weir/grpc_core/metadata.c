@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <grpc/slice.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +56,21 @@ void metadata_clear(struct metadata *m)
     }
     free(m->items);
     *m = (struct metadata){ 0 };
+}
+
+static struct bytes bytes_in(const grpc_slice *slice)
+{
+    return bytes_of(GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice));
+}
+
+bool metadata_get_nth(const grpc_metadata_array *received, size_t n, struct bytes *ret_name,
+                      struct bytes *ret_value)
+{
+    if (n >= received->count)
+        return false;
+    *ret_name = bytes_in(&received->metadata[n].key);
+    *ret_value = bytes_in(&received->metadata[n].value);
+    return true;
 }
 
 struct bytes metadata_get(const grpc_metadata_array *received, const char *name)

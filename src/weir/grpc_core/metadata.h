@@ -4,6 +4,7 @@
 #define CORE_METADATA_H
 
 #include <grpc/grpc.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/bytes.h"
@@ -25,5 +26,9 @@ void metadata_clear(struct metadata *m);
 /** The first value of this name that was received. data == NULL: there is none.
  * It belongs to the call. */
 struct bytes metadata_get(const grpc_metadata_array *received, const char *name);
+
+/** Entry @n, from 0, of what was received. false: there are no more. The same. */
+bool metadata_get_nth(const grpc_metadata_array *received, size_t n, struct bytes *ret_name,
+                      struct bytes *ret_value);
 
 #endif
