@@ -190,7 +190,8 @@ const struct command commands[] = {
       .usage = "[OPTION]... [SYMBOL]",
       .summary =
           "Tells what a server serves, by its reflection: the names of its services, or the\n"
-          "definition of a service, method, message, field or enum (v1.post.PostMessage).",
+          "definition of a service, method, message, field or enum (v1.post.PostMessage,\n"
+          "v1.post.Post/GetPost).",
       .most = 1,
       .too_many = "takes one name",
       .examples = "postcli describe\n"

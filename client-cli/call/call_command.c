@@ -170,8 +170,14 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
 
 static void say_details(struct session *s)
 {
-    if (details != NULL)
-        call_details_say(s, pool, buf_bytes(details));
+    call_details_say(s, pool, buf_bytes(details));
+}
+
+static void keep_details(struct session *s)
+{
+    const struct bytes status = stream_get(stream, METADATA_TRAILERS, STATUS_DETAILS_NAME);
+    if (status.len > 0 && (details = buf_copy(status)) != NULL)
+        s->say_more = say_details;
 }
 
 static struct status judge_call(struct session *s, const struct status *status)
@@ -179,10 +185,8 @@ static struct status judge_call(struct session *s, const struct status *status)
     say_headers(s);
     if (connection.verbose)
         call_metadata_say(s, stream, METADATA_TRAILERS);
-    if (status->code != STATUS_OK) {
-        details = buf_copy(stream_get(stream, METADATA_TRAILERS, STATUS_DETAILS_NAME));
-        s->say_more = say_details;
-    }
+    if (status->code != STATUS_OK)
+        keep_details(s);
     return method->many_responses ? *status : calls_answered(s, status);
 }
 

@@ -10,27 +10,32 @@
 /* Numbers of fields of google.rpc.Status and google.protobuf.Any. */
 enum { STATUS_DETAILS = 3, ANY_TYPE_URL = 1, ANY_VALUE = 2 };
 
-/* false: the pool does not know the type, or it is no such message. */
-static bool say_known(struct session *s, const struct pb_pool *pool, struct bytes url,
-                      struct bytes value)
+static void say_json(struct session *s, const struct pb_pool *pool, const struct pb_message *type,
+                     struct bytes value)
 {
     const struct pbjson_print options = { .max_bytes = JSON_BYTES };
-    const struct pb_message *type = pool != NULL ? pb_find_by_url(pool, url) : NULL;
-    char error[PBJSON_ERROR_BYTES];
-    struct buf *b = type != NULL ? buf_new(256) : NULL;
-    const bool known = b != NULL && pbjson_print(b, pool, type, value, &options, error) == 0;
-    if (known)
-        session_say(s, "detail %.*s %.*s", (int)type->full_name.len,
-                    (const char *)type->full_name.data, (int)b->len, (const char *)b->data);
+    char error[PBJSON_ERROR_BYTES] = "out of memory";
+    const int len = (int)type->full_name.len;
+    const char *name = (const char *)type->full_name.data;
+    struct buf *b = buf_new(256);
+    if (b != NULL && pbjson_print(b, pool, type, value, &options, error) == 0)
+        session_say(s, "detail %.*s %.*s", len, name, (int)b->len, (const char *)b->data);
+    else
+        session_say(s, "detail %.*s, %zu bytes: %s", len, name, value.len, error);
     buf_unref(b);
-    return known;
 }
 
 static void say_one(struct session *s, const struct pb_pool *pool, const struct pb_pool *ours,
                     struct bytes any)
 {
     const struct bytes url = wire_find(any, ANY_TYPE_URL), value = wire_find(any, ANY_VALUE);
-    if (!say_known(s, pool, url, value) && !say_known(s, ours, url, value))
+    const struct pb_message *theirs = pb_find_by_url(pool, url);
+    const struct pb_message *known = pb_find_by_url(ours, url);
+    if (theirs != NULL)
+        say_json(s, pool, theirs, value);
+    else if (known != NULL)
+        say_json(s, ours, known, value);
+    else
         session_say(s, "detail %.*s, %zu bytes: its type is not known",
                     (int)(url.len < 200 ? url.len : 200), (const char *)url.data, value.len);
 }

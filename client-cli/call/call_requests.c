@@ -24,8 +24,10 @@ __attribute__((format(printf, 2, 3))) static void refuse(struct call_requests *r
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
     r->failed = true;
-    if (r->from_input)
+    if (r->from_input && r->taken > 0)
         snprintf(place, sizeof place, "standard input, line %" PRIu64, r->values.line);
+    else if (r->from_input)
+        snprintf(place, sizeof place, "standard input");
     else if (r->taken > 1)
         snprintf(place, sizeof place, "request %zu", r->taken);
     if (r->session->call != NULL) {
@@ -165,16 +167,12 @@ static void advance(struct call_requests *r)
         gather(r);
 }
 
-static void on_line(struct input *in, const char *line, size_t len)
+static void on_text(struct input *in, struct bytes text)
 {
     struct call_requests *r = container_of(in, struct call_requests, in);
     if (r->failed)
         return;
-    r->values.line = in->lines.number;
-    if (line == NULL)
-        refuse(r, "a line has more than %zu MiB", REQUEST_TEXT_MAX >> 20);
-    else if (!json_values_add(&r->values, bytes_of(line, len)) ||
-             !json_values_add(&r->values, bytes_of_text("\n")))
+    if (!json_values_add(&r->values, text))
         no_memory(r);
     else
         advance(r);
@@ -186,7 +184,6 @@ static void on_end(struct input *in, int error)
     if (r->failed)
         return;
     r->ended = true;
-    r->values.line = in->lines.number;
     json_values_end(&r->values);
     if (error != 0)
         refuse(r, "%s", strerror(error));
@@ -236,11 +233,10 @@ static bool begin_empty(struct call_requests *r)
 static bool begin_input(struct call_requests *r)
 {
     r->from_input = true;
-    r->in.on_line = on_line;
+    r->in.on_text = on_text;
     r->in.on_end = on_end;
     if (input_init(&r->in, r->session, "-") != 0)
         return false;
-    r->in.lines.max_bytes = REQUEST_TEXT_MAX;
     if (takes_many(r))
         r->on_ready(r->session);
     else

@@ -13,7 +13,7 @@
 #define RESPONSE(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
 
 #define POOL_BYTES ((size_t)64 << 20) /* of descriptors, whoever wrote them */
-#define NAMES_MAX  380                /* bytes of names in an error */
+#define NAMES_MAX  340                /* bytes of names in an error */
 
 typedef Grpc__Reflection__V1__ServerReflectionRequest request_message;
 typedef Grpc__Reflection__V1__ServerReflectionResponse response_message;
@@ -22,9 +22,9 @@ struct bytes schema_service(const char *method, struct bytes *ret_name)
 {
     const char *from = method + (*method == '/');
     const char *mark = strchr(from, '/') != NULL ? strchr(from, '/') : strrchr(from, '.');
-    if (mark == NULL || mark == from || mark[1] == '\0')
-        return bytes_of(from, 0);
-    *ret_name = bytes_of_text(mark + 1);
+    *ret_name = bytes_of_text(mark != NULL ? mark + 1 : "");
+    if (ret_name->len == 0)
+        return *ret_name;
     return bytes_of(from, (size_t)(mark - from));
 }
 
@@ -228,6 +228,12 @@ bool schema_again(struct schema *c, const struct status *status)
 
 /* --- What there is not -------------------------------------------------------------- */
 
+/* How much of a name that somebody typed. */
+static int shown(struct bytes name)
+{
+    return (int)(name.len < 60 ? name.len : 60);
+}
+
 struct names {
     char text[NAMES_MAX];
     size_t len;
@@ -253,9 +259,8 @@ static struct status no_service(const struct pb_pool *pool, struct bytes service
         add_name(&names, buf_bytes(told));
     for (const struct pb_service *s = pb_services(pool); names.len == 0 && s != NULL; s = s->next)
         add_name(&names, s->full_name);
-    return status_of(STATUS_NOT_FOUND, "there is no service %.*s; there is: %s",
-                     (int)(service.len < 100 ? service.len : 100), (const char *)service.data,
-                     names.text);
+    return status_of(STATUS_NOT_FOUND, "there is no service %.*s, but: %s", shown(service),
+                     (const char *)service.data, names.len > 0 ? names.text : "none");
 }
 
 struct status schema_no_method(const struct pb_pool *pool, const struct buf *services,
@@ -269,6 +274,6 @@ struct status schema_no_method(const struct pb_pool *pool, const struct buf *ser
         return no_service(pool, service, services);
     for (size_t i = 0; i < s->nmethods; i++)
         add_name(&names, s->methods[i].name);
-    return status_of(STATUS_NOT_FOUND, "%.*s has: %s", (int)(service.len < 100 ? service.len : 100),
-                     (const char *)service.data, names.text);
+    return status_of(STATUS_NOT_FOUND, "%.*s has no method %.*s, but: %s", shown(service),
+                     (const char *)service.data, shown(name), (const char *)name.data, names.text);
 }

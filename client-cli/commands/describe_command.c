@@ -1,5 +1,6 @@
-/* describe: what a server serves, by one request of its reflection. */
+/* describe: what a server serves, by one request of its reflection, v1 or else v1alpha. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/nesting.h"
 #include "client-cli/commands.h"
@@ -9,12 +10,15 @@
 #include "describe_print.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 
-#define PATH "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+#define V1    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+#define ALPHA "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 #define REQUEST(name)  GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##name
 #define RESPONSE(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
 
 static const char *symbol; /* NULL: the services */
+static bool alpha;         /* by the older name, which the server may know */
+static bool again;         /* with that */
 
 /* --- Answers ------------------------------------------------------------------------ */
 
@@ -91,19 +95,40 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     output_commit(&s->out);
 }
 
+/* "/v1.post.Post/GetPost", as calls have it, is "v1.post.Post.GetPost" here. */
+static const char *symbol_of(char *argument)
+{
+    for (char *c = argument + 1; *argument != '\0' && (c = strchr(c, '/')) != NULL;)
+        *c = '.';
+    return argument + (*argument == '/');
+}
+
 static void next(struct session *s)
 {
     static char all[] = "*";
     Grpc__Reflection__V1__ServerReflectionRequest m =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
-    symbol = s->argument_count > 0 ? s->arguments[0] : NULL;
+    symbol = s->argument_count > 0 ? symbol_of(s->arguments[0]) : NULL;
     m.message_request_case =
         symbol != NULL ? REQUEST(FILE_CONTAINING_SYMBOL) : REQUEST(LIST_SERVICES);
     if (symbol != NULL)
         m.file_containing_symbol = (char *)(uintptr_t)symbol;
     else
         m.list_services = all;
-    calls_ask(s, session_channel(s), PATH, &m.base);
+    calls_ask(s, session_channel(s), alpha ? ALPHA : V1, &m.base);
+}
+
+static struct status judge(struct session *s, const struct status *status)
+{
+    again = status->code == STATUS_UNIMPLEMENTED && !alpha;
+    alpha = true;
+    return again ? status_ok() : calls_answered(s, status);
+}
+
+static bool more(struct session *s)
+{
+    (void)s;
+    return again;
 }
 
 static const struct option_row rows[] = { ROW_SERVER, ROW_DEADLINE };
@@ -113,4 +138,6 @@ const struct routine describe_routine = {
     .brings = { .answer = &grpc__reflection__v1__server_reflection_response__descriptor },
     .next = next,
     .take = take,
+    .judge = judge,
+    .more = more,
 };

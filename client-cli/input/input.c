@@ -20,16 +20,32 @@ static void end(struct input *in)
     in->on_end(in, in->error);
 }
 
-static void deliver(struct input *in)
+static void deliver_lines(struct input *in)
 {
     char *line = NULL;
     size_t len = 0;
     enum line_result result;
+    while (!in->paused && (result = lines_next(&in->lines, &line, &len)) != LINE_NONE)
+        in->on_line(in, result == LINE_OK ? line : NULL, len);
+}
+
+static void deliver_text(struct input *in)
+{
+    const char *text;
+    const size_t len = in->paused ? 0 : lines_take(&in->lines, &text);
+    if (len > 0)
+        in->on_text(in, bytes_of(text, len));
+}
+
+static void deliver(struct input *in)
+{
     if (in->delivering) /* resumed from inside on_line: the loop below goes on */
         return;
     in->delivering = true;
-    while (!in->paused && (result = lines_next(&in->lines, &line, &len)) != LINE_NONE)
-        in->on_line(in, result == LINE_OK ? line : NULL, len);
+    if (in->on_text != NULL)
+        deliver_text(in);
+    else
+        deliver_lines(in);
     in->delivering = false;
     if (in->paused)
         return;

@@ -1,4 +1,4 @@
-/* Lines of a file, pipe or terminal, read by libuv's thread pool. The reader
+/* Lines, or text as it comes, of a file, pipe or terminal, read by libuv's thread pool. The reader
  * pauses it to say that it cannot take more: then nothing more is read. */
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/bytes.h"
 #include "client-cli/frame/session.h"
 #include "lines.h"
 
@@ -17,6 +18,8 @@ struct input {
     /** A line, without its newline; gone when this returns. @line is NULL for
      * one of more than INPUT_LINE_MAX bytes. May pause the input. */
     void (*on_line)(struct input *in, const char *line, size_t len);
+    /** If set, instead of lines: what was read, at least a byte of it. The same. */
+    void (*on_text)(struct input *in, struct bytes text);
     /** Nothing more comes; @error is an errno value or 0. Once. */
     void (*on_end)(struct input *in, int error);
     /** Every line that is there was given out, and more is being waited for.

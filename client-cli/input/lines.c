@@ -104,3 +104,12 @@ enum line_result lines_next(struct lines *l, char **ret_line, size_t *ret_len)
         return len > l->max_bytes ? LINE_TOO_LONG : LINE_OK;
     }
 }
+
+size_t lines_take(struct lines *l, const char **ret_text)
+{
+    const size_t len = l->end - l->start;
+    *ret_text = l->data + l->start;
+    l->start = l->end;
+    l->searched = 0;
+    return len;
+}

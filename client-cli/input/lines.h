@@ -46,4 +46,8 @@ void lines_end(struct lines *l);
  * lines_room(). */
 enum line_result lines_next(struct lines *l, char **ret_line, size_t *ret_len);
 
+/** Instead of lines: whatever was put in and not given out, wherever it ends. Returns its
+ * length. Valid until the next lines_room(). */
+size_t lines_take(struct lines *l, const char **ret_text);
+
 #endif

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""make foreign: clients that nobody here wrote, over TLS and with a token.
+"""make foreign: clients that nobody here wrote, over TLS and with a token; and postcli with a
+server that nobody here wrote.
 
 grpc-js, buf curl (which knows our services by reflection only) and a health
 probe, against a pair that asks for both. python3-grpcio is what tests/e2e is
@@ -19,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from pair import Pair, Server  # noqa: E402
+from pair import BUILD, Pair, Server  # noqa: E402
 from protos import ROOT  # noqa: E402
 
 TOKEN = "a-token-that-is-long-enough-for-a-test"
@@ -223,7 +224,40 @@ def health(world, folder):
         post.stop()
 
 
+# --- postcli call, of a server on grpc-js ----------------------------------------------------
+
+
+CALLS = [
+    ("One", '{"text":"é","times":"9007199254740993","said":"2020-01-02T03:04:05.600Z"}',
+     ['{"text":"é","times":"9007199254740993","said":"2020-01-02T03:04:05.600Z"}']),
+    ("Letters", '{"text":"abc"}', ['{"text":"a"}', '{"text":"b"}', '{"text":"c"}']),
+    ("Sentence", '{"text":"a"}{"text":"b"}', ['{"text":"a b"}']),
+    ("Talk", '{"text":"a"} {}', ['{"text":"a"}', "{}"]),
+]
+
+
+def postcli_call():
+    server = subprocess.Popen(["node", HERE / "server.js", HERE / "echo.proto"],
+                              stdout=subprocess.PIPE, text=True,
+                              env={**os.environ, "NODE_PATH": str(MODULES)})
+    try:
+        command = [BUILD / "postcli", "call", "--target", f"127.0.0.1:{server.stdout.readline().strip()}"]
+        for method, request, answers in CALLS:
+            out = run(*command, f"echo.Echo/{method}", "-", input=request)
+            holds(f"postcli call  {method} of grpc-js", out.splitlines() == answers, out)
+        done = subprocess.run([*command, "--verbose", "--header", "x-word: w", "echo.Echo/One",
+                               '{"text":"a"}'], capture_output=True, text=True, timeout=60, check=True)
+        holds("postcli call  metadata both ways", "trailer x-last: w\n" in done.stderr, done.stderr)
+        out = run(*command, "echo.Echo/One")
+        holds("postcli call  an error", "INVALID_ARGUMENT: no text" in out, out)
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
 def main():
+    postcli_call()
     with tempfile.TemporaryDirectory(prefix="foreign-") as folder:
         folder = Path(folder)
         with World(folder) as world:

@@ -102,3 +102,22 @@ Test(lines, long_line_takes_no_memory)
     cr_assert_leq(l.cap, (size_t)512 * 1024);
     lines_close(&l);
 }
+
+Test(lines, taken_as_they_come)
+{
+    struct lines l;
+    const char *text;
+    char *line;
+    size_t size, len;
+    lines_init(&l, 100);
+    memcpy(lines_room(&l, &size), "a\nbc", 4);
+    lines_added(&l, 4);
+    cr_assert_eq(lines_next(&l, &line, &len), LINE_OK);
+    cr_assert_eq(lines_take(&l, &text), 2);
+    cr_assert_eq(memcmp(text, "bc", 2), 0);
+    cr_assert_eq(lines_take(&l, &text), 0);
+    memcpy(lines_room(&l, &size), "d", 1);
+    lines_added(&l, 1);
+    cr_assert_eq(lines_take(&l, &text), 1);
+    lines_close(&l);
+}
