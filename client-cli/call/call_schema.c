@@ -72,6 +72,7 @@ static bool fill(struct pb_pool *pool, const char *path, struct buf *b,
         snprintf(error, SCHEMA_ERROR_BYTES,
                  "%.200s lacks %.*s: have protoc write it with --include_imports", path,
                  (int)(missing.len < 200 ? missing.len : 200), (const char *)missing.data);
+    pb_pool_settle(pool);
     return missing.len == 0;
 }
 
@@ -155,9 +156,10 @@ static void ask_for_missing(struct schema *c, struct session *s)
     const bool again =
         c->asked == SCHEMA_FILE && bytes_equal(missing, bytes_of_text((char *)c->name->data));
     c->asked = SCHEMA_FILE;
-    if (missing.len == 0)
+    if (missing.len == 0) {
+        pb_pool_settle(c->pool);
         calls_half_close(s);
-    else if (again)
+    } else if (again)
         stream_fail(s->call, STATUS_INTERNAL, "asked for %s, the server sent another file",
                     (const char *)c->name->data);
     else

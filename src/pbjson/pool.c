@@ -9,6 +9,8 @@
 
 #include "pool_internal.h"
 
+#define MAX_FULL_NAME 512 /* of a type that is looked up; protoc's own have a few dozen bytes */
+
 #define SET_FILE  1 /* field number in FileDescriptorSet */
 #define FILE_NAME 1 /* in FileDescriptorProto */
 
@@ -191,6 +193,57 @@ int pool_want(struct pb_pool *p, enum symbol_kind kind, struct bytes full_name, 
     }
     memcpy(ret, &(*at)->what, sizeof(void *));
     return 0;
+}
+
+int pool_unsettled(struct pb_pool *p, const struct unsettled *what, void *ret)
+{
+    struct unsettled *u = pool_alloc(p, 1, sizeof *u);
+    void *none = what->kind == SYMBOL_ENUM ? new_enum(p, what->name) : new_message(p, what->name);
+    if (u == NULL || none == NULL)
+        return pool_no_memory(p);
+    *u = *what;
+    u->next = p->unsettled;
+    p->unsettled = u;
+    memcpy(ret, &none, sizeof none);
+    return 0;
+}
+
+static void *find_defined(const struct pb_pool *p, enum symbol_kind kind, struct bytes full_name)
+{
+    if (kind == SYMBOL_ENUM)
+        return (void *)(uintptr_t)pb_find_enum(p, full_name);
+    return (void *)(uintptr_t)pb_find_message(p, full_name);
+}
+
+/* In @scope, or in one around it. */
+static void *find_in(const struct pb_pool *p, const struct unsettled *u, struct bytes scope)
+{
+    char full[MAX_FULL_NAME];
+    void *found = NULL;
+    if (scope.len > sizeof full)
+        scope.len = 0;
+    while (found == NULL && scope.len > 0) {
+        const size_t len = scope.len + 1 + u->name.len;
+        if (len <= sizeof full) {
+            memcpy(full, scope.data, scope.len);
+            full[scope.len] = '.';
+            memcpy(full + scope.len + 1, u->name.data, u->name.len);
+            found = find_defined(p, u->kind, bytes_of(full, len));
+        }
+        while (scope.len > 0 && scope.data[--scope.len] != '.')
+            ;
+    }
+    return found != NULL ? found : find_defined(p, u->kind, u->name);
+}
+
+void pb_pool_settle(struct pb_pool *p)
+{
+    for (const struct unsettled *u = p->unsettled; u != NULL; u = u->next) {
+        void *found = find_in(p, u, u->scope);
+        if (found != NULL && u->number == 0)
+            memcpy(u->at, &found, sizeof found);
+    }
+    p->unsettled = NULL;
 }
 
 /* --- Life --------------------------------------------------------------------------- */

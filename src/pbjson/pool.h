@@ -135,6 +135,12 @@ int pb_pool_add_file(struct pb_pool *p, struct bytes file);
 /** The same for all files of a FileDescriptorSet. */
 int pb_pool_add_set(struct pb_pool *p, struct bytes set);
 
+/** Looks up the types that files speak of by names that are not full ("Inner", and not
+ * ".far.Outer.Inner"), from the inside out, as the language has it. protoc writes full ones
+ * always, others do not. To be called once all files are there; what is not found stays
+ * undefined. */
+void pb_pool_settle(struct pb_pool *p);
+
 /** Why the last file was refused, for people: one line of plain text, from the
  * names that it gives. Until the next call. */
 const char *pb_pool_error(const struct pb_pool *p);

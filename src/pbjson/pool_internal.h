@@ -17,8 +17,18 @@ struct file {
 
 struct symbols; /* by kind and name */
 
+/* A type that goes by a name that is not full. */
+struct unsettled {
+    struct unsettled *next;
+    enum symbol_kind kind;
+    struct bytes scope, name;
+    void *at;        /* a pointer to a message or an enum, which it is to become */
+    uint32_t number; /* 0: `at` is there; else of a field that is still to be sorted */
+};
+
 struct pb_pool {
     struct arena *arena;
+    struct unsettled *unsettled;
     struct symbols *symbols;
     struct file *files;
     struct pb_service *services;
@@ -37,6 +47,10 @@ int pool_refuse(struct pb_pool *p, int rv, const char *why, struct bytes name);
  * is not defined yet. @full_name must stay. 0, or the error of pb_pool_add_file():
  * something of another kind has the name. */
 int pool_want(struct pb_pool *p, enum symbol_kind kind, struct bytes full_name, void *ret);
+
+/** Notes that *ret is what @name stands for in @scope; until that is looked up, it is a
+ * type of its own, which is not defined. 0, or the error of pb_pool_add_file(). */
+int pool_unsettled(struct pb_pool *p, const struct unsettled *what, void *ret);
 
 /** What has this name. NULL: nothing of this kind. */
 void *pool_find(const struct pb_pool *p, enum symbol_kind kind, struct bytes full_name);

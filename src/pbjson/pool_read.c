@@ -109,13 +109,28 @@ static int full_name_of(const struct reader *r, struct bytes scope, struct bytes
     return 0;
 }
 
-/* What a reference like ".v1.post.Post" is for. */
-static int refer(const struct reader *r, enum symbol_kind kind, struct bytes name, void *ret)
+/* What a reference like ".v1.post.Post", or "Post" in @where->scope, is for. *ret is where
+ * @where->at is, or where the field with this number is until the fields are sorted. */
+static int refer(const struct reader *r, const struct unsettled *where, struct bytes name,
+                 void *ret)
 {
-    if (name.len == 0 || name.data[0] != '.' ||
-        !is_name(bytes_of(name.data + 1, name.len - 1), true))
-        return pool_refuse(r->pool, EINVAL, "not the full name of a type", name);
-    return pool_want(r->pool, kind, bytes_of(name.data + 1, name.len - 1), ret);
+    const bool full = name.len > 0 && name.data[0] == '.';
+    struct unsettled u = *where;
+    u.name = full ? bytes_of(name.data + 1, name.len - 1) : name;
+    if (!is_name(u.name, true))
+        return pool_refuse(r->pool, EINVAL, "not the name of a type", name);
+    return full ? pool_want(r->pool, u.kind, u.name, ret) : pool_unsettled(r->pool, &u, ret);
+}
+
+/* Fields stay where they are from now on. */
+static void place_unsettled(const struct reader *r, const struct pb_message *m,
+                            struct pb_field *fields)
+{
+    for (struct unsettled *u = r->pool->unsettled; u != NULL && u->number > 0; u = u->next) {
+        struct pb_field *f = fields + (pb_field_by_number(m, u->number) - m->fields);
+        u->at = u->kind == SYMBOL_ENUM ? (void *)&f->enumeration : (void *)&f->message;
+        u->number = 0;
+    }
 }
 
 /* "create_time" is "createTime", says protoc. */
@@ -138,18 +153,21 @@ static int set_json_name(const struct reader *r, struct pb_field *f)
 
 /* --- Fields ------------------------------------------------------------------------- */
 
-static int set_type(const struct reader *r, struct pb_field *f, struct bytes field)
+static int set_type(const struct reader *r, struct pb_field *f, const struct pb_message *m,
+                    struct bytes field)
 {
+    struct unsettled where = { .scope = m->full_name, .number = f->number };
     const uint64_t type = varint_of(field, FIELD_TYPE, 0);
     const struct bytes name = wire_find(field, FIELD_TYPE_NAME);
     if (type < PB_DOUBLE || type > PB_SINT64)
         return pool_refuse(r->pool, EINVAL, "a field without a type", f->name);
     f->type = (enum pb_type)type;
     f->wire = pb_wire_of(f->type);
+    where.kind = f->type == PB_ENUM ? SYMBOL_ENUM : SYMBOL_MESSAGE;
     if (f->type == PB_MESSAGE)
-        return refer(r, SYMBOL_MESSAGE, name, &f->message);
+        return refer(r, &where, name, &f->message);
     if (f->type == PB_ENUM)
-        return refer(r, SYMBOL_ENUM, name, &f->enumeration);
+        return refer(r, &where, name, &f->enumeration);
     return 0;
 }
 
@@ -184,7 +202,7 @@ static int read_field(const struct reader *r, const struct pb_message *m, struct
     if (number == 0 || number >= 1u << 29)
         return pool_refuse(r->pool, EINVAL, "a field without a number", f->name);
     f->number = (uint32_t)number;
-    int rv = set_type(r, f, field);
+    int rv = set_type(r, f, m, field);
     if (rv == 0)
         rv = set_oneof(r, f, m, field);
     if (rv == 0 && f->json_name.len == 0)
@@ -207,7 +225,10 @@ static int read_fields(const struct reader *r, struct pb_message *m, struct byte
         if (rv != 0)
             return rv;
     }
-    return pool_index_fields(r->pool, m, fields);
+    const int rv = pool_index_fields(r->pool, m, fields);
+    if (rv == 0)
+        place_unsettled(r, m, fields);
+    return rv;
 }
 
 static int read_oneofs(const struct reader *r, struct pb_message *m, struct bytes message)
@@ -307,16 +328,19 @@ static int read_message(const struct reader *r, struct bytes scope, struct bytes
     return m->map_entry ? 0 : pool_refuse(r->pool, EINVAL, "not an entry of a map", name);
 }
 
-static int read_method(const struct reader *r, struct bytes from, struct pb_method *m)
+static int read_method(const struct reader *r, struct bytes scope, struct bytes from,
+                       struct pb_method *m)
 {
+    const struct unsettled input = { .kind = SYMBOL_MESSAGE, .scope = scope, .at = &m->input };
+    const struct unsettled output = { .kind = SYMBOL_MESSAGE, .scope = scope, .at = &m->output };
     m->name = wire_find(from, METHOD_NAME);
     m->options = wire_find(from, METHOD_OPTIONS);
     m->many_requests = varint_of(from, METHOD_MANY_REQUESTS, 0) != 0;
     m->many_responses = varint_of(from, METHOD_MANY_RESPONSES, 0) != 0;
     if (!is_message(from) || !is_name(m->name, false))
         return pool_refuse(r->pool, EINVAL, "not a method", m->name);
-    const int rv = refer(r, SYMBOL_MESSAGE, wire_find(from, METHOD_INPUT), &m->input);
-    return rv != 0 ? rv : refer(r, SYMBOL_MESSAGE, wire_find(from, METHOD_OUTPUT), &m->output);
+    const int rv = refer(r, &input, wire_find(from, METHOD_INPUT), &m->input);
+    return rv != 0 ? rv : refer(r, &output, wire_find(from, METHOD_OUTPUT), &m->output);
 }
 
 static int read_service(const struct reader *r, struct bytes scope, struct bytes from)
@@ -335,7 +359,7 @@ static int read_service(const struct reader *r, struct bytes scope, struct bytes
     if (methods == NULL)
         return pool_no_memory(r->pool);
     for (size_t i = 0; rv == 0 && next_of(&rest, SERVICE_METHOD, &each); i++)
-        rv = read_method(r, each, &methods[i]);
+        rv = read_method(r, name, each, &methods[i]);
     s->methods = methods;
     s->nmethods = n;
     return rv;

@@ -40,16 +40,42 @@ def compiled(folder):
     return list(compile_folders(folder))
 
 
-class ForeignServer:
-    """reflection: the editions that it has; whole: it sends all that a file imports with it."""
+def shortened(file):
+    """The same with names that are not full, where they are of the file's package."""
+    short = descriptor_pb2.FileDescriptorProto()
+    short.CopyFrom(file)
+    del short.dependency[:], short.public_dependency[:]
 
-    def __init__(self, folder, reflection=("v1", "v1alpha"), whole=False):
+    def cut(name):
+        return name.removeprefix(f".{file.package}.").removeprefix(".")
+
+    def cut_in(message):
+        for field in message.field:
+            field.type_name = cut(field.type_name)
+        for nested in message.nested_type:
+            cut_in(nested)
+
+    for message in short.message_type:
+        cut_in(message)
+    for service in short.service:
+        for method in service.method:
+            method.input_type, method.output_type = cut(method.input_type), cut(method.output_type)
+    return short
+
+
+class ForeignServer:
+    """reflection: the editions that it has; whole: it sends all that a file imports with it;
+    short: and speaks of types as grpc-js does, by names that are not full, and of no imports."""
+
+    def __init__(self, folder, reflection=("v1", "v1alpha"), whole=False, short=False):
         self.files = compiled(folder)
         self.pool = descriptor_pool.DescriptorPool()
         for file in self.files:
             self.pool.Add(file)
         self.factory = message_factory.MessageFactory(self.pool)
-        self.whole = whole
+        self.whole = whole or short
+        if short:
+            self.files = [shortened(file) for file in self.files]
         self.calls = []  # (method, metadata)
         self.requests = []
         self.error = (grpc.StatusCode.ABORTED, "no", ())

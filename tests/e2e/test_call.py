@@ -137,6 +137,7 @@ def as_value(message, pool):
 
 
 WAYS = {"v1": {}, "v1alpha": {"reflection": ["v1alpha"]}, "with imports": {"whole": True},
+        "short names": {"short": True},
         "proto-set": {"reflection": []}}
 
 

@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pb_pool *p = pb_pool_new(POOL_BYTES);
     const int rv = pb_pool_add_set(p, in);
     cr_assert(rv == 0 || pb_pool_error(p)[0] != '\0');
+    pb_pool_settle(p);
     for (const struct pb_service *s = pb_services(p); rv == 0 && s != NULL; s = s->next)
         for (size_t i = 0; i < s->nmethods; i++) {
             const struct pb_message *m = s->methods[i].input;

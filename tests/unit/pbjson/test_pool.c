@@ -141,6 +141,36 @@ static int add(struct pb_pool *p, struct bytes rest)
     return rv;
 }
 
+static int add_t(struct pb_pool *p)
+{
+    return pb_pool_add_file(p, TEXT("\x0a\x01"
+                                    "b\x12\x03"
+                                    "a.o\x22\x03\x0a\x01T"));
+}
+
+/* In package a: N, and M { message N {} N f = 1; o.T g = 2; no.T h = 3; }. */
+Test(pool, looks_up_names_that_are_not_full)
+{
+    const struct bytes file = TEXT("\x12\x01"
+                                   "a\x22\x03\x0a\x01N\x22\x31\x0a\x01M"
+                                   "\x12\x0d\x0a\x01h\x18\x03\x28\x0b\x32\x04no.T"
+                                   "\x12\x0a\x0a\x01"
+                                   "f\x18\x01\x28\x0b\x32\x01N"
+                                   "\x12\x0c\x0a\x01g\x18\x02\x28\x0b\x32\x03o.T"
+                                   "\x1a\x03\x0a\x01N");
+    struct pb_pool *p = pb_pool_new(LIMIT_BYTES);
+    cr_assert_eq(add(p, file), 0, "%s", pb_pool_error(p));
+    cr_assert_eq(add_t(p), 0, "%s", pb_pool_error(p));
+    const struct pb_message *m = pb_find_message(p, TEXT("a.M"));
+    cr_assert(!pb_field_by_number(m, 1)->message->defined);
+    pb_pool_settle(p);
+    cr_assert_eq(pb_field_by_number(m, 1)->message, pb_find_message(p, TEXT("a.M.N")));
+    cr_assert_eq(pb_field_by_number(m, 2)->message, pb_find_message(p, TEXT("a.o.T")));
+    cr_assert(!pb_field_by_number(m, 3)->message->defined);
+    pb_pool_settle(p);
+    pb_pool_free(p);
+}
+
 Test(pool, refuses_what_is_no_descriptor)
 {
     const struct {
@@ -163,7 +193,7 @@ Test(pool, refuses_what_is_no_descriptor)
         { TEXT("\x62\x08"
                "editions"),
           ENOTSUP, "only proto2 and proto3 are known here, not: editions" },
-        /* M { f } without a type; without a number; of a type without its dot; of a group. */
+        /* M { f } without a type; without a number; of a type without a name; of a group. */
         { TEXT("\x22\x0a\x0a\x01M\x12\x05\x0a\x01"
                "f\x18\x01"),
           EINVAL, "a field without a type: f" },
@@ -171,8 +201,8 @@ Test(pool, refuses_what_is_no_descriptor)
                "f\x28\x05"),
           EINVAL, "a field without a number: f" },
         { TEXT("\x22\x0f\x0a\x01M\x12\x0a\x0a\x01"
-               "f\x18\x01\x28\x0b\x32\x01N"),
-          EINVAL, "not the full name of a type: N" },
+               "f\x18\x01\x28\x0b\x32\x01."),
+          EINVAL, "not the name of a type: ." },
         { TEXT("\x22\x0c\x0a\x01M\x12\x07\x0a\x01"
                "f\x18\x01\x28\x0a"),
           0, "" },
