@@ -70,6 +70,7 @@ def complete(*words):
     (("postcli", "stream-list", "--page-t"), ["--page-token="]),
     (("postcli", "stream-list", "--format", "=", "nd"), ["ndjson"]),
     (("postcli", "stream-list", "--fol"), ["--follow"]),
+    (("postcli", "call", "--proto-s"), ["--proto-set="]),
     (("post-server", "--log-f"), ["--log-format=", "--log-format=text", "--log-format=json"]),
     (("postcli", "import", "posts", "/etc/host"), None),
     (("postcli", "import", ""), ["posts", "users"]),

@@ -393,7 +393,7 @@ def test_ctrl_c_while_waiting_for_input(demo_pair):
 
 @pytest.mark.parametrize("command_line", [
     ["import", "posts", str(DEMO / "posts.ndjson")], ["describe"], ["health"], ["demo"],
-    ["get", "1"],
+    ["get", "1"], ["call", "v1.post.Post/ListPosts"],
     ["users", "get", "1"], ["users", "list"], ["users", "resolve", "1"],
 ], ids=lambda words: " ".join(words[:2]))
 def test_ctrl_c_while_the_server_is_silent(demo_pair, command_line):
