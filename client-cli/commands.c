@@ -210,13 +210,11 @@ const struct command commands[] = {
           "comes. Without JSON a method that takes one request gets an empty one, and one that\n"
           "takes many reads standard input. A failed call is not made again, unless --retries\n"
           "says so.",
-      .epilogue = "Examples:\n"
-                  "  postcli call v1.post.Post/ListPosts '{\"page_size\": 3}'\n"
-                  "  postcli call v1.post.Post/ListPostsByUserIdBidiStream   (type {\"user_id\": "
-                  "\"1\"})\n"
-                  "  postcli call --target db:50051 --header 'authorization: Bearer x' "
-                  "shop.Cart/Get\n"
-                  "  postcli call --proto-set shop.pb shop.Cart/Add - <items.json",
+      .examples = "postcli call v1.post.Post/ListPosts '{\"page_size\": 3}'\n"
+                  "postcli call --server user v1.user.User/ResolveUsers   # then type requests\n"
+                  "echo '{\"user_ids\": [\"1\"]}' | postcli call --server user "
+                  "v1.user.User/ResolveUsers -\n"
+                  "postcli call -v -H 'x-note: hello' grpc.health.v1.Health/Check",
       .most = 2,
       .too_many = "takes a method and one text of JSON",
       .runs = &call_routine },

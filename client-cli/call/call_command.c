@@ -94,6 +94,8 @@ static void open_call(struct session *s)
     if (!calls_open(s, session_channel(s), path))
         return;
     stream = s->call;
+    if (proto_set == NULL) /* the server has answered just now */
+        silence_over(s);
     call_headers_put(stream, &headers);
     calls_read(s);
     call_requests_open(&requests);
@@ -238,7 +240,7 @@ static void close_all(void)
 
 static const struct option_row rows[] = {
     OPT_LIST("header", headers, "metadata to send; again for more; base64 for names in -bin",
-             .arg = "'NAME: VALUE'"),
+             .arg = "'NAME: VALUE'", .letter = 'H'),
     OPT_TEXT("proto-set", proto_set,
              "what protoc --descriptor_set_out --include_imports wrote, for a server without "
              "reflection",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/nearest.h"
 #include "client-cli/frame/calls.h"
 
 #define V1    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
@@ -13,7 +14,8 @@
 #define RESPONSE(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
 
 #define POOL_BYTES ((size_t)64 << 20) /* of descriptors, whoever wrote them */
-#define NAMES_MAX  340                /* bytes of names in an error */
+#define GUESS_MAX  64                 /* of one of them, with its NUL */
+#define NAMES_MAX  270                /* bytes of names in an error */
 
 typedef Grpc__Reflection__V1__ServerReflectionRequest request_message;
 typedef Grpc__Reflection__V1__ServerReflectionResponse response_message;
@@ -185,8 +187,8 @@ static void take_services(struct schema *c, struct session *s,
                           const Grpc__Reflection__V1__ListServiceResponse *m)
 {
     for (size_t i = 0; i < m->n_service; i++)
-        if (!buf_append(c->services, bytes_of_text(i > 0 ? ", " : "")) ||
-            !buf_append(c->services, bytes_of_text(m->service[i]->name))) {
+        if (!buf_append(c->services, bytes_of_text(m->service[i]->name)) ||
+            !buf_append(c->services, bytes_of_text("\n"))) {
             session_no_memory(s->call);
             return;
         }
@@ -257,18 +259,42 @@ static struct status no_service(const struct pb_pool *pool, struct bytes service
                                 const struct buf *told)
 {
     struct names names = { .text = "" };
-    if (told != NULL && told->len > 0)
-        add_name(&names, buf_bytes(told));
+    struct bytes rest = told != NULL ? buf_bytes(told) : bytes_of(NULL, 0);
+    for (size_t len; rest.len > 0; rest = bytes_of(rest.data + len, rest.len - len)) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        len = (size_t)(end - rest.data) + 1;
+        add_name(&names, bytes_of(rest.data, len - 1));
+    }
     for (const struct pb_service *s = pb_services(pool); names.len == 0 && s != NULL; s = s->next)
         add_name(&names, s->full_name);
-    return status_of(STATUS_NOT_FOUND, "there is no service %.*s, but: %s", shown(service),
+    return status_of(STATUS_NOT_FOUND, "there is no service %.*s. There is: %s", shown(service),
                      (const char *)service.data, names.len > 0 ? names.text : "none");
+}
+
+/* The method of @s that was perhaps meant, in @ret; "": none is near. */
+static void guess(const struct pb_service *s, struct bytes typed, char ret[GUESS_MAX])
+{
+    char word[GUESS_MAX];
+    struct nearest n = nearest_to((const char *)typed.data, typed.len);
+    ret[0] = '\0';
+    for (size_t i = 0; i < s->nmethods; i++) {
+        const struct bytes name = s->methods[i].name;
+        if (name.len >= sizeof word)
+            continue;
+        memcpy(word, name.data, name.len);
+        word[name.len] = '\0';
+        nearest_try(&n, word);
+        if (n.best == word)
+            memcpy(ret, word, name.len + 1);
+        n.best = NULL;
+    }
 }
 
 struct status schema_no_method(const struct pb_pool *pool, const struct buf *services,
                                const char *method)
 {
     struct bytes name;
+    char meant[GUESS_MAX];
     struct names names = { .text = "" };
     const struct bytes service = schema_service(method, &name);
     const struct pb_service *s = pb_find_service(pool, service);
@@ -276,6 +302,9 @@ struct status schema_no_method(const struct pb_pool *pool, const struct buf *ser
         return no_service(pool, service, services);
     for (size_t i = 0; i < s->nmethods; i++)
         add_name(&names, s->methods[i].name);
-    return status_of(STATUS_NOT_FOUND, "%.*s has no method %.*s, but: %s", shown(service),
-                     (const char *)service.data, shown(name), (const char *)name.data, names.text);
+    guess(s, name, meant);
+    const bool near = *meant != '\0';
+    return status_of(STATUS_NOT_FOUND, "%.*s has no method %.*s%s%s%s There is: %s", shown(service),
+                     (const char *)service.data, shown(name), (const char *)name.data,
+                     near ? "; did you mean " : "", meant, near ? "?" : ".", names.text);
 }

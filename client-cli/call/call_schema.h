@@ -28,7 +28,7 @@ struct pb_pool *schema_read(const char *path, char error[SCHEMA_ERROR_BYTES]);
 /* What is asked of reflection. */
 struct schema {
     struct pb_pool *pool; /* read-only; the caller frees it */
-    struct buf *services; /* read-only: "a, b", if the one asked for is not there; else empty */
+    struct buf *services; /* read-only: "a\nb\n", if the one asked for is not there; or empty */
 
     struct bytes service; /* private, like the rest */
     struct buf *name;     /* what was asked for last, with a NUL */

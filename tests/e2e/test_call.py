@@ -98,9 +98,11 @@ def test_health_and_reflection(stocked):
 
 def test_what_there_is_not(stocked):
     assert error(stocked, "v1.post.Post/Nope").startswith(
-        "postcli: NOT_FOUND: v1.post.Post has no method Nope, but: ListPosts, ")
+        "postcli: NOT_FOUND: v1.post.Post has no method Nope. There is: ListPosts, ")
+    assert "no method GetPots; did you mean GetPost? There is: ListPosts, " in \
+        error(stocked, "v1.post.Post/GetPots")
     assert error(stocked, "v1.pots.Post/GetPost").startswith(
-        "postcli: NOT_FOUND: there is no service v1.pots.Post, but: v1.post.Post, grpc.health")
+        "postcli: NOT_FOUND: there is no service v1.pots.Post. There is: v1.post.Post, grpc.health")
     assert "v1.post.PostMessage" in error(stocked, "v1.post.PostMessage/GetPost")
 
 
@@ -204,7 +206,7 @@ def test_sets_that_are_none(foreign, tmp_path):
     path.write_bytes(foreign.set_bytes("far.proto"))
     assert "--include_imports" in error(foreign, "--proto-set", path, "far.Away/Echo", code=2)
     path.write_bytes(foreign.set_bytes())
-    assert "there is no service near.By, but: " in \
+    assert "there is no service near.By. There is: " in \
         error(foreign, "--proto-set", path, "near.By/Echo")
     assert foreign.calls == []
 
@@ -250,7 +252,7 @@ def test_reflection_that_is_wrong(foreign, kind):
 def test_metadata_goes_and_comes(foreign):
     data = bytes(range(7))
     out, said = cli.attempt(
-        foreign, "call", "--verbose", "--header", "X-Word:  a b, c ", "--header",
+        foreign, "call", "-v", "-H", "X-Word:  a b, c ", "--header",
         f"x-bytes-bin: {base64.b64encode(data).decode()}", "far.Away/Echo", code=0)
     assert values(out) == [{}]
     lines = said.splitlines()

@@ -12,7 +12,7 @@
 #   postcli: NOT_FOUND: there is no post nosuch
 #   postcli: detail google.rpc.ErrorInfo {"reason":"POST_NOT_FOUND","domain":"v1.post.Post"}
 #   postcli: the request: v1.post.GetPostRequest has no field "post"
-#   postcli: NOT_FOUND: v1.user.User has no method Get, but: GetUser, ListUsers, ListUsersServerStream, ResolveUsers, ...
+#   postcli: NOT_FOUND: v1.user.User has no method Get; did you mean GetUser? There is: GetUser, ListUsers, ListUsersServerStream, ResolveUsers, ...
 set -eu
 postcli=${BUILD:-build}/postcli
 
