@@ -19,7 +19,7 @@
 
 #include "tmpdir.h"
 
-#define TEMPLATE "POSTGRES_TEMPLATE" /* tells the tests where it is */
+#define SHARED "POSTGRES_OF_ALL" /* tells the tests where that is: folder and port */
 
 #define START_MS 20000
 
@@ -27,6 +27,12 @@ static void give_up(const char *what)
 {
     fprintf(stderr, "postgres: %s\n", what);
     exit(1);
+}
+
+static void must(bool holds, const char *what)
+{
+    if (!holds)
+        give_up(what);
 }
 
 /* --- Processes ---------------------------------------------------------------------- */
@@ -40,11 +46,11 @@ static void become_ordinary(void)
         give_up("cannot become nobody");
 }
 
-static void give_to_ordinary(const char *dir)
+void postgres_own(const char *path)
 {
     const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
-    if (nobody != NULL && chown(dir, nobody->pw_uid, nobody->pw_gid) != 0)
-        give_up(dir);
+    if (nobody != NULL && chown(path, nobody->pw_uid, nobody->pw_gid) != 0)
+        give_up(path);
 }
 
 /* The newest; Debian does not have them in PATH. */
@@ -81,40 +87,6 @@ static void run(const char *log, char *const argv[])
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
         give_up(argv[0]);
-}
-
-/* --- The template ------------------------------------------------------------------- */
-
-/* Before the tests of a program that uses this file. */
-ReportHook(PRE_ALL)(struct criterion_test_set *tests)
-{
-    (void)tests;
-    char *dir = tmpdir_make();
-    char *data = tmpdir_path(dir, "data"), *log = tmpdir_path(dir, "log");
-    char *password = tmpdir_path(dir, "password");
-    FILE *f = fopen(password, "w");
-    if (f == NULL || fputs(POSTGRES_PASSWORD "\n", f) < 0 || fclose(f) != 0)
-        give_up(password);
-    give_to_ordinary(dir);
-    char *pwfile, initdb[256];
-    snprintf(initdb, sizeof initdb, "%s", program("initdb"));
-    if (asprintf(&pwfile, "--pwfile=%s", password) < 0)
-        give_up("out of memory");
-    run(log, (char *[]){ initdb, "-D", data, "-U", POSTGRES_USER, pwfile, "--auth-local=trust",
-                         "--auth-host=scram-sha-256", "--locale=C.UTF-8", "--no-sync",
-                         "--wal-segsize=1", NULL });
-    setenv(TEMPLATE, dir, 1);
-    free(data);
-    free(log);
-    free(password);
-    free(pwfile);
-    free(dir);
-}
-
-ReportHook(POST_ALL)(struct criterion_global_stats *stats)
-{
-    (void)stats;
-    tmpdir_remove(strdup(getenv(TEMPLATE)));
 }
 
 /* --- The server --------------------------------------------------------------------- */
@@ -178,8 +150,7 @@ void postgres_start(struct postgres *pg)
 {
     int leash[2], answer[2];
     const struct timespec pause = { .tv_nsec = 5000000 };
-    cr_assert_eq(pipe2(leash, O_CLOEXEC), 0);
-    cr_assert_eq(pipe2(answer, O_CLOEXEC), 0);
+    must(pipe2(leash, O_CLOEXEC) == 0 && pipe2(answer, O_CLOEXEC) == 0, "no pipe");
     pg->keeper = fork();
     if (pg->keeper == 0) {
         close(leash[1]);
@@ -189,10 +160,10 @@ void postgres_start(struct postgres *pg)
     close(leash[0]);
     close(answer[1]);
     pg->leash = leash[1];
-    cr_assert_eq(read(answer[0], &pg->pid, sizeof pg->pid), (ssize_t)sizeof pg->pid);
+    must(read(answer[0], &pg->pid, sizeof pg->pid) == sizeof pg->pid, "no server");
     close(answer[0]);
     for (int ms = 0; !answers(pg); ms += 5) {
-        cr_assert_lt(ms, START_MS, "PostgreSQL does not answer: see %s/log", pg->dir);
+        must(ms < START_MS, "the server does not answer: see its log, in a folder of the test");
         nanosleep(&pause, NULL);
     }
 }
@@ -218,34 +189,49 @@ static int free_port(void)
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof a;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(fd, (const struct sockaddr *)&a, sizeof a), 0);
+    must(bind(fd, (const struct sockaddr *)&a, sizeof a) == 0, "no port is free");
     getsockname(fd, (struct sockaddr *)&a, &len);
     close(fd);
     return ntohs(a.sin_port);
 }
 
-static void configure(const struct postgres *pg)
+static void configure(const struct postgres *pg, const char *settings)
 {
     char *path = tmpdir_path(pg->dir, "data/postgresql.conf");
     FILE *f = fopen(path, "a");
-    cr_assert_not_null(f);
+    must(f != NULL, path);
     fprintf(f,
             "listen_addresses = '127.0.0.1'\nfsync = off\nshared_buffers = 16MB\n"
             "max_connections = 30\nautovacuum = off\njit = off\n%s\n",
-            pg->settings != NULL ? pg->settings : "");
+            settings);
     fclose(f);
     free(path);
 }
 
+static void initdb(const struct postgres *pg)
+{
+    char program_path[256], *pwfile;
+    char *data = tmpdir_path(pg->dir, "data"), *log = tmpdir_path(pg->dir, "log");
+    char *password = tmpdir_path(pg->dir, "password");
+    FILE *f = fopen(password, "w");
+    must(f != NULL && fputs(POSTGRES_PASSWORD "\n", f) >= 0 && fclose(f) == 0, password);
+    must(asprintf(&pwfile, "--pwfile=%s", password) > 0, "out of memory");
+    snprintf(program_path, sizeof program_path, "%s", program("initdb"));
+    run(log, (char *[]){ program_path, "-D", data, "-U", POSTGRES_USER, pwfile,
+                         "--auth-local=trust", "--auth-host=scram-sha-256", "--locale=C.UTF-8",
+                         "--no-sync", "--wal-segsize=1", NULL });
+    free(data);
+    free(log);
+    free(password);
+    free(pwfile);
+}
+
 void postgres_open(struct postgres *pg, const char *settings)
 {
-    *pg = (struct postgres){ .dir = tmpdir_make(), .port = free_port(), .settings = settings };
-    give_to_ordinary(pg->dir);
-    char *from = tmpdir_path(getenv(TEMPLATE), "data"), *log = tmpdir_path(pg->dir, "log");
-    run(log, (char *[]){ "cp", "-a", from, pg->dir, NULL });
-    free(from);
-    free(log);
-    configure(pg);
+    *pg = (struct postgres){ .dir = tmpdir_make(), .port = free_port() };
+    postgres_own(pg->dir);
+    initdb(pg);
+    configure(pg, settings);
     postgres_start(pg);
 }
 
@@ -254,9 +240,41 @@ void postgres_close(struct postgres *pg)
     if (pg->dir == NULL)
         return;
     postgres_ask(NULL, NULL);
-    postgres_stop(pg);
-    tmpdir_remove(pg->dir);
+    if (pg->keeper != 0) {
+        postgres_stop(pg);
+        tmpdir_remove(pg->dir);
+    } else {
+        free(pg->dir);
+    }
     *pg = (struct postgres){ 0 };
+}
+
+/* --- The one of all tests ----------------------------------------------------------- */
+
+static struct postgres g_shared;
+
+/* In a program that uses this file. */
+ReportHook(PRE_ALL)(struct criterion_test_set *tests)
+{
+    char *where;
+    (void)tests;
+    postgres_open(&g_shared, "");
+    must(asprintf(&where, "%s %d", g_shared.dir, g_shared.port) > 0, "out of memory");
+    setenv(SHARED, where, 1);
+    free(where);
+}
+
+ReportHook(POST_ALL)(struct criterion_global_stats *stats)
+{
+    (void)stats;
+    postgres_close(&g_shared);
+}
+
+void postgres_share(struct postgres *pg)
+{
+    const char *where = getenv(SHARED);
+    *pg = (struct postgres){ 0 };
+    must(sscanf(where, "%ms %d", &pg->dir, &pg->port) == 2, where);
 }
 
 /* --- What is asked of it ------------------------------------------------------------ */

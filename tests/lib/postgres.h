@@ -2,8 +2,9 @@
  * own, as an ordinary user, on a socket in that folder and a port of loopback. It ends
  * with the test, however that ends.
  *
- * Making a cluster takes longer than all else, so a program makes one before its tests,
- * and each test has a copy of it.
+ * A program that uses this file has one server for all of its tests, from before the first
+ * to after the last. A test that disturbs it, or wants it otherwise, opens another one, which
+ * takes more than a second.
  *
  * On the socket everybody may be POSTGRES_USER, who is the superuser; the port wants
  * POSTGRES_PASSWORD. */
@@ -19,16 +20,21 @@
 struct postgres {
     char *dir; /* of the socket; its data is below it */
     int port;
-    const char *settings; /* NULL: none of its own */
-    pid_t keeper;         /* ends the server when we do */
-    int leash;            /* the keeper hears from its other end that we have */
-    pid_t pid;            /* of the server */
+    pid_t keeper; /* ends the server when we do; 0: it is the one of all */
+    int leash;    /* the keeper hears from its other end that we have */
+    pid_t pid;    /* of the server */
 };
 
-/** Copies the cluster and starts a server, which answers when this returns. @settings:
- * lines of postgresql.conf, or NULL. Whatever fails ends the test, in all of these. */
+/** Makes a file or folder the server's user's. */
+void postgres_own(const char *path);
+
+/** The server of all tests. */
+void postgres_share(struct postgres *pg);
+
+/** Makes another one, which answers when this returns. @settings: lines of
+ * postgresql.conf. Whatever fails ends the test, in all of these. */
 void postgres_open(struct postgres *pg, const char *settings);
-void postgres_close(struct postgres *pg);
+void postgres_close(struct postgres *pg); /* either */
 
 /** Ends the server, at once; starts it again, at the same place. */
 void postgres_stop(struct postgres *pg);

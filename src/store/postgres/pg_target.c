@@ -76,7 +76,7 @@ static const char *value_of(const PQconninfoOption *options, const char *keyword
 
 /* libpq looks into the service file only when it connects, and shows what it found.
  * So it is made to connect with an option that it refuses before it does anything. */
-#define REFUSED_OPTION "channel_binding"
+#define REFUSED_OPTION "target_session_attrs"
 
 /* Returns the connection that never was, or NULL with a line in @error. */
 static PGconn *try_out(const char *db, char error[STORE_ERROR_MAX])
