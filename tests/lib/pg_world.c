@@ -85,8 +85,8 @@ static void on_rows(struct pg_request *r, unsigned step, const PGresult *rows)
     if (PQresultStatus(rows) == PGRES_COMMAND_OK)
         snprintf(text, sizeof q->texts[0], "%s", PQcmdStatus((PGresult *)(uintptr_t)rows));
     for (int i = 0; i < PQntuples(rows); i++, q->rows[step]++) {
-        const int len = PQgetlength(rows, i, 0);
-        snprintf(text, sizeof q->texts[0], "%.*s", len, PQgetvalue(rows, i, 0));
+        const int len = PQgetlength(rows, i, 0), most = (int)sizeof q->texts[0] - 1;
+        snprintf(text, sizeof q->texts[0], "%.*s", len < most ? len : most, PQgetvalue(rows, i, 0));
         q->bytes += (size_t)len;
     }
 }

@@ -302,6 +302,19 @@ bool pg_pool_listens(const struct pg_pool *p)
     return listens;
 }
 
+unsigned pg_pool_in_flight(const struct pg_pool *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->options.connections; i++)
+        n += p->members[i].conn.in_flight;
+    return n;
+}
+
+unsigned pg_pool_waiting(const struct pg_pool *p)
+{
+    return p->nwaiting;
+}
+
 const struct pg_error *pg_pool_error(const struct pg_pool *p)
 {
     return p->error.line[0] != '\0' ? &p->error : NULL;
