@@ -202,7 +202,7 @@ static void configure(const struct postgres *pg, const char *settings)
     must(f != NULL, path);
     fprintf(f,
             "listen_addresses = '127.0.0.1'\nfsync = off\nshared_buffers = 16MB\n"
-            "max_connections = 30\nautovacuum = off\njit = off\n%s\n",
+            "max_connections = 100\nautovacuum = off\njit = off\n%s\n",
             settings);
     fclose(f);
     free(path);

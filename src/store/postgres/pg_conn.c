@@ -102,7 +102,7 @@ static void drop(struct pg_conn *c)
     unwatch(c); /* before libpq closes the descriptor */
     PQfinish(c->pg);
     c->pg = NULL;
-    c->alone = c->listens = false;
+    c->alone = c->full = c->listens = false;
 }
 
 struct pg_slot pg_conn_pop(struct pg_conn *c)
@@ -213,32 +213,31 @@ static void on_notice(void *arg, const PGresult *notice)
         log_debug("the database %s: %s", name_of(c), text);
 }
 
-/* What comes before --db is a default; what comes behind it counts. Kerberos would block;
- * a link that is dead without a word is noticed within a minute. */
+/* What comes before --db is a default; what comes behind it counts. A link that is dead
+ * without a word is noticed within a minute. Kerberos' encryption blocks, and keeps bytes
+ * where neither the descriptor nor libpq tells of them. */
 static PGconn *start(const struct pg_target *target, const struct pg_places *places)
 {
-    const char *const keywords[] = {
-        "gssencmode",
-        "keepalives_idle",
-        "keepalives_interval",
-        "keepalives_count",
-        "tcp_user_timeout",
-        "fallback_application_name",
-        "dbname",
-        "host",
-        "hostaddr",
-        "port",
-        "client_encoding",
-        /* the last: */ target->verifies ? "sslmode" : NULL,
-        NULL,
+    const char *const options[][2] = {
+        { "keepalives_idle", "30" },
+        { "keepalives_interval", "10" },
+        { "keepalives_count", "3" },
+        { "tcp_user_timeout", "60000" },
+        { "fallback_application_name", program_invocation_short_name },
+        { "dbname", target->db },
+        { "host", places->host },
+        { "hostaddr", places->hostaddr },
+        { "port", places->port },
+        { "client_encoding", "UTF8" },
+        { "gssencmode", "disable" },
+        { "sslmode", target->verifies ? "verify-full" : NULL },
     };
-    const char *const values[] = {
-        "disable",    "30",         "10",
-        "3",          "60000",      program_invocation_short_name,
-        target->db,   places->host, places->hostaddr,
-        places->port, "UTF8",       "verify-full",
-        NULL,
-    };
+    enum { N = sizeof options / sizeof options[0] };
+    const char *keywords[N + 1] = { 0 }, *values[N + 1] = { 0 };
+    for (size_t i = 0; i < N; i++) {
+        keywords[i] = options[i][0];
+        values[i] = options[i][1];
+    }
     return PQconnectStartParams(keywords, values, 1);
 }
 

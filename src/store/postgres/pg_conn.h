@@ -22,6 +22,9 @@
  * request that is a transaction, or commits, has the connection for itself: what came
  * behind it would fail with it, and a timer of what came before it would break it off.
  *
+ * While libpq has bytes that the socket did not take there is no room for more: it moves
+ * them to the front of its buffer with each write, which grows with their square.
+ *
  * One timer: of connecting as a whole, until READY; then of the answer to the oldest
  * request. Loop thread only. */
 #ifndef PG_CONN_H
@@ -69,7 +72,7 @@ struct pg_conn {
     const struct pg_options *options;
     /** It became READY or BROKEN. All requests of it are over by then. */
     void (*changed)(struct pg_conn *conn);
-    /** An answer came to its end: there may be room. */
+    /** An answer came to its end, or the socket took what waited: there may be room. */
     void (*room)(struct pg_conn *conn);
     /** Something was said on the channel. NULL: nobody listens. */
     void (*notified)(struct pg_conn *conn, const char *payload);
@@ -88,6 +91,7 @@ struct pg_conn {
     struct task failing; /* it is to become BROKEN, with pending_error */
     struct pg_error pending_error;
     bool alone; /* the request in flight is */
+    bool full;  /* libpq has bytes that the socket did not take */
     struct pg_slot slots[PG_IN_FLIGHT_MAX];
     unsigned first_slot;
     bool has_failed; /* the oldest one, with answer_error */

@@ -10,7 +10,7 @@
 
 /* --- Slots -------------------------------------------------------------------------- */
 
-static struct pg_slot *oldest(struct pg_conn *c)
+static struct pg_slot *front(struct pg_conn *c)
 {
     return &c->slots[c->first_slot];
 }
@@ -26,7 +26,7 @@ static void push(struct pg_conn *c, struct pg_slot slot)
 
 void pg_conn_arm(struct pg_conn *c)
 {
-    const uint64_t due_ms = c->in_flight > 0 ? oldest(c)->deadline_ms : 0;
+    const uint64_t due_ms = c->in_flight > 0 ? front(c)->deadline_ms : 0;
     const uint64_t now_ms = loop_now_ms(c->loop);
     if (c->state != PG_READY)
         return; /* the time to connect counts */
@@ -65,10 +65,11 @@ static void lose_soon(struct pg_conn *c)
 static void flush(struct pg_conn *c)
 {
     const int left = PQflush(c->pg);
+    c->full = left > 0;
     if (left < 0)
         lose_soon(c);
     else
-        pg_conn_watch(c, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+        pg_conn_watch(c, c->full ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
 static bool send_plain(struct pg_conn *c, const char *sql)
@@ -114,9 +115,9 @@ static void synchronise(struct pg_conn *c, bool sent)
 
 bool pg_conn_has_room(const struct pg_conn *c, const struct pg_request *r)
 {
-    if (c->state != PG_READY || c->alone)
+    if (c->state != PG_READY || c->alone || c->full)
         return false;
-    return pg_request_is_alone(r) ? c->in_flight == 0 : c->in_flight < PG_IN_FLIGHT_MAX - 1;
+    return pg_request_is_alone(r) ? c->in_flight == 0 : c->in_flight < PG_IN_FLIGHT_MAX;
 }
 
 void pg_conn_send(struct pg_conn *c, struct pg_request *r)
@@ -227,8 +228,8 @@ static void end_answer(struct pg_conn *c)
 {
     const unsigned generation = c->generation;
     const bool failed = c->has_failed;
-    if (failed && oldest(c)->kind == PG_SLOT_REQUEST && pg_error_moves(&c->answer_error)) {
-        oldest(c)->synced = true;
+    if (failed && front(c)->kind == PG_SLOT_REQUEST && pg_error_moves(&c->answer_error)) {
+        front(c)->synced = true;
         pg_conn_break(c, &c->answer_error);
         return;
     }
@@ -248,7 +249,7 @@ static void end_answer(struct pg_conn *c)
 
 static void on_result(struct pg_conn *c, const PGresult *result)
 {
-    struct pg_slot *slot = oldest(c);
+    struct pg_slot *slot = front(c);
     switch (PQresultStatus(result)) {
     case PGRES_PIPELINE_SYNC:
         end_answer(c);
@@ -300,6 +301,23 @@ static bool has_more(const struct pg_conn *c)
     return ssl != NULL && SSL_pending(ssl) > 0;
 }
 
+static void go_on(struct pg_conn *c)
+{
+    const bool was_full = c->full;
+    flush(c);
+    pg_conn_arm(c);
+    if (was_full && !c->full && c->state == PG_READY)
+        c->room(c);
+}
+
+/* In the server's own words, if it had the time. */
+static void break_lost(struct pg_conn *c)
+{
+    const bool told = c->has_failed && pg_error_moves(&c->answer_error);
+    const struct pg_error why = told ? c->answer_error : lost(c);
+    pg_conn_break(c, &why);
+}
+
 void pg_conn_io(struct pg_conn *c)
 {
     const unsigned generation = c->generation;
@@ -312,12 +330,8 @@ void pg_conn_io(struct pg_conn *c)
     } while (c->generation == generation && alive && has_more(c));
     if (c->generation != generation)
         return;
-    if (alive) {
-        flush(c);
-        pg_conn_arm(c);
-    } else {
-        const bool told = c->has_failed && pg_error_moves(&c->answer_error);
-        const struct pg_error why = told ? c->answer_error : lost(c);
-        pg_conn_break(c, &why);
-    }
+    if (alive)
+        go_on(c);
+    else
+        break_lost(c);
 }

@@ -132,7 +132,8 @@ static void retry_later(struct member *m)
 {
     const bool wanted = !ring_empty(&m->pool->waiting);
     timer_start(m->pool->loop, &m->retry, vary(wanted ? m->backoff_ms : BACKOFF_MAX_MS));
-    m->backoff_ms = m->backoff_ms * 2 < BACKOFF_MAX_MS ? m->backoff_ms * 2 : BACKOFF_MAX_MS;
+    if (wanted)
+        m->backoff_ms = m->backoff_ms * 2 < BACKOFF_MAX_MS ? m->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
 /* Somebody waits from now on. */
@@ -152,17 +153,9 @@ static struct member *member_of(struct pg_conn *c)
     return container_of(c, struct member, conn);
 }
 
-static enum pg_health look(const struct pg_pool *p)
-{
-    for (unsigned i = 0; i < p->options.connections; i++)
-        if (p->members[i].conn.state == PG_READY)
-            return PG_UP;
-    return PG_DOWN;
-}
-
 static void tell_health(struct pg_pool *p)
 {
-    const enum pg_health now = look(p);
+    const enum pg_health now = pg_pool_ready(p) > 0 ? PG_UP : PG_DOWN;
     if (now == p->health)
         return;
     p->health = now;
@@ -300,6 +293,14 @@ bool pg_pool_listens(const struct pg_pool *p)
         if (p->members[i].conn.state == PG_READY)
             listens = listens && p->members[i].conn.listens;
     return listens;
+}
+
+unsigned pg_pool_ready(const struct pg_pool *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->options.connections; i++)
+        n += p->members[i].conn.state == PG_READY;
+    return n;
 }
 
 unsigned pg_pool_in_flight(const struct pg_pool *p)

@@ -49,6 +49,9 @@ enum pg_health pg_pool_health(const struct pg_pool *pool);
 /** Whether every connection that is ready hears the channel: else it is to be asked. */
 bool pg_pool_listens(const struct pg_pool *pool);
 
+/** Connections that are ready. */
+unsigned pg_pool_ready(const struct pg_pool *pool);
+
 /** Requests that were sent and have no answer yet; those in the line. */
 unsigned pg_pool_in_flight(const struct pg_pool *pool);
 unsigned pg_pool_waiting(const struct pg_pool *pool);

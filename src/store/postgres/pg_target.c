@@ -175,17 +175,23 @@ static PQconninfoOption *parse(const char *db, char error[STORE_ERROR_MAX])
     return given;
 }
 
+static int read_given(struct pg_target *t, const PQconninfoOption *given,
+                      char error[STORE_ERROR_MAX])
+{
+    if (check_secrets(given, error) != 0)
+        return -1;
+    return t->db != NULL ? read_target(t, given, error) : refuse(error, "out of memory");
+}
+
 int pg_target_new(struct pg_target **ret, const char *db, char error[STORE_ERROR_MAX])
 {
     PQconninfoOption *given = parse(db, error);
     if (given == NULL)
         return -1;
     struct pg_target *t = calloc(1, sizeof *t);
-    int rv = check_secrets(given, error);
-    if (rv == 0 && (t == NULL || (t->db = strdup(db)) == NULL))
-        rv = refuse(error, "out of memory");
-    if (rv == 0)
-        rv = read_target(t, given, error);
+    if (t != NULL)
+        t->db = strdup(db);
+    const int rv = t != NULL ? read_given(t, given, error) : refuse(error, "out of memory");
     PQconninfoFree(given);
     if (rv == 0)
         *ret = t;

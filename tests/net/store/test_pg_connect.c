@@ -1,6 +1,8 @@
 /* Connecting to a real PostgreSQL, and what stands in the way. */
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,14 +89,30 @@ Test(pg_connect, by_its_port_with_a_password)
     connects_to(postgres_by_port(&g_world.pg, ""));
 }
 
+/* On the loop's thread names are not looked up. */
+static __thread bool g_watching;
+static unsigned g_lookups;
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (g_watching && (hints == NULL || (hints->ai_flags & AI_NUMERICHOST) == 0))
+        g_lookups++;
+    return real(node, service, hints, found);
+}
+
 Test(pg_connect, by_a_name_and_as_a_uri)
 {
+    g_watching = true;
     connects_to(db_of("postgres://%s@localhost:%d/postgres", POSTGRES_USER, g_world.pg.port));
     question_ask(&g_q, &g_world,
                  "SELECT application_name FROM pg_stat_activity "
                  "WHERE pid = pg_backend_pid()");
     question_works(&g_q, &g_world);
     cr_assert_str_eq(g_q.texts[0], program_invocation_short_name);
+    cr_assert_eq(g_lookups, 0);
 }
 
 Test(pg_connect, with_a_wrong_password)
@@ -125,6 +143,15 @@ Test(pg_connect, to_a_name_that_is_unknown)
 {
     fails_to(db_of("host=nowhere.invalid sslmode=disable"), PG_AGAIN,
              "cannot find nowhere.invalid");
+}
+
+/* libuv is still at it when nobody wants to know any more. */
+Test(pg_connect, is_given_up_while_a_name_is_looked_up)
+{
+    pg_world_pool(&g_world, db_of("host=localhost,localhost,127.0.0.1 port=1"));
+    pg_world_pool(&g_world, db_of("host=localhost,nowhere.invalid port=1 sslmode=disable"));
+    loop_turns(g_world.loop, 1);
+    cr_assert_eq(g_world.changes, 0);
 }
 
 Test(pg_connect, where_nobody_answers)

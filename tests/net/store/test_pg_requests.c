@@ -259,6 +259,7 @@ Test(pg_commit, that_waits_for_a_standby_is_not_cancelled)
     g_world.options.connections = 2;
     postgres_ask(&g_world.pg, "SET synchronous_commit = local; CREATE TABLE kept (n int)");
     pg_world_connect(&g_world);
+    LOOP_UNTIL(g_world.loop, pg_pool_ready(g_world.pool) == 2);
     for (int i = 0; i < 2; i++) {
         question_of(&g_q[i], "INSERT INTO kept VALUES (1)", NULL);
         g_q[i].request.begin = i == 0 ? "BEGIN" : NULL;
@@ -287,6 +288,7 @@ Test(pg_commit, whose_connection_is_lost_is_unknown)
     g_world.options.connections = 2;
     postgres_ask(&g_world.pg, "SET synchronous_commit = local; CREATE TABLE kept (n int)");
     pg_world_connect(&g_world);
+    LOOP_UNTIL(g_world.loop, pg_pool_ready(g_world.pool) == 2);
     question_of(&g_q[0], "INSERT INTO kept VALUES (1)", NULL);
     transaction(&g_q[0]);
     question_ask(&g_q[1], &g_world, "SELECT pg_sleep(60)");
