@@ -305,7 +305,7 @@ const char *postgres_ask(struct postgres *pg, const char *sql)
     result = NULL;
     if (sql == NULL)
         return "";
-    char *db = postgres_by_socket(pg, "");
+    char *db = postgres_by_socket(pg, "options='-c client_min_messages=error'");
     PGconn *conn = PQconnectdb(db);
     free(db);
     result = PQexec(conn, sql);

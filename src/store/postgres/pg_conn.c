@@ -51,11 +51,15 @@ static void unwatch(struct pg_conn *c)
 
 static void connect_step(struct pg_conn *c);
 
+/* What is wrong with the descriptor libpq finds out by itself. libuv stops to watch one that
+ * has an error, and there may be something to read before that. */
 static void on_event(uv_poll_t *poll, int status, int events)
 {
-    struct pg_conn *c = container_of(poll, struct pg_watch, poll)->conn;
-    (void)status; /* libpq finds out by itself */
+    struct pg_watch *w = container_of(poll, struct pg_watch, poll);
+    struct pg_conn *c = w->conn;
     (void)events;
+    if (status != 0)
+        w->events = 0;
     if (c->state == PG_CONNECTING)
         connect_step(c);
     else

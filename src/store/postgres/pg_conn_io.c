@@ -226,7 +226,6 @@ static void end_request(struct pg_conn *c, const struct pg_slot *slot, bool fail
 
 static void end_answer(struct pg_conn *c)
 {
-    const unsigned generation = c->generation;
     const bool failed = c->has_failed;
     if (failed && front(c)->kind == PG_SLOT_REQUEST && pg_error_moves(&c->answer_error)) {
         front(c)->synced = true;
@@ -239,8 +238,7 @@ static void end_answer(struct pg_conn *c)
         end_request(c, &slot, failed);
     else
         end_ours(c, slot.kind, failed);
-    if (c->generation != generation)
-        return;
+    /* it may be BROKEN now, or CLOSED by a callback */
     if (c->state == PG_PREPARING && c->in_flight == 0)
         become_ready(c);
     else if (c->state == PG_READY)

@@ -4,10 +4,16 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -89,9 +95,13 @@ Test(pg_connect, by_its_port_with_a_password)
     connects_to(postgres_by_port(&g_world.pg, ""));
 }
 
-/* On the loop's thread names are not looked up. */
+/* Names are looked up by other threads than the loop's. What they ask waits at a gate, if
+ * that is shut. */
 static __thread bool g_watching;
 static unsigned g_lookups;
+static bool g_gated;
+static atomic_uint g_at_gate;
+static sem_t g_gate;
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found)
@@ -100,6 +110,10 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
     if (g_watching && (hints == NULL || (hints->ai_flags & AI_NUMERICHOST) == 0))
         g_lookups++;
+    if (g_gated) {
+        g_at_gate++;
+        sem_wait(&g_gate);
+    }
     return real(node, service, hints, found);
 }
 
@@ -145,12 +159,30 @@ Test(pg_connect, to_a_name_that_is_unknown)
              "cannot find nowhere.invalid");
 }
 
-/* libuv is still at it when nobody wants to know any more. */
+static bool g_opened;
+
+static void open_gate(struct timer *timer)
+{
+    (void)timer;
+    g_opened = true;
+    sem_post(&g_gate);
+    sem_post(&g_gate);
+}
+
+/* libuv is still at it when nobody wants to know any more: the loop stays. */
 Test(pg_connect, is_given_up_while_a_name_is_looked_up)
 {
-    pg_world_pool(&g_world, db_of("host=localhost,localhost,127.0.0.1 port=1"));
-    pg_world_pool(&g_world, db_of("host=localhost,nowhere.invalid port=1 sslmode=disable"));
-    loop_turns(g_world.loop, 1);
+    struct timer timer = { .fired = open_gate };
+    sem_init(&g_gate, 0, 0);
+    g_gated = true;
+    pg_world_pool(&g_world, db_of("host=localhost,127.0.0.1,localhost port=1"));
+    LOOP_UNTIL(g_world.loop, g_at_gate == 2);
+    pg_pool_free(g_world.pool);
+    g_world.pool = NULL;
+    timer_start(g_world.loop, &timer, 20);
+    loop_stop(g_world.loop);
+    loop_run(g_world.loop);
+    cr_assert(g_opened);
     cr_assert_eq(g_world.changes, 0);
 }
 
@@ -280,4 +312,103 @@ Test(pg_connect_tls, with_large_answers)
         question_works(&g_q, &g_world);
         cr_assert_eq(g_q.bytes, kib * 1024 + kib % 5);
     }
+}
+
+/* A relay that takes TLS and speaks plaintext to the server's socket. Its records are as
+ * large as they may be: those of newer servers and of poolers are, of the one here not. */
+struct relay {
+    pthread_t thread;
+    int listener, port, server;
+    SSL_CTX *context;
+    SSL *ssl;
+};
+
+static void *answer_all(void *arg)
+{
+    struct relay *r = arg;
+    static char block[16384];
+    const int client = SSL_get_fd(r->ssl);
+    struct pollfd fds[2] = { { client, POLLIN, 0 }, { r->server, POLLIN, 0 } };
+    size_t n = 0;
+    for (;;) {
+        /* a record that is not full goes out when nothing more comes */
+        const int ready = poll(fds, 2, n > 0 ? 5 : -1);
+        ssize_t got = 1;
+        if (ready > 0 && fds[0].revents != 0) {
+            static char up[16384];
+            got = SSL_read(r->ssl, up, sizeof up);
+            if (got > 0)
+                got = send(r->server, up, (size_t)got, MSG_NOSIGNAL);
+        } else if (ready > 0) {
+            got = recv(r->server, block + n, sizeof block - n, 0);
+            n += got > 0 ? (size_t)got : 0;
+        }
+        if (got <= 0)
+            return NULL;
+        if (n == sizeof block || ready == 0) {
+            SSL_write(r->ssl, block, (int)n);
+            n = 0;
+        }
+    }
+}
+
+/* It begins as PostgreSQL does: eight bytes that ask for TLS, and an S. */
+static void *relay(void *arg)
+{
+    struct relay *r = arg;
+    char asked[8];
+    const int client = accept(r->listener, NULL, NULL);
+    cr_assert_eq(recv(client, asked, sizeof asked, MSG_WAITALL), 8);
+    cr_assert_eq(send(client, "S", 1, MSG_NOSIGNAL), 1);
+    r->ssl = SSL_new(r->context);
+    SSL_set_fd(r->ssl, client);
+    if (SSL_accept(r->ssl) == 1)
+        answer_all(r);
+    SSL_free(r->ssl);
+    close(client);
+    return NULL;
+}
+
+static void relay_start(struct relay *r)
+{
+    char pem[300], key[300];
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    snprintf(pem, sizeof pem, "%s/server.pem", g_certs);
+    snprintf(key, sizeof key, "%s/server.key", g_certs);
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/.s.PGSQL.%d", g_world.pg.dir, g_world.pg.port);
+    r->context = SSL_CTX_new(TLS_server_method());
+    cr_assert_eq(SSL_CTX_use_certificate_file(r->context, pem, SSL_FILETYPE_PEM), 1);
+    cr_assert_eq(SSL_CTX_use_PrivateKey_file(r->context, key, SSL_FILETYPE_PEM), 1);
+    r->port = deaf_port(&r->listener, true);
+    r->server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(r->server, (const struct sockaddr *)&a, sizeof a), 0);
+    pthread_create(&r->thread, NULL, relay, r);
+}
+
+static void relay_stop(struct relay *r)
+{
+    pthread_join(r->thread, NULL);
+    SSL_CTX_free(r->context);
+    close(r->server);
+    close(r->listener);
+}
+
+Test(pg_connect_tls, with_large_records)
+{
+    struct relay r = { 0 };
+    relay_start(&r);
+    g_world.options.each.statement_timeout_ms = 1000;
+    connects_to(db_of("host=127.0.0.1 port=%d user=%s dbname=postgres sslmode=require "
+                      "channel_binding=disable",
+                      r.port, POSTGRES_USER));
+    /* so that what libpq has of a row leaves too little room in its buffer for a record */
+    for (int n = 1; n < 40; n++) {
+        char sql[80];
+        snprintf(sql, sizeof sql, "SELECT repeat('x', 7000) FROM generate_series(1, %d)", n);
+        question_ask(&g_q, &g_world, sql);
+        question_works(&g_q, &g_world);
+    }
+    pg_pool_free(g_world.pool);
+    g_world.pool = NULL;
+    relay_stop(&r);
 }
