@@ -3,7 +3,8 @@
  * A request goes to the connection that has the fewest in flight; if none has room it
  * waits in a line, which is bounded in length and in time. What broke is connected anew
  * by itself: after 50 ms, then twice that, up to a second, while somebody waits; and
- * once a second else, so that it is known whether the database is there.
+ * once a second else, so that it is known whether the database is there. A server that
+ * stands still is noticed by the first request that it does not answer.
  *
  * Loop thread only. */
 #ifndef PG_POOL_H
@@ -33,8 +34,9 @@ struct pg_pool_options {
 /** Connects. What @options points to stays. Returns 0, or -1: out of memory. */
 int pg_pool_new(struct pg_pool **ret, struct loop *loop, const struct pg_pool_options *options);
 
-/** Ends its connections now: no callback comes any more, of requests neither. From inside
- * a callback too: the loop is held until the memory is gone, a round later. NULL is fine. */
+/** Ends its connections now: no callback comes any more, of requests neither, and whether a
+ * commit that is under way is done stays open. From inside a callback too: the loop is held until
+ * the memory is gone, a round later. NULL is fine. */
 void pg_pool_free(struct pg_pool *pool);
 
 /** Has the request sent; its done is called from a later round. */

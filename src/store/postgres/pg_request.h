@@ -2,7 +2,10 @@
  *
  * All statements of a request go out at once and have one answer: that of the first
  * that fails, behind which none is done, or that all were done. So a transaction is one
- * round trip. Requests do not fail with one another. */
+ * round trip. Requests do not fail with one another.
+ *
+ * Its parameters may have a few MiB together: libpq moves what the socket has not taken with
+ * each write. */
 #ifndef PG_REQUEST_H
 #define PG_REQUEST_H
 
@@ -44,7 +47,7 @@ struct pg_pool;
 struct pg_request {
     const struct pg_step *steps;
     unsigned nsteps;
-    const char *begin; /* a transaction: "BEGIN", with its modes; NULL: each statement alone */
+    const char *begin; /* a transaction: "BEGIN", with its modes; NULL: PostgreSQL's implicit one */
     /* It writes, and what it writes is to last. Once it is sent no timer ends it: where a
      * commit waits for a standby, to break it off would show what is not safe yet. */
     bool commits;

@@ -386,6 +386,29 @@ Test(pg_requests, and_what_others_notify)
     cr_assert_str_eq(g_world.note, "19");
 }
 
+/* On a connection made anew it listens again. */
+Test(pg_requests, and_what_others_notify_later)
+{
+    g_world.options.each.channel = "later";
+    pg_world_connect(&g_world);
+    question_ask(&g_q[0], &g_world, "SELECT pg_terminate_backend(pg_backend_pid())");
+    question_fails(&g_q[0], &g_world, PG_AGAIN);
+    LOOP_UNTIL(g_world.loop, pg_pool_health(g_world.pool) == PG_UP);
+    postgres_ask(&g_world.pg, "NOTIFY later, '20'");
+    LOOP_UNTIL(g_world.loop, g_world.notes == 1);
+    cr_assert_str_eq(g_world.note, "20");
+}
+
+/* A standby cannot; here it is a name that cannot be. The rest works. */
+Test(pg_requests, work_where_nobody_can_listen)
+{
+    g_world.options.each.channel = "";
+    pg_world_connect(&g_world);
+    cr_assert_not(pg_pool_listens(g_world.pool));
+    question_ask(&g_q[0], &g_world, "SELECT 1");
+    question_works(&g_q[0], &g_world);
+}
+
 /* --- Nothing waits ------------------------------------------------------------------ */
 
 static __thread bool g_watching;
