@@ -4,16 +4,17 @@
     layers.py LAYER:FOLDER:BELOW... ...
 
 The layers come from mk/layers.mk. More rules: in the runtime <grpc/...> stands only in grpc_core/
-and <nghttp2/...> only in http/, and those two do not know each other; the folders of serverkit
-stand on one another in one order; what protoc makes of v1/, our services' contract, is known from
-streams/ up."""
+and <nghttp2/...> only in http/, and those two do not know each other; <postgresql/...> stands only
+in src/store/postgres/; the folders of serverkit stand on one another in one order; what protoc
+makes of v1/, our services' contract, is known from streams/ up."""
 import os
 import re
 import sys
 from pathlib import Path
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
-ONLY_IN = {"grpc/": "src/weir/grpc_core/", "nghttp2/": "src/weir/http/"}
+ONLY_IN = {"grpc/": "src/weir/grpc_core/", "nghttp2/": "src/weir/http/",
+           "postgresql/": "src/store/postgres/"}
 APART = ("src/weir/grpc_core/", "src/weir/http/")
 # Each knows those before it.
 KIT = ["metrics", "health", "reflection", "intercept", "auth", "daemon"]

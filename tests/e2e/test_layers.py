@@ -42,6 +42,7 @@ def test_what_goes_down(tmp_path, path, include):
     ("src/weir/loop.h", '"v1/post/post.pb-c.h"'),
     ("src/weir/loop.h", "<nghttp2/nghttp2.h>"),
     ("src/weir/http/conn.h", "<grpc/grpc.h>"),
+    ("src/weir/loop.h", "<postgresql/libpq-fe.h>"),
     ("src/weir/http/conn.h", '"weir/grpc_core/call.h"'),
     ("src/weir/loop.h", '"streams/listing.h"'),
     ("src/serverkit/metrics/metrics.h", '"serverkit/auth/jwt.h"'),

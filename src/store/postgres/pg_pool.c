@@ -1,0 +1,322 @@
+#include "pg_pool.h"
+
+#include <stdlib.h>
+
+#include "base/container.h"
+
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 1000
+
+struct member {
+    struct pg_conn conn;
+    struct pg_pool *pool;
+    struct timer retry;
+    uint64_t backoff_ms;
+};
+
+struct pg_pool {
+    struct loop *loop;
+    struct pg_pool_options options;
+    enum pg_health health;
+    struct pg_error error; /* of the last attempt that failed */
+    struct ring waiting;   /* the oldest first */
+    unsigned nwaiting;
+    struct ring failing; /* there was no room in the line */
+    struct task fail;
+    struct timer deadline; /* of the oldest */
+    struct posting freeing;
+    struct member members[];
+};
+
+/* --- The line ----------------------------------------------------------------------- */
+
+static struct pg_request *request_of(struct ring *link)
+{
+    return container_of(link, struct pg_request, link);
+}
+
+static void leave(struct pg_request *r)
+{
+    ring_remove(&r->link);
+    if (r->place == PG_WAITS)
+        r->pool->nwaiting--;
+    r->place = PG_NOWHERE;
+}
+
+static struct pg_conn *least_loaded(struct pg_pool *p, const struct pg_request *r)
+{
+    struct pg_conn *best = NULL;
+    for (unsigned i = 0; i < p->options.connections; i++) {
+        struct pg_conn *c = &p->members[i].conn;
+        if (pg_conn_has_room(c, r) && (best == NULL || c->in_flight < best->in_flight))
+            best = c;
+    }
+    return best;
+}
+
+static void watch_deadline(struct pg_pool *p)
+{
+    const uint64_t now_ms = loop_now_ms(p->loop);
+    if (ring_empty(&p->waiting)) {
+        timer_stop(&p->deadline);
+        return;
+    }
+    const uint64_t due_ms = request_of(p->waiting.next)->deadline_ms;
+    timer_start(p->loop, &p->deadline, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+static void send_waiting(struct pg_pool *p)
+{
+    while (!ring_empty(&p->waiting)) {
+        struct pg_request *r = request_of(p->waiting.next);
+        struct pg_conn *c = least_loaded(p, r);
+        if (c == NULL)
+            break;
+        leave(r);
+        pg_conn_send(c, r);
+    }
+    watch_deadline(p);
+}
+
+/* Who waited for a connection hears why there is none. */
+static struct pg_error why_so_long(const struct pg_pool *p)
+{
+    if (p->health != PG_UP && p->error.line[0] != '\0')
+        return p->error;
+    return pg_error_again("no connection to the database %s was free for %llu ms",
+                          p->options.each.target->name,
+                          (unsigned long long)p->options.wait_timeout_ms);
+}
+
+static void on_deadline(struct timer *timer)
+{
+    struct pg_pool *p = container_of(timer, struct pg_pool, deadline);
+    const struct pg_error why = why_so_long(p);
+    const uint64_t now_ms = loop_now_ms(p->loop);
+    while (!ring_empty(&p->waiting)) {
+        struct pg_request *r = request_of(p->waiting.next);
+        if (r->deadline_ms > now_ms)
+            break;
+        leave(r);
+        r->done(r, &why);
+    }
+    watch_deadline(p);
+}
+
+static void on_fail(struct task *task)
+{
+    struct pg_pool *p = container_of(task, struct pg_pool, fail);
+    const struct pg_error why = pg_error_again("too many wait for a connection to the database %s",
+                                               p->options.each.target->name);
+    while (!ring_empty(&p->failing)) {
+        struct pg_request *r = request_of(p->failing.next);
+        leave(r);
+        r->done(r, &why);
+    }
+}
+
+/* --- Connecting anew ---------------------------------------------------------------- */
+
+static void on_retry(struct timer *timer)
+{
+    pg_conn_open(&container_of(timer, struct member, retry)->conn);
+}
+
+/* Servers that lost it together do not come back together. */
+static uint64_t vary(uint64_t ms)
+{
+    return ms - (uint64_t)random() % (ms / 4 + 1);
+}
+
+static void retry_later(struct member *m)
+{
+    const bool wanted = !ring_empty(&m->pool->waiting);
+    timer_start(m->pool->loop, &m->retry, vary(wanted ? m->backoff_ms : BACKOFF_MAX_MS));
+    if (wanted)
+        m->backoff_ms = m->backoff_ms * 2 < BACKOFF_MAX_MS ? m->backoff_ms * 2 : BACKOFF_MAX_MS;
+}
+
+/* Somebody waits from now on. */
+static void retry_sooner(struct pg_pool *p)
+{
+    for (unsigned i = 0; i < p->options.connections; i++) {
+        struct member *m = &p->members[i];
+        if (timer_running(&m->retry) && m->retry.due_ms > loop_now_ms(p->loop) + m->backoff_ms)
+            timer_start(p->loop, &m->retry, vary(m->backoff_ms));
+    }
+}
+
+/* --- Its connections ---------------------------------------------------------------- */
+
+static struct member *member_of(struct pg_conn *c)
+{
+    return container_of(c, struct member, conn);
+}
+
+static void tell_health(struct pg_pool *p)
+{
+    const enum pg_health now = pg_pool_ready(p) > 0 ? PG_UP : PG_DOWN;
+    if (now == p->health)
+        return;
+    p->health = now;
+    if (p->options.changed != NULL)
+        p->options.changed(p, p->options.arg);
+}
+
+static void on_changed(struct pg_conn *c)
+{
+    struct member *m = member_of(c);
+    if (c->state == PG_READY) {
+        m->backoff_ms = BACKOFF_MIN_MS;
+        send_waiting(m->pool);
+    } else {
+        m->pool->error = c->error;
+        retry_later(m);
+    }
+    tell_health(m->pool); /* the last: the pool may be freed there */
+}
+
+static void on_room(struct pg_conn *c)
+{
+    send_waiting(member_of(c)->pool);
+}
+
+static void on_notified(struct pg_conn *c, const char *payload)
+{
+    const struct pg_pool_options *o = &member_of(c)->pool->options;
+    o->notified(o->arg, payload);
+}
+
+static void open_member(struct pg_pool *p, struct member *m)
+{
+    m->pool = p;
+    m->backoff_ms = BACKOFF_MIN_MS;
+    m->retry.fired = on_retry;
+    m->conn = (struct pg_conn){ .loop = p->loop,
+                                .options = &p->options.each,
+                                .changed = on_changed,
+                                .room = on_room,
+                                .notified = p->options.notified != NULL ? on_notified : NULL };
+    pg_conn_open(&m->conn);
+}
+
+/* --- Life --------------------------------------------------------------------------- */
+
+int pg_pool_new(struct pg_pool **ret, struct loop *loop, const struct pg_pool_options *options)
+{
+    struct pg_pool *p = calloc(1, sizeof *p + options->connections * sizeof p->members[0]);
+    if (p == NULL)
+        return -1;
+    p->loop = loop;
+    p->options = *options;
+    ring_init(&p->waiting);
+    ring_init(&p->failing);
+    p->fail.run = on_fail;
+    p->deadline.fired = on_deadline;
+    for (unsigned i = 0; i < options->connections; i++)
+        open_member(p, &p->members[i]);
+    *ret = p;
+    return 0;
+}
+
+static void on_free(struct loop *loop, void *arg)
+{
+    free(arg);
+    loop_release(loop);
+}
+
+static void forget_all(struct ring *requests)
+{
+    while (!ring_empty(requests))
+        leave(request_of(requests->next));
+}
+
+void pg_pool_free(struct pg_pool *p)
+{
+    if (p == NULL)
+        return;
+    for (unsigned i = 0; i < p->options.connections; i++) {
+        timer_stop(&p->members[i].retry);
+        pg_conn_close(&p->members[i].conn);
+    }
+    forget_all(&p->waiting);
+    forget_all(&p->failing);
+    timer_stop(&p->deadline);
+    task_cancel(&p->fail);
+    loop_hold(p->loop);
+    loop_post_with(p->loop, &p->freeing, on_free, p);
+}
+
+static void wait_in_line(struct pg_pool *p, struct pg_request *r)
+{
+    const bool fits = p->nwaiting < p->options.max_waiting;
+    r->place = fits ? PG_WAITS : PG_FAILS;
+    r->deadline_ms = loop_now_ms(p->loop) + p->options.wait_timeout_ms;
+    ring_append(fits ? &p->waiting : &p->failing, &r->link);
+    if (!fits) {
+        task_defer(p->loop, &p->fail);
+        return;
+    }
+    p->nwaiting++;
+    retry_sooner(p);
+    if (!timer_running(&p->deadline))
+        watch_deadline(p);
+}
+
+void pg_pool_submit(struct pg_pool *p, struct pg_request *r)
+{
+    struct pg_conn *c = ring_empty(&p->waiting) ? least_loaded(p, r) : NULL;
+    r->pool = p;
+    if (c != NULL)
+        pg_conn_send(c, r);
+    else
+        wait_in_line(p, r);
+}
+
+void pg_request_cancel(struct pg_request *r)
+{
+    if (r->place == PG_SENT)
+        pg_conn_forget(r->conn, r);
+    else if (r->place != PG_NOWHERE)
+        leave(r);
+}
+
+enum pg_health pg_pool_health(const struct pg_pool *p)
+{
+    return p->health;
+}
+
+bool pg_pool_listens(const struct pg_pool *p)
+{
+    bool listens = p->health == PG_UP;
+    for (unsigned i = 0; i < p->options.connections; i++)
+        if (p->members[i].conn.state == PG_READY)
+            listens = listens && p->members[i].conn.listens;
+    return listens;
+}
+
+unsigned pg_pool_ready(const struct pg_pool *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->options.connections; i++)
+        n += p->members[i].conn.state == PG_READY;
+    return n;
+}
+
+unsigned pg_pool_in_flight(const struct pg_pool *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->options.connections; i++)
+        n += p->members[i].conn.in_flight;
+    return n;
+}
+
+unsigned pg_pool_waiting(const struct pg_pool *p)
+{
+    return p->nwaiting;
+}
+
+const struct pg_error *pg_pool_error(const struct pg_pool *p)
+{
+    return p->error.line[0] != '\0' ? &p->error : NULL;
+}
