@@ -1,10 +1,12 @@
 #include "get_record.h"
 
 #include "base/container.h"
+#include "store_status.h"
 
-static void fail_unreadable(struct stream *s, const char *why)
+static void fail_unreadable(struct record_get *g, const char *error)
 {
-    stream_fail_because(s, STATUS_INTERNAL, "STORE_UNREADABLE", "%s", why);
+    const struct status why = status_of_store(g->reader, error);
+    stream_finish(g->stream, &why);
 }
 
 static void on_fetched(struct store_fetch *fetch)
@@ -22,7 +24,7 @@ static void read_record(struct record_get *g)
         stream_fail_because(g->stream, STATUS_NOT_FOUND, g->kind->reason, "there is no %s %s",
                             g->kind->name, g->id);
     else
-        fail_unreadable(g->stream, reader_error(g->reader));
+        fail_unreadable(g, reader_error(g->reader));
 }
 
 void get_record(struct record_get *g)
@@ -31,7 +33,7 @@ void get_record(struct record_get *g)
     const struct bytes id = bytes_of_text(g->id);
     const struct store_need need = { .kind = NEED_IDS, .ids = &id, .nids = 1 };
     if (reader_begin(g->reader, error) != 0) {
-        fail_unreadable(g->stream, error);
+        fail_unreadable(g, error);
         return;
     }
     g->fetch.ready = on_fetched;
@@ -39,7 +41,7 @@ void get_record(struct record_get *g)
     if (rv > 0)
         read_record(g);
     else if (rv < 0)
-        fail_unreadable(g->stream, reader_error(g->reader));
+        fail_unreadable(g, reader_error(g->reader));
     reader_end(g->reader);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "listing_internal.h"
+#include "store_status.h"
 
 static const char *const state_names[LISTING_NR] = { "WORK", "IDLE", "NAME", "STORE",
                                                      "ROOM", "TURN", "DONE" };
@@ -36,8 +37,7 @@ void listing_fail_memory(struct listing *l)
 
 void listing_fail_store(struct listing *l, const char *error)
 {
+    struct status status = status_of_store(l->env->reader, error);
     log_error("%s", error);
-    struct status status = status_of(STATUS_INTERNAL, "%s", error);
-    status_because(&status, "STORE_UNREADABLE");
     listing_finish(l, &status);
 }

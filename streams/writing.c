@@ -83,7 +83,9 @@ static void tick(struct writing *w)
 
 static void not_committed(struct writing *w, const struct write_batch *batch)
 {
-    const enum status_code code = batch->full ? STATUS_RESOURCE_EXHAUSTED : STATUS_INTERNAL;
+    const enum status_code code = batch->full          ? STATUS_RESOURCE_EXHAUSTED
+                                  : batch->unavailable ? STATUS_UNAVAILABLE
+                                                       : STATUS_INTERNAL;
     const struct status why = status_of(code, "%s", batch->error);
     fail(w, &why);
 }

@@ -40,7 +40,9 @@ static struct {
 };
 
 static const struct option_row rows[] = {
-    OPT_TEXT("db", g.db, "folder of the posts; made if it is missing", .arg = "DIR"),
+    OPT_TEXT("db", g.db,
+             "folder of the posts, made if it is missing; or a PostgreSQL database: postgres://...",
+             .arg = "DIR"),
     OPT_INT("max-answer-bytes", g.max_answer_bytes,
             "most bytes of one unary or client-streaming answer", .min = 1024, .max = INT32_MAX),
     OPT_INT("answer-memory", g.answer_memory_bytes, "most bytes of all such answers together",
@@ -125,7 +127,7 @@ static bool start_loop(struct loop *loop, char error[DAEMON_ERROR_MAX])
     t->env.listing.budget = &g.budget;
     t->env.listing.follows = g.max_follows_per_caller > 0 ? &g.follows : NULL;
     post_env_set(loop, &t->env);
-    if (reader_new(&t->env.listing.reader, g.store, error) != 0 || !make_resolver(t, error)) {
+    if (reader_new(&t->env.listing.reader, g.store, loop, error) != 0 || !make_resolver(t, error)) {
         free_loop(loop);
         return false;
     }

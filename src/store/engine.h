@@ -17,11 +17,13 @@ struct store_engine {
     int (*check)(const char *where, const char *kind, struct store_check *check,
                  char error[STORE_ERROR_MAX]);
 
-    int (*reader_new)(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX]);
+    int (*reader_new)(struct reader **ret, struct store *store, struct loop *loop,
+                      char error[STORE_ERROR_MAX]);
     void (*reader_free)(struct reader *reader);
     int (*begin)(struct reader *reader, char error[STORE_ERROR_MAX]);
     void (*end)(struct reader *reader);
     const char *(*error)(const struct reader *reader);
+    bool (*unavailable)(const struct reader *reader); /* NULL: it never is */
 
     /* NULL: everything can be read at any time. */
     int (*need)(struct reader *reader, struct store_fetch *fetch, const struct store_need *need);
@@ -50,7 +52,7 @@ struct reader {
     const struct store_engine *engine;
 };
 
-extern const struct store_engine lmdb_engine;
+extern const struct store_engine lmdb_engine, pg_engine;
 
 /** Puts a line into @error, cut if it is too long. Returns -1. */
 __attribute__((format(printf, 2, 3))) int store_fail(char error[STORE_ERROR_MAX],

@@ -1,10 +1,16 @@
 /* Each function of store.h, by the engine behind it. */
 #include "engine.h"
+#include "postgres/pg_target.h"
 
-int store_open(struct store **ret, const char *dir, const char *kind,
+static const struct store_engine *engine_of(const char *where)
+{
+    return pg_target_is(where) ? &pg_engine : &lmdb_engine;
+}
+
+int store_open(struct store **ret, const char *where, const char *kind,
                const struct store_options *options, char error[STORE_ERROR_MAX])
 {
-    return lmdb_engine.open(ret, dir, kind, options, error);
+    return engine_of(where)->open(ret, where, kind, options, error);
 }
 
 void store_close(struct store *store)
@@ -28,17 +34,18 @@ void store_write(struct store *store, struct write_batch *batch)
     store->engine->write(store, batch);
 }
 
-int store_check(const char *dir, const char *kind, struct store_check *check,
+int store_check(const char *where, const char *kind, struct store_check *check,
                 char error[STORE_ERROR_MAX])
 {
-    return lmdb_engine.check(dir, kind, check, error);
+    return engine_of(where)->check(where, kind, check, error);
 }
 
 /* --- Reading ------------------------------------------------------------------------ */
 
-int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX])
+int reader_new(struct reader **ret, struct store *store, struct loop *loop,
+               char error[STORE_ERROR_MAX])
 {
-    return store->engine->reader_new(ret, store, error);
+    return store->engine->reader_new(ret, store, loop, error);
 }
 
 void reader_free(struct reader *reader)
@@ -60,6 +67,11 @@ void reader_end(struct reader *reader)
 const char *reader_error(const struct reader *reader)
 {
     return reader->engine->error(reader);
+}
+
+bool reader_unavailable(const struct reader *reader)
+{
+    return reader->engine->unavailable != NULL && reader->engine->unavailable(reader);
 }
 
 int reader_need(struct reader *reader, struct store_fetch *fetch, const struct store_need *need)

@@ -16,7 +16,8 @@
  * writer thread per store, off the loops, because a commit waits for the disk.
  *
  * This header is all that the rest of the program knows. Behind it is an engine
- * (engine.h): LMDB, embedded (lmdb/). */
+ * (engine.h): LMDB, embedded (lmdb/); or PostgreSQL, which several servers may share
+ * (postgres/). */
 #ifndef STORE_H
 #define STORE_H
 
@@ -39,18 +40,20 @@ struct store;
 /* What may be left out is 0. */
 struct store_options {
     uint64_t keep_changes; /* so many of the last ones are in the log; 0: STORE_KEEP_CHANGES */
-    /* A commit has changed something and can be read. On the writer's thread. */
+    /* A commit has changed something and can be read: one of this process, or of another one
+     * that has the same database. On a thread of the store. */
     void (*committed)(void *arg);
     void *arg;
 };
 
-/** Opens the store in folder @dir, which is made if it is missing (its parent
- * is not). One process at a time. A store of an older format is taken over, in one
+/** Opens the store in @where: a folder, which is made if it is missing (its parent
+ * is not), and is for one process at a time; or a PostgreSQL database (postgres/pg_target.h),
+ * whose tables are made if they are missing. A store of an older format is taken over, in one
  * transaction; older programs refuse it from then on. @options NULL: all left out.
  * Returns 0; or -1 with a line in @error that says what failed, on what, and
  * what to do: no permission, disk full, in use by another process, not a store
  * of @kind ("posts", "users"), written by a newer version. */
-int store_open(struct store **ret, const char *dir, const char *kind,
+int store_open(struct store **ret, const char *where, const char *kind,
                const struct store_options *options, char error[STORE_ERROR_MAX]);
 
 /** Waits for batches under way, then closes. No reader is left. NULL is fine. */
@@ -105,8 +108,11 @@ struct write_batch {
     void (*done)(struct write_batch *batch);
     char error[STORE_ERROR_MAX]; /* "": committed and durable; else nothing of it was done */
     bool full;                   /* with an error: there was no room, on the disk or in the map */
-    struct write_batch *next;    /* private, as the next */
+    bool unavailable;         /* with an error: the database is away, and it may work later. Whether
+                                 it was done is not known then, if the line says so */
+    struct write_batch *next; /* private, as all below */
     struct posting answer;
+    void *of_engine;
 };
 
 /** Hands the batch to the writer. Batches are applied in the order they come;
@@ -117,9 +123,12 @@ void store_write(struct store *store, struct write_batch *batch);
 
 /* --- Reading ------------------------------------------------------------------------ */
 
-/** A reader for one loop. Returns 0, or -1 with a line in @error. */
-int reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX]);
-void reader_free(struct reader *reader); /* NULL is fine */
+/** A reader for @loop, which does not run yet. Returns 0, or -1 with a line in @error. */
+int reader_new(struct reader **ret, struct store *store, struct loop *loop,
+               char error[STORE_ERROR_MAX]);
+
+/** Nothing is fetched, and the loop does not run any more; it may turn in here. NULL is fine. */
+void reader_free(struct reader *reader);
 
 /** Begins a step: everything until reader_end() sees one state of the store,
  * and bytes that a reader returns stay valid until then. A step is short: it
@@ -132,6 +141,9 @@ void reader_end(struct reader *reader);
  * none, -1: the store cannot be read (damaged, I/O error), see reader_error(). */
 
 const char *reader_error(const struct reader *reader);
+
+/** After -1: whether it may work later, for the database is away, or busy. */
+bool reader_unavailable(const struct reader *reader);
 
 /* A place in the order, just after a record; zero: before the first. */
 struct position {

@@ -15,7 +15,7 @@ struct store_check {
     uint64_t records, groups, changes, value_bytes, problems; /* set by store_check() */
 };
 
-/** Looks at one state of the store in @dir: that its pages are whole and each is
+/** Looks at one state of the store in @where: that its pages are whole and each is
  * used once; that each record is what was stored, decodes, and is where its group
  * and its id say; that groups and ids lead nowhere else; the order; that the log of
  * changes has no gap, and ends for each id with what is there: a record knows its last
@@ -23,7 +23,7 @@ struct store_check {
  * Nothing is changed. It takes 16 bytes of memory for each deletion in the log. What a server
  * commits meanwhile takes new pages. Returns 0: it was looked at, see check->problems; or -1 with a
  * line in @error: it cannot be opened, or its pages are damaged. */
-int store_check(const char *dir, const char *kind, struct store_check *check,
+int store_check(const char *where, const char *kind, struct store_check *check,
                 char error[STORE_ERROR_MAX]);
 
 #endif

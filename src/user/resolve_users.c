@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "base/wire.h"
+#include "streams/store_status.h"
 #include "user_env.h"
 #include "v1/user/user.pb-c.h"
 #include "weir/news.h"
@@ -35,6 +36,7 @@ struct resolve {
 
     struct store_fetch fetch; /* of what the next message needs */
     bool fetching;
+    bool again; /* there were news meanwhile, which it does not have */
 
     struct buf *built; /* waits for room on the stream */
     bool reading, ended, over;
@@ -98,8 +100,7 @@ static bool append_users(struct resolve *r, struct buf *b, const struct bytes *i
         struct bytes user = { 0 };
         int found = reader_get(r->env->listing.reader, ids[i], &user);
         if (found < 0) {
-            *why = status_of(STATUS_INTERNAL, "%s", reader_error(r->env->listing.reader));
-            status_because(why, "STORE_UNREADABLE");
+            *why = status_of_store(r->env->listing.reader, reader_error(r->env->listing.reader));
             return false;
         }
         if (!append_user(b, ids[i], found, wire_find(user, USER_NAME))) {
@@ -118,8 +119,7 @@ static void fail(struct resolve *r, const struct status *why)
 
 static struct buf *fail_unreadable(struct resolve *r, const char *error)
 {
-    struct status why = status_of(STATUS_INTERNAL, "%s", error);
-    status_because(&why, "STORE_UNREADABLE");
+    const struct status why = status_of_store(r->env->listing.reader, error);
     fail(r, &why);
     return NULL;
 }
@@ -206,7 +206,8 @@ static struct buf *build_changes(struct resolve *r)
     if (t.b == NULL)
         return fail_memory(r);
     const int rv = reader_changes(reader, &r->revision, &t.visit);
-    r->behind = rv == 1 || rv == READER_MORE;
+    r->behind = rv == 1 || rv == READER_MORE || r->again;
+    r->again = false;
     if (rv != READER_EXPIRED && rv >= 0 && !t.failed && t.n > 0)
         return t.b;
     buf_unref(t.b);
@@ -308,6 +309,7 @@ static void on_news(struct news_reader *news)
 {
     struct resolve *r = container_of(news, struct resolve, news);
     r->behind = true;
+    r->again = r->fetching;
     if (!r->over)
         tick(r);
 }

@@ -10,7 +10,7 @@ int user_env_new(struct user_env **ret, const struct user_shared *service, struc
         strcpy(error, "out of memory");
         return -1;
     }
-    if (reader_new(&env->listing.reader, service->store, error) != 0) {
+    if (reader_new(&env->listing.reader, service->store, loop, error) != 0) {
         free(env);
         return -1;
     }

@@ -21,7 +21,9 @@ static struct user_shared g_service;
 static struct news g_news; /* of its commits */
 
 static const struct option_row rows[] = {
-    OPT_TEXT("db", g_db, "folder of the users; made if it is missing", .arg = "DIR"),
+    OPT_TEXT("db", g_db,
+             "folder of the users, made if it is missing; or a PostgreSQL database: postgres://...",
+             .arg = "DIR"),
     OPT_INT("max-answer-bytes", g_max_answer_bytes, "most bytes of one unary listing", .min = 1024,
             .max = INT32_MAX),
     OPT_INT("answer-memory", g_answer_memory_bytes, "most bytes of all such answers together",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import logs
 import ports
+import postgres
 import timing
 from client import Client
 from protos import ROOT, post, user
@@ -35,7 +36,7 @@ class Server:
 
     def __init__(self, name, folder, *args):
         self.name, self.args = name, args
-        self.db = folder / f"{name}-data"
+        self.db = postgres.shared().database() if postgres.wanted else folder / f"{name}-data"
         self.stderr_path = folder / f"{name}.stderr"
         self.listen = f"127.0.0.1:{ports.free_port()}"
         self.process = None

@@ -191,7 +191,7 @@ static void open_store(struct post_world *w)
     w->dir = tmpdir_make();
     cr_assert_eq(news_init(&w->news, &w->loop, 1), 0);
     cr_assert_eq(store_open(&w->env.store, w->dir, "posts", &options, error), 0, "%s", error);
-    cr_assert_eq(reader_new(&w->env.listing.reader, w->env.store, error), 0, "%s", error);
+    cr_assert_eq(reader_new(&w->env.listing.reader, w->env.store, w->loop, error), 0, "%s", error);
     if (w->late_block == 0 && late_wanted())
         w->late_block = LATE_BLOCK;
     if (w->late_block > 0)

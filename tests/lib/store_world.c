@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "tmpdir.h"
 
 /* --- Life --------------------------------------------------------------------------- */
@@ -15,12 +16,13 @@ void store_world_start(struct store_world *w)
 {
     char error[STORE_ERROR_MAX];
     cr_assert_eq(store_open(&w->store, w->dir, "posts", &w->options, error), 0, "%s", error);
-    cr_assert_eq(reader_new(&w->reader, w->store, error), 0, "%s", error);
+    cr_assert_eq(reader_new(&w->reader, w->store, w->loop, error), 0, "%s", error);
 }
 
 void store_world_open(struct store_world *w)
 {
     *w = (struct store_world){ .options = w->options, .dir = w->dir };
+    w->is_dir = w->dir == NULL || w->dir[0] == '/';
     if (w->dir == NULL)
         w->dir = tmpdir_make();
     cr_assert_eq(loop_new(&w->loop, LOOP_IN_UV), 0);
@@ -29,6 +31,7 @@ void store_world_open(struct store_world *w)
 
 void store_world_stop(struct store_world *w)
 {
+    store_fetch_drop(&w->fetch);
     reader_free(w->reader);
     store_close(w->store);
     w->reader = NULL;
@@ -39,7 +42,10 @@ void store_world_close(struct store_world *w)
 {
     store_world_stop(w);
     loop_free(w->loop);
-    tmpdir_remove(w->dir);
+    if (w->is_dir)
+        tmpdir_remove(w->dir);
+    else
+        free(w->dir);
 }
 
 /* --- Writing ------------------------------------------------------------------------ */
@@ -174,6 +180,23 @@ void store_end(struct store_world *w)
 {
     reader_end(w->reader);
     w->reading = false;
+}
+
+static void on_fetched(struct store_fetch *fetch)
+{
+    loop_break(container_of(fetch, struct store_world, fetch)->loop);
+}
+
+void store_need(struct store_world *w, const struct store_need *need)
+{
+    int rv;
+    w->fetch.ready = on_fetched;
+    while ((rv = reader_need(w->reader, &w->fetch, need)) == 0) {
+        store_end(w);
+        loop_run(w->loop);
+        store_begin(w);
+    }
+    cr_assert_eq(rv, 1, "%s", reader_error(w->reader));
 }
 
 /* Whether a step has to end with what it was begun for. */

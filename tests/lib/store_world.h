@@ -1,4 +1,5 @@
-/* A store in a folder of its own, with a loop that its answers come to and a reader.
+/* A store in a folder of its own, or in a database, with a loop that its answers come to and
+ * a reader.
  *
  * Each value is "GROUP ID TEXT", so that store_check() knows where it belongs; of what
  * is read back only the text is told. What is wrong fails the test. */
@@ -21,20 +22,22 @@ struct draft {
 };
 
 struct store_world {
-    char *dir;
+    char *dir;   /* or the database */
+    bool is_dir; /* it is one of ours, and goes at the end */
     struct loop *loop;
     struct store_options options; /* of the next store_world_start() */
     struct store *store;
     struct reader *reader;
     bool reading;             /* in a step of store_begin() */
+    struct store_fetch fetch; /* of store_need() */
     struct draft *draft;      /* that is filled */
     struct draft *sent;       /* the last one first */
     enum write_result result; /* of the last record that was answered */
     char text[STORE_WORLD_TEXT];
 };
 
-/** With a store in it. @w is zeroed but for its options, and for its folder: without one a
- * new one is made. */
+/** With a store in it. @w is zeroed but for its options, and for its folder or database:
+ * without one a new folder is made. */
 void store_world_open(struct store_world *w);
 void store_world_close(struct store_world *w);
 
@@ -69,6 +72,9 @@ enum write_result store_delete_now(struct store_world *w, const char *id);
 
 void store_begin(struct store_world *w);
 void store_end(struct store_world *w);
+
+/** In a step: what @need names can be read when this returns, and the step may be another. */
+void store_need(struct store_world *w, const struct store_need *need);
 
 /** All records from *at on, as "GROUP.SEQUENCE=TEXT " of each; valid until the next. */
 const char *store_scan(struct store_world *w, struct position *at, uint32_t last_group);

@@ -13,9 +13,11 @@ int reader_fail(struct lmdb_reader *r, int rc)
                           : mdb_strerror(rc));
 }
 
-int lmdb_reader_new(struct reader **ret, struct store *base, char error[STORE_ERROR_MAX])
+int lmdb_reader_new(struct reader **ret, struct store *base, struct loop *loop,
+                    char error[STORE_ERROR_MAX])
 {
     int rc;
+    (void)loop;
     struct lmdb_store *store = lmdb_store_of(base);
     struct lmdb_reader *r = calloc(1, sizeof *r);
     if (r == NULL)

@@ -48,7 +48,8 @@ static inline struct lmdb_reader *lmdb_reader_of(struct reader *reader)
 }
 
 /* The engine's. */
-int lmdb_reader_new(struct reader **ret, struct store *store, char error[STORE_ERROR_MAX]);
+int lmdb_reader_new(struct reader **ret, struct store *store, struct loop *loop,
+                    char error[STORE_ERROR_MAX]);
 void lmdb_reader_free(struct reader *reader);
 int lmdb_begin(struct reader *reader, char error[STORE_ERROR_MAX]);
 void lmdb_end(struct reader *reader);

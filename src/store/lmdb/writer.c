@@ -306,6 +306,7 @@ static void answer(const struct lmdb_store *store, struct write_batch *b, int rc
 {
     b->error[0] = '\0';
     b->full = is_full(rc);
+    b->unavailable = false;
     if (rc != 0)
         store_fail(b->error, "cannot write to the store in %s: %s", store->dir, mdb_strerror(rc));
     loop_post_with(b->loop, &b->answer, on_done, b);

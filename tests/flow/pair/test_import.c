@@ -255,7 +255,7 @@ Test(import, a_post_stays_with_its_user)
 
     struct reader *reader;
     struct bytes value;
-    cr_assert_eq(reader_new(&reader, posts, error), 0, "%s", error);
+    cr_assert_eq(reader_new(&reader, posts, w.loop, error), 0, "%s", error);
     cr_assert_eq(reader_begin(reader, error), 0);
     cr_assert_eq(reader_get(reader, bytes_of("1", 1), &value), 1);
     cr_assert(bytes_equal(value, bytes_of("\x0a\x01"

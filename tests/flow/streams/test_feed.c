@@ -31,7 +31,7 @@ static void start_keeping(uint64_t keep_changes)
     cr_assert_eq(loop_new(&loop, LOOP_IN_UV), 0);
     cr_assert_eq(news_init(&news, &loop, 1), 0);
     cr_assert_eq(store_open(&store, dir, "posts", &options, error), 0, "%s", error);
-    cr_assert_eq(reader_new(&reader, store, error), 0, "%s", error);
+    cr_assert_eq(reader_new(&reader, store, loop, error), 0, "%s", error);
     feed_init(&feed, loop, reader, &news);
 }
 

@@ -233,7 +233,7 @@ static bool make_store(void)
         cr_assert_not_null(strstr(error, "memory"), "%s", error);
         return false;
     }
-    const bool made = reader_new(&reader, store, error) == 0;
+    const bool made = reader_new(&reader, store, NULL, error) == 0;
     if (made)
         reader_free(reader);
     else

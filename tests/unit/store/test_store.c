@@ -24,7 +24,7 @@ static char error[STORE_ERROR_MAX];
 static void open_store(void)
 {
     cr_assert_eq(store_open(&store, dir, "posts", NULL, error), 0, "%s", error);
-    cr_assert_eq(reader_new(&reader, store, error), 0, "%s", error);
+    cr_assert_eq(reader_new(&reader, store, loop, error), 0, "%s", error);
 }
 
 static void close_store(void)

@@ -194,7 +194,7 @@ static int serve(void)
     struct reader *r;
     if (store_open(&store, dir, "posts", NULL, error) != 0)
         return strstr(error, dir) != NULL ? REFUSED : WRONG;
-    if (reader_new(&r, store, error) != 0 || reader_begin(r, error) != 0)
+    if (reader_new(&r, store, NULL, error) != 0 || reader_begin(r, error) != 0)
         return REFUSED;
     int result = read_all(r);
     result = worse(result, read_groups(r));

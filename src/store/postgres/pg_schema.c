@@ -1,0 +1,180 @@
+/* The tables: made at the first start, looked at in each. */
+#include <inttypes.h>
+#include <sys/random.h>
+
+#include "pg_store.h"
+#include "pg_values.h"
+
+#define FORMAT 1
+
+/* Two servers may make the tables at once: one of them fails, and finds them then. */
+#define ATTEMPTS 5
+
+static const struct pg_statement look = {
+    .sql = "SELECT store_id, format, revision, kind FROM store"
+};
+
+enum { CREATE_STORE, CREATE_GROUPS, CREATE_RECORDS, CREATE_CHANGES, INSERT_STORE, NSCHEMA };
+
+static const struct pg_statement schema[NSCHEMA] = {
+    [CREATE_STORE] = { .sql = "CREATE TABLE store ("
+                              "one boolean PRIMARY KEY DEFAULT true CHECK (one), "
+                              "store_id bigint NOT NULL, kind text NOT NULL, "
+                              "format bigint NOT NULL, "
+                              "next_sequence bigint NOT NULL DEFAULT 1, "
+                              "next_ordinal bigint NOT NULL DEFAULT 0, "
+                              "revision bigint NOT NULL DEFAULT 0, "
+                              "records bigint NOT NULL DEFAULT 0)" },
+    [CREATE_GROUPS] = { .sql = "CREATE TABLE groups ("
+                               "ordinal bigint PRIMARY KEY, id bytea NOT NULL UNIQUE)" },
+    [CREATE_RECORDS] = { .sql = "CREATE TABLE records ("
+                                "grp bigint NOT NULL, seq bigint NOT NULL, "
+                                "id bytea NOT NULL UNIQUE, revision bigint NOT NULL, "
+                                "value bytea NOT NULL, PRIMARY KEY (grp, seq))" },
+    [CREATE_CHANGES] = { .sql = "CREATE TABLE changes ("
+                                "revision bigint PRIMARY KEY, kind bigint NOT NULL, "
+                                "grp bigint NOT NULL, seq bigint NOT NULL, id bytea NOT NULL, "
+                                "time_ms bigint NOT NULL)" },
+    [INSERT_STORE] = { .sql = "INSERT INTO store (store_id, kind, format) "
+                              "VALUES ($1::bigint, $2::text, $3::bigint)" },
+};
+
+/* --- Asking, and waiting for the answer ---------------------------------------------- */
+
+struct question {
+    struct pg_request request;
+    struct pg_store *s;
+    bool over, failed, found;
+    struct pg_error error;
+    uint64_t store_id, format, revision;
+    char kind[16];
+};
+
+static void on_rows(struct pg_request *r, unsigned step, const PGresult *rows)
+{
+    struct question *q = container_of(r, struct question, request);
+    (void)step;
+    if (PQntuples(rows) != 1)
+        return;
+    const struct bytes kind = pg_bytes_at(rows, 0, 3);
+    q->found = true;
+    q->store_id = pg_number_at(rows, 0, 0);
+    q->format = pg_number_at(rows, 0, 1);
+    q->revision = pg_number_at(rows, 0, 2);
+    snprintf(q->kind, sizeof q->kind, "%.*s", (int)kind.len, (const char *)kind.data);
+}
+
+static void on_done(struct pg_request *r, const struct pg_error *error)
+{
+    struct question *q = container_of(r, struct question, request);
+    q->over = true;
+    q->failed = error != NULL;
+    if (error != NULL)
+        q->error = *error;
+    loop_break(q->s->loop);
+}
+
+static void ask(struct pg_pool *pool, struct question *q)
+{
+    q->over = false;
+    q->request.done = on_done;
+    pg_pool_submit(pool, &q->request);
+    while (!q->over)
+        loop_run(q->s->loop);
+}
+
+static void look_at_it(struct pg_pool *pool, struct question *q)
+{
+    const struct pg_step step = { .statement = &look };
+    q->request = (struct pg_request){ .steps = &step, .nsteps = 1, .rows = on_rows };
+    ask(pool, q);
+}
+
+static void make_it(struct pg_pool *pool, struct question *q, const char *kind)
+{
+    struct pg_bigint id, format;
+    struct pg_step steps[NSCHEMA];
+    uint64_t random_id = 0;
+    if (getrandom(&random_id, sizeof random_id, 0) != sizeof random_id)
+        random_id = loop_now_ms(q->s->loop);
+    const struct pg_param params[] = { pg_bigint_param(&id, random_id),
+                                       pg_bytes_param(bytes_of_text(kind)),
+                                       pg_bigint_param(&format, FORMAT) };
+    for (unsigned i = 0; i < NSCHEMA; i++)
+        steps[i] = (struct pg_step){ .statement = &schema[i] };
+    steps[INSERT_STORE].params = params;
+    steps[INSERT_STORE].nparams = sizeof params / sizeof params[0];
+    q->request =
+        (struct pg_request){ .steps = steps, .nsteps = NSCHEMA, .begin = "BEGIN", .commits = true };
+    ask(pool, q);
+}
+
+/* --- What is there ------------------------------------------------------------------ */
+
+static bool has_state(const struct question *q, const char *sqlstate)
+{
+    return q->failed && strcmp(q->error.sqlstate, sqlstate) == 0;
+}
+
+/* Another server was quicker: duplicate table, type, row. */
+static bool was_made_meanwhile(const struct question *q)
+{
+    return has_state(q, "42P07") || has_state(q, "23505") || has_state(q, "42710");
+}
+
+static int judge(struct pg_store *s, const struct question *q, const char *kind,
+                 char error[STORE_ERROR_MAX])
+{
+    const char *name = s->target->name;
+    if (q->failed)
+        return store_fail(error, "%s", q->error.line);
+    if (!q->found)
+        return store_fail(error, "the table store of the database %s is empty", name);
+    if (q->format > FORMAT)
+        return store_fail(error,
+                          "the database %s has format %" PRIu64 ", and this program knows %d: "
+                          "it was written by a newer version",
+                          name, q->format, FORMAT);
+    if (strcmp(q->kind, kind) != 0)
+        return store_fail(error, "the database %s keeps %s, and not %s", name, q->kind, kind);
+    s->store.id = q->store_id;
+    s->feed.revision = q->revision;
+    return 0;
+}
+
+static int open_tables(struct pg_store *s, struct pg_pool *pool, const char *kind,
+                       char error[STORE_ERROR_MAX])
+{
+    struct question q = { .s = s };
+    look_at_it(pool, &q);
+    for (int i = 0; i < ATTEMPTS && has_state(&q, "42P01"); i++) {
+        make_it(pool, &q, kind);
+        if (!q.failed || was_made_meanwhile(&q))
+            look_at_it(pool, &q);
+    }
+    return judge(s, &q, kind, error);
+}
+
+static void on_health(struct pg_pool *pool, void *arg)
+{
+    struct pg_store *s = arg;
+    (void)pool;
+    loop_break(s->loop);
+}
+
+int pg_schema_open(struct pg_store *s, const char *kind, char error[STORE_ERROR_MAX])
+{
+    struct pg_pool *pool;
+    struct pg_pool_options options = pg_store_pool(s);
+    options.changed = on_health;
+    options.arg = s;
+    if (pg_pool_new(&pool, s->loop, &options) != 0)
+        return store_fail(error, "cannot use the database %s: out of memory", s->target->name);
+    while (pg_pool_health(pool) == PG_UNKNOWN)
+        loop_run(s->loop);
+    const int rv = pg_pool_health(pool) == PG_UP
+                       ? open_tables(s, pool, kind, error)
+                       : store_fail(error, "%s", pg_pool_error(pool)->line);
+    pg_pool_free(pool);
+    return rv;
+}

@@ -1,0 +1,130 @@
+/* A store in a PostgreSQL database, behind store.h. What its files share.
+ *
+ *   pg_store.c    open, close, the thread
+ *   pg_schema.c   the tables: made at the first start, looked at in each
+ *   pg_writer.c   batches into transactions
+ *   pg_feed.c     what was committed, here or by another server
+ *   pg_reader.c   steps, and what they need
+ *   pg_block.c    what was fetched for one need
+ *   pg_sql.c      the statements of reading
+ *
+ * The store has a loop of its own on a thread of its own, with two connections: one
+ * writes, one hears of commits. Each loop that reads has connections of its own.
+ *
+ * The tables, in which a record's group is its ordinal:
+ *
+ *   store    one row: what it is, and the next numbers
+ *   groups   ordinal, id
+ *   records  grp, seq, id, value; the revision of its last change
+ *   changes  the log, a row a change; a row of `store` that is locked gives its revision,
+ *            so that revisions are without gaps and come in the order of commits
+ *
+ * More than one server may have it open: nothing of it is kept here from one request to
+ * the next. */
+#ifndef PG_STORE_H
+#define PG_STORE_H
+
+#include <pthread.h>
+
+#include "base/container.h"
+#include "pg_pool.h"
+#include "pg_target.h"
+#include "store/engine.h"
+#include "weir/loop.h"
+
+#define PG_CHANNEL "store_changes" /* where each commit is told */
+
+#define PG_CONNECT_TIMEOUT_MS   5000
+#define PG_STATEMENT_TIMEOUT_MS 10000
+#define PG_WAIT_TIMEOUT_MS      5000
+#define PG_MAX_WAITING          100000 /* each is of a call, which are bounded */
+
+/* Of the store's thread, but for what others hand over. */
+struct pg_writer {
+    struct pg_pool *pool;
+    struct write_batch *first, **last; /* that wait */
+    struct pg_transaction *now;        /* NULL: none is under way */
+    bool stopping;                     /* no batch comes any more */
+};
+
+struct pg_feed {
+    struct pg_pool *pool;
+    struct pg_request request;
+    struct pg_step step;
+    struct timer timer;
+    bool asking, again;
+    uint64_t revision; /* that was told last */
+    pthread_mutex_t lock;
+    struct store_stats stats; /* under it */
+};
+
+struct pg_store {
+    struct store store;
+    struct pg_target *target;
+    struct loop *loop;
+    pthread_t thread;
+    struct posting ending;
+    uint64_t keep_changes;
+    void (*committed)(void *arg);
+    void *committed_arg;
+    struct pg_writer writer;
+    struct pg_feed feed;
+};
+
+static inline struct pg_store *pg_store_of(struct store *store)
+{
+    return container_of(store, struct pg_store, store);
+}
+
+/* --- pg_schema.c -------------------------------------------------------------------- */
+
+/** Makes the tables if there are none, and sees to it that they are of this @kind and
+ * format. Fills in the store's id and the feed's revision. Runs the loop, which nobody
+ * else does yet. Returns 0, or -1 with a line in @error. */
+int pg_schema_open(struct pg_store *s, const char *kind, char error[STORE_ERROR_MAX]);
+
+/* --- pg_writer.c, pg_feed.c: on the store's thread, but for pg_write() ---------------- */
+
+/** 0, or -1: out of memory. Before the thread runs. */
+int pg_writer_start(struct pg_store *s);
+void pg_write(struct store *store, struct write_batch *batch);
+
+/** No batch comes any more: pg_store_writer_ended() when all are answered. */
+void pg_writer_end(struct pg_store *s);
+void pg_store_writer_ended(struct pg_store *s);
+
+int pg_feed_start(struct pg_store *s);
+void pg_feed_end(struct pg_store *s);
+
+/** Looks for commits now. */
+void pg_feed_look(struct pg_store *s);
+int pg_stats(struct store *store, struct store_stats *ret);
+
+/* --- pg_store.c --------------------------------------------------------------------- */
+
+/** Options of a pool for this store, of one connection. */
+struct pg_pool_options pg_store_pool(const struct pg_store *s);
+
+/* --- pg_reader.c -------------------------------------------------------------------- */
+
+int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
+                  char error[STORE_ERROR_MAX]);
+void pg_reader_free(struct reader *reader);
+int pg_begin(struct reader *reader, char error[STORE_ERROR_MAX]);
+void pg_end(struct reader *reader);
+const char *pg_error(const struct reader *reader);
+bool pg_unavailable(const struct reader *reader);
+int pg_need(struct reader *reader, struct store_fetch *fetch, const struct store_need *need);
+void pg_fetch_drop(struct store_fetch *fetch);
+int pg_count(struct reader *reader, uint64_t *ret);
+int pg_groups(struct reader *reader, uint64_t *ret);
+int pg_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
+int pg_place(struct reader *reader, struct bytes id, struct position *ret);
+int pg_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
+int pg_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
+int pg_scan(struct reader *reader, struct position *at, uint32_t last_group, struct visit *visit);
+int pg_revision(struct reader *reader, uint64_t *ret);
+int pg_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit);
+int pg_put_value(struct reader *reader, const struct change *change, struct bytes *ret_value);
+
+#endif
