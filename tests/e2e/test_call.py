@@ -442,9 +442,10 @@ def test_a_request_of_4_mib(foreign):
     assert got == ["1"] and len(foreign.requests[0].bytes_value) == (4 << 20) - 100
 
 
-def test_a_million_responses_take_no_memory(stocked):
-    """And a million requests: of our server, which is fast."""
-    many = 1_000_000
+def test_many_responses_take_no_memory(stocked):
+    """And as many requests: of our server, which is fast. What the core keeps of a stream comes and
+    goes by some megabytes; 60 bytes kept of each would be more."""
+    many = 300_000
     with Postcli(stocked, "call", "--server", "user", "v1.user.User/ResolveUsers",
                  stdin=subprocess.PIPE) as talk:
         feeder = threading.Thread(target=lambda: talk.write(b'{"user_ids":["1"]}\n' * many))
@@ -453,11 +454,13 @@ def test_a_million_responses_take_no_memory(stocked):
         def answered(n):
             """How many came, n of them at least; and the most memory that was in use."""
             while n > 0:
-                n -= talk.chunk().count(b"\n")
+                chunk = talk.chunk()
+                assert chunk, f"{n} responses are missing"
+                n -= chunk.count(b"\n")
             return -n, peak_bytes(talk.process.pid)
 
-        early, before = answered(many // 10)
-        over, after = answered(many - many // 10 - early)
+        early, before = answered(many // 3)
+        over, after = answered(many - many // 3 - early)
         feeder.join()
         assert over == 0 and talk.end() == 0 and talk.rest() == b""
-    assert after - before < 2 << 20
+    assert after - before < 12 << 20
