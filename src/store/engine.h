@@ -19,7 +19,10 @@ struct store_engine {
 
     int (*reader_new)(struct reader **ret, struct store *store, struct loop *loop,
                       char error[STORE_ERROR_MAX]);
-    void (*reader_free)(struct reader *reader);
+};
+
+struct reader_engine {
+    void (*free)(struct reader *reader);
     int (*begin)(struct reader *reader, char error[STORE_ERROR_MAX]);
     void (*end)(struct reader *reader);
     const char *(*error)(const struct reader *reader);
@@ -49,7 +52,7 @@ struct store {
 };
 
 struct reader {
-    const struct store_engine *engine;
+    const struct reader_engine *engine;
 };
 
 extern const struct store_engine lmdb_engine, pg_engine;

@@ -51,7 +51,7 @@ int reader_new(struct reader **ret, struct store *store, struct loop *loop,
 void reader_free(struct reader *reader)
 {
     if (reader != NULL)
-        reader->engine->reader_free(reader);
+        reader->engine->free(reader);
 }
 
 int reader_begin(struct reader *reader, char error[STORE_ERROR_MAX])

@@ -183,7 +183,7 @@ struct store_fetch {
      * from no function of the store. */
     void (*ready)(struct store_fetch *fetch);
     void *of_engine; /* private; NULL: nothing is kept */
-    const struct store_engine *engine;
+    const struct reader_engine *engine;
 };
 
 /** 1: what @need names can be read now, in this step. 0: fetch->ready will be called, be it

@@ -301,8 +301,8 @@ static void late_free(struct reader *r)
     free(late_of(r));
 }
 
-static const struct store_engine late_engine = {
-    .reader_free = late_free,
+static const struct reader_engine late_engine = {
+    .free = late_free,
     .begin = begin,
     .end = end,
     .error = error_of,

@@ -58,10 +58,12 @@ int find_map(struct lmdb_store *store, MDB_txn *txn, char error[STORE_ERROR_MAX]
 /** Frees what there is of it. */
 void free_store(struct lmdb_store *store);
 
-/* The engine's, in writer.c and lmdb_check.c. */
+/* Of the engine's table, those in writer.c, lmdb_check.c and reader.c. */
 void lmdb_write(struct store *store, struct write_batch *batch);
 int lmdb_check(const char *dir, const char *kind, struct store_check *check,
                char error[STORE_ERROR_MAX]);
+int lmdb_reader_new(struct reader **ret, struct store *store, struct loop *loop,
+                    char error[STORE_ERROR_MAX]);
 
 /* The number that the meta table holds under @name. Returns 0 or LMDB's error;
  * MDB_CORRUPTED if what is there is no number. */

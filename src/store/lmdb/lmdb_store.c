@@ -15,7 +15,6 @@
 #include "fault_guard.h"
 #include "pages.h"
 #include "populate.h"
-#include "reader_internal.h"
 
 /* The map is address space, not memory or disk: large, so that it need never
  * grow. Where the system refuses so much, a smaller one has to do. */
@@ -490,18 +489,4 @@ const struct store_engine lmdb_engine = {
     .write = lmdb_write,
     .check = lmdb_check,
     .reader_new = lmdb_reader_new,
-    .reader_free = lmdb_reader_free,
-    .begin = lmdb_begin,
-    .end = lmdb_end,
-    .error = lmdb_error,
-    .count = lmdb_count,
-    .groups = lmdb_groups,
-    .get = lmdb_get,
-    .place = lmdb_place,
-    .group = lmdb_group,
-    .group_id = lmdb_group_id,
-    .scan = lmdb_scan,
-    .revision = lmdb_revision,
-    .changes = lmdb_changes,
-    .put_value = lmdb_put_value,
 };

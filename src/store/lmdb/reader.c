@@ -13,41 +13,7 @@ int reader_fail(struct lmdb_reader *r, int rc)
                           : mdb_strerror(rc));
 }
 
-int lmdb_reader_new(struct reader **ret, struct store *base, struct loop *loop,
-                    char error[STORE_ERROR_MAX])
-{
-    int rc;
-    (void)loop;
-    struct lmdb_store *store = lmdb_store_of(base);
-    struct lmdb_reader *r = calloc(1, sizeof *r);
-    if (r == NULL)
-        return store_fail(error, "cannot read the store in %s: out of memory", store->dir);
-    r->reader.engine = &lmdb_engine;
-    r->store = store;
-    rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &r->txn);
-    if (rc != 0)
-        goto err;
-    rc = mdb_cursor_open(r->txn, store->records, &r->cursor);
-    if (rc == 0)
-        rc = mdb_cursor_open(r->txn, store->changes, &r->changes);
-    if (rc != 0)
-        goto err_after_txn;
-    mdb_txn_reset(r->txn);
-    ahead_init(&r->ahead, store);
-    *ret = &r->reader;
-    return 0;
-
-err_after_txn:
-    if (r->cursor != NULL)
-        mdb_cursor_close(r->cursor);
-    mdb_txn_abort(r->txn);
-err:
-    store_fail(error, "cannot read the store in %s: %s", store->dir, mdb_strerror(rc));
-    free(r);
-    return -1;
-}
-
-void lmdb_reader_free(struct reader *base)
+static void lmdb_reader_free(struct reader *base)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     mdb_cursor_close(r->changes);
@@ -69,7 +35,7 @@ static void look_anew(struct lmdb_reader *r)
     r->end = r->store->map + (info.me_last_pgno + 1) * r->store->page_bytes;
 }
 
-int lmdb_begin(struct reader *base, char error[STORE_ERROR_MAX])
+static int lmdb_begin(struct reader *base, char error[STORE_ERROR_MAX])
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     int rc = mdb_txn_renew(r->txn);
@@ -82,13 +48,13 @@ int lmdb_begin(struct reader *base, char error[STORE_ERROR_MAX])
     return 0;
 }
 
-void lmdb_end(struct reader *base)
+static void lmdb_end(struct reader *base)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     mdb_txn_reset(r->txn);
 }
 
-const char *lmdb_error(const struct reader *base)
+static const char *lmdb_error(const struct reader *base)
 {
     const struct lmdb_reader *r = container_of(base, struct lmdb_reader, reader);
     return r->error;
@@ -106,13 +72,13 @@ static int count_entries(struct lmdb_reader *r, MDB_dbi table, uint64_t *ret)
     return 1;
 }
 
-int lmdb_count(struct reader *base, uint64_t *ret)
+static int lmdb_count(struct reader *base, uint64_t *ret)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     return count_entries(r, r->store->records, ret);
 }
 
-int lmdb_groups(struct reader *base, uint64_t *ret)
+static int lmdb_groups(struct reader *base, uint64_t *ret)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     return count_entries(r, r->store->order, ret);
@@ -179,7 +145,7 @@ static int find_place(struct lmdb_reader *r, struct bytes id, struct place *ret)
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int lmdb_get(struct reader *base, struct bytes id, struct bytes *ret_value)
+static int lmdb_get(struct reader *base, struct bytes id, struct bytes *ret_value)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     struct place place = { 0 };
@@ -190,7 +156,7 @@ int lmdb_get(struct reader *base, struct bytes id, struct bytes *ret_value)
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int lmdb_place(struct reader *base, struct bytes id, struct position *ret)
+static int lmdb_place(struct reader *base, struct bytes id, struct position *ret)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     struct place place = { 0 };
@@ -211,7 +177,7 @@ static int find_put(struct lmdb_reader *r, const struct change *c, struct bytes 
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int lmdb_put_value(struct reader *base, const struct change *c, struct bytes *ret_value)
+static int lmdb_put_value(struct reader *base, const struct change *c, struct bytes *ret_value)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     struct put *p = &r->puts[c->revision % PUTS];
@@ -226,7 +192,7 @@ int lmdb_put_value(struct reader *base, const struct change *c, struct bytes *re
     return p->newest;
 }
 
-int lmdb_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
+static int lmdb_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     if (id.len > STORE_ID_MAX)
@@ -237,7 +203,7 @@ int lmdb_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
     return rc == 0 ? 1 : reader_fail(r, rc);
 }
 
-int lmdb_group_id(struct reader *base, uint32_t ordinal, struct bytes *ret_id)
+static int lmdb_group_id(struct reader *base, uint32_t ordinal, struct bytes *ret_id)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     int rc = group_find_id(r->store, r->txn, ordinal, ret_id);
@@ -376,7 +342,8 @@ static int scan(struct lmdb_reader *r, struct position *at, uint32_t last_group,
     return rc == MDB_NOTFOUND ? 0 : reader_fail(r, rc);
 }
 
-int lmdb_scan(struct reader *base, struct position *at, uint32_t last_group, struct visit *visit)
+static int lmdb_scan(struct reader *base, struct position *at, uint32_t last_group,
+                     struct visit *visit)
 {
     struct lmdb_reader *r = lmdb_reader_of(base);
     const bool whole = at->sequence == 0 && at->group == last_group && r->store->map != NULL;
@@ -388,4 +355,57 @@ int lmdb_scan(struct reader *base, struct position *at, uint32_t last_group, str
     if (rv == 0)
         spot_keep(r, &s);
     return rv;
+}
+
+/* --- The engine's ------------------------------------------------------------------- */
+
+static const struct reader_engine lmdb_reader_engine = {
+    .free = lmdb_reader_free,
+    .begin = lmdb_begin,
+    .end = lmdb_end,
+    .error = lmdb_error,
+    .count = lmdb_count,
+    .groups = lmdb_groups,
+    .get = lmdb_get,
+    .place = lmdb_place,
+    .group = lmdb_group,
+    .group_id = lmdb_group_id,
+    .scan = lmdb_scan,
+    .revision = lmdb_revision,
+    .changes = lmdb_changes,
+    .put_value = lmdb_put_value,
+};
+
+int lmdb_reader_new(struct reader **ret, struct store *base, struct loop *loop,
+                    char error[STORE_ERROR_MAX])
+{
+    int rc;
+    (void)loop;
+    struct lmdb_store *store = lmdb_store_of(base);
+    struct lmdb_reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return store_fail(error, "cannot read the store in %s: out of memory", store->dir);
+    r->reader.engine = &lmdb_reader_engine;
+    r->store = store;
+    rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &r->txn);
+    if (rc != 0)
+        goto err;
+    rc = mdb_cursor_open(r->txn, store->records, &r->cursor);
+    if (rc == 0)
+        rc = mdb_cursor_open(r->txn, store->changes, &r->changes);
+    if (rc != 0)
+        goto err_after_txn;
+    mdb_txn_reset(r->txn);
+    ahead_init(&r->ahead, store);
+    *ret = &r->reader;
+    return 0;
+
+err_after_txn:
+    if (r->cursor != NULL)
+        mdb_cursor_close(r->cursor);
+    mdb_txn_abort(r->txn);
+err:
+    store_fail(error, "cannot read the store in %s: %s", store->dir, mdb_strerror(rc));
+    free(r);
+    return -1;
 }

@@ -47,23 +47,9 @@ static inline struct lmdb_reader *lmdb_reader_of(struct reader *reader)
     return container_of(reader, struct lmdb_reader, reader);
 }
 
-/* The engine's. */
-int lmdb_reader_new(struct reader **ret, struct store *store, struct loop *loop,
-                    char error[STORE_ERROR_MAX]);
-void lmdb_reader_free(struct reader *reader);
-int lmdb_begin(struct reader *reader, char error[STORE_ERROR_MAX]);
-void lmdb_end(struct reader *reader);
-const char *lmdb_error(const struct reader *reader);
-int lmdb_count(struct reader *reader, uint64_t *ret);
-int lmdb_groups(struct reader *reader, uint64_t *ret);
-int lmdb_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
-int lmdb_place(struct reader *reader, struct bytes id, struct position *ret);
-int lmdb_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
-int lmdb_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
-int lmdb_scan(struct reader *reader, struct position *at, uint32_t last_group, struct visit *visit);
+/* Of the engine's table, those in reader_changes.c. */
 int lmdb_revision(struct reader *reader, uint64_t *ret);
 int lmdb_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit);
-int lmdb_put_value(struct reader *reader, const struct change *change, struct bytes *ret_value);
 
 /** Notes what went wrong for reader_error(). Returns -1. */
 int reader_fail(struct lmdb_reader *r, int rc);

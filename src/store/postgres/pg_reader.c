@@ -100,7 +100,7 @@ static void drop(struct pg_fetch *f)
     r->gone = f;
 }
 
-void pg_fetch_drop(struct store_fetch *fetch)
+static void pg_fetch_drop(struct store_fetch *fetch)
 {
     drop(fetch->of_engine);
 }
@@ -312,7 +312,7 @@ static int read_now(struct pg_reader *r, struct pg_fetch *f)
     return 1;
 }
 
-int pg_need(struct reader *base, struct store_fetch *fetch, const struct store_need *need)
+static int pg_need(struct reader *base, struct store_fetch *fetch, const struct store_need *need)
 {
     struct pg_reader *r = reader_of(base);
     struct pg_fetch *f = fetch->of_engine;
@@ -330,7 +330,7 @@ int pg_need(struct reader *base, struct store_fetch *fetch, const struct store_n
 
 /* --- Steps -------------------------------------------------------------------------- */
 
-int pg_begin(struct reader *base, char error[STORE_ERROR_MAX])
+static int pg_begin(struct reader *base, char error[STORE_ERROR_MAX])
 {
     struct pg_reader *r = reader_of(base);
     (void)error;
@@ -339,7 +339,7 @@ int pg_begin(struct reader *base, char error[STORE_ERROR_MAX])
     return 0;
 }
 
-void pg_end(struct reader *base)
+static void pg_end(struct reader *base)
 {
     struct pg_reader *r = reader_of(base);
     leave(r);
@@ -351,12 +351,12 @@ void pg_end(struct reader *base)
     }
 }
 
-const char *pg_error(const struct reader *base)
+static const char *pg_error(const struct reader *base)
 {
     return container_of(base, struct pg_reader, reader)->error;
 }
 
-bool pg_unavailable(const struct reader *base)
+static bool pg_unavailable(const struct reader *base)
 {
     return container_of(base, struct pg_reader, reader)->unavailable;
 }
@@ -374,25 +374,25 @@ static const struct pg_block *block_of(struct reader *base)
     return &f->block;
 }
 
-int pg_count(struct reader *base, uint64_t *ret)
+static int pg_count(struct reader *base, uint64_t *ret)
 {
     *ret = block_of(base)->count;
     return 1;
 }
 
-int pg_groups(struct reader *base, uint64_t *ret)
+static int pg_groups(struct reader *base, uint64_t *ret)
 {
     *ret = block_of(base)->total_groups;
     return 1;
 }
 
-int pg_revision(struct reader *base, uint64_t *ret)
+static int pg_revision(struct reader *base, uint64_t *ret)
 {
     *ret = block_of(base)->revision;
     return 1;
 }
 
-int pg_get(struct reader *base, struct bytes id, struct bytes *ret_value)
+static int pg_get(struct reader *base, struct bytes id, struct bytes *ret_value)
 {
     const struct pg_row *row = pg_block_find_id(block_of(base), id);
     if (row != NULL)
@@ -400,7 +400,7 @@ int pg_get(struct reader *base, struct bytes id, struct bytes *ret_value)
     return row != NULL;
 }
 
-int pg_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
+static int pg_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
 {
     const struct pg_named *g = pg_block_find_group_id(block_of(base), id);
     if (g != NULL)
@@ -408,7 +408,7 @@ int pg_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
     return g != NULL;
 }
 
-int pg_group_id(struct reader *base, uint32_t ordinal, struct bytes *ret_id)
+static int pg_group_id(struct reader *base, uint32_t ordinal, struct bytes *ret_id)
 {
     const struct pg_named *g = pg_block_find_group(block_of(base), ordinal);
     if (g != NULL)
@@ -430,7 +430,8 @@ static int stop(struct pg_fetch *f)
     return 1;
 }
 
-int pg_scan(struct reader *base, struct position *at, uint32_t last_group, struct visit *visit)
+static int pg_scan(struct reader *base, struct position *at, uint32_t last_group,
+                   struct visit *visit)
 {
     struct pg_fetch *f = reader_of(base)->now;
     (void)last_group; /* the need had it */
@@ -452,7 +453,7 @@ static bool has_expired(const struct pg_block *b, uint64_t revision)
     return b->revision > revision && (b->oldest == 0 || b->oldest > revision + 1);
 }
 
-int pg_changes(struct reader *base, uint64_t *revision, struct change_visit *visit)
+static int pg_changes(struct reader *base, uint64_t *revision, struct change_visit *visit)
 {
     struct pg_fetch *f = reader_of(base)->now;
     const struct pg_block *b = block_of(base);
@@ -475,7 +476,7 @@ int pg_changes(struct reader *base, uint64_t *revision, struct change_visit *vis
 }
 
 /* Revisions have no gaps. */
-int pg_put_value(struct reader *base, const struct change *c, struct bytes *ret_value)
+static int pg_put_value(struct reader *base, const struct change *c, struct bytes *ret_value)
 {
     const struct pg_block *b = block_of(base);
     const uint64_t i = b->nrows > 0 ? c->revision - b->rows[0].revision : 0;
@@ -493,7 +494,7 @@ static int place_in(const struct pg_row *row, struct position *ret)
 }
 
 /* Of changes, that of the one which is visited is asked for mostly. */
-int pg_place(struct reader *base, struct bytes id, struct position *ret)
+static int pg_place(struct reader *base, struct bytes id, struct position *ret)
 {
     const struct pg_block *b = block_of(base);
     const struct pg_fetch *f = reader_of(base)->now;
@@ -513,6 +514,35 @@ int pg_place(struct reader *base, struct bytes id, struct position *ret)
 
 /* --- Life --------------------------------------------------------------------------- */
 
+static void pg_reader_free(struct reader *base)
+{
+    struct pg_reader *r = reader_of(base);
+    pg_pool_free(r->pool);
+    loop_stop(r->loop);
+    loop_run(r->loop);
+    free(r);
+}
+
+static const struct reader_engine pg_reader_engine = {
+    .free = pg_reader_free,
+    .begin = pg_begin,
+    .end = pg_end,
+    .error = pg_error,
+    .unavailable = pg_unavailable,
+    .need = pg_need,
+    .fetch_drop = pg_fetch_drop,
+    .count = pg_count,
+    .groups = pg_groups,
+    .get = pg_get,
+    .place = pg_place,
+    .group = pg_group,
+    .group_id = pg_group_id,
+    .scan = pg_scan,
+    .revision = pg_revision,
+    .changes = pg_changes,
+    .put_value = pg_put_value,
+};
+
 int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
                   char error[STORE_ERROR_MAX])
 {
@@ -524,7 +554,7 @@ int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
     o.each.statements = pg_reads;
     o.each.nstatements = PG_READS;
     o.connections = CONNECTIONS;
-    r->reader.engine = &pg_engine;
+    r->reader.engine = &pg_reader_engine;
     r->store = s;
     r->loop = loop;
     if (pg_pool_new(&r->pool, loop, &o) != 0) {
@@ -536,11 +566,3 @@ int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
 }
 
 /* The loop turns once more, until the connections have let go of it. */
-void pg_reader_free(struct reader *base)
-{
-    struct pg_reader *r = reader_of(base);
-    pg_pool_free(r->pool);
-    loop_stop(r->loop);
-    loop_run(r->loop);
-    free(r);
-}

@@ -109,22 +109,5 @@ struct pg_pool_options pg_store_pool(const struct pg_store *s);
 
 int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
                   char error[STORE_ERROR_MAX]);
-void pg_reader_free(struct reader *reader);
-int pg_begin(struct reader *reader, char error[STORE_ERROR_MAX]);
-void pg_end(struct reader *reader);
-const char *pg_error(const struct reader *reader);
-bool pg_unavailable(const struct reader *reader);
-int pg_need(struct reader *reader, struct store_fetch *fetch, const struct store_need *need);
-void pg_fetch_drop(struct store_fetch *fetch);
-int pg_count(struct reader *reader, uint64_t *ret);
-int pg_groups(struct reader *reader, uint64_t *ret);
-int pg_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
-int pg_place(struct reader *reader, struct bytes id, struct position *ret);
-int pg_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
-int pg_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
-int pg_scan(struct reader *reader, struct position *at, uint32_t last_group, struct visit *visit);
-int pg_revision(struct reader *reader, uint64_t *ret);
-int pg_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit);
-int pg_put_value(struct reader *reader, const struct change *change, struct bytes *ret_value);
 
 #endif
