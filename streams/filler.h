@@ -4,6 +4,7 @@
 #define STREAMS_FILLER_H
 
 #include "listing_internal.h"
+#include "store/store.h"
 
 /* Others have their turn after so much. */
 #define SCAN_STEP_BYTES (1 << 20)
@@ -28,6 +29,29 @@ struct filler {
     enum name_state name_state;
     struct bytes author;
 };
+
+typedef int step_need(struct listing *l, struct query *q, struct reader *reader);
+typedef enum step step_part(struct listing *l, struct query *q, struct reader *reader);
+
+/* In a step of the reader: says what is needed, and reads it, again and again while what was
+ * fetched is used up. */
+static inline enum step step_read(struct listing *l, struct query *q, step_need *need,
+                                  step_part *read)
+{
+    struct reader *reader = l->env->reader;
+    enum step why = step_begin(l) ? STEP_MORE : STEP_FAILED;
+    while (why == STEP_MORE) {
+        const int rv = need(l, q, reader);
+        if (rv == 0)
+            return STEP_LATER;
+        if (rv < 0) {
+            listing_fail_store(l, reader_error(reader));
+            return STEP_FAILED;
+        }
+        why = read(l, q, reader);
+    }
+    return why;
+}
 
 /** The step ends here. Returns false, for visitors. */
 bool filler_stop(struct filler *f, enum step why);

@@ -211,6 +211,7 @@ static void wait_turn(struct listing *l)
     task_defer(l->s->loop, &l->turn);
 }
 
+/* Others have their turn: of the loop, or of those that follow. */
 static void after_scanned(struct listing *l, struct query *q)
 {
     if (!many_responses(l) && l->paged && q->barren_bytes >= BARREN_BYTES) {
@@ -218,11 +219,11 @@ static void after_scanned(struct listing *l, struct query *q)
         return;
     }
     close_draft(l, q);
-    if (l->state == LISTING_WORK)
+    if (q->in_changes)
+        follow_again(q->follow);
+    else if (l->state == LISTING_WORK)
         wait_turn(l);
 }
-
-/* --- Changes ------------------------------------------------------------------------ */
 
 static void refuse_expired(struct listing *l, struct query *q)
 {
@@ -232,6 +233,35 @@ static void refuse_expired(struct listing *l, struct query *q)
     status_because(&expired, "CHANGES_EXPIRED");
     refuse(l, q, &expired);
 }
+
+/* A step has ended before all was told. */
+static void after_step(struct listing *l, struct query *q, enum step why)
+{
+    switch (why) {
+    case STEP_PAGE:
+        send_page(l, q);
+        break;
+    case STEP_NAME:
+        after_name(l, q);
+        break;
+    case STEP_LATER:
+        after_later(l, q);
+        break;
+    case STEP_SCANNED:
+        after_scanned(l, q);
+        break;
+    case STEP_TOO_LARGE:
+        out_too_large(l);
+        break;
+    case STEP_EXPIRED:
+        refuse_expired(l, q);
+        break;
+    default: /* FULL, or FAILED */
+        break;
+    }
+}
+
+/* --- Changes ------------------------------------------------------------------------ */
 
 /* Everything until now was told. The client hears of it once. */
 static void caught_up(struct listing *l, struct query *q)
@@ -259,29 +289,13 @@ static void tell_changes(struct listing *l, struct query *q)
     l->has_turn = false;
     change_turns(l, q);
     out_tells_changes(l, true);
-    switch (changes_step(l, q)) {
-    case STEP_ANSWERED:
-        if (q->left == 0)
-            conclude(l, q, true);
-        else
-            caught_up(l, q);
-        break;
-    case STEP_NAME:
-        after_name(l, q);
-        break;
-    case STEP_LATER:
-        after_later(l, q);
-        break;
-    case STEP_SCANNED:
-        close_draft(l, q);
-        follow_again(q->follow);
-        break;
-    case STEP_EXPIRED:
-        refuse_expired(l, q);
-        break;
-    default: /* FULL, or FAILED */
-        break;
-    }
+    const enum step why = changes_step(l, q);
+    if (why == STEP_ANSWERED && q->left == 0)
+        conclude(l, q, true);
+    else if (why == STEP_ANSWERED)
+        caught_up(l, q);
+    else
+        after_step(l, q, why);
 }
 
 /* The listing of a follow is over. */
@@ -297,34 +311,13 @@ static void list(struct listing *l, struct query *q)
 {
     change_turns(l, q);
     out_tells_changes(l, false);
-    switch (fill_step(l, q)) {
-    case STEP_ANSWERED:
-        if (q->follow != NULL && q->left > 0)
-            begin_changes(l, q);
-        else
-            conclude(l, q, q->left == 0); /* its limit, or its end */
-        break;
-    case STEP_PAGE:
-        send_page(l, q);
-        break;
-    case STEP_NAME:
-        after_name(l, q);
-        break;
-    case STEP_LATER:
-        after_later(l, q);
-        break;
-    case STEP_SCANNED:
-        after_scanned(l, q);
-        break;
-    case STEP_TOO_LARGE:
-        out_too_large(l);
-        break;
-    case STEP_FULL:
-    case STEP_MORE:    /* never comes so far */
-    case STEP_EXPIRED: /* of changes only */
-    case STEP_FAILED:
-        break;
-    }
+    const enum step why = fill_step(l, q);
+    if (why == STEP_ANSWERED && q->follow != NULL && q->left > 0)
+        begin_changes(l, q);
+    else if (why == STEP_ANSWERED)
+        conclude(l, q, q->left == 0); /* its limit, or its end */
+    else
+        after_step(l, q, why);
 }
 
 /* One that follows and was told so needs a name only where there is something to tell. */

@@ -194,8 +194,9 @@ static bool find_group(struct query *q, struct reader *reader)
     return filler_find_group(q, reader) == 0;
 }
 
-static int need_changes(struct query *q, struct reader *reader)
+static int need_changes(struct listing *l, struct query *q, struct reader *reader)
 {
+    (void)l;
     const struct store_need need = {
         .kind = NEED_CHANGES,
         .revision = q->has_revision ? q->revision : UINT64_MAX,
@@ -231,21 +232,5 @@ static enum step tell(struct listing *l, struct query *q, struct reader *reader)
 
 enum step changes_step(struct listing *l, struct query *q)
 {
-    enum step why;
-    struct reader *reader = l->env->reader;
-    if (!step_begin(l))
-        return STEP_FAILED;
-    do
-        switch (need_changes(q, reader)) {
-        case 1:
-            why = tell(l, q, reader);
-            break;
-        case 0:
-            return STEP_LATER;
-        default:
-            listing_fail_store(l, reader_error(reader));
-            return STEP_FAILED;
-        }
-    while (why == STEP_MORE);
-    return why;
+    return step_read(l, q, need_changes, tell);
 }

@@ -198,7 +198,7 @@ int filler_find_group(struct query *q, struct reader *reader)
     return 0;
 }
 
-static int need_records(const struct listing *l, struct query *q, struct reader *reader)
+static int need_records(struct listing *l, struct query *q, struct reader *reader)
 {
     const struct store_need need = {
         .kind = l->kind->by_user ? NEED_GROUP : NEED_RECORDS,
@@ -258,24 +258,6 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
     }
 }
 
-static enum step read_records(struct listing *l, struct query *q, struct reader *reader)
-{
-    enum step why;
-    do
-        switch (need_records(l, q, reader)) {
-        case 1:
-            why = scan(l, q, reader);
-            break;
-        case 0:
-            return STEP_LATER;
-        default:
-            listing_fail_store(l, reader_error(reader));
-            return STEP_FAILED;
-        }
-    while (why == STEP_MORE);
-    return why;
-}
-
 /* Requests that are answered in one go see one state of the store: to begin is
  * more work than to find a record or two. */
 bool step_begin(struct listing *l)
@@ -300,7 +282,7 @@ void step_end(struct listing *l)
 
 enum step fill_step(struct listing *l, struct query *q)
 {
-    return step_begin(l) ? read_records(l, q, l->env->reader) : STEP_FAILED;
+    return step_read(l, q, need_records, scan);
 }
 
 /* What fails here fails again when it is the query's turn. */
