@@ -1,22 +1,6 @@
 #include "json_write.h"
 
-#define ESCAPE_BYTES 6 /* "\u0000" */
-
-/* The same byte in every lane of a word. */
-#define LANES(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether one of 8 bytes needs a closer look: not ASCII, below ' ', DEL, a
- * quote or a backslash. x - 1 borrows into the top bit of a lane that is 0;
- * what it borrows from the next lanes can only make us look once too often. */
-static bool any_special(uint64_t word)
-{
-    uint64_t quote = word ^ LANES('"');
-    uint64_t backslash = word ^ LANES('\\');
-    uint64_t del = word ^ LANES(0x7f);
-    uint64_t hit =
-        (word - LANES(' ')) | (quote - LANES(1)) | (backslash - LANES(1)) | (del - LANES(1)) | word;
-    return (hit & LANES(0x80)) != 0;
-}
+#include "pbjson/json_text.h"
 
 static bool is_continuation(const uint8_t *p, const uint8_t *end)
 {
@@ -44,24 +28,20 @@ static size_t wide_length(const uint8_t *p, const uint8_t *end)
     return overlong || too_big || !is_continuation(p + 3, end) ? 0 : 4;
 }
 
+/* The length of a character that can be copied as it is; 0: it cannot. */
+static size_t plain_character(const uint8_t *p, const uint8_t *end)
+{
+    if (*p >= 0x80)
+        return wide_length(p, end);
+    return *p >= ' ' && *p != '"' && *p != '\\' && *p != 0x7f;
+}
+
 /* How much of the text can be copied as it is. */
 static size_t plain_length(const uint8_t *text, const uint8_t *end)
 {
     const uint8_t *p = text;
     while (p < end) {
-        uint64_t word;
-        if (end - p >= (ptrdiff_t)sizeof(word)) {
-            memcpy(&word, p, sizeof(word));
-            if (!any_special(word)) {
-                p += sizeof(word);
-                continue;
-            }
-        }
-        size_t len = 1;
-        if (*p >= 0x80)
-            len = wide_length(p, end);
-        else if (*p < ' ' || *p == '"' || *p == '\\' || *p == 0x7f)
-            len = 0;
+        const size_t len = json_plain_word(p, end) ? sizeof(uint64_t) : plain_character(p, end);
         if (len == 0)
             break;
         p += len;
@@ -69,33 +49,15 @@ static size_t plain_length(const uint8_t *text, const uint8_t *end)
     return (size_t)(p - text);
 }
 
-static size_t put_hex_escape(uint8_t *to, unsigned code)
-{
-    static const char hex[] = "0123456789abcdef";
-    memcpy(to, "\\u", 2);
-    for (int i = 0; i < 4; i++)
-        to[2 + i] = (uint8_t)hex[code >> (12 - 4 * i) & 0xf];
-    return ESCAPE_BYTES;
-}
-
 /* Writes what stands for the character at *p that is not plain, and moves
- * past it. Returns the bytes written, at most ESCAPE_BYTES. */
+ * past it. Returns the bytes written, at most JSON_ESCAPE_BYTES. */
 static size_t put_escape(uint8_t *to, const uint8_t **p, const uint8_t *end)
 {
-    static const char short_form[256] = {
-        ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
-        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
-    };
-    uint8_t c = *(*p)++;
-    if (short_form[c] != 0) {
-        to[0] = '\\';
-        to[1] = (uint8_t)short_form[c];
-        return 2;
-    }
+    const uint8_t c = *(*p)++;
     if (c < 0x80)
-        return put_hex_escape(to, c);
+        return json_put_escape(to, c);
     if (c == 0xc2 && is_continuation(*p, end))
-        return put_hex_escape(to, *(*p)++);
+        return json_put_escape(to, *(*p)++);
     memcpy(to, "\xef\xbf\xbd", 3); /* U+FFFD */
     return 3;
 }
@@ -110,7 +72,7 @@ bool json_write_text(struct buf *b, struct bytes text)
     b->len++;
     for (;;) {
         size_t plain = plain_length(p, end);
-        to = buf_reserve(b, plain + ESCAPE_BYTES);
+        to = buf_reserve(b, plain + JSON_ESCAPE_BYTES);
         if (to == NULL)
             return false;
         if (plain > 0)

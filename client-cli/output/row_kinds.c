@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client-cli/records/ndjson.h"
-#include "client-cli/records/timestamp.h"
 #include "json_write.h"
+#include "pbjson/time_text.h"
 #include "rows.h"
 
 static void join(char *ret, size_t size, char *const *texts, size_t n)
@@ -19,8 +19,8 @@ static void join(char *ret, size_t size, char *const *texts, size_t n)
 
 static void date(char *ret, size_t size, const Google__Protobuf__Timestamp *t)
 {
-    char text[TIMESTAMP_TEXT_BYTES];
-    size_t len = t != NULL ? timestamp_print(t->seconds, t->nanos, text) : 0;
+    char text[TIME_TEXT_BYTES];
+    size_t len = t != NULL ? time_text_put(text, t->seconds, t->nanos) : 0;
     if (len > strlen("2020-10-25"))
         len = strlen("2020-10-25");
     snprintf(ret, size, "%.*s", (int)len, text);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "client-cli/output/json_write.h"
-#include "timestamp.h"
+#include "pbjson/time_text.h"
 
 /* --- writing ------------------------------------------------------------------------ */
 
@@ -25,8 +25,8 @@ static bool write_tags(struct buf *b, char *const *tags, size_t n)
 
 static bool write_time(struct buf *b, const Google__Protobuf__Timestamp *time)
 {
-    char text[TIMESTAMP_TEXT_BYTES];
-    size_t len = time != NULL ? timestamp_print(time->seconds, time->nanos, text) : 0;
+    char text[TIME_TEXT_BYTES];
+    size_t len = time != NULL ? time_text_put(text, time->seconds, time->nanos) : 0;
     if (len == 0)
         return json_write_literal(b, "null");
     return json_write_literal(b, "\"") && buf_append(b, bytes_of(text, len)) &&
@@ -140,14 +140,25 @@ static bool read_int32(const struct ndjson_reader *r, const char *field, const j
     return true;
 }
 
+/* RFC 3339 allows 't' and 'z', which protobuf's mapping does not. */
+static bool read_instant(const json_t *json, int64_t *ret_seconds, int32_t *ret_nanos)
+{
+    char text[TIME_TEXT_BYTES];
+    const char *from = json_string_value(json);
+    const size_t len = json_string_length(json);
+    if (len > sizeof text)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        text[i] = from[i] == 't' ? 'T' : from[i] == 'z' ? 'Z' : from[i];
+    return time_text_read(bytes_of(text, len), ret_seconds, ret_nanos);
+}
+
 static bool read_time(const struct ndjson_reader *r, const char *field, const json_t *json,
                       Google__Protobuf__Timestamp **ret)
 {
     int64_t seconds;
     int32_t nanos;
-    if (!json_is_string(json) ||
-        !timestamp_parse(bytes_of(json_string_value(json), json_string_length(json)), &seconds,
-                         &nanos))
+    if (!json_is_string(json) || !read_instant(json, &seconds, &nanos))
         return refuse(r, "field \"%s\" must be a time like \"2020-10-25T09:00:00.5+09:00\"", field);
     Google__Protobuf__Timestamp *time = take_memory(r, sizeof(*time));
     if (time == NULL)

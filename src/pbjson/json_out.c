@@ -3,8 +3,7 @@
 #include <errno.h>
 
 #include "base/base64.h"
-
-#define ESCAPE_BYTES 6 /* "\u0000" */
+#include "json_text.h"
 
 /* Room for @n bytes; NULL: there is none. */
 static uint8_t *room_for(struct jsonout *o, size_t n)
@@ -41,21 +40,6 @@ static inline void put_byte(struct jsonout *o, char c)
 
 /* --- Strings ------------------------------------------------------------------------ */
 
-/* The same byte in every lane of a word. */
-#define LANES(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether one of 8 bytes needs a closer look: not ASCII, below ' ', DEL, a quote or a
- * backslash. x - 1 borrows into the top bit of a lane that is 0; what it borrows from
- * the next lanes can only make us look once too often. */
-static bool any_special(uint64_t word)
-{
-    const uint64_t quote = word ^ LANES('"'), backslash = word ^ LANES('\\');
-    const uint64_t del = word ^ LANES(0x7f);
-    const uint64_t hit =
-        (word - LANES(' ')) | (quote - LANES(1)) | (backslash - LANES(1)) | (del - LANES(1)) | word;
-    return (hit & LANES(0x80)) != 0;
-}
-
 /* C1 is U+0080 to U+009F. */
 static bool is_plain(const uint8_t *p)
 {
@@ -66,49 +50,30 @@ static bool is_plain(const uint8_t *p)
 static size_t plain_length(const uint8_t *from, const uint8_t *end)
 {
     const uint8_t *p = from;
-    uint64_t word;
-    while (p < end) {
-        if (end - p >= (ptrdiff_t)sizeof word) {
-            memcpy(&word, p, sizeof word);
-            if (!any_special(word)) {
-                p += sizeof word;
-                continue;
-            }
-        }
-        if (!is_plain(p))
+    while (p < end)
+        if (json_plain_word(p, end))
+            p += sizeof(uint64_t);
+        else if (is_plain(p))
+            p++;
+        else
             break;
-        p++;
-    }
     return (size_t)(p - from);
 }
 
 /* Writes what stands for the character at *p, and moves past it. Returns the length. */
 static size_t put_escape(uint8_t *to, const uint8_t **p)
 {
-    static const char short_form[256] = {
-        ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
-        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
-    };
-    static const char hex[] = "0123456789abcdef";
     uint8_t c = *(*p)++;
-    if (short_form[c] != 0) {
-        to[0] = '\\';
-        to[1] = (uint8_t)short_form[c];
-        return 2;
-    }
     if (c == 0xc2)
         c = *(*p)++; /* of C1: its second byte is its code */
-    memcpy(to, "\\u00", 4);
-    to[4] = (uint8_t)hex[c >> 4];
-    to[5] = (uint8_t)hex[c & 0xf];
-    return ESCAPE_BYTES;
+    return json_put_escape(to, c);
 }
 
 /* The rest of a text, from the first character on that is not plain. */
 static void put_rest(struct jsonout *o, const uint8_t *p, const uint8_t *end)
 {
     while (p < end) {
-        uint8_t *to = room_for(o, ESCAPE_BYTES);
+        uint8_t *to = room_for(o, JSON_ESCAPE_BYTES);
         if (to == NULL)
             return;
         o->b->len += put_escape(to, &p);

@@ -205,11 +205,16 @@ bool time_text_read(struct bytes text, int64_t *ret_seconds, int32_t *ret_nanos)
 {
     struct date date;
     int clock, offset;
+    int32_t nanos;
     if (!take_date(&text, &date) || !take(&text, 'T') || !take_clock(&text, &clock) ||
-        !take_fraction(&text, ret_nanos) || !take_offset(&text, &offset) || text.len > 0)
+        !take_fraction(&text, &nanos) || !take_offset(&text, &offset) || text.len > 0)
         return false;
-    *ret_seconds = days_of_date(date) * DAY_SECONDS + clock - offset;
-    return *ret_seconds >= MIN_SECONDS && *ret_seconds <= MAX_SECONDS;
+    const int64_t seconds = days_of_date(date) * DAY_SECONDS + clock - offset;
+    if (seconds < MIN_SECONDS || seconds > MAX_SECONDS)
+        return false;
+    *ret_seconds = seconds;
+    *ret_nanos = nanos;
+    return true;
 }
 
 bool duration_text_read(struct bytes text, int64_t *ret_seconds, int32_t *ret_nanos)

@@ -1,4 +1,5 @@
 """user-server and post-server as child processes, and postcli."""
+import contextlib
 import os
 import re
 import select
@@ -27,6 +28,16 @@ DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 def clean_environment():
     """Without what would set options of our programs."""
     return {k: v for k, v in os.environ.items() if not k.startswith(OWN_VARIABLES)}
+
+
+@contextlib.contextmanager
+def frozen(program):
+    """A server, or a command: it stands still meanwhile."""
+    program.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        program.signal(signal.SIGCONT)
 
 
 class Server:

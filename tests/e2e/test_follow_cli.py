@@ -10,6 +10,7 @@ import pytest
 import cli
 from cli import Postcli
 from logs import may_log
+from pair import frozen
 from protos import post
 from test_postcli import Terminal
 from test_postcli_bad_server import message, postcli, serving
@@ -238,15 +239,6 @@ class Feed:
         return max(n for n in range(self.n) if n % 3 == k)
 
 
-@contextlib.contextmanager
-def stopped(process):
-    process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
-
-
 @may_log("code=UNAVAILABLE")
 def test_post_is_killed_again_and_again(filled):
     feed = Feed(filled)
@@ -254,7 +246,7 @@ def test_post_is_killed_again_and_again(filled):
         for times in range(2, 5):
             feed.put(3)
             filled.post.kill()
-            with stopped(command.process):  # so that it is not back before the next imports
+            with frozen(command):  # so that it is not back before the next imports
                 filled.post.start()
                 feed.put(3)
             feed.put(1)
@@ -305,7 +297,7 @@ def test_post_is_frozen(start_pair):
     fill(pair)
     with following(pair, "--from-now", "--keepalive-time", "200ms",
                    "--keepalive-timeout", "200ms") as command:
-        with stopped(pair.post.process):
+        with frozen(pair.post):
             command.says(r"postcli: Post at \S+ does not answer: keepalive.*\n")
         command.says(CAUGHT_UP, times=2)
         put(pair, {"post_id": "c", "title": "three"})

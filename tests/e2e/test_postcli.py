@@ -19,7 +19,7 @@ import cli
 import timing
 from cli import Postcli
 from logs import may_log
-from pair import Pair
+from pair import Pair, frozen
 from protos import ROOT
 from test_shapes import SHAPES, rows_of
 from timing import wait_until
@@ -63,15 +63,6 @@ def many(filled):
         if server.process is None:
             server.start()
     return filled
-
-
-@contextlib.contextmanager
-def frozen(server):
-    server.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.signal(signal.SIGCONT)
 
 
 # --- Exit codes ------------------------------------------------------------------------

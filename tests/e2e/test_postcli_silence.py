@@ -1,9 +1,7 @@
 """What postcli says while it waits: for whom, why, until when; within half a second, and once
 for each outage. And that it does not wait for User as often as it has attempts."""
-import contextlib
 import re
 import select
-import signal
 import subprocess
 import threading
 import time
@@ -15,7 +13,7 @@ import cli
 import timing
 from cli import Postcli
 from logs import may_log
-from pair import BUILD
+from pair import BUILD, frozen
 from ports import free_port
 from protos import ROOT
 from test_postcli_bad_server import ids, message, postcli, serving
@@ -40,15 +38,6 @@ def demo(start_pair):
     cli.run(pair, "import", "users", DEMO / "users.ndjson")
     cli.run(pair, "import", "posts", DEMO / "posts.ndjson")
     return pair
-
-
-@contextlib.contextmanager
-def frozen(server):
-    server.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.signal(signal.SIGCONT)
 
 
 class Waiting(Postcli):

@@ -15,7 +15,7 @@ import cli
 import timing
 from client import failure
 from logs import may_log
-from pair import BUILD, clean_environment
+from pair import BUILD, clean_environment, frozen
 from protos import ROOT, post
 from timing import MARGIN, wait_until
 
@@ -59,15 +59,6 @@ def demo(start_pair):
     cli.run(pair, "import", "users", DEMO / "users.ndjson")
     cli.run(pair, "import", "posts", DEMO / "posts.ndjson")
     return pair
-
-
-@contextlib.contextmanager
-def frozen(server):
-    server.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.signal(signal.SIGCONT)
 
 
 def assert_unavailable_in_time(pair, call, reason):

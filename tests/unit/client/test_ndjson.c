@@ -160,6 +160,9 @@ Test(ndjson, input_may_be_written_otherwise)
         { false, "{\"tags\":null,\"create_time\":\"2020-10-25T09:00:00.50+09:00\"}",
           "{\"post_id\":\"\",\"author\":\"\",\"user_id\":\"\",\"title\":\"\",\"body\":\"\","
           "\"tags\":[],\"create_time\":\"2020-10-25T00:00:00.500Z\"}\n" },
+        { false, "{\"create_time\":\"2020-10-25t00:00:00z\"}",
+          "{\"post_id\":\"\",\"author\":\"\",\"user_id\":\"\",\"title\":\"\",\"body\":\"\","
+          "\"tags\":[],\"create_time\":\"2020-10-25T00:00:00Z\"}\n" },
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         cr_expect_str_eq(again(table[i].line, table[i].user), table[i].canonical);
