@@ -8,12 +8,17 @@
 
 void flood_init(struct flood *f, uint64_t now_ms)
 {
-    *f = (struct flood){ FLOOD_BURST, now_ms };
+    *f = (struct flood){ .tokens = FLOOD_BURST, .filled_ms = now_ms };
+}
+
+static uint32_t add(uint32_t tokens, uint32_t more, uint32_t max)
+{
+    return more < max - tokens ? tokens + more : max;
 }
 
 void flood_credit(struct flood *f, uint32_t tokens)
 {
-    f->tokens = tokens < FLOOD_BURST - f->tokens ? f->tokens + tokens : FLOOD_BURST;
+    f->earned = add(f->earned, tokens, FLOOD_EARNED_MAX);
 }
 
 /* The rest of a token is not lost: its time begins where the last whole one ended. */
@@ -22,16 +27,18 @@ static void refill(struct flood *f, uint64_t now_ms)
     if (now_ms <= f->filled_ms)
         return;
     const uint64_t earned = (now_ms - f->filled_ms) * FLOOD_RATE / 1000;
-    flood_credit(f, earned < FLOOD_BURST ? (uint32_t)earned : FLOOD_BURST);
+    f->tokens = add(f->tokens, earned < FLOOD_BURST ? (uint32_t)earned : FLOOD_BURST, FLOOD_BURST);
     f->filled_ms = f->tokens < FLOOD_BURST ? f->filled_ms + earned * 1000 / FLOOD_RATE : now_ms;
 }
 
 bool flood_charge(struct flood *f, uint32_t tokens, uint64_t now_ms)
 {
     refill(f, now_ms);
-    if (f->tokens < tokens)
+    if ((uint64_t)f->tokens + f->earned < tokens)
         return false;
-    f->tokens -= tokens;
+    const uint32_t of_earned = tokens < f->earned ? tokens : f->earned;
+    f->earned -= of_earned;
+    f->tokens -= tokens - of_earned;
     return true;
 }
 

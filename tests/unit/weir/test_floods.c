@@ -54,10 +54,27 @@ Test(floods, no_more_than_a_burst_is_saved)
 {
     cr_assert_eq(charge_all(1000 + 3600 * 1000), FLOOD_BURST);
     cr_assert_eq(charge_all(UINT64_MAX / FLOOD_RATE / 2), FLOOD_BURST);
-    flood_credit(&g_flood, FLOOD_BURST - 1);
+    cr_assert_eq(charge_all(0), 0, "and no time goes back");
+}
+
+Test(floods, what_was_earned_has_a_limit_too)
+{
+    charge_all(1000);
+    flood_credit(&g_flood, FLOOD_EARNED_MAX - 1);
     flood_credit(&g_flood, 5);
     flood_credit(&g_flood, UINT32_MAX);
-    cr_assert_eq(charge_all(0), FLOOD_BURST, "and no time goes back");
+    cr_assert_eq(charge_all(1000), FLOOD_EARNED_MAX);
+}
+
+/* A busy client reads what piled up, and answers all of it in a row. */
+Test(floods, a_client_may_answer_late)
+{
+    enum { FRAMES = 20000 };
+    for (int i = 0; i < FRAMES; i++)
+        flood_credit(&g_flood, FLOOD_CREDIT_OF_A_FRAME);
+    for (int i = 0; i < FRAMES; i++)
+        cr_assert(flood_charge(&g_flood, 1, 1000), "update %d", i);
+    cr_assert(flood_charge(&g_flood, FLOOD_BURST, 1000), "the burst was not touched");
 }
 
 Test(floods, what_is_sent_earns_some)
