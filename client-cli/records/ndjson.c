@@ -148,8 +148,10 @@ static bool read_instant(const json_t *json, int64_t *ret_seconds, int32_t *ret_
     const size_t len = json_string_length(json);
     if (len > sizeof text)
         return false;
+    memcpy(text, from, len);
     for (size_t i = 0; i < len; i++)
-        text[i] = from[i] == 't' ? 'T' : from[i] == 'z' ? 'Z' : from[i];
+        if (text[i] == 't' || text[i] == 'z')
+            text[i] = text[i] == 't' ? 'T' : 'Z';
     return time_text_read(bytes_of(text, len), ret_seconds, ret_nanos);
 }
 
