@@ -16,6 +16,7 @@
 struct budget;
 struct loop;
 struct server;
+struct web_options;
 
 enum side { ONE, MANY };
 
@@ -58,10 +59,11 @@ struct server_options {
                                   deadline gets this one, and so does one of one request
                                   until that is there: DEADLINE_EXCEEDED; 0: none */
     struct connection_options connections;
-    struct budget *budget;     /* what connections hold is told to this one, which may be
-                                  over: then some are cut; NULL: of memory_bytes, its own */
-    struct tls_server *tls;    /* encrypt, but on unix: (tls.h); NULL: plaintext */
-    const struct chain *chain; /* its interceptors (interceptor.h); NULL: none */
+    struct budget *budget;         /* what connections hold is told to this one, which may be
+                                      over: then some are cut; NULL: of memory_bytes, its own */
+    struct tls_server *tls;        /* encrypt, but on unix: (tls.h); NULL: plaintext */
+    const struct chain *chain;     /* its interceptors (interceptor.h); NULL: none */
+    const struct web_options *web; /* other protocols than gRPC (web_options.h); NULL: none */
 };
 
 /** Makes a server of @services, whose methods must stay, on @loops, which run
