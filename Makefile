@@ -39,7 +39,8 @@ include mk/fuzz.mk
 include mk/bench.mk
 include mk/install.mk
 
-.PHONY: all help setup setup-test setup-bench setup-fuzz setup-lint demo run certs clang clean
+.PHONY: all help setup setup-test setup-bench setup-fuzz setup-lint setup-postgres demo \
+        demo-postgres run run-postgres certs clang clean
 
 ##@ Use it
 
@@ -55,6 +56,13 @@ run: setup ## both servers in the foreground; their data stays in DATA=data
 	@$(MAKE) --no-print-directory -j2 all
 # A job of its own, which Ctrl-C reaches and make does not see.
 	@BUILD=$(BUILD) DATA=$(DATA) bash -mc 'client-cli/demo/run.sh; exit $$?'
+
+# The same on a PostgreSQL from Debian's package, which runs as an ordinary user. A variable of
+# the make below, and so of what that runs.
+demo-postgres: setup-postgres ## make demo, on a PostgreSQL of its own
+	@$(MAKE) --no-print-directory demo STORE=postgres
+run-postgres: setup-postgres ## make run, on a PostgreSQL whose data stays in DATA=data
+	@$(MAKE) --no-print-directory run STORE=postgres
 
 CERTS ?= $(BUILD)/certs
 certs: setup-test ## certificates to try TLS with, in CERTS=build/certs
@@ -105,6 +113,8 @@ setup-test:
 	@.ci/setup test
 setup-bench:
 	@.ci/setup bench
+setup-postgres:
+	@.ci/setup postgres
 setup-lint:
 	@.ci/setup lint
 setup-fuzz:

@@ -1,9 +1,12 @@
 #!/bin/sh
 # The whole thing in a few seconds: starts both servers on free ports with
 # fresh data, imports the demo's people and posts, shows the four call shapes and
-# live data, and takes everything down again. "make demo" builds and runs it.
+# live data, and takes everything down again. "make demo" builds and runs it. With
+# STORE=postgres the servers are on a PostgreSQL of the demo's own (postgres.sh).
 set -eu
 here=$(dirname "$0")
+# shellcheck source=client-cli/demo/postgres.sh
+. "$here/postgres.sh"
 build=${BUILD:-build}
 work=$(mktemp -d "${TMPDIR:-/tmp}/posts-demo.XXXXXX")
 user=
@@ -16,6 +19,7 @@ cleanup() {
         kill "$server" 2>/dev/null || true
     done
     wait
+    postgres_stop
     if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then
         echo "demo: failed; what the servers said:" >&2
         cat "$work"/*.log >&2 2>/dev/null || true
@@ -27,6 +31,10 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+USER_DB=$work/user-server
+POST_DB=$work/post-server
+[ "${STORE:-}" != postgres ] || postgres_start ""
+
 # serve NAME OPTION...: starts build/NAME on a free port and waits for the line
 # that says where; sets pid and address. The line comes through a pipe, so
 # nothing is polled for. It gets a session of its own: Ctrl-C reaches only us.
@@ -34,7 +42,7 @@ serve() {
     name=$1
     shift
     mkfifo "$work/$name.out"
-    setsid "$build/$name" --listen 127.0.0.1:0 --db "$work/$name" "$@" \
+    setsid "$build/$name" --listen 127.0.0.1:0 "$@" \
         >"$work/$name.out" 2>"$work/$name.log" &
     pid=$!
     line=
@@ -58,10 +66,10 @@ stop() {
     fi
 }
 
-serve user-server
+serve user-server --db "$USER_DB"
 user=$pid
 export POSTCLI_USER_TARGET="$address"
-serve post-server --user-target "$address"
+serve post-server --db "$POST_DB" --user-target "$address"
 post=$pid
 export POSTCLI_TARGET="$address"
 echo "user-server on $POSTCLI_USER_TARGET, post-server on $POSTCLI_TARGET"

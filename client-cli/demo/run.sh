@@ -3,9 +3,12 @@
 # USER_LISTEN and POST_LISTEN say, or USER_SERVER_LISTEN and POST_SERVER_LISTEN, as
 # for the servers themselves. The data stays in the folder $DATA; an empty one begins
 # with the demo's people and posts. Ctrl-C stops both, once more ends their calls at
-# once. "make run" builds and runs it.
+# once. "make run" builds and runs it. With STORE=postgres the folder is that of a
+# PostgreSQL (postgres.sh), which is stopped behind the servers.
 set -eu
 here=$(dirname "$0")
+# shellcheck source=client-cli/demo/postgres.sh
+. "$here/postgres.sh"
 build=${BUILD:-build}
 data=${DATA:-data}
 mkdir -p "$data"
@@ -34,6 +37,7 @@ cleanup() {
     trap 'status=1; kill $post $user 2>/dev/null || true' INT TERM HUP
     stop "$post"
     stop "$user"
+    postgres_stop
     rm -rf "$pipes"
     exit "$status"
 }
@@ -48,7 +52,7 @@ serve() {
     name=$1
     shift
     mkfifo "$pipes/$name"
-    setsid "$build/$name" --db "$data/$name" "$@" >"$pipes/$name" &
+    setsid "$build/$name" "$@" >"$pipes/$name" &
     pid=$!
     line=
     read -r line <"$pipes/$name" || true
@@ -64,10 +68,14 @@ serve() {
 export USER_SERVER_LISTEN="${USER_SERVER_LISTEN:-127.0.0.1:9000}"
 export POST_SERVER_LISTEN="${POST_SERVER_LISTEN:-127.0.0.1:9001}"
 
-serve user-server
+USER_DB=$data/user-server
+POST_DB=$data/post-server
+[ "${STORE:-}" != postgres ] || postgres_start "$data"
+
+serve user-server --db "$USER_DB"
 user=$pid
 export POSTCLI_USER_TARGET="$address"
-serve post-server --user-target "$address"
+serve post-server --db "$POST_DB" --user-target "$address"
 post=$pid
 export POSTCLI_TARGET="$address"
 if [ -z "$("$build/postcli" users list | head -n 1)" ]; then
@@ -79,6 +87,7 @@ if [ -z "$("$build/postcli" list | head -n 1)" ]; then
     "$build/postcli" import posts "$here/posts.ndjson"
 fi
 echo "the data is kept in $data"
+[ "${STORE:-}" != postgres ] || echo "to look at it: psql '$POST_DB'"
 targets=
 [ "$POSTCLI_TARGET" = 127.0.0.1:9001 ] || targets=" --target $POSTCLI_TARGET"
 [ "$POSTCLI_USER_TARGET" = 127.0.0.1:9000 ] || targets="$targets --user-target $POSTCLI_USER_TARGET"

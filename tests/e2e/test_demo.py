@@ -5,11 +5,14 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
 import cli
 import logs
+import postgres
 import timing
 from client import Client
 from issuer import hash_line
@@ -23,8 +26,21 @@ SHAPES = ["unary", "server streaming", "client streaming", "bidirectional, in lo
 
 
 def environment(tmp_path, **more):
+    """Where the scripts put their data is said by each test: STORE is theirs, too."""
     (tmp_path / "tmp").mkdir(exist_ok=True)
-    return {**clean_environment(), "BUILD": str(BUILD), "TMPDIR": str(tmp_path / "tmp"), **more}
+    return {**clean_environment(), "BUILD": str(BUILD), "TMPDIR": str(tmp_path / "tmp"),
+            "STORE": "", **more}
+
+
+needs_postgres = pytest.mark.skipif(postgres.WHY_NOT is not None, reason=str(postgres.WHY_NOT))
+
+
+@pytest.fixture
+def reachable():
+    """A folder that root's PostgreSQL can reach as well, which is none of root's."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o711)
+        yield Path(folder)
 
 
 def summary(output):
@@ -40,10 +56,11 @@ def summary(output):
 # --- make demo ----------------------------------------------------------------------
 
 
-def test_the_demo_shows_all_shapes_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("store", ["", pytest.param("postgres", marks=needs_postgres)])
+def test_the_demo_shows_all_shapes_and_leaves_nothing(tmp_path, store):
     done = subprocess.run([SCRIPTS / "demo.sh"], capture_output=True, text=True, check=False,
                           stdin=subprocess.DEVNULL, timeout=timing.limit(60),
-                          env=environment(tmp_path))
+                          env=environment(tmp_path, STORE=store))
     logs.look_at(done.stderr)
     assert done.returncode == 0, done.stderr
     calls = summary(done.stdout)
@@ -176,13 +193,14 @@ def test_run_listens_where_the_servers_are_told_to(run):
     assert script.end() == 0
 
 
-def test_ctrl_c_in_make_run(tmp_path):
+@pytest.mark.parametrize("target", ["run", pytest.param("run-postgres", marks=needs_postgres)])
+def test_ctrl_c_in_make_run(tmp_path, reachable, target):
     """Two servers that stop, and no word of it as if anything had gone wrong."""
     env = {**environment(tmp_path), "USER_LISTEN": "127.0.0.1:0", "POST_LISTEN": "127.0.0.1:0"}
     leader, follower = os.openpty()
     process = subprocess.Popen(
         ["setsid", "--ctty", "--wait", "make", "-s", f"BUILD={os.path.relpath(BUILD, ROOT)}",
-         f"DATA={tmp_path / 'data'}", "run"], cwd=ROOT, env=env, stdin=follower, stdout=follower,
+         f"DATA={reachable / 'data'}", target], cwd=ROOT, env=env, stdin=follower, stdout=follower,
         stderr=follower)
     os.close(follower)
     words = read_until(leader, b"Ctrl-C here stops both servers")
@@ -223,6 +241,33 @@ def test_run_keeps_its_data(run, tmp_path):
     second.process.send_signal(signal.SIGTERM)
     assert second.end() == 0
     assert os.listdir(tmp_path / "tmp") == []
+
+
+@needs_postgres
+def test_run_on_a_postgresql_keeps_its_data(run, reachable):
+    """And ends it behind the servers: what it has to say of that is in its log."""
+    data = reachable / "data"
+    demo = (SCRIPTS / "posts.ndjson").read_bytes()
+    for which in "first", "second":
+        script = run(DATA=str(data), STORE="postgres").until_it_serves()
+        assert ("of the demo" in script.words) == (which == "first")
+        assert cli.run(script, "stream-list") == demo
+        script.process.send_signal(signal.SIGINT)
+        assert script.end() == 0
+        assert "FATAL" not in script.words and "LOG:" not in script.words
+        folder = Path(re.search(r"psql '.*host=(\S+)'", script.words)[1])
+        assert folder.parent == Path("/tmp") and not folder.exists()
+        assert not (data / "postgres" / "postmaster.pid").exists()
+
+
+@needs_postgres
+def test_run_says_that_its_postgresql_runs_already(run, reachable):
+    """One that was left over, or another make run-postgres: it is not stopped."""
+    first = run(DATA=str(reachable), STORE="postgres").until_it_serves()
+    second = run(DATA=str(reachable), STORE="postgres")
+    assert second.end() == 1
+    assert f"a PostgreSQL runs on {reachable}/postgres already; to stop it: " in second.words
+    assert cli.run(first, "stream-list") == (SCRIPTS / "posts.ndjson").read_bytes()
 
 
 def test_run_that_could_not_start_begins_with_the_demo_the_next_time(run):
