@@ -2,6 +2,7 @@
 
 PROTOS  := v1/post/post v1/user/user grpc/health/v1/health \
            grpc/reflection/v1/reflection google/rpc/status google/rpc/error_details \
+           google/api/http google/api/annotations \
            $(patsubst %,google/protobuf/%,any descriptor duration timestamp)
 GEN_OBJ := $(PROTOS:%=$(BUILD)/obj/gen/%.pb-c.o)
 

@@ -17,6 +17,8 @@ SERVED = {"user": (["v1.user.User", *COMMON], {"v1/user/user.proto"}),
           "post": (["v1.post.Post", *COMMON],
                    {"v1/post/post.proto", "google/protobuf/timestamp.proto"})}
 for _, files in SERVED.values():
+    files |= {"google/api/annotations.proto", "google/api/http.proto",
+              "google/protobuf/descriptor.proto"}
     files |= {"grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto",
               "grpc/reflection/v1alpha/reflection.proto"}
 

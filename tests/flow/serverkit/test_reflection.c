@@ -78,7 +78,8 @@ Test(reflection, answers_in_order_and_ends_with_the_requests)
 
     response *m = answer(0);
     cr_assert_eq(m->message_response_case, RESPONSE(FILE_DESCRIPTOR_RESPONSE));
-    cr_assert_eq(m->file_descriptor_response->n_file_descriptor_proto, 1);
+    cr_assert_eq(m->file_descriptor_response->n_file_descriptor_proto, 4,
+                 "user.proto, annotations.proto, and what that imports");
     cr_assert_str_eq(m->valid_host, "here");
     cr_assert_str_eq(m->original_request->file_containing_symbol, "v1.user.User");
     free_answer(m);
