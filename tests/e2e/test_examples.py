@@ -24,6 +24,7 @@ import timing
 from logs import may_log
 from pair import BUILD
 from protos import ROOT
+from samples import pattern
 
 DEMO = ROOT / "client-cli" / "demo"
 EXAMPLES = sorted((ROOT / "tests" / "examples").glob("*.sh"))
@@ -37,12 +38,6 @@ def expected(script):
     block = re.search(r"^# expect:\n((?:#.*\n)+)", script.read_text(), re.M)
     assert block, f"{script.name} does not say what it prints"
     return [re.sub("^# {0,3}", "", line) for line in block[1].splitlines()]
-
-
-def pattern(lines):
-    parts = ("(?:.*\n)*" if line.strip() == "..." else
-             "[^\n]*".join(map(re.escape, line.split("..."))) + "\n" for line in lines)
-    return re.compile("".join(parts))
 
 
 @pytest.fixture
