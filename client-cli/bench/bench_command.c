@@ -2,7 +2,6 @@
  * and its end; bench_run.c conducts it, bench_load.c makes the calls. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "bench_follow.h"
 #include "bench_report.h"
 #include "bench_run.h"
+#include "bench_save.h"
 #include "client-cli/commands.h"
 #include "client-cli/frame/call_policy.h"
 #include "client-cli/frame/common.h"
@@ -19,11 +19,14 @@
 /* After Ctrl-C: for the calls to be cut and the report to be written. */
 #define REPORT_PATIENCE_MS 5000
 
-enum { PRINT_TABLE, PRINT_JSON };
+enum { PRINT_TABLE, PRINT_JSON, PRINT_CSV };
 
-static struct bench_plan plan = { .connections = 1, .loops = 1 };
+static struct bench_plan plan = {
+    .connections = 1, .loops = 1, .page_size = PLAN_UNSET, .limit = PLAN_UNSET
+};
 static int print = PRINT_TABLE;
-static const char *file = "", *users_text = "", *slow_text = "";
+static const char *users_text = "", *slow_text = "";
+static struct option_list files;
 static char prefix[64];
 static struct buf *command_line; /* NULL: there was no memory for it */
 
@@ -35,31 +38,16 @@ static bool interrupted;
 
 /* --- The end ------------------------------------------------------------------------ */
 
-static bool write_file(struct session *s, const char *path, const struct buf *b)
+static bool put_stats(struct buf *out, const struct bench_report *report, const json_t *json)
 {
-    FILE *to = fopen(path, "w");
-    bool good = to != NULL && fwrite(b->data, 1, b->len, to) == b->len;
-    int error = errno;
-    if (to != NULL && fclose(to) != 0) {
-        error = good ? errno : error;
-        good = false;
+    switch (print) {
+    case PRINT_JSON:
+        return bench_put_json(out, json);
+    case PRINT_CSV:
+        return bench_put_csv(out, json);
+    default:
+        return bench_put_table(out, report);
     }
-    if (!good)
-        session_say(s, "cannot write %s: %s", path, strerror(error));
-    return good;
-}
-
-static bool write_page(struct session *s, const json_t *json)
-{
-    if (*file == '\0')
-        return true;
-    struct buf *page = buf_new(64 * 1024);
-    bool made = page != NULL && bench_put_html(page, json);
-    bool good = made && write_file(s, file, page);
-    if (!made)
-        session_say(s, "cannot write %s: out of memory", file);
-    buf_unref(page);
-    return good;
 }
 
 static bool tell(struct session *s, const struct stats *stats)
@@ -73,12 +61,11 @@ static bool tell(struct session *s, const struct stats *stats)
     };
     struct buf *out = output_buf(&s->out);
     json_t *json = bench_report_json(&report);
-    bool made = json != NULL &&
-                (print == PRINT_JSON ? bench_put_json(out, json) : bench_put_table(out, &report));
+    bool made = json != NULL && put_stats(out, &report, json);
     output_commit(&s->out);
     if (!made)
         session_say(s, "out of memory for the report");
-    bool good = made && write_page(s, json);
+    bool good = made && bench_save(s, &files, json);
     json_decref(json);
     return good && stats_all_ok(stats);
 }
@@ -176,15 +163,25 @@ static const struct option_row rows[] = {
             "that it brings (import: 1000, follow: 1)",
             .max = 1000000000),
     OPT_INT("page-size", plan.page_size,
-            "most posts of a message; import, resolve: of a request; 0: chosen", .max = 1000000),
-    OPT_INT("limit", plan.limit, "most posts for one request; 0: all", .max = INT64_MAX),
+            "most posts of a response message; import, resolve: most posts or ids of a request. "
+            "0: no bound but the server's. Without this: unary asks for pages of 1000 posts, "
+            "unless --limit says how many",
+            .max = 1000000),
+    OPT_INT("limit", plan.limit,
+            "most posts for one request; 0: all. Without this: client-stream asks for 1000 posts "
+            "a call, in equal parts of each of its --ids",
+            .max = INT64_MAX),
     ROW_TAG,
     OPT_TEXT("prefix", plan.prefix,
              "import, follow: how post ids begin; without this another one each time",
              .arg = "TEXT"),
     OPT_DURATION("deadline", plan.deadline_ms, "of each call; 0: none"),
-    OPT_CHOICE("format", print, "how to print the stats", .choices = "table|json"),
-    OPT_TEXT("report", file, "write a page with plots, too", .arg = "FILE.html"),
+    OPT_CHOICE("format", print, "how to print the stats; csv: a head and one row for the run",
+               .choices = "table|json|csv", .letter = 'o'),
+    OPT_LIST("report", files,
+             "write a report to this file, too: a page with plots (.html), all figures (.json), or "
+             "a row for each second (.csv); may be repeated",
+             .arg = "FILE"),
     ROW_PROGRESS,
 };
 
@@ -210,6 +207,7 @@ static const char *take_users(void)
 
 static const char *take_options(void)
 {
+    static char why[512];
     plan.target = connection.target;
     plan.user_target = connection.user_target;
     plan.tag = common.tag;
@@ -219,6 +217,8 @@ static const char *take_options(void)
     const char *wrong = take_users();
     if (wrong == NULL)
         wrong = plan_check(&plan);
+    if (wrong == NULL)
+        wrong = bench_save_check(&files, why, sizeof why);
     if (wrong == NULL && plan_imports(&plan) && plan.prefix == NULL) {
         snprintf(prefix, sizeof prefix, "bench-%llx-%x-", (unsigned long long)time(NULL),
                  (unsigned)getpid());

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_asks.h"
 #include "bench_report.h"
 
 #define MS_NS 1e6
@@ -98,7 +99,9 @@ static json_t *point(const struct series_point *p, double at_s)
     if (o == NULL || p->latency.counts == NULL)
         return o;
     json_object_set_new(o, "p50_ms", ms((double)hist_quantile(&p->latency, 0.5)));
+    json_object_set_new(o, "p90_ms", ms((double)hist_quantile(&p->latency, 0.9)));
     json_object_set_new(o, "p99_ms", ms((double)hist_quantile(&p->latency, 0.99)));
+    json_object_set_new(o, "p99_9_ms", ms((double)hist_quantile(&p->latency, 0.999)));
     json_object_set_new(o, "max_ms", ms((double)p->latency.most));
     return o;
 }
@@ -115,6 +118,7 @@ static json_t *series(const struct series *s)
 static json_t *settings(const struct bench_plan *p)
 {
     const struct bench_kind *kind = plan_kind(p);
+    char asks[BENCH_ASKS_MAX];
     json_t *o = json_pack("{s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:f,s:I,s:f,s:f,s:I}", "shape", kind->name,
                           "method", plan_path(p), "target",
                           text(kind->user_service ? p->user_target : p->target), "connections",
@@ -123,6 +127,7 @@ static json_t *settings(const struct bench_plan *p)
                           (double)p->duration_ms / 1e3, "count", (json_int_t)p->count, "warmup_s",
                           (double)p->warmup_ms / 1e3, "deadline_s", (double)p->deadline_ms / 1e3,
                           "ids", (json_int_t)p->items);
+    json_object_set_new(o, "asks", text(bench_asks(asks, p)));
     json_object_set_new(o, "users", text(p->users_text));
     json_object_set_new(o, "page_size", json_integer((json_int_t)p->page_size));
     json_object_set_new(o, "limit", json_integer((json_int_t)p->limit));

@@ -7,7 +7,8 @@
 #define DURATION_MS  10000
 #define OPEN_STREAMS 100 /* of a connection, in an open loop */
 #define CALLS_MAX    100000
-#define FOLLOW_RATE  100 /* imports a second */
+#define FOLLOW_RATE  100  /* imports a second */
+#define ANSWER_POSTS 1000 /* of a single answer: as many as a page of "postcli list" */
 #define BOOKS_POSTS  (UINT64_C(1) << 28)
 #define BOOKS_BYTES  (UINT64_C(1) << 31)
 
@@ -128,6 +129,18 @@ static const char *check_books(const struct bench_plan *p)
     return NULL;
 }
 
+/* A single answer of a whole store is one that servers refuse; and it would be no load that
+ * anybody has. A stream may be as long as it likes. */
+static void choose_sizes(struct bench_plan *p)
+{
+    if (p->shape == BENCH_UNARY && p->page_size < 0 && p->limit <= 0)
+        p->page_size = ANSWER_POSTS;
+    if (p->shape == BENCH_CLIENT && p->limit < 0 && p->page_size <= 0)
+        p->limit = p->items < ANSWER_POSTS ? ANSWER_POSTS / p->items : 1;
+    p->page_size = p->page_size < 0 ? 0 : p->page_size;
+    p->limit = p->limit < 0 ? 0 : p->limit;
+}
+
 const char *plan_check(struct bench_plan *p)
 {
     const char *wrong = check_options(p);
@@ -137,6 +150,7 @@ const char *plan_check(struct bench_plan *p)
         p->rate = FOLLOW_RATE;
     if (p->items == 0)
         p->items = is_listing(p) && p->users.n == 0 ? 1 : (int64_t)plan_kind(p)->items;
+    choose_sizes(p);
     if (p->streams == 0)
         p->streams = p->rate > 0 ? OPEN_STREAMS : 1;
     if (p->duration_ms == 0 && p->count == 0)

@@ -37,17 +37,20 @@ struct bench_kind {
 };
 extern const struct bench_kind bench_kinds[BENCH_NR];
 
+/* No option said it: plan_check() chooses. 0 is a choice too: no bound. */
+#define PLAN_UNSET (-1)
+
 struct bench_plan {
     enum bench_shape shape;
     const char *target, *user_target;
     int64_t connections, streams, loops;
-    int64_t rate;         /* calls a second; 0: closed loop */
-    uint64_t duration_ms; /* 0: until count */
-    uint64_t warmup_ms;   /* 0: none */
-    uint64_t deadline_ms; /* of a call; 0: none */
-    int64_t count;        /* calls; 0: until duration_ms */
-    int64_t items;        /* --ids: of a call: requests; posts (import), ids (resolve) */
-    int64_t page_size, limit;
+    int64_t rate;             /* calls a second; 0: closed loop */
+    uint64_t duration_ms;     /* 0: until count */
+    uint64_t warmup_ms;       /* 0: none */
+    uint64_t deadline_ms;     /* of a call; 0: none */
+    int64_t count;            /* calls; 0: until duration_ms */
+    int64_t items;            /* --ids: of a call: requests; posts (import), ids (resolve) */
+    int64_t page_size, limit; /* PLAN_UNSET until plan_check() */
     const char *tag;
     const char *prefix;     /* of the ids of imported posts */
     const char *slow_text;  /* as given, "" if not */
@@ -77,7 +80,7 @@ uint64_t plan_calls(const struct bench_plan *p);
 /** The method that is called. */
 const char *plan_path(const struct bench_plan *p);
 
-/** Fills in what was left to be chosen (0), and looks whether it all fits
+/** Fills in what was left to be chosen (0, or PLAN_UNSET), and looks whether it all fits
  * together. NULL: it does; else what is wrong, in a few words. */
 const char *plan_check(struct bench_plan *p);
 

@@ -1,5 +1,5 @@
-/* What a load test tells at its end: the same stats as a table for people,
- * as JSON for programs, and as a page of HTML with plots. */
+/* What a load test tells at its end: the same stats as a table for people, as JSON for
+ * programs, as CSV for spreadsheets, and as a page of HTML with plots. */
 #ifndef CLI_BENCH_REPORT_H
 #define CLI_BENCH_REPORT_H
 
@@ -22,10 +22,14 @@ struct bench_report {
 /** The stats; NULL: out of memory. json_decref() it. */
 json_t *bench_report_json(const struct bench_report *r);
 
-/** Append them as lines of JSON; as a table; as a page that needs nothing else
- * (@json: of bench_report_json()). false: out of memory. */
-bool bench_put_json(struct buf *b, const json_t *json);
+/** Append them as a table. false: out of memory, as of those below. */
 bool bench_put_table(struct buf *b, const struct bench_report *r);
+
+/** Append what bench_report_json() made: as lines of JSON; as a page that needs nothing else;
+ * as CSV, with one row for the run, or one for each interval of it. Each has a head. */
+bool bench_put_json(struct buf *b, const json_t *json);
 bool bench_put_html(struct buf *b, const json_t *json);
+bool bench_put_csv(struct buf *b, const json_t *json);
+bool bench_put_intervals(struct buf *b, const json_t *json);
 
 #endif

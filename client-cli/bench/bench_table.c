@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench_asks.h"
 #include "bench_report.h"
 #include "client-cli/output/text.h"
 
@@ -135,6 +136,7 @@ static void put_setting(struct sheet *sheet, const char *name, int64_t n)
 
 static void put_head(struct sheet *sheet, const struct bench_report *r)
 {
+    char asks[BENCH_ASKS_MAX];
     const struct bench_plan *p = r->plan;
     put(sheet, "%s ", plan_path(p) + 1);
     put(sheet, "at ");
@@ -142,14 +144,12 @@ static void put_head(struct sheet *sheet, const struct bench_report *r)
     put(sheet, "\n%" PRId64 " connection%s of %" PRId64 " stream%s", p->connections,
         p->connections == 1 ? "" : "s", p->streams, p->streams == 1 ? "" : "s");
     put_setting(sheet, "loops", p->loops > 1 ? p->loops : 0);
-    put_setting(sheet, "ids a call", plan_kind(p)->many_requests ? p->items : 0);
-    put_setting(sheet, "page size", p->page_size);
-    put_setting(sheet, "limit", p->limit);
     if (p->rate > 0)
         put(sheet, ", %" PRId64 " calls/s (open loop)", p->rate);
     else
         put(sheet, ", closed loop");
-    put(sheet, ", %.3f s%s\n\n", stats_seconds(r->stats), r->interrupted ? " (interrupted)" : "");
+    put(sheet, ", %.3f s%s\n%s\n\n", stats_seconds(r->stats),
+        r->interrupted ? " (interrupted)" : "", bench_asks(asks, p));
 }
 
 bool bench_put_table(struct buf *b, const struct bench_report *r)

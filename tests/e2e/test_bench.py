@@ -1,4 +1,6 @@
 """postcli bench: the counts are exact, the schedule is kept, a stall shows."""
+import csv
+import io
 import json
 import os
 import pty
@@ -368,7 +370,87 @@ def test_wrong_usage(pair):
         assert word in stderr and stderr.count("\n") == 1
 
 
-def test_report_that_cannot_be_written(pair, tmp_path):
+# --- What is asked -----------------------------------------------------------------------
+
+
+@pytest.fixture(name="large", scope="module")
+def large_fixture(tmp_path_factory):
+    """Ten megabytes of posts, 250 by each user: no single answer has room for them all."""
+    with Pair(tmp_path_factory.mktemp("large")) as pair:
+        pair.import_users([{"user_id": f"u{i}", "name": f"n{i}"} for i in range(1, 101)])
+        bench(pair, "import", "--users", "u1..u100", "--count", 25)
+        yield pair
+
+
+@pytest.mark.parametrize("args, posts, asks", [
+    ("unary", 1000, "a page of up to 1,000 posts of everybody"),
+    ("unary --user u1", 250, "a page of up to 1,000 posts of one user"),
+    ("unary --limit 7", 7, "up to 7 posts of everybody"),
+    ("unary --page-size 30", 30, "a page of up to 30 posts of everybody"),
+    ("client-stream --users u1..u100", 1000, "up to 10 posts of each of 100 users"),
+    ("client-stream --users u1..u100 --ids 5", 1000, "up to 200 posts of each of 5 users"),
+    ("client-stream", 1000, "up to 1,000 posts of everybody"),
+    ("client-stream --users u1..u100 --ids 3 --limit 0", 750, "all posts of 3 users"),
+    ("client-stream --users u1..u100 --page-size 9", 9, "all posts of 100 users, and at most 9 posts "
+     "together"),
+    ("server-stream", 25000, "all posts of everybody"),
+    ("bidi --users u1..u100 --ids 2 --page-size 9", 500, "all posts of 2 users, at most 9 posts in a "
+     "message"),
+])
+def test_a_single_answer_is_bounded(large, args, posts, asks):
+    """Of a large store a load of single answers would otherwise measure nothing but refusals."""
+    figures = bench(large, *args.split(), "--count", 2)
+    assert codes(figures) == {"OK": 2} and figures["totals"]["posts"] == 2 * posts
+    assert figures["settings"]["asks"] == f"each call asks for {asks}"
+
+
+@expects_log("the answer is larger than 4194304 bytes")
+@pytest.mark.parametrize("args", ["unary --page-size 0", "client-stream --users u1..u100 --limit 0"])
+def test_everything_in_one_answer_if_it_is_wanted(large, args):
+    figures = bench(large, *args.split(), "--count", 1, code=1)
+    assert codes(figures) == {"RESOURCE_EXHAUSTED": 1}
+
+
+# --- Reports -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, why", [
+    ("none/x.html", "none/x.html: No such file or directory"),
+    ("file/x.html", "file/x.html: Not a directory"),
+    ("folder.html", "folder.html: Is a directory"),
+    ("x.txt", ".html, .json or .csv, not"),
+])
+def test_a_report_that_could_not_be_written_is_refused_first(pair, tmp_path, name, why):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.html").mkdir()
+    out, stderr = cli.attempt(pair, "bench", "unary", "--duration", "1h", "--report",
+                              tmp_path / "good.json", "--report", tmp_path / name, code=2)
+    assert out == b"" and why in stderr and stderr.count("\n") == 1
+    assert not (tmp_path / "good.json").exists(), "nothing is made"
+
+
+def test_a_report_that_cannot_be_written_after_all(pair, tmp_path):
+    """The figures are printed all the same."""
+    (tmp_path / "x.json").symlink_to("/dev/full")
     out, stderr = cli.attempt(pair, "bench", "unary", "--user", "u1", "--count", 1, "--report",
-                              tmp_path / "none" / "x.html", code=1)
-    assert b"calls" in out and "cannot write" in stderr
+                              tmp_path / "x.json", code=1)
+    assert b"calls" in out and "cannot write" in stderr and "No space left" in stderr
+
+
+def test_csv(pair, tmp_path):
+    """A row for the run, and one for each second of it, with the figures of the JSON."""
+    seconds, whole = tmp_path / "run.csv", tmp_path / "run.json"
+    out = cli.run(pair, "bench", "unary", "--user", "u1", "--tag", 'a "b", c', "--duration", "1200ms",
+                  "--report", seconds, "--report", whole, "-o", "csv")
+    figures = json.loads(whole.read_text())
+    rows = list(csv.DictReader(io.StringIO(out.decode())))
+    assert len(rows) == 1 and rows[0]["tag"] == 'a "b", c' and rows[0]["shape"] == "unary"
+    for name, of in [("calls", "totals"), ("bytes", "totals"), ("calls_per_s", "rates")]:
+        assert float(rows[0][name]) == figures[of][name]
+    assert float(rows[0]["p99_ms"]) == figures["latency_ms"]["p99"]
+    assert rows[0]["first_p50_ms"] == "", "nobody has that tag"
+    points = list(csv.DictReader(seconds.open()))
+    assert [{k: float(v) for k, v in p.items() if v} for p in points] == \
+        [{"start_s" if k == "t" else k: v for k, v in p.items()}
+         for p in figures["series"]["points"]]
+    assert sum(int(p["calls"]) for p in points) == figures["totals"]["calls"]

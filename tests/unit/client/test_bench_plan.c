@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "client-cli/bench/bench_asks.h"
 #include "client-cli/bench/bench_pace.h"
 #include "client-cli/bench/bench_plan.h"
 #include "client-cli/bench/bench_request.h"
@@ -253,6 +254,55 @@ Test(bench_plan, what_is_left_to_it)
     cr_assert_null(plan_check(&p));
     cr_expect(p.items == 100 && p.streams == 100 && p.duration_ms == 0);
     cr_expect_str_eq(plan_path(&p), "/v1.post.Post/ListPostsByUserIdBidiStream");
+}
+
+Test(bench_plan, what_is_asked_for)
+{
+    static const struct {
+        enum bench_shape shape;
+        uint64_t users;
+        int64_t items, page_size, limit; /* as given */
+        int64_t page_size_now, limit_now;
+        const char *asks;
+    } cases[] = {
+        { BENCH_UNARY, 0, 0, -1, -1, 1000, 0,
+          "each call asks for a page of up to 1,000 posts of everybody" },
+        { BENCH_UNARY, 9, 0, 1, -1, 1, 0, "each call asks for a page of up to 1 post of one user" },
+        { BENCH_UNARY, 9, 0, -1, 0, 1000, 0,
+          "each call asks for a page of up to 1,000 posts of one user" },
+        { BENCH_UNARY, 9, 0, -1, 5000, 0, 5000,
+          "each call asks for up to 5,000 posts of one user" },
+        { BENCH_UNARY, 9, 0, 0, -1, 0, 0, "each call asks for all posts of one user" },
+        { BENCH_UNARY, 9, 0, 10, 20, 10, 20,
+          "each call asks for a page of up to 10 posts of one user" },
+        { BENCH_SERVER, 0, 0, -1, 3, 0, 3, "each call asks for up to 3 posts of everybody" },
+        { BENCH_CLIENT, 0, 0, -1, -1, 0, 1000,
+          "each call asks for up to 1,000 posts of everybody" },
+        { BENCH_CLIENT, 9, 0, -1, -1, 0, 10,
+          "each call asks for up to 10 posts of each of 100 users" },
+        { BENCH_CLIENT, 9, 1001, -1, -1, 0, 1,
+          "each call asks for up to 1 post of each of 1,001 users" },
+        { BENCH_CLIENT, 9, 2, 50, -1, 50, 0,
+          "each call asks for all posts of 2 users, and at most 50 posts together" },
+        { BENCH_CLIENT, 9, 2, -1, 0, 0, 0, "each call asks for all posts of 2 users" },
+        { BENCH_BIDI, 9, 2, 50, 7, 50, 7,
+          "each call asks for up to 7 posts of each of 2 users, at most 50 posts in a message" },
+        { BENCH_IMPORT, 0, 0, -1, -1, 0, 0, "each call brings 1,000 posts" },
+        { BENCH_FOLLOW, 0, 0, -1, -1, 0, 0, "each import brings 1 post" },
+        { BENCH_RESOLVE, 9, 30, -1, -1, 0, 0, "each call asks for the names of 30 users" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench_plan p = plan_of(cases[i].shape);
+        char asks[BENCH_ASKS_MAX];
+        p.users.n = cases[i].users;
+        p.items = cases[i].items;
+        p.page_size = cases[i].page_size;
+        p.limit = cases[i].limit;
+        cr_expect_null(plan_check(&p));
+        cr_expect_eq(p.page_size, cases[i].page_size_now, "%s", cases[i].asks);
+        cr_expect_eq(p.limit, cases[i].limit_now, "%s", cases[i].asks);
+        cr_expect_str_eq(bench_asks(asks, &p), cases[i].asks);
+    }
 }
 
 /* --- Requests, as the servers read them

@@ -156,7 +156,8 @@ Test(bench_report, table)
     char *table = table_of(s);
     static const char *const has[] = {
         "v1.post.Post/ListPostsServerStream at localhost:9001\n",
-        "2 connections of 3 streams, closed loop, 2.000 s\n",
+        "2 connections of 3 streams, closed loop, 2.000 s\n"
+        "each call asks for all posts of everybody\n",
         "calls                     101            50.50/s\n",
         "posts                   1,000              500/s\n",
         "data                 5.000 MB         2.500 MB/s\n",
@@ -168,6 +169,36 @@ Test(bench_report, table)
         cr_expect_not_null(strstr(table, has[i]), "%s in\n%s", has[i], table);
     cr_expect_null(strstr(table, "late start"), "there is no schedule");
     free(table);
+    free_stats(s);
+    assert_no_leaks();
+}
+
+static char *csv_of(const json_t *json, bool (*put)(struct buf *b, const json_t *json))
+{
+    struct buf *b = buf_new(0);
+    cr_assert(put(b, json) && buf_append(b, bytes_of("", 1)));
+    char *csv = strdup((const char *)b->data);
+    buf_unref(b);
+    return csv;
+}
+
+Test(bench_report, csv)
+{
+    struct stats *s = some_stats();
+    plan.tag = "\"x\", y";
+    plan.users_text = "u1\nu2";
+    json_t *json = json_of(s, "");
+    char *run = csv_of(json, bench_put_csv), *seconds = csv_of(json, bench_put_intervals);
+    cr_expect_not_null(strstr(run, "started,shape,method,"));
+    cr_expect_not_null(strstr(run, "\n1970-01-02T00:00:00Z,server-stream,/v1.post.Post/"));
+    cr_expect_not_null(strstr(run, ",\"u1\nu2\",\"\"\"x\"\", y\",,"), "%s", run);
+    cr_expect_not_null(strstr(run, ",false,101,1,0,0,1000,200,5000000,50.5,500,100,2.5,"));
+    cr_expect_eq(strncmp(seconds, "start_s,calls,failed,posts,messages,bytes,p50_ms,", 49), 0);
+    cr_expect_not_null(strstr(seconds, "\n0,50,0,500,0,0,"));
+    cr_expect_not_null(strstr(seconds, "\n1,50,0,500,0,0,"));
+    free(run);
+    free(seconds);
+    json_decref(json);
     free_stats(s);
     assert_no_leaks();
 }
