@@ -27,7 +27,7 @@ def pattern(lines):
 
 
 def folded(text):
-    return re.sub(r"(?<=\S) {2,}", "  ", text)
+    return re.sub(r"(?<=\S) {2,}", "  ", re.sub(r" +$", "", text, flags=re.M))
 
 
 @dataclass
@@ -53,7 +53,9 @@ def steps(page):
         result += steps_of_block(block[1], line + 1, block[2].splitlines())
     for i, step in enumerate(result):
         later = next((s for s in result[i + 1:] if s.terminal == step.terminal), None)
-        step.stays = step.typed != "^C" and later is not None and later.typed in ("", "^C")
+        # What is said behind another block may be the last that the page has of a command.
+        step.stays = step.typed == "" if later is None else \
+            step.typed != "^C" and later.typed in ("", "^C")
     return result
 
 

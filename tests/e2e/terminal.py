@@ -1,4 +1,5 @@
-"""A shell on a terminal of 100 columns, into which a test types one command after another."""
+"""A shell on a terminal of 100 columns, into which a test types one command after another; and
+whoever follows a page of samples (samples.py) at several of them."""
 import fcntl
 import os
 import select
@@ -7,8 +8,10 @@ import subprocess
 import termios
 import time
 
+import samples
 import timing
 from pair import DIES_WITH_US
+from protos import ROOT
 
 COLUMNS, ROWS = 100, 50
 
@@ -104,3 +107,34 @@ def plain(descriptor):
     mode[3] &= ~(termios.ECHO | termios.ECHOCTL)
     termios.tcsetattr(descriptor, termios.TCSANOW, mode)
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+
+
+class Reader:
+    """Types what the page says, each thing where it is said."""
+
+    def __init__(self, page, environment, stack):
+        self.page, self.stack = page, stack
+        self.environment = {**environment, "NO_COLOR": "1", "PAGER": "cat"}
+        self.terminals, self.since = {}, {}
+
+    def terminal(self, name):
+        if name not in self.terminals:
+            self.terminals[name] = Terminal(ROOT, self.environment)
+            self.stack.callback(self.terminals[name].close)
+        return self.terminals[name]
+
+    def follow(self, step):
+        terminal = self.terminal(step.terminal)
+        if step.typed not in ("", "^C"):
+            self.since[step.terminal] = len(terminal.said)
+        since = self.since[step.terminal]
+
+        def seen():
+            return samples.folded(terminal.said[since:])
+
+        if step.typed:
+            terminal.type(step.typed)
+        good = terminal.until(lambda: step.pattern.fullmatch(seen()), step.stays, timing.limit(30))
+        assert good, (f"{self.page}:{step.line}: {step.typed}\n--- the page says\n" +
+                      "\n".join(step.shown) + f"\n--- it printed\n{seen()}")
+        self.since[step.terminal] = len(terminal.said)

@@ -14,7 +14,7 @@ import timing
 from logs import may_log
 from pair import BUILD, clean_environment
 from protos import ROOT
-from terminal import Terminal
+from terminal import Reader
 
 PAGE = ROOT / "docs" / "course.md"
 
@@ -33,37 +33,7 @@ def replaced(page, folder):
     user, post = (f"127.0.0.1:{taken[number]}" for number in ("9000", "9001"))
     return page, {**clean_environment(), "USER_SERVER_LISTEN": user, "POST_SERVER_LISTEN": post,
                   "POST_SERVER_USER_TARGET": user, "POSTCLI_TARGET": post,
-                  "POSTCLI_USER_TARGET": user, "NO_COLOR": "1", "PAGER": "cat"}
-
-
-class Reader:
-    """Types what the page says, each thing where it is said."""
-
-    def __init__(self, environment, stack):
-        self.environment, self.stack = environment, stack
-        self.terminals, self.since = {}, {}
-
-    def terminal(self, name):
-        if name not in self.terminals:
-            self.terminals[name] = Terminal(ROOT, self.environment)
-            self.stack.callback(self.terminals[name].close)
-        return self.terminals[name]
-
-    def follow(self, step):
-        terminal = self.terminal(step.terminal)
-        if step.typed not in ("", "^C"):
-            self.since[step.terminal] = len(terminal.said)
-        since = self.since[step.terminal]
-
-        def seen():
-            return samples.folded(terminal.said[since:])
-
-        if step.typed:
-            terminal.type(step.typed)
-        good = terminal.until(lambda: step.pattern.fullmatch(seen()), step.stays, timing.limit(30))
-        assert good, (f"{PAGE.name}:{step.line}: {step.typed}\n--- the page says\n" +
-                      "\n".join(step.shown) + f"\n--- it printed\n{seen()}")
-        self.since[step.terminal] = len(terminal.said)
+                  "POSTCLI_USER_TARGET": user}
 
 
 @may_log("")
@@ -72,7 +42,7 @@ def test_the_course(tmp_path):
     steps = samples.steps(page)
     assert len(steps) > 50
     with contextlib.ExitStack() as stack:
-        reader = Reader(environment, stack)
+        reader = Reader(PAGE.name, environment, stack)
         for step in steps:
             reader.follow(step)
         for terminal in reader.terminals.values():
@@ -107,7 +77,7 @@ def test_a_page_is_typed(tmp_path):
     assert [(s.terminal, s.stays) for s in steps] == \
         [("one", True), ("two", False), ("two", False), ("two", False), ("one", False)]
     with contextlib.ExitStack() as stack:
-        reader = Reader(clean_environment(), stack)
+        reader = Reader(PAGE.name, clean_environment(), stack)
         for step in steps:
             reader.follow(step)
 
@@ -118,7 +88,7 @@ def test_a_page_that_is_wrong_is_noticed(tmp_path, was, becomes, monkeypatch):
     monkeypatch.setattr(timing, "limit", lambda seconds: 1)
     assert was in SMALL
     with contextlib.ExitStack() as stack:
-        reader = Reader(clean_environment(), stack)
+        reader = Reader(PAGE.name, clean_environment(), stack)
         with pytest.raises(AssertionError, match="course.md:"):
             for step in samples.steps(SMALL.replace(was, becomes)):
                 reader.follow(step)
