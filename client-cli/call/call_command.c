@@ -6,7 +6,6 @@
  * Responses are printed as they come, and read while the output has room. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "call_details.h"
 #include "call_metadata.h"
@@ -16,6 +15,8 @@
 #include "client-cli/frame/call_policy.h"
 #include "client-cli/frame/calls.h"
 #include "client-cli/frame/common.h"
+#include "client-cli/output/json_paint.h"
+#include "client-cli/output/terminal.h"
 #include "pbjson/pbjson.h"
 #include "weir/status_details.h"
 
@@ -141,6 +142,21 @@ static void say_headers(struct session *s)
     call_metadata_say(s, stream, METADATA_HEADERS);
 }
 
+/* The same as pbjson_print(). */
+static int print_painted(struct buf *b, struct bytes message, const struct pbjson_print *options,
+                         char *error)
+{
+    const struct json_paint paint = { .colours = true };
+    struct buf *plain = buf_new(1024);
+    if (plain == NULL)
+        return ENOMEM;
+    int rv = pbjson_print(plain, pool, method->output, message, options, error);
+    if (rv == 0 && !json_paint(b, buf_bytes(plain), &paint))
+        rv = ENOMEM;
+    buf_unref(plain);
+    return rv;
+}
+
 static bool print(struct session *s, struct bytes message)
 {
     const struct pbjson_print options = {
@@ -150,7 +166,9 @@ static bool print(struct session *s, struct bytes message)
     };
     char error[PBJSON_ERROR_BYTES];
     struct buf *b = output_buf(&s->out);
-    const int rv = pbjson_print(b, pool, method->output, message, &options, error);
+    const int rv = terminal_colours()
+                       ? print_painted(b, message, &options, error)
+                       : pbjson_print(b, pool, method->output, message, &options, error);
     if (rv == ENOMEM || (rv == 0 && !buf_append(b, bytes_of_text("\n"))))
         session_no_memory(s->call);
     else if (rv != 0)
@@ -211,7 +229,7 @@ static void prepare(int argc, char **argv)
     (void)argc;
     (void)argv;
     call_policy.retries = 0;
-    indent = isatty(STDOUT_FILENO) != 0;
+    indent = terminal_is_one();
 }
 
 static int check(const struct command *c, int n, char **arguments)
@@ -248,6 +266,7 @@ static const struct option_row rows[] = {
     OPT_FLAG("emit-defaults", defaults, "print fields that have their default value, too"),
     OPT_FLAG("proto-names", proto_names, "print create_time, not createTime; both can be sent"),
     OPT_FLAG("indent", indent, "a line for each field; without this: on a terminal"),
+    ROW_COLOR,
     ROW_SERVER,
     ROW_DEADLINE,
 };

@@ -63,9 +63,10 @@ static void on_stop(struct session *s)
 
 static void start(struct session *s)
 {
+    const struct rows_look look = { .format = FORMAT_NDJSON };
     session = s;
     more.run = on_more;
-    rows_init(&s->rows, posts ? &row_post : &row_user, FORMAT_NDJSON, &s->out);
+    rows_init(&s->rows, posts ? &row_post : &row_user, &look, &s->out);
     progress_start(&s->progress, posts ? "posts" : "users");
     s->progress.counts.total = (uint64_t)count;
     task_defer(s->loop, &more);

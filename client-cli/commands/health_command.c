@@ -18,28 +18,38 @@ struct health_record {
     const char *service, *status;
 };
 
-static const struct table_column columns[] = {
-    { "SERVICE", 20, 0, 0, false, 0 },
-    { "STATUS", 15, 0, 0, false, 0 },
+enum { HEALTH_SERVICE, HEALTH_STATUS };
+
+#define IN_ALL (IN_TABLE | IN_WIDE | IN_FULL)
+
+static const struct row_field fields[] = {
+    [HEALTH_SERVICE] = { "service", IN_ALL, { "SERVICE", 20, 0, 0, false, 0 } },
+    [HEALTH_STATUS] = { "status", IN_ALL, { "STATUS", 15, 0, 0, false, 0 } },
 };
 
-static void cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
+static bool cells(const void *record, struct row_scratch *scratch, const char **ret_cells)
 {
     const struct health_record *r = record;
     (void)scratch;
-    ret_cells[0] = *r->service != '\0' ? r->service : "(the process)";
-    ret_cells[1] = r->status;
+    ret_cells[HEALTH_SERVICE] = *r->service != '\0' ? r->service : "(the process)";
+    ret_cells[HEALTH_STATUS] = r->status;
+    return true;
+}
+
+static bool json_field(struct buf *b, const void *record, size_t field)
+{
+    const struct health_record *r = record;
+    return json_write_text(b, bytes_of_text(field == HEALTH_SERVICE ? r->service : r->status));
 }
 
 static bool json(struct buf *b, const void *record)
 {
-    const struct health_record *r = record;
-    return json_write_literal(b, "{\"service\":") &&
-           json_write_text(b, bytes_of_text(r->service)) && json_write_literal(b, ",\"status\":") &&
-           json_write_text(b, bytes_of_text(r->status)) && json_write_literal(b, "}\n");
+    return json_write_literal(b, "{\"service\":") && json_field(b, record, HEALTH_SERVICE) &&
+           json_write_literal(b, ",\"status\":") && json_field(b, record, HEALTH_STATUS) &&
+           json_write_literal(b, "}\n");
 }
 
-static const struct row_kind row_health = { ROW_COLUMNS(columns), cells, json, NULL };
+static const struct row_kind row_health = { ROW_FIELDS(fields), cells, json, json_field, NULL };
 
 /* --- The call ----------------------------------------------------------------------- */
 
@@ -85,7 +95,7 @@ static struct status judge(struct session *s, const struct status *status)
 static const struct option_row rows[] = {
     ROW_SERVER,
     OPT_FLAG("watch", watch, "tell each change, until interrupted"),
-    ROW_FORMAT,
+    ROWS_OF_OUTPUT,
     ROW_DEADLINE,
 };
 

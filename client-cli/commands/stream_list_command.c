@@ -27,7 +27,14 @@ static int64_t max_tries = -1; /* the option was not given */
 static int check(const struct command *c, int n, char **arguments)
 {
     (void)n, (void)arguments;
-    return from_now && !follow ? usage_error(c->name, "--from-now needs --follow", "") : EXIT_DONE;
+    if (from_now && !follow)
+        return usage_error(c->name, "--from-now needs --follow", "");
+    if (follow && common.format == FORMAT_CSV)
+        return usage_error(c->name,
+                           "CSV has no line for a post that is deleted, and --follow tells of "
+                           "those: take --format ndjson",
+                           "");
+    return EXIT_DONE;
 }
 
 static bool begin(struct session *s)

@@ -308,6 +308,7 @@ static void close_demo(void)
 static const struct option_row rows[] = {
     OPT_FLAG("live", live,
              "a last scene: two follow while posts are imported, which are deleted in the end"),
+    ROW_COLOR,
     ROW_DEADLINE,
 };
 

@@ -27,11 +27,19 @@ static void say_none(struct session *s, bool failed)
 {
     const struct content *brings = &s->routine->brings;
     const char *tag = s->options->tag;
-    if (s->options->format != FORMAT_TABLE || brings->rows == NULL || brings->counts == NULL)
+    if (!failed && brings->rows != NULL && rows_are_table(&s->rows))
+        session_note(s, "no %s%s%s", brings->counts, *tag != '\0' ? " with the tag " : "", tag);
+}
+
+/* Of a listing that came to its end, or to that of --limit. */
+static void say_how_many(struct session *s, bool failed)
+{
+    if (s->routine->brings.counts == NULL || s->stopping || s->endless)
         return;
-    if (failed || s->stopping || s->rows.begun)
-        return;
-    session_note(s, "no %s%s%s", brings->counts, *tag != '\0' ? " with the tag " : "", tag);
+    if (s->rows.begun)
+        rows_put_count(&s->rows, paging_total(s), paging_left_some(s));
+    else
+        say_none(s, failed);
 }
 
 static void end(struct session *s, const struct status *status)
@@ -41,7 +49,7 @@ static void end(struct session *s, const struct status *status)
     silence_end(s);
     rows_end(&s->rows);
     if (status->code == STATUS_OK)
-        say_none(s, failed);
+        say_how_many(s, failed);
     else
         s->progress.always &= s->progress.counts.done > 0;
     if (status->code != STATUS_OK)

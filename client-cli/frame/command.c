@@ -61,6 +61,21 @@ static int check_arguments(const struct command *c, int n, char **arguments)
     return c->runs->check != NULL ? c->runs->check(c, n, arguments) : EXIT_DONE;
 }
 
+/* What the rows are to look like. */
+static struct rows_look look;
+
+static int read_look(const struct command *c)
+{
+    char error[ROWS_ERROR_BYTES];
+    const struct row_kind *kind = c->runs->brings.rows;
+    look.format = (enum format)common.format;
+    look.expanded = (enum expanded_use)common.expanded;
+    if (kind == NULL || rows_choose(&look.choice, kind, common.columns, error))
+        return EXIT_DONE;
+    fprintf(stderr, "postcli: --columns: %s (try postcli %s --help)\n", error, c->name);
+    return EXIT_USAGE;
+}
+
 /* --- The frame ---------------------------------------------------------------------- */
 
 /* Returns true and the arguments behind the options; or false and the exit code. */
@@ -87,7 +102,7 @@ static void start(struct session *s)
 {
     const struct routine *r = s->routine;
     if (r->brings.rows != NULL)
-        rows_init(&s->rows, r->brings.rows, (enum format)s->options->format, &s->out);
+        rows_init(&s->rows, r->brings.rows, &look, &s->out);
     if (r->brings.counts != NULL)
         progress_start(&s->progress, r->brings.counts);
     /* What is only counted is told, unless --no-progress says that on a terminal. */
@@ -116,6 +131,7 @@ static int run(const struct routine *r, int n, char **arguments)
         .patience_ms = r->patience_ms,
     };
     const int code = session_run(&session, &common);
+    rows_close(&session.rows);
     paging_close(&session);
     ids_close(&ids);
     return code;
@@ -129,6 +145,8 @@ int command_run(const struct command *c, int argc, char **argv)
         r->prepare(argc, argv);
     if (read_options(c, argc, argv, &first, &code)) {
         code = check_arguments(c, argc - first, argv + first);
+        if (code == EXIT_DONE)
+            code = read_look(c);
         if (code == EXIT_DONE)
             code = run(r, argc - first, argv + first);
     }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "call_policy.h"
+#include "client-cli/output/terminal.h"
 #include "connection.h"
 #include "session.h"
 
@@ -27,6 +28,7 @@ bool common_parse(const struct option_program *program, bool calls, int argc, ch
             *ret_code = EXIT_USAGE;
             return false;
         }
+        terminal_use_colours((enum colour_use)common.color);
         if (common.format < 0)
             common.format = isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_NDJSON;
         return true;

@@ -11,6 +11,9 @@
 
 struct common {
     int format; /* enum format (rows.h); -1 until common_parse(): by where the output goes */
+    const char *columns; /* NULL: those of the format */
+    int expanded;        /* enum expanded_use (rows.h) */
+    int color;           /* enum colour_use (terminal.h) */
     const char *user;
     bool all;
     int64_t limit; /* 0: none */
@@ -30,8 +33,21 @@ extern struct common common;
 
 #define ROW_FORMAT                                                                                 \
     OPT_CHOICE("format", common.format,                                                            \
-               "how to print (none: only count); without this: table on a terminal, else ndjson",  \
-               .choices = "table|ndjson|json|none", .letter = 'o')
+               "how to print: wide is a table in which nothing is cut, expanded a line for each "  \
+               "field, none only counts; without this: table on a terminal, else ndjson",          \
+               .choices = "table|wide|expanded|csv|ndjson|json|none", .letter = 'o')
+#define ROW_COLUMNS                                                                                \
+    OPT_TEXT("columns", common.columns,                                                            \
+             "print only these fields, in this order: post_id,title and so on", .arg = "NAME,...", \
+             .once = true)
+#define ROW_EXPANDED                                                                               \
+    OPT_CHOICE("expanded", common.expanded,                                                        \
+               "print a table as expanded: always, or (auto) if it does not fit the terminal",     \
+               .choices = "never|auto|always")
+#define ROW_COLOR                                                                                  \
+    OPT_CHOICE("color", common.color,                                                              \
+               "whether to use colours; auto: on a terminal, unless $NO_COLOR is set",             \
+               .choices = "auto|always|never")
 #define ROW_USER                                                                                   \
     OPT_TEXT("user", common.user, "only the posts of this user", .arg = "ID", .once = true)
 #define ROW_ALL OPT_FLAG("all", common.all, "everybody's posts, by one request")
@@ -50,9 +66,12 @@ extern struct common common;
     OPT_CHOICE("server", common.server, "whom to ask: the one at --target, or at --user-target",   \
                .choices = "post|user")
 
+/* Those of a command that prints records. */
+#define ROWS_OF_OUTPUT ROW_FORMAT, ROW_COLUMNS, ROW_EXPANDED, ROW_COLOR
+
 /* Those of a listing of posts: @whose is ROW_USER or ROW_ALL, @text is about --page-size. */
 #define ROWS_OF_POSTS(whose, text)                                                                 \
-    ROW_FORMAT, whose, ROW_LIMIT, ROW_TAG, ROW_PAGE_SIZE(text), ROW_PAGE_TOKEN
+    ROWS_OF_OUTPUT, whose, ROW_LIMIT, ROW_TAG, ROW_PAGE_SIZE(text), ROW_PAGE_TOKEN
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

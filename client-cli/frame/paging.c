@@ -32,6 +32,8 @@ static void count(struct session *s, const struct taking *t, size_t n)
 {
     struct progress_counts *counts = &s->progress.counts;
     const int64_t limit = s->options->limit;
+    if (s->paging.exact && t->total > 0 && s->paging.total == 0)
+        s->paging.total = (uint64_t)t->total;
     if (s->paging.exact && t->total > 0 && counts->total == 0)
         counts->total = (uint64_t)(limit > 0 && limit < t->total ? limit : t->total);
     counts->done += n;
@@ -74,6 +76,16 @@ bool paging_cut(const struct session *s)
 {
     const bool known = s->paging.token != NULL && !s->paging.torn;
     return known && paging_enough(s) && (*s->paging.token != '\0' || s->ids != NULL);
+}
+
+bool paging_left_some(const struct session *s)
+{
+    return s->paging.torn || paging_cut(s);
+}
+
+uint64_t paging_total(const struct session *s)
+{
+    return s->paging.total;
 }
 
 bool paging_more(struct session *s)

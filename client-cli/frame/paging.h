@@ -16,10 +16,11 @@ struct session;
 #define NO_LIMIT INT64_MAX
 
 struct paging {
-    char *token;  /* read-only: after the last message taken; "": none */
-    int64_t left; /* read-only: records still wanted, or NO_LIMIT */
-    bool torn;    /* the limit came within a message, so that no token leads to the rest */
-    bool exact;   /* this listing is one query: its progress is known */
+    char *token;    /* read-only: after the last message taken; "": none */
+    int64_t left;   /* read-only: records still wanted, or NO_LIMIT */
+    bool torn;      /* the limit came within a message, so that no token leads to the rest */
+    bool exact;     /* this listing is one query: its progress is known */
+    uint64_t total; /* records of the whole listing; 0: unknown */
 };
 
 /* What a message has brought. */
@@ -52,6 +53,12 @@ bool paging_enough(const struct session *s);
 
 /** --limit has ended what goes on behind it. */
 bool paging_cut(const struct session *s);
+
+/** --limit has ended it and more records are behind, or may be. */
+bool paging_left_some(const struct session *s);
+
+/** How many records there are with those left out; 0: that is unknown. */
+uint64_t paging_total(const struct session *s);
 
 /** For a routine: more, where the page size is --page-size. */
 bool paging_more(struct session *s);

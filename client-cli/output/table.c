@@ -9,17 +9,25 @@
 #define READABLE 8 /* a column of so many can be read */
 #define LEAST    2 /* one character and the dots */
 
-static int natural_width(const struct table_column *c, size_t column, const char *const *cells,
+/* Of the heading and of what is in the rows. */
+static int content_width(const struct table_column *c, size_t column, const char *const *cells,
                          size_t nrows, size_t ncolumns)
 {
     int width = text_width(c->heading);
-    if (width < c->least)
-        width = c->least;
     for (size_t row = 0; row < nrows; row++) {
         int w = text_width(cells[row * ncolumns + column]);
         if (w > width)
             width = w;
     }
+    return width;
+}
+
+static int natural_width(const struct table_column *c, size_t column, const char *const *cells,
+                         size_t nrows, size_t ncolumns)
+{
+    int width = content_width(c, column, cells, nrows, ncolumns);
+    if (width < c->least)
+        width = c->least;
     return c->most > 0 && width > c->most ? c->most : width;
 }
 
@@ -96,12 +104,32 @@ void table_layout(struct text_table *t, const struct table_column *columns, size
 {
     t->columns = columns;
     t->ncolumns = ncolumns;
+    t->whole = false;
     for (size_t i = 0; i < ncolumns; i++)
         t->width[i] = natural_width(&columns[i], i, cells, nrows, ncolumns);
     go_without(t, line_columns);
     narrow(t, line_columns, READABLE, false);
     narrow(t, line_columns, LEAST, true);
     widen(t, line_columns);
+}
+
+void table_layout_whole(struct text_table *t, const struct table_column *columns, size_t ncolumns,
+                        const char *const *cells, size_t nrows)
+{
+    t->columns = columns;
+    t->ncolumns = ncolumns;
+    t->whole = true;
+    for (size_t i = 0; i < ncolumns; i++)
+        t->width[i] = content_width(&columns[i], i, cells, nrows, ncolumns);
+}
+
+bool table_fits(const struct table_column *columns, size_t ncolumns, const char *const *cells,
+                size_t nrows, int line_columns)
+{
+    int total = -GAP;
+    for (size_t i = 0; i < ncolumns; i++)
+        total += GAP + content_width(&columns[i], i, cells, nrows, ncolumns);
+    return total <= line_columns;
 }
 
 static bool is_last(const struct text_table *t, size_t i)
@@ -119,13 +147,14 @@ static bool put_cell(const struct text_table *t, struct buf *b, size_t i, const 
     int spare = t->width[i] - (used < t->width[i] ? used : t->width[i]);
     if (t->columns[i].right && !text_pad(b, spare))
         return false;
-    int put = text_put(b, text, t->width[i]);
+    int put = text_put(b, text, t->whole ? -1 : t->width[i]);
     if (put < 0)
         return false;
     if (last)
         return true; /* no spaces at the end of a line */
     /* A wide character that was cut may leave one column more than computed. */
-    return text_pad(b, (t->columns[i].right ? 0 : t->width[i] - put) + GAP);
+    const int missing = t->columns[i].right || put > t->width[i] ? 0 : t->width[i] - put;
+    return text_pad(b, missing + GAP);
 }
 
 static bool put_cells(const struct text_table *t, struct buf *b, const char *const *cells)

@@ -24,6 +24,7 @@ struct text_table {
     const struct table_column *columns; /* private, like the rest */
     size_t ncolumns;
     int width[TABLE_COLUMNS_MAX]; /* 0: the column is not shown */
+    bool whole;                   /* nothing is cut */
 };
 
 /** Decides the widths from the @nrows rows of @cells (row by row, @ncolumns
@@ -33,8 +34,18 @@ struct text_table {
 void table_layout(struct text_table *t, const struct table_column *columns, size_t ncolumns,
                   const char *const *cells, size_t nrows, int line_columns);
 
+/** The same for lines of any length: no column goes and no text is cut, also where one is
+ * longer than those of the @nrows rows. */
+void table_layout_whole(struct text_table *t, const struct table_column *columns, size_t ncolumns,
+                        const char *const *cells, size_t nrows);
+
+/** Whether these rows fit lines of @line_columns with nothing left out. */
+bool table_fits(const struct table_column *columns, size_t ncolumns, const char *const *cells,
+                size_t nrows, int line_columns);
+
 /** Append the line of headings (@bold: for a terminal with colours), or one
- * row. Text that is too long for its column is cut. false: out of memory. */
+ * row. Text that is too long for its column is cut,
+ * but in a whole table. false: out of memory. */
 bool table_put_heading(const struct text_table *t, struct buf *b, bool bold);
 bool table_put_row(const struct text_table *t, struct buf *b, const char *const *cells);
 

@@ -1,8 +1,11 @@
 #include "terminal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+static enum colour_use colour_use;
 
 int terminal_columns(void)
 {
@@ -14,8 +17,22 @@ int terminal_columns(void)
     return n > 0 ? n : 100;
 }
 
+bool terminal_is_one(void)
+{
+    return isatty(STDOUT_FILENO) != 0;
+}
+
+void terminal_use_colours(enum colour_use use)
+{
+    colour_use = use;
+}
+
 bool terminal_colours(void)
 {
     const char *no = getenv("NO_COLOR"); /* https://no-color.org */
-    return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0');
+    const char *term = getenv("TERM");
+    if (colour_use != COLOUR_AUTO)
+        return colour_use == COLOUR_ALWAYS;
+    return terminal_is_one() && (no == NULL || *no == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
 }

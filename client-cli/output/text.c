@@ -97,6 +97,23 @@ int text_put(struct buf *b, const char *text, int columns)
     return buf_append(b, bytes_of_text("…")) ? used + 1 : -1;
 }
 
+size_t text_fit(const char *text, size_t len, int columns)
+{
+    struct piece p;
+    size_t fits = 0, to_space = 0;
+    int used = 0;
+    while (fits < len) {
+        const size_t next = (size_t)(next_piece(text + fits, &p) - text);
+        used += p.columns;
+        if (used > columns && fits > 0)
+            return to_space > 0 ? to_space : fits;
+        if (text[fits] == ' ')
+            to_space = next;
+        fits = next;
+    }
+    return len;
+}
+
 bool text_pad(struct buf *b, int n)
 {
     if (n <= 0)

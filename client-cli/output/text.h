@@ -22,6 +22,10 @@ int text_width(const char *text);
  * Returns the columns used, or -1: out of memory. */
 int text_put(struct buf *b, const char *text, int columns);
 
+/** How many of the first @len bytes of @text fit @columns when printed by text_put(): all, or
+ * up to a space, or else as many characters as fit; at least one, if there is one. */
+size_t text_fit(const char *text, size_t len, int columns);
+
 /** Appends @n spaces. false: out of memory. */
 bool text_pad(struct buf *b, int n);
 

@@ -15,7 +15,7 @@ static bool write_text(struct buf *b, const char *text)
     return json_write_text(b, bytes_of_text(text));
 }
 
-static bool write_tags(struct buf *b, char *const *tags, size_t n)
+bool ndjson_write_tags(struct buf *b, char *const *tags, size_t n)
 {
     bool ok = json_write_literal(b, "[");
     for (size_t i = 0; i < n && ok; i++)
@@ -23,7 +23,7 @@ static bool write_tags(struct buf *b, char *const *tags, size_t n)
     return ok && json_write_literal(b, "]");
 }
 
-static bool write_time(struct buf *b, const Google__Protobuf__Timestamp *time)
+bool ndjson_write_time(struct buf *b, const Google__Protobuf__Timestamp *time)
 {
     char text[TIME_TEXT_BYTES];
     size_t len = time != NULL ? time_text_put(text, time->seconds, time->nanos) : 0;
@@ -41,9 +41,10 @@ bool ndjson_write_post(struct buf *b, const V1__Post__PostMessage *post)
               json_write_literal(b, ",\"user_id\":") && write_text(b, post->user_id) &&
               json_write_literal(b, ",\"title\":") && write_text(b, post->title) &&
               json_write_literal(b, ",\"body\":") && write_text(b, post->body) &&
-              json_write_literal(b, ",\"tags\":") && write_tags(b, post->tags, post->n_tags) &&
-              json_write_literal(b, ",\"create_time\":") && write_time(b, post->create_time) &&
-              json_write_literal(b, "}\n");
+              json_write_literal(b, ",\"tags\":") &&
+              ndjson_write_tags(b, post->tags, post->n_tags) &&
+              json_write_literal(b, ",\"create_time\":") &&
+              ndjson_write_time(b, post->create_time) && json_write_literal(b, "}\n");
     if (!ok)
         b->len = start;
     return ok;

@@ -20,6 +20,10 @@
 bool ndjson_write_post(struct buf *b, const V1__Post__PostMessage *post);
 bool ndjson_write_user(struct buf *b, const V1__User__UserMessage *user);
 
+/** Append one value of those: a list of texts, a time or null. false: out of memory. */
+bool ndjson_write_tags(struct buf *b, char *const *tags, size_t n);
+bool ndjson_write_time(struct buf *b, const Google__Protobuf__Timestamp *time);
+
 /** Reads one line, with or without its '\n'; the message lives in the arena
  * until its reset. A field that is missing or null has its default. NULL, with
  * a reason of one line in @ret_error (NDJSON_ERROR_BYTES), for

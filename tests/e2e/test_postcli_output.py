@@ -132,12 +132,15 @@ def test_a_terminal_gets_a_table_and_no_escapes_of_the_data(no_colour):
     with serving(ListPostsServerStream=answer) as target:
         process = subprocess.Popen(
             [str(BUILD / "postcli"), "stream-list", "--target", target, "--no-progress"],
-            stdout=follower, env={**clean_environment(), "NO_COLOR": no_colour})
+            stdout=follower,
+            env={**clean_environment(), "NO_COLOR": no_colour,
+                              "TERM": "xterm"})
         os.close(follower)
         text = read_terminal(leader)
         assert process.wait(timing.CALL) == 0
     os.close(leader)
-    heading, row = text.splitlines()
+    heading, row, count = text.splitlines()
+    assert count == "(1 row)"
     assert ("\033[1m" in heading) == (no_colour == "")
     assert row.split() == ["1", "Henry", "커피", "\\x1b[31mred"]
 

@@ -94,3 +94,26 @@ Test(table, a_faint_row_is_the_same_between_escapes)
     buf_unref(b);
     buf_unref(faint);
 }
+
+/* In a whole table a later row goes past its column, and nothing is lost. */
+Test(table, whole_cuts_nothing)
+{
+    static const char *const late[] = { "12345678901234567890", "x", "9" };
+    struct text_table t;
+    struct buf *b = buf_new(0);
+    text_init();
+    table_layout_whole(&t, columns, 3, cells, 2);
+    cr_assert(table_put_heading(&t, b, false) && table_put_row(&t, b, cells + 3) &&
+              table_put_row(&t, b, late) && buf_append(b, bytes_of("", 1)));
+    cr_assert_str_eq((char *)b->data, "ID              TITLE  AGE\n"
+                                      "twelve-letters  a\\tb     7\n"
+                                      "12345678901234567890  x        9\n");
+    buf_unref(b);
+}
+
+Test(table, knows_whether_it_fits)
+{
+    text_init();
+    cr_assert(table_fits(columns, 3, cells, 2, 26));
+    cr_assert_not(table_fits(columns, 3, cells, 2, 25));
+}
