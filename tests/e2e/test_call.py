@@ -1,8 +1,6 @@
 """postcli call: any method, by reflection or by a set of descriptors, with JSON."""
 import base64
 import json
-import os
-import pty
 import signal
 import subprocess
 import threading
@@ -18,6 +16,7 @@ from foreign_server import ForeignServer
 from library import small_library
 from pair import Pair
 from protos import current, post
+from screen import Terminal
 from test_pbjson import Every, messages
 from timing import wait_until
 
@@ -412,13 +411,10 @@ def test_a_reader_that_has_enough(foreign):
 
 def test_on_a_terminal(foreign):
     """Each response on lines of its own, for people."""
-    primary, secondary = pty.openpty()
-    process = subprocess.Popen([cli.POSTCLI, "call", "far.Away/Echo", '{"int32Value":1}'],
-                               stdout=secondary, env=foreign.postcli_environment())
-    os.close(secondary)
-    assert process.wait(timing.CALL) == 0
-    assert os.read(primary, 4096) == b'{\r\n  "int32Value": 1\r\n}\r\n'
-    os.close(primary)
+    with Terminal(foreign, "call", "far.Away/Echo", '{"int32Value":1}') as terminal:
+        assert terminal.end() == 0
+        assert terminal.text == '{\n  "int32Value": 1\n}\n'
+        assert b'\x1b[36m1\x1b[0m' in terminal.raw
 
 
 # --- Much ---------------------------------------------------------------------------------
