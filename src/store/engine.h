@@ -61,4 +61,8 @@ extern const struct store_engine lmdb_engine, pg_engine;
 __attribute__((format(printf, 2, 3))) int store_fail(char error[STORE_ERROR_MAX],
                                                      const char *format, ...);
 
+/** Counts a problem of a store that is checked, and tells it in a line. */
+__attribute__((format(printf, 2, 3))) void store_check_found(struct store_check *check,
+                                                             const char *format, ...);
+
 #endif

@@ -16,9 +16,9 @@ struct store_check {
 };
 
 /** Looks at one state of the store in @where: that its pages are whole and each is
- * used once; that each record is what was stored, decodes, and is where its group
- * and its id say; that groups and ids lead nowhere else; the order; that the log of
- * changes has no gap, and ends for each id with what is there: a record knows its last
+ * used once (of a database that is its own to check); that each record is what was stored, decodes,
+ * and is where its group and its id say; that groups and ids lead nowhere else; the order; that the
+ * log of changes has no gap, and ends for each id with what is there: a record knows its last
  * change, which the log has for this id and place, and one that is gone was deleted.
  * Nothing is changed. It takes 16 bytes of memory for each deletion in the log. What a server
  * commits meanwhile takes new pages. Returns 0: it was looked at, see check->problems; or -1 with a

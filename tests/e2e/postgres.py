@@ -26,6 +26,11 @@ SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "200", "j
 wanted = os.environ.get("STORE") == "postgres"
 
 
+def name_of(db):
+    """What the database is called that database() has made."""
+    return db.split("/")[3].split("?")[0]
+
+
 def ordinary():
     """A server does not run as root."""
     if os.getuid() != 0:

@@ -256,14 +256,49 @@ def test_another_kind_another_format_no_right(tmp_path):
     with both:
         pass
     assert "keeps users, and not posts" in refusal(both.user.db)
-    name = both.post.db.split("/")[3].split("?")[0]
-    server.ask("UPDATE store SET format = 99", name)
+    server.ask("UPDATE store SET format = 99", postgres.name_of(both.post.db))
     assert "newer version" in refusal(both.post.db)
     db = server.database().replace(postgres.OWNER + "@", "guest@")
     server.ask("CREATE ROLE guest LOGIN")
     assert "permission denied" in refusal(db)
 
 
-def test_a_check_is_not_made_yet(tmp_path):
-    assert "--check cannot look at a PostgreSQL database yet" in \
-        refusal(postgres.shared().database(), "--check")
+# --- --check ----------------------------------------------------------------------------
+
+def check(server):
+    """Its exit status, and all that it says, on standard output first."""
+    done = subprocess.run([str(BUILD / server.name), "--check", "--db", server.db],
+                          capture_output=True, text=True, check=False, timeout=timing.CALL,
+                          env=clean_environment())
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_check_counts_what_is_there(loaded):
+    """While servers have it open."""
+    library, _, both = loaded
+    status, said = check(both.post)
+    assert status == 0
+    users = len({row["user_id"] for row in library.posts})
+    assert f"post-server: the store in {both.post.db} is good: 480 posts of {users} users, " in said
+    status, said = check(both.user)
+    assert status == 0 and f"is good: {len(library.users)} users, " in said
+
+
+def test_a_check_says_what_is_wrong(pair):
+    small_library().load(pair)
+    postgres.shared().ask("UPDATE records SET value = value || '\\xff'::bytea WHERE seq = 7; "
+                          "DELETE FROM changes WHERE revision = 9", postgres.name_of(pair.post.db))
+    status, said = check(pair.post)
+    assert status == 1
+    assert 'record 7 of group 6 "u2": it does not decode' in said, said
+    assert "changes after 8 are missing" in said
+    assert f"the store in {pair.post.db} is damaged: 3 problems; restore it from a backup" in said
+
+
+def test_a_check_of_what_is_no_store_is_one_line(pair):
+    """As a start is, but that it makes nothing."""
+    said = refusal(pair.user.db, "--check")
+    assert said.endswith("keeps users, and not posts")
+    empty = postgres.shared().database()
+    for _ in range(2):
+        assert 'relation "store" does not exist' in refusal(empty, "--check")

@@ -1,6 +1,4 @@
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "change_index.h"
@@ -16,18 +14,6 @@ struct pass {
     uint64_t change;      /* that was looked at */
     struct change_index index;
 };
-
-__attribute__((format(printf, 2, 3))) static void found(struct pass *p, const char *format, ...)
-{
-    char line[STORE_ERROR_MAX + STORE_ID_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    p->check->problems++;
-    if (p->check->problem != NULL)
-        p->check->problem(p->check, line);
-}
 
 /* A table from end to end. Returns 0, or LMDB's error. */
 static int each(struct pass *p, MDB_dbi table, void (*look)(struct pass *p, MDB_val key, MDB_val v))
@@ -69,12 +55,13 @@ static void look_at_group(struct pass *p, MDB_val key, MDB_val value)
     struct bytes id = { 0 };
     uint32_t ordinal;
     if (key.mv_size != sizeof ordinal || be32_read(key.mv_data) != p->check->groups)
-        found(p, "group %" PRIu64 " is missing in the order of groups", p->check->groups);
+        store_check_found(p->check, "group %" PRIu64 " is missing in the order of groups",
+                          p->check->groups);
     else if (group_id(be32_read(key.mv_data), value, &id) != 0)
-        found(p, "the id of group %" PRIu64 " is damaged", p->check->groups);
+        store_check_found(p->check, "the id of group %" PRIu64 " is damaged", p->check->groups);
     else if (group_find(p->store, p->txn, id, &ordinal) != 0 || ordinal != p->check->groups)
-        found(p, "group %" PRIu64 " is not found by its id \"%.*s\"", p->check->groups, (int)id.len,
-              (const char *)id.data);
+        store_check_found(p->check, "group %" PRIu64 " is not found by its id \"%.*s\"",
+                          p->check->groups, (int)id.len, (const char *)id.data);
     p->check->groups++;
 }
 
@@ -82,8 +69,8 @@ static void look_at_group(struct pass *p, MDB_val key, MDB_val value)
 
 static void found_at(struct pass *p, struct position at, const char *what)
 {
-    found(p, "record %" PRIu64 " of group %" PRIu32 " \"%.*s\": %s", at.sequence, at.group,
-          (int)p->group.len, (const char *)p->group.data, what);
+    store_check_found(p->check, "record %" PRIu64 " of group %" PRIu32 " \"%.*s\": %s", at.sequence,
+                      at.group, (int)p->group.len, (const char *)p->group.data, what);
 }
 
 /* Groups whose records were deleted are left out. */
@@ -120,7 +107,8 @@ static void look_at_record(struct pass *p, MDB_val key, MDB_val stored)
 {
     struct bytes value;
     if (key.mv_size != RECORD_KEY_BYTES) {
-        found(p, "a record after record %" PRIu64 " has no place", p->last.sequence);
+        store_check_found(p->check, "a record after record %" PRIu64 " has no place",
+                          p->last.sequence);
         return;
     }
     const struct position at = record_key_read(key.mv_data);
@@ -145,14 +133,16 @@ static void look_at_change(struct pass *p, const struct change *c)
     struct place place;
     const int rc = place_find(p->store, p->txn, c->id, &place);
     if (rc == 0 ? place.revision < c->revision : rc != MDB_NOTFOUND)
-        found(p, "change %" PRIu64 ": the record \"%.*s\" does not know it", c->revision,
-              (int)c->id.len, (const char *)c->id.data);
+        store_check_found(p->check, "change %" PRIu64 ": the record \"%.*s\" does not know it",
+                          c->revision, (int)c->id.len, (const char *)c->id.data);
     else if (rc == MDB_NOTFOUND && c->kind == CHANGE_PUT && !was_deleted(p, c))
-        found(p, "change %" PRIu64 ": the record \"%.*s\" is gone, and no change says why",
-              c->revision, (int)c->id.len, (const char *)c->id.data);
+        store_check_found(p->check,
+                          "change %" PRIu64 ": the record \"%.*s\" is gone, and no change says why",
+                          c->revision, (int)c->id.len, (const char *)c->id.data);
     if (c->at.sequence == 0 || c->at.sequence >= p->next_sequence)
-        found(p, "change %" PRIu64 " is of a record whose number was not given out yet",
-              c->revision);
+        store_check_found(p->check,
+                          "change %" PRIu64 " is of a record whose number was not given out yet",
+                          c->revision);
 }
 
 static void look_at_block(struct pass *p, MDB_val key, MDB_val stored)
@@ -161,17 +151,17 @@ static void look_at_block(struct pass *p, MDB_val key, MDB_val stored)
     struct change c;
     int rv = block_read(key, stored, &b);
     if (rv != 0) {
-        found(p, "changes after %" PRIu64 " are damaged", p->change);
+        store_check_found(p->check, "changes after %" PRIu64 " are damaged", p->change);
         return;
     }
     if (p->check->changes > 0 && b.next != p->change + 1)
-        found(p, "changes after %" PRIu64 " are missing", p->change);
+        store_check_found(p->check, "changes after %" PRIu64 " are missing", p->change);
     while ((rv = block_next(&b, &c)) == 1) {
         look_at_change(p, &c);
         p->check->changes++;
     }
     if (rv != 0)
-        found(p, "changes before %" PRIu64 " are damaged", b.last);
+        store_check_found(p->check, "changes before %" PRIu64 " are damaged", b.last);
     p->change = b.last;
 }
 
@@ -187,8 +177,9 @@ static int look_at_log(struct pass *p)
     if (rc == 0)
         rc = each(p, p->store->changes, look_at_block);
     if (rc == 0 && p->change != p->revision)
-        found(p, "%" PRIu64 " changes were made, and the last one in the log is %" PRIu64,
-              p->revision, p->change);
+        store_check_found(p->check,
+                          "%" PRIu64 " changes were made, and the last one in the log is %" PRIu64,
+                          p->revision, p->change);
     return rc;
 }
 
@@ -205,9 +196,11 @@ static int compare_counts(struct pass *p)
     if (rc != 0)
         return rc;
     if (ids.ms_entries != p->check->records)
-        found(p, "there are %zu ids for %" PRIu64 " records", ids.ms_entries, p->check->records);
+        store_check_found(p->check, "there are %zu ids for %" PRIu64 " records", ids.ms_entries,
+                          p->check->records);
     if (groups.ms_entries != p->check->groups)
-        found(p, "there are %zu ids for %" PRIu64 " groups", groups.ms_entries, p->check->groups);
+        store_check_found(p->check, "there are %zu ids for %" PRIu64 " groups", groups.ms_entries,
+                          p->check->groups);
     return 0;
 }
 

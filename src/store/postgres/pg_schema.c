@@ -10,7 +10,7 @@
 /* Two servers may make the tables at once: one of them fails, and finds them then. */
 #define ATTEMPTS 5
 
-static const struct pg_statement look = {
+const struct pg_statement pg_schema_look = {
     .sql = "SELECT store_id, format, revision, kind FROM store"
 };
 
@@ -44,24 +44,29 @@ static const struct pg_statement schema[NSCHEMA] = {
 struct question {
     struct pg_request request;
     struct pg_store *s;
-    bool over, failed, found;
+    bool over, failed;
     struct pg_error error;
-    uint64_t store_id, format, revision;
-    char kind[16];
+    struct pg_identity found;
 };
+
+struct pg_identity pg_identity_of(const PGresult *rows)
+{
+    if (PQntuples(rows) != 1)
+        return (struct pg_identity){ .there = false };
+    struct pg_identity i = { .there = true,
+                             .store_id = pg_number_at(rows, 0, 0),
+                             .format = pg_number_at(rows, 0, 1),
+                             .revision = pg_number_at(rows, 0, 2) };
+    const struct bytes kind = pg_bytes_at(rows, 0, 3);
+    snprintf(i.kind, sizeof i.kind, "%.*s", (int)kind.len, (const char *)kind.data);
+    return i;
+}
 
 static void on_rows(struct pg_request *r, unsigned step, const PGresult *rows)
 {
     struct question *q = container_of(r, struct question, request);
     (void)step;
-    if (PQntuples(rows) != 1)
-        return;
-    const struct bytes kind = pg_bytes_at(rows, 0, 3);
-    q->found = true;
-    q->store_id = pg_number_at(rows, 0, 0);
-    q->format = pg_number_at(rows, 0, 1);
-    q->revision = pg_number_at(rows, 0, 2);
-    snprintf(q->kind, sizeof q->kind, "%.*s", (int)kind.len, (const char *)kind.data);
+    q->found = pg_identity_of(rows);
 }
 
 static void on_done(struct pg_request *r, const struct pg_error *error)
@@ -85,7 +90,7 @@ static void ask(struct pg_pool *pool, struct question *q)
 
 static void look_at_it(struct pg_pool *pool, struct question *q)
 {
-    const struct pg_step step = { .statement = &look };
+    const struct pg_step step = { .statement = &pg_schema_look };
     q->request = (struct pg_request){ .steps = &step, .nsteps = 1, .rows = on_rows };
     ask(pool, q);
 }
@@ -122,23 +127,30 @@ static bool was_made_meanwhile(const struct question *q)
     return has_state(q, "42P07") || has_state(q, "23505") || has_state(q, "42710");
 }
 
-static int judge(struct pg_store *s, const struct question *q, const char *kind,
-                 char error[STORE_ERROR_MAX])
+int pg_schema_judge(const char *name, const struct pg_identity *found, const char *kind,
+                    char error[STORE_ERROR_MAX])
 {
-    const char *name = s->target->name;
-    if (q->failed)
-        return store_fail(error, "%s", q->error.line);
-    if (!q->found)
+    if (!found->there)
         return store_fail(error, "the table store of the database %s is empty", name);
-    if (q->format > FORMAT)
+    if (found->format > FORMAT)
         return store_fail(error,
                           "the database %s has format %" PRIu64 ", and this program knows %d: "
                           "it was written by a newer version",
-                          name, q->format, FORMAT);
-    if (strcmp(q->kind, kind) != 0)
-        return store_fail(error, "the database %s keeps %s, and not %s", name, q->kind, kind);
-    s->store.id = q->store_id;
-    s->feed.revision = q->revision;
+                          name, found->format, FORMAT);
+    if (strcmp(found->kind, kind) != 0)
+        return store_fail(error, "the database %s keeps %s, and not %s", name, found->kind, kind);
+    return 0;
+}
+
+static int take_over(struct pg_store *s, const struct question *q, const char *kind,
+                     char error[STORE_ERROR_MAX])
+{
+    if (q->failed)
+        return store_fail(error, "%s", q->error.line);
+    if (pg_schema_judge(s->target->name, &q->found, kind, error) != 0)
+        return -1;
+    s->store.id = q->found.store_id;
+    s->feed.revision = q->found.revision;
     return 0;
 }
 
@@ -152,7 +164,7 @@ static int open_tables(struct pg_store *s, struct pg_pool *pool, const char *kin
         if (!q.failed || was_made_meanwhile(&q))
             look_at_it(pool, &q);
     }
-    return judge(s, &q, kind, error);
+    return take_over(s, &q, kind, error);
 }
 
 static void on_health(struct pg_pool *pool, void *arg)

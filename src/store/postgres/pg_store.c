@@ -113,16 +113,6 @@ static void pg_close(struct store *store)
     free_all(s);
 }
 
-static int pg_check(const char *where, const char *kind, struct store_check *check,
-                    char error[STORE_ERROR_MAX])
-{
-    (void)where;
-    (void)kind;
-    (void)check;
-    return store_fail(error, "--check cannot look at a PostgreSQL database yet: "
-                             "use pg_amcheck and the database's own means");
-}
-
 const struct store_engine pg_engine = {
     .open = pg_open,
     .close = pg_close,

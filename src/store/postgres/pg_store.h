@@ -2,6 +2,7 @@
  *
  *   pg_store.c    open, close, the thread
  *   pg_schema.c   the tables: made at the first start, looked at in each
+ *   pg_check.c    --check
  *   pg_writer.c   batches into transactions
  *   pg_feed.c     what was committed, here or by another server
  *   pg_reader.c   steps, and what they need
@@ -82,6 +83,26 @@ static inline struct pg_store *pg_store_of(struct store *store)
  * format. Fills in the store's id and the feed's revision. Runs the loop, which nobody
  * else does yet. Returns 0, or -1 with a line in @error. */
 int pg_schema_open(struct pg_store *s, const char *kind, char error[STORE_ERROR_MAX]);
+
+/* What the row of `store` says that it is. */
+struct pg_identity {
+    bool there;
+    uint64_t store_id, format, revision;
+    char kind[16];
+};
+
+/** The question for that row, and the answer. */
+extern const struct pg_statement pg_schema_look;
+struct pg_identity pg_identity_of(const PGresult *rows);
+
+/** Whether this program can use it: 0, or -1 with a line in @error. @name: of the database. */
+int pg_schema_judge(const char *name, const struct pg_identity *found, const char *kind,
+                    char error[STORE_ERROR_MAX]);
+
+/* --- pg_check.c --------------------------------------------------------------------- */
+
+int pg_check(const char *where, const char *kind, struct store_check *check,
+             char error[STORE_ERROR_MAX]);
 
 /* --- pg_writer.c, pg_feed.c: on the store's thread, but for pg_write() ---------------- */
 
