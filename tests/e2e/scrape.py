@@ -9,14 +9,11 @@ import timing
 METRICS = ["--metrics-listen", "127.0.0.1:0"]
 
 
-class Metrics:
-    """The metrics of a server that was just started."""
+class Listener:
+    """What --metrics-listen serves at an address."""
 
-    def __init__(self, server):
-        line = server.process.stdout.readline().decode().strip()
-        said, url = line.split(" metrics on ")
-        assert said == f"{server.name}:"
-        self.address = url.removeprefix("http://").removesuffix("/metrics")
+    def __init__(self, address):
+        self.address = address
 
     def request(self, method="GET", path="/metrics", body=None):
         connection = http.client.HTTPConnection(self.address, timeout=timing.CALL)
@@ -25,6 +22,16 @@ class Metrics:
         text = response.read().decode()
         connection.close()
         return response, text
+
+
+class Metrics(Listener):
+    """The metrics of a server that was just started."""
+
+    def __init__(self, server):
+        line = server.process.stdout.readline().decode().strip()
+        said, url = line.split(" metrics on ")
+        assert said == f"{server.name}:"
+        super().__init__(url.removeprefix("http://").removesuffix("/metrics"))
 
     def scrape(self):
         """{(name, {label: value, …}): figure}, the labels as a frozenset."""

@@ -313,7 +313,7 @@ def test_refused_by_reason(start_own, case):
 def test_only_what_there_is(start_pair):
     pair = start_pair(post_args=METRICS)
     metrics = Metrics(pair.post)
-    for path in ("/", "/metrics/", "/healthz", "/../metrics"):
+    for path in ("/", "/metrics/", "/healthz/", "/../metrics"):
         assert metrics.request(path=path)[0].status == 404
     for method in ("POST", "PUT", "DELETE"):
         response, _ = metrics.request(method, body="x" * 100000)

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/standard_fds.h"
 #include "notify.h"
+#include "probes.h"
 #include "self_probe.h"
 #include "server_chain.h"
 #include "serverkit/auth/check_token.h"
@@ -49,6 +50,7 @@ struct daemon {
     struct metrics metrics;
     struct call_metrics *calls; /* NULL, as the next: nobody wants metrics */
     struct metrics_http *scrapes;
+    struct probes probes;
     struct server *server;
     struct token_check token_check;
     uv_signal_t sigterm, sigint;
@@ -269,13 +271,27 @@ static bool start_loops(struct daemon *d, char *error)
     return d->nstarted == d->nloops;
 }
 
+static int make_probes(struct daemon *d)
+{
+    const struct daemon_program *p = d->program;
+    d->probes = (struct probes){
+        .health = d->health,
+        .services = p->services,
+        .nservices = p->nservices,
+        .needs = p->others,
+        .nneeds = p->nothers,
+    };
+    return probes_init(&d->probes, d->loops, d->nloops);
+}
+
 static bool make_metrics(struct daemon *d, char *error)
 {
     const struct daemon_program *p = d->program;
     if (!metrics_wanted())
         return true;
     if (call_metrics_new(&d->calls, CALL_METRICS_SERVER, d->services, d->nservices, d->nloops) !=
-        0) {
+            0 ||
+        make_probes(d) != 0) {
         snprintf(error, DAEMON_ERROR_MAX, "out of memory");
         return false;
     }
@@ -294,7 +310,8 @@ static bool listen_metrics(struct daemon *d, char *error)
     else
         metrics_add(&d->metrics, metrics_of_server, d->server);
     metrics_add(&d->metrics, metrics_of_process, NULL);
-    return metrics_http_start(&d->scrapes, &d->metrics, metrics_options.listen, error) == 0;
+    return metrics_http_start(&d->scrapes, &d->metrics, probes_http(&d->probes),
+                              metrics_options.listen, error) == 0;
 }
 
 /* Port 0 becomes the port that it is. */
@@ -393,6 +410,7 @@ static bool serve(struct daemon *d, const char *line, char *error)
     if (d->scrapes != NULL)
         printf("%s: metrics on %s\n", d->program->name, metrics_http_url(d->scrapes));
     fflush(stdout);
+    probes_serving(&d->probes);
     notify_send("READY=1");
     if (!is_on_core(d))
         mask_signals(SIG_UNBLOCK);
@@ -492,6 +510,7 @@ static bool run(struct daemon *d, char *error)
     if (d->program->news != NULL)
         news_close(d->program->news);
     notify_watchdog_free(d->watchdog);
+    probes_close(&d->probes);
     tls_server_free(d->tls);
     return served;
 }

@@ -1,7 +1,6 @@
 #include "notify.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "pulse.h"
 #include "weir/loop.h"
 
 /* The address in $NOTIFY_SOCKET: a path, or with '@' a name in the abstract
@@ -47,51 +47,22 @@ void notify_send(const char *line)
 
 /* --- The watchdog ------------------------------------------------------------------- */
 
-struct sign {
-    atomic_uint given; /* the last round it was given in; written on its loop */
-    struct posting question;
-};
-
 struct notify_watchdog {
     struct timer timer;
-    struct loop *const *loops;
-    size_t n;
-    unsigned round;
+    struct loop *first;
+    struct pulse *pulse;
     uint64_t period_ms;
-    struct sign signs[];
 };
 
-static void on_asked(struct loop *loop, void *arg)
-{
-    struct sign *sign = arg;
-    (void)loop;
-    atomic_fetch_add(&sign->given, 1);
-}
-
-static bool all_live(struct notify_watchdog *w)
-{
-    for (size_t i = 0; i < w->n; i++)
-        if (atomic_load(&w->signs[i].given) != w->round)
-            return false;
-    return true;
-}
-
-static void ask_all(struct notify_watchdog *w)
-{
-    w->round++;
-    for (size_t i = 0; i < w->n; i++)
-        loop_post_with(w->loops[i], &w->signs[i].question, on_asked, &w->signs[i]);
-}
-
-/* A loop that has not answered is not asked again: its posts would pile up. */
 static void on_period(struct timer *timer)
 {
     struct notify_watchdog *w = container_of(timer, struct notify_watchdog, timer);
-    timer_start(w->loops[0], timer, w->period_ms);
-    if (!all_live(w))
+    size_t silent;
+    timer_start(w->first, timer, w->period_ms);
+    if (pulse_silent(w->pulse, &silent))
         return;
     notify_send("WATCHDOG=1");
-    ask_all(w);
+    pulse_ask(w->pulse);
 }
 
 /* Microseconds for this process; 0: the manager does not watch. */
@@ -109,11 +80,12 @@ int notify_watchdog_start(struct notify_watchdog **ret, struct loop *const *loop
     *ret = NULL;
     if (usec == 0)
         return 0;
-    struct notify_watchdog *w = calloc(1, sizeof *w + n * sizeof w->signs[0]);
-    if (w == NULL)
+    struct notify_watchdog *w = calloc(1, sizeof *w);
+    if (w == NULL || pulse_new(&w->pulse, loops, n) != 0) {
+        free(w);
         return ENOMEM;
-    w->loops = loops;
-    w->n = n;
+    }
+    w->first = loops[0];
     w->period_ms = usec / 3000 > 0 ? usec / 3000 : 1;
     w->timer.fired = on_period;
     timer_start(loops[0], &w->timer, 0);
@@ -129,5 +101,8 @@ void notify_watchdog_stop(struct notify_watchdog *w)
 
 void notify_watchdog_free(struct notify_watchdog *w)
 {
+    if (w == NULL)
+        return;
+    pulse_free(w->pulse);
     free(w);
 }

@@ -3,7 +3,7 @@
  * happens where that is not set.
  *
  * The watchdog ($WATCHDOG_USEC): three times in that span every loop is asked
- * for a sign of life, by loop_post(), and the manager is told that we live if
+ * for a sign of life (pulse.h), and the manager is told that we live if
  * all have given the one before. A loop that hangs is thus noticed, whichever
  * it is. */
 #ifndef DAEMON_NOTIFY_H

@@ -12,6 +12,17 @@ void health_set(struct health *health, const char *name, enum health_state state
         news_publish(&health->news);
 }
 
+enum health_state health_get(const struct health *health, const char *name)
+{
+    return health_state(health, health_find(health, name));
+}
+
+const char *health_state_name(enum health_state state)
+{
+    static const char *const names[] = { "UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN" };
+    return names[state];
+}
+
 void health_stop(struct health *health)
 {
     health->stopping = true;

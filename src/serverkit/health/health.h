@@ -31,6 +31,13 @@ const struct service *health_service(struct health *health);
  * process. Any thread. */
 void health_set(struct health *health, const char *name, enum health_state state);
 
+/** The state of the service @name, or of the process, as a call of Check would tell it. Any
+ * thread. */
+enum health_state health_get(const struct health *health, const char *name);
+
+/** "NOT_SERVING" */
+const char *health_state_name(enum health_state state);
+
 /** The process is about to stop: everything is NOT_SERVING from now on,
  * whatever is set. Before server_drain(), which ends the watches. Any thread. */
 void health_stop(struct health *health);

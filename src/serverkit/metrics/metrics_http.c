@@ -13,7 +13,8 @@ struct metrics_options metrics_options = { .listen = "" };
 
 static const struct option_row rows[] = {
     OPT_TEXT("metrics-listen", metrics_options.listen,
-             "metrics for Prometheus, by plain HTTP: keep it on loopback; port 0: any",
+             "serve /metrics for Prometheus, and /healthz and /readyz for probes, by plain HTTP: "
+             "keep it on loopback; port 0: any",
              .arg = "ADDR:PORT"),
 };
 
@@ -25,10 +26,12 @@ const struct option_group metrics_group = { "Metrics", rows, sizeof rows / sizeo
 #define CONNECTION_TIMEOUT_S 10u
 
 #define HOST_MAX 256
+#define WHY_MAX  256 /* a line about why a probe fails */
 
 struct metrics_http {
     struct MHD_Daemon *daemon;
     const struct metrics *metrics;
+    struct http_probes probes;
     char url[HOST_MAX + 32];
 };
 
@@ -47,23 +50,62 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned code,
     return result;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned code, char *text)
+/* Answers with a line, @text, which is copied. */
+static enum MHD_Result say(struct MHD_Connection *connection, unsigned code, const char *text)
 {
+    char line[WHY_MAX + 2];
+    const int len = snprintf(line, sizeof line, "%s\n", text);
     return respond(connection, code,
-                   MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_PERSISTENT),
+                   MHD_create_response_from_buffer((size_t)len, line, MHD_RESPMEM_MUST_COPY),
                    "text/plain; charset=utf-8");
 }
 
-static enum MHD_Result scrape(struct MHD_Connection *connection, const struct metrics *metrics)
+static enum MHD_Result scrape(struct MHD_Connection *connection, const struct metrics_http *http)
 {
-    static char no_memory[] = "out of memory\n";
     size_t len;
-    char *text = metrics_text(metrics, &len);
+    char *text = metrics_text(http->metrics, &len);
     if (text == NULL)
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, no_memory);
+        return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
     return respond(connection, MHD_HTTP_OK,
                    MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE),
                    "text/plain; version=0.0.4; charset=utf-8");
+}
+
+static enum MHD_Result answer_probe(struct MHD_Connection *connection, const char *why_not)
+{
+    return say(connection, why_not == NULL ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+               why_not == NULL ? "ok" : why_not);
+}
+
+static enum MHD_Result probe_alive(struct MHD_Connection *connection,
+                                   const struct metrics_http *http)
+{
+    char why[WHY_MAX];
+    return answer_probe(connection, http->probes.alive(http->probes.arg, why, sizeof why));
+}
+
+static enum MHD_Result probe_ready(struct MHD_Connection *connection,
+                                   const struct metrics_http *http)
+{
+    char why[WHY_MAX];
+    return answer_probe(connection, http->probes.ready(http->probes.arg, why, sizeof why));
+}
+
+static const struct page {
+    const char *path;
+    enum MHD_Result (*answer)(struct MHD_Connection *connection, const struct metrics_http *http);
+} pages[] = {
+    { "/metrics", scrape },
+    { "/healthz", probe_alive },
+    { "/readyz", probe_ready },
+};
+
+static const struct page *page_at(const char *path)
+{
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+        if (strcmp(path, pages[i].path) == 0)
+            return &pages[i];
+    return NULL;
 }
 
 /* Comes once for the head of a request, once for each part of a body (which
@@ -72,9 +114,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
                                   const char *method, const char *version, const char *body,
                                   size_t *body_len, void **state)
 {
-    static char elsewhere[] = "there is only /metrics\n", only_get[] = "only GET is served\n";
     static int begun;
-    const struct metrics_http *http = arg;
+    const struct page *page = page_at(path);
     (void)version;
     (void)body;
     if (*state == NULL || *body_len > 0) {
@@ -82,11 +123,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *body_len = 0;
         return MHD_YES;
     }
-    if (strcmp(path, "/metrics") != 0)
-        return refuse(connection, MHD_HTTP_NOT_FOUND, elsewhere);
+    if (page == NULL)
+        return say(connection, MHD_HTTP_NOT_FOUND, "there are only /metrics, /healthz and /readyz");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, only_get);
-    return scrape(connection, http->metrics);
+        return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are served");
+    return page->answer(connection, arg);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *format,
@@ -160,7 +201,8 @@ static void warn_if_open(const char *address)
 }
 
 int metrics_http_start(struct metrics_http **ret, const struct metrics *metrics,
-                       const char *address, char error[METRICS_ERROR_MAX])
+                       struct http_probes probes, const char *address,
+                       char error[METRICS_ERROR_MAX])
 {
     struct metrics_http *http = calloc(1, sizeof *http);
     struct addrinfo *at = resolve(address, error);
@@ -169,6 +211,7 @@ int metrics_http_start(struct metrics_http **ret, const struct metrics *metrics,
     if (http == NULL || at == NULL)
         goto err;
     http->metrics = metrics;
+    http->probes = probes;
     http->daemon = listen_on(http, at);
     if (http->daemon == NULL) {
         snprintf(error, METRICS_ERROR_MAX,
