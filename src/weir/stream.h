@@ -126,6 +126,8 @@ struct stream {
     struct loop *loop;
     const struct method *method; /* server: what is called; client: NULL */
     const char *path;            /* "/v1.user.User/GetUser" */
+    const char *protocol;        /* server: what the client speaks, "grpc"; NULL: only gRPC can be
+                                    meant */
     struct identity *identity;   /* server: who calls (identity.h), with a reference of the
                                     stream's own; NULL: nobody has asked */
     void *data;                  /* the handler's own */

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/options.h"
+
 struct protocol;
 
 #define WEB_PROTOCOLS_MAX 8
@@ -28,5 +30,18 @@ struct web_options {
     const char *const *hosts;
     size_t nhosts;
 };
+
+/* --- Of the process: what the group "Web" of its options sets ----------------------- */
+
+extern const struct option_group web_group;
+
+/** What is wrong with it; NULL: nothing. Once options are parsed. */
+const char *web_options_check(void);
+
+/** That, with gRPC-Web and what was added; NULL: --web was not given. Once options are parsed. */
+const struct web_options *web_options_given(void);
+
+/** One more protocol, behind the others; WEB_PROTOCOLS_MAX at most. Before a server is made. */
+void web_options_add(const struct protocol *protocol, const void *arg);
 
 #endif

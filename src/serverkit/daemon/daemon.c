@@ -30,6 +30,7 @@
 #include "weir/loop.h"
 #include "weir/news.h"
 #include "weir/tls.h"
+#include "weir/web_options.h"
 
 #define MAX_SERVICES 16
 #define OVERDUE_MS   1000 /* after --drain-timeout */
@@ -444,6 +445,7 @@ static bool make_server(struct daemon *d, char *error)
         .connections = connection_options,
         .budget = connections_budget(),
         .tls = d->tls,
+        .web = web_options_given(),
     };
     const int rv = server_new(&d->server, d->loops, d->nloops, d->services, d->nservices, &options);
     if (rv != 0)

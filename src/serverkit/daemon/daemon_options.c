@@ -10,7 +10,9 @@
 #include "serverkit/intercept/limits.h"
 #include "serverkit/metrics/metrics_http.h"
 #include "weir/connections.h"
+#include "weir/server.h"
 #include "weir/tls.h"
+#include "weir/web_options.h"
 
 #define MAX_GROUPS 16
 
@@ -56,6 +58,10 @@ static enum option_result check_options(const struct daemon_program *p)
 {
     char error[AUTH_ERROR];
     const char *wrong = tls_server_check(&tls_server_options);
+    if (wrong == NULL)
+        wrong = web_options_check();
+    if (wrong == NULL && web_options_given() != NULL && config.transport == TRANSPORT_CORE)
+        wrong = "--web needs --transport http";
     if (wrong == NULL && p->check_options != NULL)
         wrong = p->check_options();
     if (wrong == NULL && !auth_options_good(&auth_options, error))
@@ -89,7 +95,7 @@ static enum option_result parse(const struct daemon_program *p, const struct opt
 {
     const struct option_group shared[] = {
         *serving,   connection_group, tls_server_group, call_log_group,
-        auth_group, limits_group,     metrics_group,
+        auth_group, limits_group,     metrics_group,    web_group,
     };
     const size_t nshared = sizeof shared / sizeof shared[0];
     struct option_group groups[MAX_GROUPS];

@@ -23,8 +23,8 @@ void call_in_move(struct http_call *c, enum in_state next)
 
 static void consume(struct http_call *c, size_t bytes)
 {
-    if (bytes > 0 && c->conn->session != NULL)
-        nghttp2_session_consume_stream(c->conn->session, c->id, bytes);
+    if (bytes > 0)
+        c->conn->ops->consume(c, bytes);
 }
 
 static size_t max_bytes(const struct http_call *c)
@@ -89,6 +89,22 @@ static bool unpack(struct http_call *c)
     }
 }
 
+/* The message becomes protobuf. */
+static bool decode(struct http_call *c)
+{
+    struct status why = status_ok();
+    struct buf *plain = NULL;
+    const bool decoded =
+        c->dialect->decode(&c->spoken, c->in.message.bytes, max_bytes(c), &plain, &why);
+    drop_message(c);
+    if (!decoded) {
+        http_call_fail(c, &why);
+        return false;
+    }
+    c->in.message = (struct incoming){ .bytes = buf_bytes(plain), .own = plain };
+    return true;
+}
+
 /* The handler may ask for the next one meanwhile. */
 static void deliver(struct http_call *c)
 {
@@ -123,6 +139,8 @@ static void take(struct http_call *c)
     c->in.wanted = false;
     c->stream.compressed = c->in.message.compressed;
     if (c->in.message.compressed && !unpack(c))
+        return;
+    if (c->dialect != NULL && c->dialect->decode != NULL && !decode(c))
         return;
     traffic_count(&c->stream.in, 1, c->in.message.bytes.len);
     pass(c);
@@ -168,12 +186,34 @@ static void fail_frame(struct http_call *c, enum deframe result)
     }
 }
 
+static bool gathers(const struct http_call *c)
+{
+    return c->in.framing != FRAMES_GRPC;
+}
+
+/* Nothing is half there. */
+static bool is_between(const struct http_call *c)
+{
+    return gathers(c) ? gather_is_between(&c->in.gather) : deframer_is_between(&c->in.frames);
+}
+
+/* As deframer_next(). A body that was packed as a whole is one compressed message. */
+static enum deframe take_out(struct http_call *c, struct bytes *input)
+{
+    struct incoming *m = &c->in.message;
+    const bool ended = c->in.state == IN_ENDED;
+    if (!gathers(c))
+        return deframer_next(&c->in.frames, input, max_bytes(c), &m->bytes, &m->compressed);
+    m->compressed = c->in.encoding != ENCODING_IDENTITY;
+    return (c->in.framing == FRAMES_WHOLE ? gather_whole : gather_line)(&c->in.gather, input, ended,
+                                                                        max_bytes(c), &m->bytes);
+}
+
 /* The next whole message of @input, if there is one. */
 static bool next_message(struct http_call *c, struct bytes *input)
 {
     struct incoming *m = &c->in.message;
-    const enum deframe result =
-        deframer_next(&c->in.frames, input, max_bytes(c), &m->bytes, &m->compressed);
+    const enum deframe result = take_out(c, input);
     if (result == DEFRAME_MORE) {
         m->bytes = nothing;
         return false;
@@ -253,7 +293,7 @@ size_t call_in_held(const struct http_call *c)
 {
     const size_t kept = has_kept(c) ? c->in.kept->cap : 0;
     const size_t message = c->in.message.own != NULL ? c->in.message.own->cap : 0;
-    return kept + message + deframer_bytes(&c->in.frames);
+    return kept + message + deframer_bytes(&c->in.frames) + gather_bytes(&c->in.gather);
 }
 
 static void take_data(struct http_call *c, struct bytes data)
@@ -286,13 +326,33 @@ void call_in_widen(struct http_call *c)
     if (!keeps_up || conn->bdp.window <= c->in.window)
         return;
     c->in.window = conn->bdp.window;
-    nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, c->id,
-                                          (int32_t)c->in.window);
+    conn->ops->widen(c, c->in.window);
+}
+
+/* What is left of it without its coat is what is kept; the rest the client may send again
+ * at once. */
+static void take_wrapped(struct http_call *c, struct bytes data)
+{
+    struct status why = status_no_memory();
+    struct buf *bare = buf_new(data.len);
+    if (bare == NULL || !c->dialect->unwrap(&c->spoken, data, bare, &why)) {
+        http_call_fail(c, &why);
+        consume(c, data.len);
+    } else {
+        consume(c, data.len - bare->len);
+        take_data(c, buf_bytes(bare));
+    }
+    if (c->conn->borrower == c)
+        call_in_settle(c);
+    buf_unref(bare);
 }
 
 void call_in_data(struct http_call *c, struct bytes data)
 {
-    take_data(c, data);
+    if (c->dialect != NULL && c->dialect->unwrap != NULL && c->in.state == IN_OPEN)
+        take_wrapped(c, data);
+    else
+        take_data(c, data);
     http_call_note(c);
 }
 
@@ -300,11 +360,16 @@ void call_in_data(struct http_call *c, struct bytes data)
 
 static void end_request(struct http_call *c)
 {
+    struct bytes none = bytes_of("", 0);
+    if (gathers(c))
+        take_only(c, &none);
+    if (c->life != LIFE_REQUEST)
+        return; /* it was too large */
     if (has_message(c)) {
         http_call_enter(c);
         return;
     }
-    if (!deframer_is_between(&c->in.frames)) {
+    if (!is_between(c)) {
         fail(c, "the requests end in the midst of a message");
         return;
     }
@@ -317,9 +382,12 @@ static void end_request(struct http_call *c)
 /* Everything was handed on, and the handler asks for more. */
 static void tell_end(struct http_call *c)
 {
+    struct bytes none = bytes_of("", 0);
+    if (c->in.state == IN_ENDED && !has_kept(c) && gathers(c))
+        pump(c, &none); /* the last one ends with the body */
     if (c->in.state != IN_ENDED || has_kept(c) || !may_take(c))
         return;
-    if (!deframer_is_between(&c->in.frames)) {
+    if (!is_between(c)) {
         fail(c, "the requests end in the midst of a message");
         return;
     }
@@ -401,6 +469,7 @@ void call_in_shut(struct http_call *c)
     if (!c->in.pumping) {
         drop_message(c); /* it may lie in the deframer */
         deframer_clear(&c->in.frames);
+        gather_clear(&c->in.gather);
     }
     http_call_note(c);
 }
@@ -410,5 +479,6 @@ void call_in_close(struct http_call *c)
     drop_message(c);
     drop_kept(c);
     deframer_clear(&c->in.frames);
+    gather_clear(&c->in.gather);
     received_headers_clear(&c->in.headers);
 }

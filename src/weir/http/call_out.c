@@ -4,134 +4,8 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "base/deflate.h"
-#include "base/log.h"
-#include "base/states.h"
 #include "http_call.h"
 #include "lane.h"
-
-static const struct state_row states[] = {
-    [OUT_QUIET] = { .next = STATE(OUT_STARTED) | STATE(OUT_ENDING) | STATE(OUT_RESET) },
-    [OUT_STARTED] = { .next = STATE(OUT_WAITING) | STATE(OUT_ENDING) | STATE(OUT_RESET) },
-    [OUT_WAITING] = { .next = STATE(OUT_STARTED) | STATE(OUT_ENDING) | STATE(OUT_RESET) },
-    [OUT_ENDING] = { .next = STATE(OUT_ENDED) | STATE(OUT_RESET) },
-    [OUT_ENDED] = { .next = 0 },
-    [OUT_RESET] = { .next = 0 },
-};
-
-/* The only writer of out.state. */
-static void out_move(struct http_call *c, enum out_state next)
-{
-    c->out.state = state_step(states, c->out.state, next);
-    c->out.started |= next == OUT_STARTED;
-    if (next == OUT_ENDING)
-        c->out.progress_ms = loop_now_ms(c->stream.loop);
-}
-
-/* --- Headers ------------------------------------------------------------------------ */
-
-struct nvs {
-    nghttp2_nv nv[2 * SENT_HEADERS_MAX + SENT_HEADERS_FIXED];
-    size_t n;
-    char message[3 * STATUS_MESSAGE_MAX];
-};
-
-static void add(struct nvs *to, nghttp2_nv nv)
-{
-    to->nv[to->n++] = nv;
-}
-
-static void add_all(struct nvs *to, const struct sent_headers *h)
-{
-    for (const struct sent_header *one = h->first; one != NULL; one = one->next)
-        add(to, one->nv);
-}
-
-static bool compresses(const struct http_call *c)
-{
-    return c->conn->lane->server->options.compress && c->out.encodings != 0;
-}
-
-static bool takes_gzip(const struct http_call *c)
-{
-    return (c->out.encodings & ENCODING_BIT(ENCODING_GZIP)) != 0;
-}
-
-static void add_headers(struct nvs *to, const struct http_call *c)
-{
-    add(to, HEADER_FIXED(":status", "200"));
-    add(to, HEADER_FIXED("content-type", "application/grpc"));
-    add(to, HEADER_FIXED("grpc-accept-encoding", "identity, deflate, gzip"));
-    if (compresses(c))
-        add(to, takes_gzip(c) ? HEADER_FIXED("grpc-encoding", "gzip")
-                              : HEADER_FIXED("grpc-encoding", "deflate"));
-    add_all(to, &c->out.headers);
-}
-
-static void add_status(struct nvs *to, const struct http_call *c)
-{
-    static const char *const numbers[] = { "0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
-                                           "9", "10", "11", "12", "13", "14", "15", "16" };
-    nghttp2_nv status = HEADER_FIXED("grpc-status", "0");
-    status.value = (uint8_t *)(uintptr_t)numbers[c->last.code];
-    status.valuelen = strlen(numbers[c->last.code]);
-    add(to, status);
-    if (c->last.message[0] != '\0') {
-        nghttp2_nv message = HEADER_FIXED("grpc-message", "");
-        message.value = (uint8_t *)to->message;
-        message.valuelen = percent_encode(to->message, sizeof to->message, c->last.message);
-        message.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX;
-        add(to, message);
-    }
-    add_all(to, &c->out.trailers);
-}
-
-static const nghttp2_data_provider messages = { .read_callback = call_out_read };
-
-/* nghttp2 refuses only without memory, and for a stream that is gone. */
-static void check(struct http_call *c, int rv)
-{
-    if (rv == NGHTTP2_ERR_NOMEM)
-        conn_break(c->conn, REFUSED_MEMORY);
-}
-
-static void start(struct http_call *c)
-{
-    struct nvs nvs = { .n = 0 };
-    out_move(c, OUT_STARTED);
-    add_headers(&nvs, c);
-    check(c, nghttp2_submit_response(c->conn->session, c->id, nvs.nv, nvs.n, &messages));
-}
-
-/* Trailers-Only: headers and status in one frame. */
-static void answer_status(struct http_call *c)
-{
-    struct nvs nvs = { .n = 0 };
-    out_move(c, OUT_ENDING);
-    add_headers(&nvs, c);
-    add_status(&nvs, c);
-    check(c, nghttp2_submit_response(c->conn->session, c->id, nvs.nv, nvs.n, NULL));
-}
-
-static int submit_status(struct http_call *c)
-{
-    struct nvs nvs = { .n = 0 };
-    out_move(c, OUT_ENDING);
-    add_status(&nvs, c);
-    return nghttp2_submit_trailer(c->conn->session, c->id, nvs.nv, nvs.n);
-}
-
-void call_out_refuse(struct http_call *c, const char *http_status)
-{
-    nghttp2_nv status = HEADER_FIXED(":status", "415");
-    status.value = (uint8_t *)(uintptr_t)http_status;
-    http_call_move(c, LIFE_FINISHING);
-    c->last = status_of(STATUS_UNKNOWN, "HTTP status %s", http_status); /* so gRPC takes it */
-    c->stream.on = &server_nobody;
-    call_in_shut(c);
-    out_move(c, OUT_ENDING);
-    check(c, nghttp2_submit_response(c->conn->session, c->id, &status, 1, NULL));
-}
 
 int call_out_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value)
 {
@@ -143,24 +17,14 @@ int call_out_put(struct stream *s, enum metadata_place place, const char *name, 
 
 /* --- The queue ---------------------------------------------------------------------- */
 
-static struct bytes message_at(const struct outgoing *m, size_t at)
-{
-    const uint8_t *data = m->buf->data + m->from + at;
-    if (m->head_len > 0)
-        return bytes_of(data, m->len);
-    const size_t len =
-        (size_t)data[1] << 24 | (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4];
-    return bytes_of(data + STREAM_HEAD_BYTES, len);
-}
-
 /* What the interceptors have let go, of all that is queued. */
-static size_t ready_bytes(const struct http_call *c)
+size_t call_out_ready(const struct http_call *c)
 {
     size_t bytes = 0;
     for (unsigned i = 0; i < c->out.queued; i++) {
         const struct outgoing *m = &c->out.queue[i];
         const bool whole = m->passed == m->messages;
-        if (whole || (m->passed > 0 && !compresses(c)))
+        if (whole || (m->passed > 0 && !c->out.recodes))
             bytes += (size_t)(m->head_len - m->head_sent) + m->passed_bytes - m->sent;
         if (!whole)
             break;
@@ -181,22 +45,30 @@ static bool may_end(const struct http_call *c)
     return c->life == LIFE_FINISHING && c->out.status_passed;
 }
 
-/* Tells nghttp2 that there is something. */
+/* Its HTTP status depends on how the call ends. */
+static bool waits(const struct http_call *c)
+{
+    return c->dialect != NULL && c->dialect->head_waits && !may_end(c);
+}
+
+/* Tells the session that there is something. */
 static void kick(struct http_call *c)
 {
+    if (c->dialect != NULL && may_end(c))
+        call_head_close(c);
     const bool ends = may_end(c) && c->out.queued == 0;
-    if (c->out.state >= OUT_ENDING || (ready_bytes(c) == 0 && !ends))
+    if (c->out.state >= OUT_ENDING || (call_out_ready(c) == 0 && !ends) || waits(c))
         return;
-    if (c->out.state == OUT_QUIET && ends && c->out.headers.n == 0) {
-        answer_status(c);
+    if (c->out.state == OUT_QUIET && ends && (c->out.headers.n == 0 || c->dialect != NULL)) {
+        call_head_only(c);
     } else if (c->out.state == OUT_QUIET) {
-        start(c);
-    } else if (c->out.state == OUT_WAITING && !ends) {
+        call_head_start(c);
+    } else if (c->out.state == OUT_WAITING && (!ends || c->dialect != NULL)) {
         out_move(c, OUT_STARTED);
-        nghttp2_session_resume_data(c->conn->session, c->id);
+        c->conn->ops->resume(c);
     }
-    if (ends && c->out.state < OUT_ENDING)
-        check(c, submit_status(c)); /* it needs no window: RFC 9113, 6.9 */
+    if (ends && c->out.state < OUT_ENDING && c->dialect == NULL)
+        call_head_trailers(c); /* it needs no window: RFC 9113, 6.9 */
     conn_wants_flush(c->conn);
 }
 
@@ -207,45 +79,11 @@ static bool has_hooks(const struct http_call *c)
     return c->interception.chain != NULL && c->interception.chain->stages[INTERCEPT_OUT].n > 0;
 }
 
-/* Packs each message of @m: it becomes another run. */
-static bool pack(struct http_call *c, struct outgoing *m)
-{
-    struct buf *packed = buf_new(m->len / 2 + 64);
-    for (size_t at = 0, i = 0; packed != NULL && i < m->messages; i++) {
-        const struct bytes plain = message_at(m, at);
-        struct buf *one = NULL;
-        const enum deflate_result result =
-            deflate_message(c->conn->lane->deflater, plain, takes_gzip(c), &one);
-        const struct bytes body = result == DEFLATE_OK ? buf_bytes(one) : plain;
-        uint8_t head[STREAM_HEAD_BYTES];
-        stream_put_head(head, body.len);
-        head[0] = result == DEFLATE_OK;
-        const bool put = result != DEFLATE_NOMEM &&
-                         buf_append(packed, bytes_of(head, sizeof head)) &&
-                         buf_append(packed, body);
-        buf_unref(one);
-        at += STREAM_HEAD_BYTES + plain.len;
-        if (!put) {
-            buf_unref(packed);
-            packed = NULL;
-        }
-    }
-    if (packed == NULL)
-        return false;
-    log_debug("call %p: %zu bytes packed with %s in %zu", (void *)c, m->len,
-              takes_gzip(c) ? "gzip" : "deflate", packed->len);
-    buf_unref(m->buf);
-    m->buf = packed;
-    m->from = m->head_len = 0;
-    m->len = m->passed_bytes = packed->len;
-    return true;
-}
-
 static void release(struct http_call *c, struct outgoing *m)
 {
     m->passed = m->messages;
     m->passed_bytes = m->len;
-    if (!compresses(c) || (m->flags & STREAM_PLAIN) != 0 || pack(c, m))
+    if (!c->out.recodes || call_recode(c, m))
         return;
     const struct status why = status_no_memory();
     http_call_fail(c, &why);
@@ -275,7 +113,7 @@ static void reject_message(struct http_call *c, const struct status *why)
 static bool pass_message(struct http_call *c, struct outgoing *m)
 {
     struct status why;
-    const struct bytes message = message_at(m, m->passed_bytes);
+    const struct bytes message = outgoing_message(m, m->passed_bytes);
     switch (interception_run(&c->interception, &c->stream, INTERCEPT_OUT, message, &why)) {
     case INTERCEPT_PASS:
         m->passed_bytes += message.len + (m->head_len > 0 ? 0 : STREAM_HEAD_BYTES);
@@ -399,43 +237,33 @@ void call_out_finish(struct http_call *c)
     go_on(c);
 }
 
-/* --- What nghttp2 asks for ---------------------------------------------------------- */
+/* --- What the session asks for ------------------------------------------------------ */
 
-ssize_t call_out_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
-                      uint32_t *flags, nghttp2_data_source *source, void *conn)
+bool call_out_ends(const struct http_call *c)
 {
-    struct http_call *c = http_call_at(session, id);
-    (void)buf;
-    (void)source;
-    (void)conn;
-    if (c == NULL)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (c->out.state >= OUT_ENDING) { /* the status overtook it */
-        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        return 0;
-    }
-    const size_t ready = ready_bytes(c);
-    const bool ends = may_end(c) && all_passed(c) && ready <= room;
-    if (ready == 0 && !ends) {
-        if (c->out.state == OUT_STARTED)
-            out_move(c, OUT_WAITING);
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    if (ready > 0)
-        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (ends) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        if (submit_status(c) != 0)
-            return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
-    return (ssize_t)(ready < room ? ready : room);
+    return may_end(c) && all_passed(c);
+}
+
+void call_out_wait(struct http_call *c)
+{
+    if (c->out.state == OUT_STARTED)
+        out_move(c, OUT_WAITING);
+}
+
+bool call_out_end(struct http_call *c)
+{
+    if (c->dialect == NULL)
+        return call_head_trailers(c);
+    out_move(c, OUT_ENDING);
+    return true;
 }
 
 static void pop(struct http_call *c)
 {
     buf_unref(c->out.queue[0].buf);
     c->out.queue[0] = c->out.queue[1];
-    c->out.queued--;
+    if (--c->out.queued > 1)
+        c->out.queue[1] = c->out.queue[2];
 }
 
 /* A run is out: its handler is told when the socket has taken it. */
@@ -474,25 +302,12 @@ static size_t put_some(struct http_call *c, struct outbox *o, size_t room)
     return head + n;
 }
 
-/* The middle of a message in less than this is what a window makes that is opened
- * byte by byte. */
-#define TINY_FRAME_BYTES 256
-
-int call_out_write(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t len,
-                   nghttp2_data_source *source, void *arg)
+void call_out_take(struct http_call *c, struct outbox *o, size_t len)
 {
-    struct conn *conn = arg;
-    struct outbox *o = &conn->lane->outbox;
-    struct http_call *c = http_call_at(session, frame->hd.stream_id);
-    const size_t bytes = len;
-    (void)source;
-    assert(c != NULL && ready_bytes(c) >= len);
-    outbox_copy(o, bytes_of(head, 9));
+    assert(call_out_ready(c) >= len);
     while (len > 0)
         len -= put_some(c, o, len);
     c->out.progress_ms = loop_now_ms(c->stream.loop);
-    conn_sent_data(conn, bytes >= TINY_FRAME_BYTES || c->out.owed > 0);
-    return outbox_has_room(o) ? 0 : NGHTTP2_ERR_PAUSE;
 }
 
 /* --- What became of it -------------------------------------------------------------- */
@@ -522,10 +337,10 @@ static bool has_begun(const struct outgoing *m)
 static bool cut_run(struct outgoing *m)
 {
     size_t at = 0, messages_kept = 0;
-    if (m->head_len > 0)
+    if (m->head_len > 0 || m->coded)
         return has_begun(m);
     while (at < m->sent) {
-        at += STREAM_HEAD_BYTES + message_at(m, at).len;
+        at += STREAM_HEAD_BYTES + outgoing_message(m, at).len;
         messages_kept++;
     }
     m->messages = m->passed = messages_kept;
@@ -539,12 +354,14 @@ void call_out_truncate(struct http_call *c)
         buf_unref(c->out.queue[--c->out.queued].buf);
     if (c->out.queued == 1 && !cut_run(&c->out.queue[0]))
         pop(c);
+    const bool is_closing = c->out.queued > 0 && c->out.queue[0].messages == 0;
+    c->out.closed = c->out.closed && is_closing; /* else the end of a dialect's body is made anew */
 }
 
 bool call_out_drop(struct http_call *c)
 {
     call_out_truncate(c);
-    const bool between = c->out.queued == 0 && c->out.state < OUT_ENDING;
+    const bool between = c->out.queued == 0 && c->out.state < OUT_ENDING && !c->out.sized;
     while (c->out.queued > 0)
         pop(c);
     return between;
@@ -555,18 +372,17 @@ void call_out_reset(struct http_call *c, uint32_t error_code)
     if (call_out_is_over(c))
         return;
     out_move(c, OUT_RESET);
-    check(c, nghttp2_submit_rst_stream(c->conn->session, NGHTTP2_FLAG_NONE, c->id, error_code));
+    if (!c->conn->ops->reset(c, error_code))
+        conn_break(c->conn, REFUSED_MEMORY);
     conn_wants_flush(c->conn);
 }
 
-/* A client that still sends is told to stop: it has its answer (RFC 9113, 8.1). */
 void call_out_ended(struct http_call *c)
 {
     if (c->out.state != OUT_ENDING)
         return;
     out_move(c, OUT_ENDED);
-    if (nghttp2_session_get_stream_remote_close(c->conn->session, c->id) == 0)
-        nghttp2_submit_rst_stream(c->conn->session, NGHTTP2_FLAG_NONE, c->id, NGHTTP2_NO_ERROR);
+    c->conn->ops->ended(c);
 }
 
 void call_out_close(struct http_call *c)

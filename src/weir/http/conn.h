@@ -30,6 +30,7 @@
 #include "conn_stats.h"
 #include "floods.h"
 #include "pings.h"
+#include "session.h"
 #include "turns.h"
 #include "weir/loop.h"
 #include "weir/stream.h"
@@ -70,6 +71,7 @@ struct conn {
     uint8_t preface_len;
     bool greeted; /* its SETTINGS came: that is the end of the hello (RFC 9113, 3.4) */
 
+    const struct session_ops *ops;
     nghttp2_session *session; /* NULL: no preface yet */
     size_t held_bytes;        /* that the session and its calls take */
     size_t noted_bytes;       /* all it holds, as the lane knows it (pressure.h) */

@@ -73,7 +73,7 @@ struct dialect {
                    struct buf **ret, struct status *why);
 
     /** Fills in the HTTP status (200 otherwise) and headers, content-type first of all. @status:
-     * what the call ends with, if that is known and nothing was sent before; else NULL. The
+     * what the call ends with, if no message was sent before or head_waits; else NULL. The
      * headers that the handler has put are added without its help; trailers are not, see
      * dialect_trailer(). */
     void (*head)(const struct dialect_call *d, struct answer *a, const struct status *status);
@@ -82,8 +82,9 @@ struct dialect {
      * what passed the interceptors. false: out of memory. */
     bool (*encode)(const struct dialect_call *d, struct bytes message, struct buf *to);
 
-    /** Appends the last bytes of the body to @to. @started: the head is out; otherwise it is
-     * made after this, with @status. false: out of memory. */
+    /** Appends the last bytes of the body to @to. @started: a message was sent, or the head;
+     * otherwise head() is called after this, with @status. false: out of memory. May be
+     * NULL: there are none. */
     bool (*end)(const struct dialect_call *d, const struct status *status, bool started,
                 struct buf *to);
 
@@ -131,6 +132,10 @@ const struct method *dialect_method_at(const struct dialect_call *d, struct byte
  * is in base64. Complete in head() with a status, and in end(). false: there are no more. */
 bool dialect_trailer(const struct dialect_call *d, size_t n, struct bytes *ret_name,
                      struct bytes *ret_value);
+
+/** How the transport packs messages with heads for this client, "gzip" or "deflate"; NULL: it
+ * does not. */
+const char *dialect_encoding(const struct dialect_call *d);
 
 /* --- Answers ------------------------------------------------------------------------ */
 

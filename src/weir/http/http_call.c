@@ -73,16 +73,6 @@ static const struct stream_ops ops = {
 
 /* --- Entering ----------------------------------------------------------------------- */
 
-static void start_deadline(struct http_call *c)
-{
-    const struct method *m = c->stream.method;
-    const uint64_t limit_ms = c->conn->lane->server->options.max_call_ms;
-    if (c->has_timeout)
-        timer_start(c->stream.loop, &c->deadline, c->timeout_ms);
-    else if (limit_ms > 0 && m->requests == ONE) /* of MANY responses: see http_call_enter() */
-        timer_start(c->stream.loop, &c->deadline, limit_ms);
-}
-
 /* Without the handler: it never heard of the call. */
 static void refuse(struct http_call *c, const struct status *why)
 {
@@ -169,99 +159,13 @@ static void resume(struct stream *s, enum intercept_stage stage, enum intercept 
     conn_wants_flush(c->conn);
 }
 
-/* --- The protocol's own checks ------------------------------------------------------ */
-
-static bool header_is(struct http_call *c, const char *name, const char *value)
-{
-    return bytes_equal(received_headers_get(&c->in.headers, name), bytes_of_text(value));
-}
-
-/* What is no call of gRPC's is answered as HTTP. */
-static bool is_grpc(struct http_call *c)
-{
-    const struct bytes type = received_headers_get(&c->in.headers, "content-type");
-    const bool is_post = header_is(c, ":method", "POST");
-    if (is_post && type.data != NULL && grpc_content_type(type))
-        return true;
-    counter_add(&c->conn->lane->stats.refused[REFUSED_NOT_GRPC], 1);
-    call_out_refuse(c, is_post ? "415" : "405");
-    return false;
-}
-
-/* false: *why says what is wrong. */
-static bool read_timeout(struct http_call *c, struct status *why)
-{
-    const struct bytes timeout = received_headers_get(&c->in.headers, "grpc-timeout");
-    if (timeout.data == NULL)
-        return true;
-    c->has_timeout = true;
-    if (!grpc_timeout_parse(timeout, &c->timeout_ms)) {
-        *why = status_of(STATUS_INTERNAL, "grpc-timeout is malformed");
-        status_because(why, REASON_PROTOCOL_VIOLATION);
-        return false;
-    }
-    if (c->timeout_ms > 0)
-        return true;
-    *why = status_of(STATUS_DEADLINE_EXCEEDED, "Deadline Exceeded");
-    return false;
-}
-
-static bool read_encodings(struct http_call *c, struct status *why)
-{
-    const struct bytes accepted = received_headers_get(&c->in.headers, "grpc-accept-encoding");
-    const struct bytes encoding = received_headers_get(&c->in.headers, "grpc-encoding");
-    if (accepted.data != NULL)
-        c->out.encodings = (uint8_t)grpc_encodings_accepted(accepted);
-    if (encoding.data != NULL)
-        c->in.encoding = grpc_encoding_of(encoding);
-    if (c->in.encoding != ENCODING_UNKNOWN)
-        return true;
-    *why = status_of(STATUS_UNIMPLEMENTED,
-                     "messages in the encoding %.*s are not understood; gzip and deflate are",
-                     (int)(encoding.len < 64 ? encoding.len : 64), (const char *)encoding.data);
-    return false;
-}
-
-static void set_method(struct http_call *c)
-{
-    const struct bytes path = received_headers_get(&c->in.headers, ":path");
-    const struct method *m = routes_find(&c->conn->lane->server->routes, path);
-    c->stream.method = m != NULL ? m : &server_unknown_method;
-    c->stream.on = c->stream.method->handler;
-    c->stream.path = m != NULL ? m->path : (const char *)path.data;
-}
-
 /* Its status is known before anybody looks at it: it is a call all the same, for
  * the interceptors. */
-static void enter_wrong(struct http_call *c, const struct status *why)
+void http_call_enter_wrong(struct http_call *c, const struct status *why)
 {
     c->wrong = true;
     c->last = *why;
     http_call_enter(c);
-}
-
-void http_call_begin(struct http_call *c, bool ended)
-{
-    struct status why;
-    if (!is_grpc(c))
-        return;
-    set_method(c);
-    c->stream.began_ns = clock_ns();
-    if (ended)
-        call_in_move(c, IN_ENDED);
-    if (!read_timeout(c, &why) || !read_encodings(c, &why)) {
-        enter_wrong(c, &why);
-        return;
-    }
-    if (c->stream.method->requests == ONE) {
-        http_call_move(c, LIFE_REQUEST);
-        c->in.wanted = true;
-    }
-    start_deadline(c);
-    if (c->life == LIFE_HEADERS)
-        http_call_enter(c);
-    else if (ended)
-        call_in_end(c);
 }
 
 /* --- The end ------------------------------------------------------------------------ */
@@ -270,7 +174,7 @@ void http_call_begin(struct http_call *c, bool ended)
 static bool may_fail(struct http_call *c, const struct status *why)
 {
     if (c->life == LIFE_REQUEST)
-        enter_wrong(c, why);
+        http_call_enter_wrong(c, why);
     else if (c->life == LIFE_ENTERING)
         refuse(c, why);
     else
@@ -295,7 +199,7 @@ void http_call_end(struct http_call *c, const struct status *why)
 
 void http_call_fail(struct http_call *c, const struct status *why)
 {
-    if (!may_fail(c, why) || c->out.state == OUT_ENDING)
+    if (!may_fail(c, why) || c->out.state == OUT_ENDING || c->out.sized)
         return;
     call_out_truncate(c);
     http_call_end(c, why);
@@ -322,7 +226,7 @@ static uint32_t reset_code(const struct http_call *c, enum status_code code)
  * has left: its handler need not wait for that. */
 static void let_go(struct http_call *c)
 {
-    nghttp2_session_set_stream_user_data(c->conn->session, c->id, NULL);
+    c->conn->ops->forget(c);
     http_call_over(c);
 }
 
@@ -367,6 +271,7 @@ static void free_call(struct http_call *c)
     ring_remove(&c->link);
     call_in_close(c);
     call_out_close(c);
+    call_forget_protocol(c);
     http_call_note_end(c);
     identity_unref(c->stream.identity);
     arena_free(c->stream.arena);

@@ -43,6 +43,8 @@
 
 #include "base/ring.h"
 #include "deframe.h"
+#include "dialect.h"
+#include "gather.h"
 #include "grpc_text.h"
 #include "headers.h"
 #include "weir/interceptor.h"
@@ -50,6 +52,7 @@
 #include "weir/stream.h"
 
 struct conn;
+struct outbox;
 
 enum call_life { LIFE_HEADERS, LIFE_REQUEST, LIFE_ENTERING, LIFE_OPEN, LIFE_FINISHING, LIFE_OVER };
 enum in_state { IN_OPEN, IN_ENDED, IN_SHUT };
@@ -66,8 +69,10 @@ struct call_in {
     enum in_state state;
     struct received_headers headers;
     enum grpc_encoding encoding;
+    enum dialect_frames framing;
     struct deframer frames;
-    struct buf *kept; /* bytes that nobody has asked for, behind kept_from */
+    struct gather gather; /* of a dialect whose messages have no heads */
+    struct buf *kept;     /* bytes that nobody has asked for, behind kept_from */
     size_t kept_from;
     uint32_t window; /* that the client was given; 0: nothing has come yet */
     struct incoming message;
@@ -84,18 +89,25 @@ struct outgoing {
     size_t passed_bytes;     /* those take so many */
     uint8_t head[STREAM_HEAD_BYTES];
     uint8_t head_len, head_sent; /* 0: the heads are in the buffer */
+    bool coded;                  /* a dialect's, or packed away: there are no heads to go by */
     unsigned flags;
 };
+
+/* Two of the handler's, and the last bytes of a dialect's body. */
+#define OUT_QUEUE_MAX 3
 
 struct call_out {
     enum out_state state;
     struct sent_headers headers, trailers;
-    struct outgoing queue[2];
+    struct outgoing queue[OUT_QUEUE_MAX];
     unsigned queued;
     unsigned owed;        /* runs that went out whole, and on_sent is still to come */
     struct ring link;     /* on conn->sent while some are */
     bool status_passed;   /* the interceptors; messages may still be on their way then */
     bool started;         /* headers went before the status: a reset tells of it */
+    bool recodes;         /* messages are packed, or become a dialect's: a run goes whole */
+    bool closed;          /* the last bytes of a dialect's body are queued, or went out */
+    bool sized;           /* its head said how long the body is */
     uint8_t encodings;    /* that the client takes */
     uint64_t progress_ms; /* when something went out, or began to wait */
 };
@@ -106,6 +118,10 @@ struct http_call {
     struct ring link; /* of conn->calls */
     int32_t id;
     enum call_life life;
+    const struct dialect *dialect;   /* NULL: gRPC's own */
+    const struct protocol *protocol; /* the same */
+    struct dialect_call spoken;      /* what they are called with */
+    bool cross_origin;               /* from a page of another origin, which may */
     struct interception interception;
     struct call_in in;
     struct call_out out;
@@ -131,11 +147,11 @@ void http_call_move(struct http_call *c, enum call_life next);
 /** A call on this stream of @conn; on conn->calls. NULL: out of memory. */
 struct http_call *http_call_new(struct conn *conn, int32_t id);
 
-/** Its headers are complete; @ended: and so are its requests. */
-void http_call_begin(struct http_call *c, bool ended);
-
 /** A request came whole, with the end behind it: the interceptors' turn. */
 void http_call_enter(struct http_call *c);
+
+/** The same for one whose status is known before anybody has looked at it. */
+void http_call_enter_wrong(struct http_call *c, const struct status *why);
 
 /** Ends it with @why, over whatever else was to end it: behind the message that is
  * on its way, if one is. What was not begun is dropped. */
@@ -147,12 +163,6 @@ void http_call_end(struct http_call *c, const struct status *why);
 /** The same for a client that may not read: if a message is half out the stream is
  * reset. */
 void http_call_cut(struct http_call *c, const struct status *why);
-
-/** The call of a stream; NULL: there is none, or none any more. */
-static inline struct http_call *http_call_at(nghttp2_session *session, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(session, id);
-}
 
 /** Its stream is closed, or the connection is gone: tells the handler and frees
  * the call. */
@@ -166,6 +176,14 @@ static inline bool http_call_is_open(const struct http_call *c)
 {
     return c->life == LIFE_OPEN && !c->stream.finished;
 }
+
+/* --- call_accept.c ------------------------------------------------------------------ */
+
+/** Its headers are complete; @ended: and so are its requests. */
+void http_call_begin(struct http_call *c, bool ended);
+
+/** Frees what its protocol holds of it. */
+void call_forget_protocol(struct http_call *c);
 
 /* --- call_in.c ---------------------------------------------------------------------- */
 
@@ -225,10 +243,7 @@ static inline bool call_out_is_over(const struct http_call *c)
 /** Ends the stream without a status. */
 void call_out_reset(struct http_call *c, uint32_t error_code);
 
-/** Answers with a status of HTTP's alone, such as 415. */
-void call_out_refuse(struct http_call *c, const char *http_status);
-
-/** The frame with the status was written. */
+/** The last of it was written. */
 void call_out_ended(struct http_call *c);
 
 /** The socket has taken what was written: on_sent for what is owed. */
@@ -245,12 +260,64 @@ void call_out_resume(struct http_call *c, enum intercept_stage stage, enum inter
                      const struct status *why);
 void call_out_close(struct http_call *c);
 
-/* nghttp2 asks for bytes of the call, and has them written. */
-ssize_t call_out_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
-                      uint32_t *flags, nghttp2_data_source *source, void *conn);
-int call_out_write(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t len,
-                   nghttp2_data_source *source, void *conn);
+/* What a session sends of a call, as it has room. */
+
+/** So many bytes may go out now. */
+size_t call_out_ready(const struct http_call *c);
+
+/** Whether the body ends behind these. */
+bool call_out_ends(const struct http_call *c);
+
+/** Puts the next @len of them into @o. */
+void call_out_take(struct http_call *c, struct outbox *o, size_t len);
+
+/** Nothing is there, and it has not ended: ops->resume() tells when that changes. */
+void call_out_wait(struct http_call *c);
+
+/** The body ends with what is taken next, and trailers follow if it is gRPC's. false: out of
+ * memory. */
+bool call_out_end(struct http_call *c);
 
 int call_out_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
+
+/* --- call_head.c: the beginning and the end of an answer ---------------------------- */
+
+/** The only writer of c->out.state. */
+void out_move(struct http_call *c, enum out_state next);
+
+/** Sends the head of an answer whose body follows. */
+void call_head_start(struct http_call *c);
+
+/** Sends all of an answer that has no body: headers and status. */
+void call_head_only(struct http_call *c);
+
+/** Sends gRPC's status behind a body. false: out of memory. */
+bool call_head_trailers(struct http_call *c);
+
+/** Queues the last bytes of a dialect's body, if it has some. */
+void call_head_close(struct http_call *c);
+
+/** Answers with @a, without a call. */
+void call_answer(struct http_call *c, struct answer *a);
+
+/** The same with a status of HTTP's alone, such as 415. */
+void call_refuse(struct http_call *c, unsigned http_status);
+
+/* --- call_recode.c: what messages become on their way out --------------------------- */
+
+/** What they are packed with, "gzip" or "deflate"; NULL: they are not. */
+const char *call_encoding(const struct http_call *c);
+
+/** Whether call_recode() has to be asked. */
+bool call_recodes(const struct http_call *c);
+
+/** @m has passed: it becomes what goes out. false: out of memory. */
+bool call_recode(struct http_call *c, struct outgoing *m);
+
+/** The same for the last bytes of a dialect's body, which are no message. */
+bool call_recode_tail(struct http_call *c, struct outgoing *m);
+
+/** The message at @at of @m, which is not coded yet. */
+struct bytes outgoing_message(const struct outgoing *m, size_t at);
 
 #endif

@@ -94,7 +94,7 @@ static void headers_complete(struct conn *conn, struct http_call *c, bool ended)
         return;
     }
     count_refused(conn, REFUSED_HEADERS_TOO_LARGE);
-    call_out_refuse(c, "431");
+    call_refuse(c, 431);
 }
 
 /* --- Frames ------------------------------------------------------------------------- */
@@ -203,12 +203,20 @@ static void note_reset(struct conn *conn, uint32_t error_code)
     }
 }
 
+/* An answer of gRPC ends with headers, another one with its body. */
+static void note_end(nghttp2_session *session, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        return;
+    struct http_call *c = http_call_at(session, frame->hd.stream_id);
+    if (c != NULL)
+        call_out_ended(c);
+}
+
 static void on_headers_sent(struct conn *conn, nghttp2_session *session, const nghttp2_frame *frame)
 {
-    struct http_call *c = http_call_at(session, frame->hd.stream_id);
     conn_sent_data(conn, true);
-    if (c != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-        call_out_ended(c);
+    note_end(session, frame);
 }
 
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -216,6 +224,9 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         on_headers_sent(arg, session, frame);
+        break;
+    case NGHTTP2_DATA:
+        note_end(session, frame);
         break;
     case NGHTTP2_RST_STREAM:
         note_reset(arg, frame->rst_stream.error_code);
@@ -283,7 +294,7 @@ static void set_callbacks(nghttp2_session_callbacks *cb)
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
     nghttp2_session_callbacks_set_unpack_extension_callback(cb, on_unknown_frame);
-    nghttp2_session_callbacks_set_send_data_callback(cb, call_out_write);
+    nghttp2_session_callbacks_set_send_data_callback(cb, h2_write_body);
 }
 
 bool lane_open_sessions(struct lane *lane)
@@ -333,6 +344,7 @@ bool conn_open_session(struct conn *c)
     nghttp2_mem heap = session_heap(&c->held_bytes);
     if (nghttp2_session_server_new3(&c->session, lane->callbacks, c, lane->option, &heap) != 0)
         return false;
+    c->ops = &h2_session;
     return submit_settings(c) == 0;
 }
 
