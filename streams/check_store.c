@@ -29,10 +29,10 @@ static const char *read_record(struct store_check *check, struct bytes value,
     ProtobufCMessage *message =
         protobuf_c_message_unpack(run->type, arena_protobuf(run->arena), value.len, value.data);
     if (message == NULL)
-        return "it does not decode";
+        return "it is not a valid message";
     const char *bad = wire_bad_text(run->type, value);
     if (bad != NULL)
-        return "it has a text that is none";
+        return "one of its texts is not valid: UTF-8 without NUL";
     if (!run->kind->check(message, &record, &run->why))
         return run->why.message;
     *ret_group = record.group;

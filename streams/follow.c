@@ -93,7 +93,7 @@ static int refuse_of_call(struct query *q)
 {
     struct status many =
         status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "too many requests that follow at once: a call takes %d of them", FOLLOWS_MAX);
+                  "too many requests follow at once: one call may have %d of them", FOLLOWS_MAX);
     status_because(&many, "TOO_MANY_FOLLOWS_OF_CALL");
     return query_refuse(q, many);
 }
@@ -102,9 +102,8 @@ static int refuse_of_call(struct query *q)
 static int refuse_of_caller(struct query *q)
 {
     struct status many =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "too many requests that follow at once, of one caller: the limit is "
-                  "--max-follows-per-caller of the server");
+        status_of(STATUS_RESOURCE_EXHAUSTED, "too many requests of one caller follow at once: the "
+                                             "limit is the server's --max-follows-per-caller");
     many.retry_after_ms = STATUS_RETRY_MS;
     status_because(&many, "TOO_MANY_FOLLOWS");
     return query_refuse(q, many);

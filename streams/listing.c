@@ -20,9 +20,9 @@ static const struct bytes no_token;
 /* An index is an int32, which must not wrap. */
 static void fail_spent(struct listing *l)
 {
-    struct status status =
-        status_of(STATUS_RESOURCE_EXHAUSTED,
-                  "a stream takes %u requests: send the others in another one", INDEX_MAX + 1u);
+    struct status status = status_of(
+        STATUS_RESOURCE_EXHAUSTED,
+        "one stream takes at most %u requests: send the others in another one", INDEX_MAX + 1u);
     status_because(&status, "TOO_MANY_REQUESTS");
     listing_finish(l, &status);
 }
@@ -229,7 +229,7 @@ static void refuse_expired(struct listing *l, struct query *q)
 {
     struct status expired =
         status_of(STATUS_FAILED_PRECONDITION,
-                  "what changed since is not kept any more: list again from the start");
+                  "the changes since this token are not kept any more: list again from the start");
     status_because(&expired, "CHANGES_EXPIRED");
     refuse(l, q, &expired);
 }

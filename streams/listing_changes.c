@@ -22,7 +22,7 @@ static struct name *name_of_change(struct filler *f, uint32_t group)
     const int found = reader_group_id(f->reader, group, &id);
     if (found <= 0) {
         listing_fail_store(f->l, found < 0 ? reader_error(f->reader)
-                                           : "the store is damaged: a change is of no user");
+                                           : "the store is damaged: a change belongs to no user");
         return NULL;
     }
     name_release(follow->author);

@@ -36,7 +36,7 @@ static struct status take_token(struct query *q, const struct page_token *token,
 {
     if (token->in_changes && !follow)
         return status_invalid("page_token", "PAGE_TOKEN_MISMATCH",
-                              "page_token is of a follow whose listing is over: set follow");
+                              "page_token is of a follow that has listed everything: set follow");
     q->at = token->at;
     q->in_changes = token->in_changes;
     q->has_revision = token->follows;
@@ -69,7 +69,7 @@ static struct status check_follow(const struct listing_kind *kind, const struct 
 {
     if (r->from_now && !r->follow)
         return status_invalid("from_now", "FROM_NOW_WITHOUT_FOLLOW",
-                              "from_now needs follow: a listing has no now");
+                              "from_now needs follow: without follow there is only the listing");
     if (r->follow && !many)
         return status_invalid("follow", "FOLLOW_NEEDS_STREAM",
                               "follow needs a stream of responses: use %sServerStream or "

@@ -339,7 +339,7 @@ static void on_close(struct stream *s, const struct status *status)
     const bool worked = r->link == LINK_CONNECTED;
     link_move(r, LINK_DOWN);
     if (status->code == STATUS_OK)
-        note_loss(r, worked, "it ended the stream");
+        note_loss(r, worked, "User ended the stream");
     else
         note_loss(r, worked,
                   status->message[0] != '\0' ? status->message : status_name(status->code));
@@ -360,7 +360,7 @@ static void dial(struct resolver *r)
     if (rv != 0) {
         r->stream = NULL;
         char reason[128];
-        snprintf(reason, sizeof reason, "cannot open a stream to it: %s", strerror(rv));
+        snprintf(reason, sizeof reason, "cannot open a stream to User: %s", strerror(rv));
         note_loss(r, false, reason);
         return;
     }

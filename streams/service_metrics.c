@@ -21,12 +21,12 @@ static void metrics_of_log(struct exposition *e, const struct store_stats *s)
                       "Changes that were ever made in the store: its revision.",
                       (double)s->revision);
     exposition_single(e, "store_kept_changes", METRIC_GAUGE,
-                      "Of those, the last ones that are kept for who follows.", (double)s->changes);
-    exposition_single(e, "store_kept_changes_bytes", METRIC_GAUGE, "What these take.",
-                      (double)s->log_bytes);
+                      "How many of them are kept for those who follow.", (double)s->changes);
+    exposition_single(e, "store_kept_changes_bytes", METRIC_GAUGE,
+                      "Bytes that the kept changes take.", (double)s->log_bytes);
     exposition_single(e, "store_oldest_kept_change_seconds", METRIC_GAUGE,
-                      "How long ago the oldest of them was made: who comes back later than that "
-                      "lists anew.",
+                      "How long ago the oldest kept change was made. Whoever comes back later than "
+                      "that must list anew.",
                       age_s(s->oldest_ms));
 }
 
@@ -41,11 +41,11 @@ void metrics_of_store(struct exposition *e, struct store *store)
     exposition_single(e, "store_groups", METRIC_GAUGE, "Users that the records belong to.",
                       (double)s.groups);
     exposition_single(e, "store_used_bytes", METRIC_GAUGE,
-                      "The store's pages, with those that are free to be used again.",
+                      "Bytes of the store's pages, including those that are free to be used again.",
                       (double)s.used_bytes);
-    exposition_single(e, "store_file_bytes", METRIC_GAUGE, "What its file takes of the disk.",
-                      (double)s.file_bytes);
-    exposition_single(e, "store_map_bytes", METRIC_GAUGE, "How large it may become.",
+    exposition_single(e, "store_file_bytes", METRIC_GAUGE,
+                      "Bytes that the store's file takes on the disk.", (double)s.file_bytes);
+    exposition_single(e, "store_map_bytes", METRIC_GAUGE, "How large the store's file may become.",
                       (double)s.map_bytes);
     metrics_of_log(e, &s);
 }
@@ -64,11 +64,11 @@ void metrics_of_feeds(struct exposition *e, const struct feed *const *feeds, siz
         histogram_merge(&delay, &s->delay);
     }
     exposition_single(e, "followers", METRIC_GAUGE,
-                      "Requests that follow, and whose listing is over.", (double)followers);
-    exposition_single(e, "followers_behind", METRIC_GAUGE, "Of those, the ones with news to read.",
+                      "Requests that follow and have ended their listing.", (double)followers);
+    exposition_single(e, "followers_behind", METRIC_GAUGE, "How many of them have news to read.",
                       (double)behind);
     exposition_single(e, "followers_lag_changes", METRIC_GAUGE,
-                      "Changes that the one who is behind for longest has to read.", (double)lag);
+                      "Changes that the follower who is furthest behind has to read.", (double)lag);
     exposition_family(e, "followers", "delay_seconds", METRIC_HISTOGRAM,
                       "From a change's commit to the message that tells it.");
     exposition_histogram(e, NULL, &delay);
@@ -101,13 +101,16 @@ static const struct {
     METRIC("stream_reconnects_total", METRIC_COUNTER, reconnects,
            "Streams to User opened after the first ones."),
     METRIC("names", METRIC_GAUGE, names, "Names of users in the tables."),
-    METRIC("names_cached", METRIC_GAUGE, cached, "Of those, the ones that nobody uses now."),
-    METRIC("name_hits_total", METRIC_COUNTER, hits, "Names that were wanted and known."),
-    METRIC("name_misses_total", METRIC_COUNTER, misses, "Names that were wanted and not known."),
-    METRIC("names_evicted_total", METRIC_COUNTER, evicted, "Names forgotten for want of room."),
-    METRIC("ids_asked_total", METRIC_COUNTER, asked, "Ids that User was asked for."),
-    METRIC("ids_pending", METRIC_GAUGE, pending, "Of those, the ones not answered yet."),
-    METRIC("changes_pushed_total", METRIC_COUNTER, pushed, "Changes that User told unasked."),
+    METRIC("names_cached", METRIC_GAUGE, cached, "How many of them nobody uses now."),
+    METRIC("name_hits_total", METRIC_COUNTER, hits, "How often a name was wanted and known."),
+    METRIC("name_misses_total", METRIC_COUNTER, misses,
+           "How often a name was wanted and not known."),
+    METRIC("names_evicted_total", METRIC_COUNTER, evicted,
+           "Names that were forgotten to make room."),
+    METRIC("ids_asked_total", METRIC_COUNTER, asked, "Ids that Post has asked User for."),
+    METRIC("ids_pending", METRIC_GAUGE, pending, "How many of them are not answered yet."),
+    METRIC("changes_pushed_total", METRIC_COUNTER, pushed,
+           "Changes of names that User sent by itself."),
 #undef METRIC
 };
 

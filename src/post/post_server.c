@@ -41,17 +41,19 @@ static struct {
 
 static const struct option_row rows[] = {
     OPT_TEXT("db", g.db,
-             "folder of the posts, made if it is missing; or a PostgreSQL database: postgres://...",
+             "the folder of the posts, which is made if it is missing; or a PostgreSQL database: "
+             "postgres://...",
              .arg = "DIR"),
     OPT_INT("max-answer-bytes", g.max_answer_bytes,
-            "most bytes of one unary or client-streaming answer", .min = 1024, .max = INT32_MAX),
-    OPT_INT("answer-memory", g.answer_memory_bytes, "most bytes of all such answers together",
+            "the most bytes of one unary or client-streaming answer", .min = 1024,
+            .max = INT32_MAX),
+    OPT_INT("answer-memory", g.answer_memory_bytes, "the most bytes of all such answers together",
             .min = 1024, .max = INT64_MAX),
     OPT_INT("keep-changes", g.keep_changes,
-            "the last N changes are kept, so that a follow can go on after a break", .min = 1,
+            "how many changes the store keeps, so that a follow can go on after a break", .min = 1,
             .max = INT64_MAX),
     OPT_INT("max-follows-per-caller", g.max_follows_per_caller,
-            "most requests of one caller that follow at once; 0: no limit", .max = 1 << 20),
+            "how many requests of one caller may follow at once; 0: no limit", .max = 1 << 20),
 };
 
 /* --- One loop's things -------------------------------------------------------------- */

@@ -18,23 +18,23 @@ struct user_channels user_channels = {
 
 static const struct option_row rows[] = {
     OPT_TEXT("user-target", user_channels.target,
-             "where it is: host:port, dns:, unix:, ipv4:, ipv6:; several with the same people: "
-             "a:port,b:port",
+             "where User is: host:port, dns:, unix:, ipv4: or ipv6:; several with the same people "
+             "are written a:port,b:port",
              .arg = "TARGET"),
-    OPT_CHOICE(
-        "user-lb", user_channels.lb,
-        "of several addresses: the first that answers, or each loop another one that is healthy",
-        .choices = LB_CHOICES),
+    OPT_CHOICE("user-lb", user_channels.lb,
+               "which of several addresses to use: the first that answers, or for each loop the "
+               "next one that is healthy",
+               .choices = LB_CHOICES),
     OPT_DURATION("user-timeout", user_channels.timeout_ms,
-                 "a listing waits so long for a name, and then fails with UNAVAILABLE"),
-    OPT_DURATION(
-        "wait-for-user", user_channels.wait_ms,
-        "do not serve before User answers, and exit if it does not within this; 0: do not wait"),
+                 "how long a listing waits for a name before it fails with UNAVAILABLE"),
+    OPT_DURATION("wait-for-user", user_channels.wait_ms,
+                 "serve only when User answers, and exit if it does not answer within this time; "
+                 "0: do not wait"),
     OPT_DURATION("user-keepalive-time", user_channels.keepalive_time_ms,
-                 "ping User when it is silent for so long, not more often than its "
-                 "--keepalive-min-time; 0: never"),
+                 "ping User when it has been silent for this long, but not more often than its "
+                 "--keepalive-min-time allows; 0: never"),
     OPT_DURATION("user-keepalive-timeout", user_channels.keepalive_timeout_ms,
-                 "it is gone if it has not answered by then"),
+                 "User counts as gone if it has not answered the ping by then"),
     TLS_CLIENT_ROWS("user-", user_channels.tls),
     TOKEN_CLIENT_ROWS("user-", user_channels.token),
 };

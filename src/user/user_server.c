@@ -22,11 +22,12 @@ static struct news g_news; /* of its commits */
 
 static const struct option_row rows[] = {
     OPT_TEXT("db", g_db,
-             "folder of the users, made if it is missing; or a PostgreSQL database: postgres://...",
+             "the folder of the users, which is made if it is missing; or a PostgreSQL database: "
+             "postgres://...",
              .arg = "DIR"),
-    OPT_INT("max-answer-bytes", g_max_answer_bytes, "most bytes of one unary listing", .min = 1024,
-            .max = INT32_MAX),
-    OPT_INT("answer-memory", g_answer_memory_bytes, "most bytes of all such answers together",
+    OPT_INT("max-answer-bytes", g_max_answer_bytes, "the most bytes of one unary listing",
+            .min = 1024, .max = INT32_MAX),
+    OPT_INT("answer-memory", g_answer_memory_bytes, "the most bytes of all such answers together",
             .min = 1024, .max = INT64_MAX),
 };
 

@@ -28,31 +28,35 @@ struct budget *connections_budget(void)
 
 static const struct option_row rows[] = {
     OPT_DURATION("keepalive-time", connection_options.keepalive_time_ms,
-                 "ping a client that is silent for so long; 0: never"),
+                 "ping a client that has been silent for this long; 0: never"),
     OPT_DURATION("keepalive-timeout", connection_options.keepalive_timeout_ms,
-                 "it is gone if it has not answered by then"),
-    OPT_DURATION("keepalive-min-time", connection_options.keepalive_min_time_ms,
-                 "clients may ping this often: the third ping too early ends the connection"),
+                 "the client counts as gone if it has not answered the ping by then"),
+    OPT_DURATION(
+        "keepalive-min-time", connection_options.keepalive_min_time_ms,
+        "how often clients may ping; the third ping that comes too early ends the connection"),
     OPT_FLAG("keepalive-without-stream", connection_options.keepalive_without_stream,
-             "also connections without a call are pinged, and may ping"),
+             "connections without a call are pinged too, and may ping"),
     OPT_DURATION("max-connection-idle", connection_options.max_idle_ms,
-                 "close a connection that has had no call for so long; 0: never"),
+                 "close a connection that has had no call for this long; 0: never"),
     OPT_DURATION("max-connection-age", connection_options.max_age_ms,
-                 "an older connection gets no new calls, clients make another; 0: any age"),
-    OPT_DURATION("max-connection-age-grace", connection_options.max_age_grace_ms,
-                 "its calls may take this much longer; 0: as long as they like"),
+                 "a connection that is older gets no new calls, and its client makes another one; "
+                 "0: any age"),
+    OPT_DURATION(
+        "max-connection-age-grace", connection_options.max_age_grace_ms,
+        "how much longer the calls of such a connection may take; 0: as long as they like"),
     OPT_DURATION("handshake-timeout", connection_options.handshake_timeout_ms,
-                 "for a new connection to speak HTTP/2"),
+                 "how long a new connection may take until it speaks HTTP/2"),
     OPT_INT("max-streams", connection_options.max_streams,
-            "calls at once on one connection; clients wait with the others; 0: any number",
-            .max = INT32_MAX),
-    OPT_INT("max-connections", connection_options.max_connections,
-            "with --transport http: connections at once; one more is closed when it comes; 0: any "
+            "how many calls one connection may have at once; clients wait with the others; 0: any "
             "number",
             .max = INT32_MAX),
+    OPT_INT("max-connections", connection_options.max_connections,
+            "with --transport http: how many connections there may be at once; one more is closed "
+            "when it comes; 0: any number",
+            .max = INT32_MAX),
     OPT_INT("connection-memory", connection_options.memory_bytes,
-            "most bytes that connections, their calls and answers may take together; near it the "
-            "connection that holds most is cut; 0: no limit",
+            "the most bytes that connections, their calls and their answers may take together; "
+            "near that the connection that holds most is cut off; 0: no limit",
             .max = INT64_MAX),
 };
 

@@ -49,7 +49,7 @@ static char *read_file(const char *name, char *error)
     else if ((text = malloc((size_t)st.st_size + 1)) == NULL)
         snprintf(error, PEM_ERROR_MAX, "out of memory");
     else if (!read_all(fd, text, (size_t)st.st_size))
-        snprintf(error, PEM_ERROR_MAX, "cannot read %s: it became shorter", name);
+        snprintf(error, PEM_ERROR_MAX, "cannot read %s: it became shorter meanwhile", name);
     else
         goto out;
     free(text);
@@ -151,7 +151,8 @@ static void warn_of_pair(const struct pem *names, const X509 *cert)
         log_warn("TLS: the certificate in %s is not valid before %s", names->part[PEM_CERT], date);
     }
     if (stat(names->part[PEM_KEY], &st) == 0 && (st.st_mode & S_IROTH) != 0)
-        log_warn("TLS: everybody can read the key in %s; chmod o-r", names->part[PEM_KEY]);
+        log_warn("TLS: everybody can read the key in %s; take that right away with chmod o-r",
+                 names->part[PEM_KEY]);
 }
 
 static bool check(const struct pem *names, const struct pem *pem, char *error)
@@ -223,10 +224,10 @@ static void refresh(struct pem_files *f)
     if (same_files(now, f->tried))
         return;
     if (take(f, now, error)) {
-        log_info("TLS: new files are used for new connections");
+        log_info("TLS: new connections use the new files");
         f->said[0] = '\0';
     } else if (strcmp(f->said, error) != 0) { /* not at each handshake */
-        log_warn("TLS: %s; going on with the files as they were", error);
+        log_warn("TLS: %s; the files that were read before stay in use", error);
         strcpy(f->said, error);
     }
 }

@@ -10,12 +10,13 @@ struct tls_server_options tls_server_options;
 
 static const struct option_row rows[] = {
     OPT_TEXT("tls-cert", tls_server_options.cert,
-             "the server's certificate, with those between it and the CA; PEM", .arg = "FILE"),
-    OPT_TEXT("tls-key", tls_server_options.key, "its key; PEM", .arg = "FILE"),
+             "the server's certificate, followed by the certificates between it and its CA; PEM",
+             .arg = "FILE"),
+    OPT_TEXT("tls-key", tls_server_options.key, "the key of the certificate; PEM", .arg = "FILE"),
     OPT_TEXT("tls-client-ca", tls_server_options.client_ca,
-             "serve only clients with a certificate that this CA signed; PEM", .arg = "FILE"),
+             "serve only clients that have a certificate signed by this CA; PEM", .arg = "FILE"),
     OPT_FLAG("allow-plaintext", tls_server_options.allow_plaintext,
-             "without TLS, listen on addresses that other machines can reach, too"),
+             "without TLS, listen also on addresses that other machines can reach"),
 };
 
 const struct option_group tls_server_group = { "TLS (files may be replaced while it runs)", rows,

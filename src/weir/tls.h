@@ -37,13 +37,13 @@ extern const struct option_group tls_server_group;
 /* clang-format off */
 #define TLS_CLIENT_ROWS(prefix, o)                                                                 \
     OPT_FLAG(prefix "tls", (o).on,                                                                 \
-             "encrypt, and trust the CAs of this machine; on with any option below"),              \
-    OPT_TEXT(prefix "tls-ca", (o).ca, "trust this CA only; PEM", .arg = "FILE"),                   \
+             "encrypt, and trust the CAs of this machine; any option below switches it on"),       \
+    OPT_TEXT(prefix "tls-ca", (o).ca, "trust only this CA; PEM", .arg = "FILE"),                   \
     OPT_TEXT(prefix "tls-cert", (o).cert,                                                          \
-             "certificate to show, for a server that asks for one; PEM", .arg = "FILE"),           \
-    OPT_TEXT(prefix "tls-key", (o).key, "its key; PEM", .arg = "FILE"),                            \
+             "the certificate to show to a server that asks for one; PEM", .arg = "FILE"),         \
+    OPT_TEXT(prefix "tls-key", (o).key, "the key of that certificate; PEM", .arg = "FILE"),        \
     OPT_TEXT(prefix "tls-server-name", (o).server_name,                                            \
-             "in the server's certificate, if that is not the host of the target", .arg = "NAME")
+             "the name in the certificate, if it is not the host of the target", .arg = "NAME")
 /* clang-format on */
 
 /** What is wrong with the options together, or NULL. */

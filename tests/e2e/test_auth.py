@@ -188,7 +188,7 @@ def test_bad_siblings(server, issuer):
     for token, why in [
             (issuer.token(exp=time.time() - 60), "the token has expired"),
             (issuer.token(exp=None), "the token never expires"),
-            (issuer.token(nbf=time.time() + 600), "the token is not good yet"),
+            (issuer.token(nbf=time.time() + 600), "the token is not valid yet"),
             (issuer.token(aud="others"), "the token is for another audience"),
             (issuer.token(iss="https://other"), "the token is from another issuer"),
             (issuer.token(key=new_key("ES256"), algorithm="ES256"),

@@ -72,7 +72,7 @@ def test_the_server_itself_keeps_to_it(start_pair):
 # --- --max-call-time ------------------------------------------------------------------------
 
 
-@expects_log("the most for a call without a deadline")
+@expects_log("the limit for a call without a deadline")
 def test_a_unary_call_without_a_deadline_ends(start_pair):
     """Streams, and calls with a deadline, are not concerned."""
     pair = frozen(start_pair, "--max-call-time", "200ms")
@@ -87,7 +87,7 @@ def test_a_unary_call_without_a_deadline_ends(start_pair):
             assert 0.15 < time.monotonic() - start < 0.2 + MARGIN
             assert trailers["grpc-status"] == "4"
             assert trailers["grpc-message"] == \
-                "it took 200 ms, the most for a call without a deadline"
+                "the call took 200 ms, which is the limit for a call without a deadline"
         assert other.trailers(stream)["grpc-status"] == "0"
         assert third.trailers(patient)["grpc-status"] == "0"
 

@@ -736,7 +736,7 @@ def test_many_follows_that_come_back_at_once(start_pair, library):
 
 
 @streaming
-@may_log("too many requests that follow at once")
+@may_log("too many requests of one caller follow at once")
 def test_follows_of_one_caller(start_pair, shape):
     """Places are one caller's, whatever the connection and the loop; they come back."""
     pair = start_pair(post_args=["--max-follows-per-caller", "3", "--loops", "2"])

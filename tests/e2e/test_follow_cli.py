@@ -304,7 +304,7 @@ def test_post_is_frozen(start_pair):
         assert rows(command, 1) == [("c", "three")]
 
 
-@may_log("too many requests that follow")
+@may_log("too many requests of one caller follow")
 def test_another_holds_the_place_of_this_caller(start_pair):
     """As a connection does that was cut, until the server notices."""
     pair = start_pair(post_args=["--max-follows-per-caller", "1"])
@@ -313,7 +313,7 @@ def test_another_holds_the_place_of_this_caller(start_pair):
                              post.ListPostsRequest(follow=True, from_now=True))
     assert next(holder).caught_up
     with Postcli(pair, "stream-list", "--follow", "--from-now", "--progress") as command:
-        command.says(r"postcli: Post at \S+ has no room: too many requests that follow at once.*\n")
+        command.says(r"postcli: Post at \S+ has no room: too many requests of one caller follow at once.*\n")
         holder.cancel()
         command.says(CAUGHT_UP)
         put(pair, {"post_id": "c", "title": "three"})
@@ -376,7 +376,7 @@ def test_changes_that_are_kept_no_more(start_pair):
         put(pair, {"post_id": f"p{n}"}, {"post_id": f"q{n}"})
     out, err = cli.attempt(pair, "stream-list", "--follow", *token)
     assert out == b"" and err == (
-        "postcli: FAILED_PRECONDITION: what changed since is not kept any more: list again from the start\n"
+        "postcli: FAILED_PRECONDITION: the changes since this token are not kept any more: list again from the start\n"
         "postcli: no token leads there any more: begin again without --page-token\n")
 
 

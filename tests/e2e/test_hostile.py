@@ -71,7 +71,7 @@ def attack_until(pair, run, condition, what):
     return seen[0]
 
 
-@expects_log("memory of connections is short")
+@expects_log("connections hold too much memory")
 def test_what_comes_in_is_bounded(start_pair):
     """80 MB of unfinished messages, where 16 MiB may wait: whose they are is cut, and others go
     on."""

@@ -116,7 +116,7 @@ def test_postcli_says_when(start_pair):
         "postcli: reason TOO_MANY_CALLS; try again in 1 s"]
 
 
-@expects_log("too many bad tokens from")
+@expects_log("too many bad tokens came from")
 def test_bad_tokens(start_pair, tmp_path):
     """Who tries one after the other is not listened to for a while; a token that is good passes
     from the same address."""

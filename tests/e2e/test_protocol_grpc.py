@@ -24,7 +24,7 @@ from timing import MARGIN, wait_until
 pytestmark = may_log("the deadline has passed", "the deadline had passed",
                      "grpc-timeout is malformed", "a message has more than",
                      "says neither compressed nor not", "grpc-encoding does not say how",
-                     "end in the midst of a message", "the method takes one request")
+                     "end in the middle of a message", "the method takes one request")
 
 LIST = "/v1.post.Post/ListPosts"
 STREAM, COLLECT, BIDI = LIST + "ServerStream", LIST + "ClientStream", LIST + "BidiStream"

@@ -20,4 +20,4 @@ done
 # expect:
 #   postcli: DEADLINE_EXCEEDED: Deadline Exceeded
 #   postcli: DEADLINE_EXCEEDED: Deadline Exceeded
-#   postcli: DEADLINE_EXCEEDED: it took 400 ms, the most for a call without a deadline
+#   postcli: DEADLINE_EXCEEDED: the call took 400 ms, which is the limit for a call without a deadline

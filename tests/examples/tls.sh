@@ -12,7 +12,7 @@
 #   postcli: UNAVAILABLE: ... (the server may want a certificate, or does not trust this one)
 #   == another certificate, without a restart
 #   {"user_id":"1","name":"Henry","phone_number":"","age":0}
-#   TLS: new files are used for new connections
+#   TLS: new connections use the new files
 set -eu
 build=${BUILD:-build}
 dir=$(mktemp -d)
@@ -47,4 +47,4 @@ echo "== no certificate of its own"
 echo "== another certificate, without a restart"
 tests/certs.sh "$certs" server
 postcli users list
-grep -o "TLS: new files .*" "$dir/stderr"
+grep -o "TLS: new .*" "$dir/stderr"

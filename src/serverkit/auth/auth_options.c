@@ -7,22 +7,22 @@
 struct auth_options auth_options;
 
 static const struct option_row rows[] = {
-    OPT_TEXT(
-        "token-file", auth_options.token_file,
-        "take the tokens whose hashes are in FILE, a line each: SHA256 NAME EXPIRES SCOPE...; read "
-        "again when it changes",
-        .arg = "FILE"),
-    OPT_TEXT("oidc-issuer", auth_options.oidc_issuer, "take the JWTs of this OpenID provider",
+    OPT_TEXT("token-file", auth_options.token_file,
+             "accept the tokens whose hashes are in FILE, one a line: SHA256 NAME EXPIRES "
+             "SCOPE...; it is read again when it changes",
+             .arg = "FILE"),
+    OPT_TEXT("oidc-issuer", auth_options.oidc_issuer, "accept the JWTs of this OpenID provider",
              .arg = "URL"),
-    OPT_TEXT("jwks", auth_options.jwks, "take the JWTs that are signed with one of these keys",
+    OPT_TEXT("jwks", auth_options.jwks, "accept the JWTs that are signed with one of these keys",
              .arg = "FILE|URL"),
     OPT_TEXT("jwks-ca", auth_options.jwks_ca,
-             "certificates to trust the URLs by, instead of the system's", .arg = "FILE"),
+             "trust these certificates when the URLs are asked, instead of the system's",
+             .arg = "FILE"),
     OPT_TEXT("jwt-issuer", auth_options.jwt_issuer,
-             "what a JWT must say in \"iss\"; that of --oidc-issuer without this"),
-    OPT_TEXT("jwt-audience", auth_options.jwt_audience, "what a JWT must say in \"aud\""),
+             "what a JWT must have in \"iss\"; with --oidc-issuer that URL is the default"),
+    OPT_TEXT("jwt-audience", auth_options.jwt_audience, "what a JWT must have in \"aud\""),
     OPT_FLAG("open-reflection", auth_options.open_reflection,
-             "reflection needs no token; else one with read"),
+             "reflection needs no token; without this it needs one that may read"),
 };
 
 const struct option_group auth_group = { "Authentication (of calls, by bearer tokens)", rows,
@@ -48,11 +48,11 @@ static const char *missing(const struct auth_options *o)
 {
     const bool jwt = o->jwks != NULL || o->oidc_issuer != NULL;
     if (o->jwks != NULL && o->oidc_issuer != NULL)
-        return "--oidc-issuer finds its keys itself: not both --jwks and --oidc-issuer";
+        return "--jwks and --oidc-issuer cannot both be given: --oidc-issuer finds the keys itself";
     if (o->jwks != NULL && o->jwt_issuer == NULL)
-        return "--jwks needs --jwt-issuer: whose tokens they are";
+        return "--jwks needs --jwt-issuer, which says whose tokens are accepted";
     if (jwt && o->jwt_audience == NULL)
-        return "JWTs need --jwt-audience: that they are meant for this service";
+        return "JWTs need --jwt-audience, which says that a token is meant for this service";
     if (!jwt && (o->jwt_issuer != NULL || o->jwt_audience != NULL || o->jwks_ca != NULL))
         return "--jwt-issuer, --jwt-audience and --jwks-ca need --jwks or --oidc-issuer";
     return NULL;

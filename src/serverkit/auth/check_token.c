@@ -41,7 +41,7 @@ static bool too_many_bad(const struct token_state *state, struct status *why)
         !limits_spent(state->bad, caller_address(state->stream, address), clock_ns(), &wait_ms))
         return false;
     *why = status_of(STATUS_RESOURCE_EXHAUSTED,
-                     "too many bad tokens from %s: this one is not looked at", address);
+                     "too many bad tokens came from %s, so this one was not checked", address);
     why->retry_after_ms = wait_ms;
     status_because(why, "BAD_TOKEN_RATE");
     return true;

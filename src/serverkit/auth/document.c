@@ -120,7 +120,7 @@ static void note_outcome(struct document *d)
     const bool failed = d->loaded == NULL, failed_before = atomic_exchange(&d->failing, failed);
     if (failed && !failed_before && !atomic_load(&d->load.stop))
         log_warn("%s %s: %s%s", d->options.what, d->options.where, d->error,
-                 d->text != NULL ? "; going on with the last good one" : "");
+                 d->text != NULL ? "; the last good one stays in use" : "");
     if (!failed && (publish(d, d->loaded) || failed_before))
         log_info("%s %s: read", d->options.what, d->options.where);
 }

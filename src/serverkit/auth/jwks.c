@@ -83,7 +83,7 @@ static const char *useless(json_t *json)
     if (operations != NULL && !says_verify(operations))
         return "is not for checking signatures";
     if (!are_whole_bytes(json))
-        return "is damaged: it has bytes that are no base64url";
+        return "is damaged: it has bytes that are not base64url";
     return NULL;
 }
 

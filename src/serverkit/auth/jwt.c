@@ -178,9 +178,9 @@ static bool check_times(struct jwt *t, double now_s)
     if (json_number_value(expires) + JWT_LEEWAY_S <= now_s)
         return bad(t, "the token has expired");
     if (not_before != NULL && !json_is_number(not_before))
-        return bad(t, "the token's \"nbf\" is no number");
+        return bad(t, "the token's \"nbf\" is not a number");
     if (not_before != NULL && json_number_value(not_before) - JWT_LEEWAY_S > now_s)
-        return bad(t, "the token is not good yet");
+        return bad(t, "the token is not valid yet");
     return true;
 }
 
@@ -188,7 +188,7 @@ static bool check_claims(struct jwt *t, const struct jwt_rules *rules, int64_t n
 {
     t->claims = read_json(t, t->parts[1]);
     if (!json_is_object(t->claims))
-        return bad(t, "the token's claims are no JSON object");
+        return bad(t, "the token's claims are not a JSON object");
     if (!is_text(json_object_get(t->claims, "iss"), rules->issuer))
         return bad(t, "the token is from another issuer");
     if (!is_or_has_text(json_object_get(t->claims, "aud"), rules->audience))

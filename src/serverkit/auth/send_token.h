@@ -30,10 +30,10 @@ struct token_client_options {
 /* clang-format off */
 #define TOKEN_CLIENT_ROWS(prefix, o)                                                               \
     OPT_TEXT(prefix "token-file", (o).file,                                                        \
-             "send the bearer token in FILE with every call; read again when it changes",          \
+             "send the bearer token in FILE with every call; it is read again when it changes",    \
              .arg = "FILE"),                                                                       \
     OPT_FLAG(prefix "allow-insecure-token", (o).allow_plaintext,                                   \
-             "send it also where it can be read on the way: neither encrypted nor unix:")
+             "send the token also where it can be read on the way: not encrypted, and not unix:")
 /* clang-format on */
 
 /* Where the token comes from; for all channels of a program. */

@@ -101,7 +101,7 @@ static void on_drained(struct server *server, void *arg)
 static void on_overdue(struct timer *timer)
 {
     const struct daemon *d = container_of(timer, struct daemon, overdue);
-    log_warn("a client does not let go of its connection: not waiting for it");
+    log_warn("a client keeps its connection open; the server does not wait for it any longer");
     _exit(d->status);
 }
 
@@ -134,7 +134,8 @@ static void on_signal(uv_signal_t *handle, int number)
 static void on_listener_dead(const char *address, void *arg)
 {
     struct daemon *d = arg;
-    log_error("%s accepts no connections any more: stopping, to be started anew", address);
+    log_error("%s accepts no connections any more; the process stops, so that it is started anew",
+              address);
     d->status = 1;
     stop(d);
 }
@@ -225,7 +226,7 @@ static bool add_reflection(struct daemon *d, char *error)
     const char *scope = auth_options.open_reflection ? NULL : SCOPE_READ;
     const int rv = reflection_new(&d->reflection, d->services, d->nservices, scope);
     if (rv != 0) {
-        snprintf(error, DAEMON_ERROR_MAX, "cannot tell of its services: %s", strerror(rv));
+        snprintf(error, DAEMON_ERROR_MAX, "cannot serve reflection: %s", strerror(rv));
         return false;
     }
     for (size_t i = 0; i < REFLECTION_NSERVICES; i++)
@@ -251,7 +252,7 @@ static bool make_services(struct daemon *d, char *error)
     const struct daemon_program *p = d->program;
     const int rv = make_health(d);
     if (rv != 0) {
-        snprintf(error, DAEMON_ERROR_MAX, "cannot tell of its health: %s", strerror(rv));
+        snprintf(error, DAEMON_ERROR_MAX, "cannot serve health checks: %s", strerror(rv));
         return false;
     }
     for (size_t i = 0; i < p->nservices; i++)
@@ -391,9 +392,9 @@ static bool serve(struct daemon *d, const char *line, char *error)
     }
     watch_signals(d);
     if (notify_watchdog_start(&d->watchdog, d->loops, d->nloops) != 0)
-        log_error("out of memory: the service manager's watchdog is not fed");
+        log_error("out of memory: the service manager's watchdog gets no sign of life");
     if (trim_start(&d->trim, d->loops[0]) != 0)
-        log_error("out of memory: what is unused is not given back");
+        log_error("out of memory: unused memory is not given back to the system");
     warn_if_open(d);
     verifier_start(d->token_check.verifier);
     g_serving = true;

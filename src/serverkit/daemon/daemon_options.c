@@ -21,37 +21,36 @@ static struct daemon_config config;
 
 static const struct option_row rows[] = {
     OPT_LIST("listen", config.listen,
-             "serve here; also [::1]:PORT and unix:PATH; port 0: any; may be repeated",
+             "serve at this address; [::1]:PORT and unix:PATH work too, and port 0 takes any free "
+             "port; may be repeated",
              .arg = "ADDR:PORT"),
-    OPT_INT("loops", config.loops, "threads that serve", .min = 1, .max = DAEMON_LOOPS_MAX),
+    OPT_INT("loops", config.loops, "how many threads serve", .min = 1, .max = DAEMON_LOOPS_MAX),
     OPT_DURATION("drain-timeout", config.drain_timeout_ms,
-                 "on SIGTERM, answers in progress may take this long"),
+                 "how long answers in progress may take after SIGTERM"),
     OPT_DURATION("write-timeout", config.write_timeout_ms,
-                 "a client that reads nothing for so long is cut off; 0: never"),
-    OPT_DURATION(
-        "max-call-time", config.max_call_ms,
-        "a unary call without a deadline ends after this; streams may be as long as they need; "
-        "0: no limit"),
-    OPT_DURATION(
-        "self-probe-interval", config.self_probe_ms,
-        "with --transport core: connect to its own listeners this often; one that does not "
-        "accept, three times in a row, ends the process with 1, to be started anew; 0: never"),
-    OPT_CHOICE(
-        "transport", config.transport,
-        "what speaks HTTP/2: http, our own, on nghttp2; core, the gRPC C core, to compare with: "
-        "for clients that are trusted",
-        .choices = "http|core"),
+                 "cut off a client that has read nothing for this long; 0: never"),
+    OPT_DURATION("max-call-time", config.max_call_ms,
+                 "end a unary call that has no deadline after this time; streams may take as long "
+                 "as they need; 0: no limit"),
+    OPT_DURATION("self-probe-interval", config.self_probe_ms,
+                 "with --transport core: how often the server connects to its own listeners; if "
+                 "one of them does not accept three times in a row, the process exits with 1, so "
+                 "that it is started anew; 0: never"),
+    OPT_CHOICE("transport", config.transport,
+               "what speaks HTTP/2: http is our own code on nghttp2; core is the gRPC C core, to "
+               "compare with, and only for clients that are trusted",
+               .choices = "http|core"),
     OPT_FLAG("reflection", config.reflection,
-             "tell clients what is served, by gRPC's server reflection"),
-    OPT_CHOICE("compression", config.compression, "of answers, for clients that take it",
-               .choices = "none|gzip"),
-    OPT_CHOICE("log-level", config.log_level, "least important lines to log",
+             "tell clients by gRPC's server reflection what is served"),
+    OPT_CHOICE("compression", config.compression,
+               "how to compress answers, for clients that accept it", .choices = "none|gzip"),
+    OPT_CHOICE("log-level", config.log_level, "the least important lines that are logged",
                .choices = "debug|info|warn|error"),
-    OPT_CHOICE("log-format", config.log_format, "of log lines", .choices = "text|json"),
-    OPT_FLAG(
-        "check", config.check,
-        "do not serve: look at everything in --db, say what is there, and exit with 1 if any of "
-        "it is damaged; a server may have it open"), /* the last one: not every program has it */
+    OPT_CHOICE("log-format", config.log_format, "the form of log lines", .choices = "text|json"),
+    /* The last one: not every program has it. */
+    OPT_FLAG("check", config.check,
+             "do not serve: check everything in --db, print what is there, and exit with 1 if "
+             "anything is damaged; a server may have the store open meanwhile"),
 };
 
 static enum option_result check_options(const struct daemon_program *p)

@@ -55,7 +55,7 @@ static void note_unreachable(struct probed *l)
     if (l->answered)
         l->failures++;
     else if (!l->warned)
-        log_warn("%s does not answer a probe: nobody watches that listener", l->address);
+        log_warn("%s does not answer a probe, so nobody watches that listener", l->address);
     l->warned = true;
 }
 

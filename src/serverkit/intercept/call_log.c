@@ -17,14 +17,16 @@ struct call_log_options call_log_options = {
 
 static const struct option_row rows[] = {
     OPT_CHOICE("log-calls", call_log_options.which,
-               "calls that get a line: those that failed, slow ones too, or all",
+               "which calls get a line: those that failed, those and the slow ones, or all",
                .choices = "off|errors|slow|all"),
     OPT_DURATION("slow-call", call_log_options.slow_ms,
-                 "a call is slow if its first message takes longer; 0: none is"),
+                 "a call is slow if its first message takes longer than this; 0: no call is slow"),
     OPT_INT("log-sample", call_log_options.sample,
-            "with --log-calls all: of the others only one of N", .min = 1, .max = INT32_MAX),
+            "with --log-calls all: log only one of N calls that were neither slow nor failed",
+            .min = 1, .max = INT32_MAX),
     OPT_FLAG("request-ids", call_log_options.request_ids,
-             "every call has one: the client's x-request-id or a new one; logged and returned"),
+             "give every call an id, which is the client's x-request-id or a new one; it is logged "
+             "and sent back"),
 };
 
 const struct option_group call_log_group = { "Log of calls", rows, sizeof rows / sizeof rows[0] };

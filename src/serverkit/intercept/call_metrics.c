@@ -177,7 +177,7 @@ static const struct {
     { "msg_sent_total", "Messages sent.", offsetof(struct cell, out.messages) },
     { "received_bytes_total", "Bytes of the messages received.", offsetof(struct cell, in.bytes) },
     { "sent_bytes_total", "Bytes of the messages sent.", offsetof(struct cell, out.bytes) },
-    { "received_records_total", "Posts or users in the messages received.",
+    { "received_records_total", "Posts or users in the messages that were received.",
       offsetof(struct cell, in.records) },
     { "sent_records_total", "Posts or users in the messages sent.",
       offsetof(struct cell, out.records) },
@@ -225,7 +225,7 @@ static uint64_t count_open(const struct call_metrics *m, size_t method)
 static void print_open(struct exposition *e, const struct call_metrics *m)
 {
     struct method_labels l;
-    begin(e, m, "open_calls", METRIC_GAUGE, "Calls that have begun and not ended.");
+    begin(e, m, "open_calls", METRIC_GAUGE, "Calls that have begun and have not ended.");
     for (size_t method = 0; method <= m->nmethods; method++) {
         label_method(&l, m, method);
         exposition_count(e, &l.labels, count_open(m, method));
@@ -256,9 +256,10 @@ void call_metrics_print(struct exposition *e, void *arg)
     print_counters(e, m);
     print_handled(e, m);
     print_open(e, m);
-    print_histogram(e, m, "handling_seconds", "How long calls took, from begin to end.",
+    print_histogram(e, m, "handling_seconds",
+                    "How long calls took from their beginning to their end.",
                     offsetof(struct cell, handling));
-    print_histogram(e, m, "first_message_seconds", "How long calls took to their first answer.",
+    print_histogram(e, m, "first_message_seconds", "How long calls took until their first answer.",
                     offsetof(struct cell, first_message));
 }
 

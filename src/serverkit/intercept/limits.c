@@ -14,16 +14,16 @@ struct limits_options limits_options = { .bad_token_rate = 20 };
 
 static const struct option_row rows[] = {
     OPT_INT("max-calls", limits_options.max_calls,
-            "most calls at once, of all callers; 0: no limit", .max = INT32_MAX),
+            "how many calls there may be at once, of all callers; 0: no limit", .max = INT32_MAX),
     OPT_INT("max-calls-per-caller", limits_options.max_calls_per_caller,
-            "most calls at once of one caller: an identity, or an address; 0: no limit",
+            "how many calls one caller may have at once; a caller is an identity, or else an "
+            "address; 0: no limit",
             .max = 1 << 20),
     OPT_INT("rate-per-caller", limits_options.rate_per_caller,
-            "most calls that a caller may begin a second; 0: no limit", .max = 1000000),
+            "how many calls a caller may begin in a second; 0: no limit", .max = 1000000),
     OPT_INT("bad-token-rate", limits_options.bad_token_rate,
-            "most calls with a bad token that may come from one address a second; beyond it only "
-            "tokens "
-            "that are known to be good pass; 0: no limit",
+            "how many calls with a bad token may come from one address in a second; beyond that, "
+            "only tokens that are known to be good pass; 0: no limit",
             .max = 1000000),
 };
 

@@ -14,7 +14,7 @@ struct metrics_options metrics_options = { .listen = "" };
 static const struct option_row rows[] = {
     OPT_TEXT("metrics-listen", metrics_options.listen,
              "serve /metrics for Prometheus, and /healthz and /readyz for probes, by plain HTTP: "
-             "keep it on loopback; port 0: any",
+             "keep it on loopback; port 0 takes any free port",
              .arg = "ADDR:PORT"),
 };
 

@@ -29,16 +29,16 @@ void metrics_of_server(struct exposition *e, void *arg)
     if (!server_stats(arg, &s))
         return;
     print(e, "connections", METRIC_GAUGE, "Open connections.", s.connections);
-    count(e, "connections_opened_total", "Connections that were taken.", s.connections_opened);
+    count(e, "connections_opened_total", "Connections that were accepted.", s.connections_opened);
     count(e, "streams_total", "Streams that clients opened.", s.streams);
     count(e, "streams_ok_total", "Streams that ended with the status OK.", s.streams_ok);
     count(e, "streams_reset_total", "Streams that were reset, or cut with their connection.",
           s.streams_reset);
     count(e, "received_bytes_total", "Bytes received, as on the wire.", s.received_bytes);
     count(e, "sent_bytes_total", "Bytes sent, as on the wire.", s.sent_bytes);
-    count(e, "pings_received_total", "Pings of clients.", s.pings_received);
-    count(e, "pings_sent_total", "Pings to clients.", s.pings_sent);
-    count(e, "tls_handshakes_total", "TLS handshakes that came to a good end.", s.tls_handshakes);
-    count(e, "tls_resumed_total", "Those of them that resumed a session.", s.tls_resumed);
+    count(e, "pings_received_total", "Pings that came from clients.", s.pings_received);
+    count(e, "pings_sent_total", "Pings that were sent to clients.", s.pings_sent);
+    count(e, "tls_handshakes_total", "TLS handshakes that succeeded.", s.tls_handshakes);
+    count(e, "tls_resumed_total", "TLS handshakes that resumed a session.", s.tls_resumed);
     print_refused(e, &s);
 }

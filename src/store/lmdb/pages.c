@@ -56,21 +56,21 @@ const char *page_wrong(const struct page *page, uint64_t number, unsigned kind, 
                        uint64_t pages)
 {
     if (page->number != number)
-        return "another page lies there";
+        return "it has the number of another page";
     if (page->flags != kind)
-        return "it is no page of this kind";
+        return "it is a page of another kind";
     if (page->lower <= sizeof *page || page->lower > page->upper || page->upper > page_bytes ||
         page->lower % 2 != 0)
-        return "its free space is nowhere";
+        return "its free space begins or ends in the wrong place";
     size_t used = 0;
     for (unsigned i = 0; i < page_nodes(page); i++) {
         const size_t at = page->at[i];
         const struct node *n = page_node(page, i);
         if (at % 2 != 0 || at < page->upper || at + sizeof *n > page_bytes ||
             at + node_bytes(n, kind) > page_bytes)
-            return "an entry is not in it";
+            return "an entry lies outside of it";
         if (kind == PAGE_LEAF && n->flags & ~(NODE_BIG | NODE_TABLE))
-            return "an entry is of no kind that we write";
+            return "an entry has a kind that we do not write";
         if (leads_astray(n, page_bytes, kind, pages))
             return "it leads out of the file";
         used += node_bytes(n, kind);
@@ -175,7 +175,7 @@ static int claim_big(struct walk *w, const struct node *n)
         return fail(w, first, "it cannot be read");
     const uint64_t pages = head.lower | (uint64_t)head.upper << 16;
     if (head.number != first || head.flags != PAGE_BIG || pages < big_pages(n, w->page_bytes))
-        return fail(w, first, "it does not begin a big value");
+        return fail(w, first, "a big value does not begin here");
     w->found.overflow += pages;
     return claim(w, first, pages);
 }
@@ -248,9 +248,9 @@ static int walk_tree(struct walk *w, const char *name, const struct table *t, bo
     w->leaves = leaves;
     w->found = (struct table){ 0 };
     if (t->root == NO_ROOT)
-        return t->depth == 0 && t->entries == 0 ? 0 : fail(w, 0, "it has no root");
+        return t->depth == 0 && t->entries == 0 ? 0 : fail(w, 0, "it has no root page");
     if (t->depth == 0 || t->depth > MAX_DEPTH)
-        return fail(w, t->root, "a tree of %u levels", t->depth);
+        return fail(w, t->root, "the tree below it has %u levels", t->depth);
     if (walk_page(w, t->root, t->depth, NULL, NULL, each_leaf) != 0)
         return -1;
     if (w->found.branches != t->branches || w->found.leaves != t->leaves ||
@@ -303,7 +303,7 @@ static int claim_list(struct walk *w, const struct page *leaf, const uint8_t *li
     uint64_t n, page;
     memcpy(&n, list, sizeof n);
     if (bytes % sizeof n != 0 || n > bytes / sizeof n - 1)
-        return fail(w, leaf->number, "a list of free pages is longer than it is");
+        return fail(w, leaf->number, "a list of free pages says that it is longer than it is");
     for (uint64_t i = 1; i <= n; i++) {
         memcpy(&page, list + i * sizeof page, sizeof page);
         if (claim(w, page, 1) != 0)
@@ -400,5 +400,5 @@ int pages_check(struct lmdb_store *s, MDB_txn *txn, bool leaves, char error[STOR
         if (rc != 0)
             return store_fail(error, "cannot read the store in %s: %s", s->dir, mdb_strerror(rc));
     }
-    return fail(&w, 0, "its last commit is none, or there is none before it");
+    return fail(&w, 0, "its last commit is damaged, or there is no commit before it");
 }

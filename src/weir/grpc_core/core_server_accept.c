@@ -59,7 +59,7 @@ static void offer_others(struct server_call *sc)
         have++;
     if (have > 0)
         return;
-    log_error("out of memory: no call of %s is accepted on this loop until there is some",
+    log_error("out of memory: this loop accepts no call of %s until there is memory again",
               sc->call.stream.method->path);
     sc->again = true;
     if (lane->state == LANE_SERVING)

@@ -92,7 +92,7 @@ static void on_limit_timer(struct timer *timer)
 {
     struct server_call *sc = container_of(timer, struct server_call, limit_timer);
     stream_fail_because(&sc->call.stream, STATUS_DEADLINE_EXCEEDED, "SERVER_TIME_LIMIT",
-                        "it took %llu ms, the most for a call without a deadline",
+                        "the call took %llu ms, which is the limit for a call without a deadline",
                         (unsigned long long)sc->lane->server->options.max_call_ms);
 }
 

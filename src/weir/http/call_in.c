@@ -180,7 +180,7 @@ static void fail_frame(struct http_call *c, enum deframe result)
     if (result == DEFRAME_NOMEM) {
         fail_memory(c);
     } else if (result == DEFRAME_BAD_FLAG) {
-        fail(c, "a message's head says neither compressed nor not");
+        fail(c, "the head of a message says neither that it is compressed nor that it is not");
     } else {
         fail_too_large(c, "a message has more than");
     }
@@ -370,7 +370,7 @@ static void end_request(struct http_call *c)
         return;
     }
     if (!is_between(c)) {
-        fail(c, "the requests end in the midst of a message");
+        fail(c, "the requests end in the middle of a message");
         return;
     }
     struct status why = status_of(STATUS_INVALID_ARGUMENT, "%s: the call has no request message",
@@ -388,7 +388,7 @@ static void tell_end(struct http_call *c)
     if (c->in.state != IN_ENDED || has_kept(c) || !may_take(c))
         return;
     if (!is_between(c)) {
-        fail(c, "the requests end in the midst of a message");
+        fail(c, "the requests end in the middle of a message");
         return;
     }
     c->in.wanted = false;

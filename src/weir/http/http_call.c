@@ -251,7 +251,7 @@ static void on_deadline(struct timer *timer)
     struct status why = status_of(STATUS_DEADLINE_EXCEEDED, "Deadline Exceeded");
     if (!c->has_timeout) {
         why = status_of(STATUS_DEADLINE_EXCEEDED,
-                        "it took %llu ms, the most for a call without a deadline",
+                        "the call took %llu ms, which is the limit for a call without a deadline",
                         (unsigned long long)c->conn->lane->server->options.max_call_ms);
         status_because(&why, "SERVER_TIME_LIMIT");
     }

@@ -107,7 +107,7 @@ static void let_go(struct conn *c, enum refusal why)
 
 static void cut(struct conn *c)
 {
-    log_warn("memory of connections is short: %s, which holds %zu bytes, is cut", c->peer,
+    log_warn("connections hold too much memory: %s, which holds %zu bytes, is cut off", c->peer,
              c->noted_bytes);
     if (c->session != NULL)
         conn_calm_down(c, REFUSED_MEMORY, "it holds too much memory");

@@ -201,8 +201,8 @@ static void follow_files(struct tls_context *c, uint64_t now_ms)
     SSL_CTX *ssl;
     if (!tls_server_newer(c->tls, &c->seen, &pem))
         return;
-    const int rv =
-        make(&ssl, &pem, tls_server_asks_clients(c->tls), "; going on with the files as they were");
+    const int rv = make(&ssl, &pem, tls_server_asks_clients(c->tls),
+                        "; the files that were read before stay in use");
     pem_close(&pem);
     if (rv == 0) {
         SSL_CTX_free(c->ssl);

@@ -683,7 +683,7 @@ Test(resolver, an_orderly_end_counts_as_a_break)
     loop_turns(loop, 4);
     fake_stream_close(stream(), STATUS_OK, "");
     LOOP_UNTIL(loop, w.failed == 1);
-    cr_assert_str_eq(w.status.message, "User is unreachable: it ended the stream");
+    cr_assert_str_eq(w.status.message, "User is unreachable: User ended the stream");
     cr_assert_geq(dials.n, 2);
     name_release(w.name);
     stop();
@@ -738,7 +738,7 @@ Test(resolver, backoff_is_bounded_and_dialling_may_fail)
     LOOP_UNTIL(loop, w.failed == 1);
     cr_assert_eq(w.status.code, STATUS_UNAVAILABLE);
     cr_assert_str_eq(w.status.message,
-                     "User is unreachable: cannot open a stream to it: Too many open files");
+                     "User is unreachable: cannot open a stream to User: Too many open files");
     cr_assert_gt(dials.n, 3);
     dials.error = 0;
     LOOP_UNTIL(loop, stream() != NULL && requests() > 0);

@@ -167,7 +167,7 @@ Test(jwt, forgives_clocks_that_differ)
     identity_unref(
         expect_good(tokens_sign(ec, "ES256", "e", "{" GOOD UNTIL ",\"nbf\":1800000030}")));
     expect_bad_claims("expired", "{" GOOD ",\"exp\":1799999970}");
-    expect_bad_claims("not good yet", "{" GOOD UNTIL ",\"nbf\":1800000031}");
+    expect_bad_claims("not valid yet", "{" GOOD UNTIL ",\"nbf\":1800000031}");
 }
 
 /* --- Claims ------------------------------------------------------------------------- */
@@ -177,16 +177,16 @@ Test(jwt, refuses_wrong_claims)
     expect_bad_claims("expired", "{" GOOD ",\"exp\":1700000000}");
     expect_bad_claims("never expires", "{" GOOD "}");
     expect_bad_claims("never expires", "{" GOOD ",\"exp\":\"1800000600\"}");
-    expect_bad_claims("not good yet", "{" GOOD UNTIL ",\"nbf\":1800000500}");
-    expect_bad_claims("no number", "{" GOOD UNTIL ",\"nbf\":\"soon\"}");
+    expect_bad_claims("not valid yet", "{" GOOD UNTIL ",\"nbf\":1800000500}");
+    expect_bad_claims("not a number", "{" GOOD UNTIL ",\"nbf\":\"soon\"}");
     expect_bad_claims("audience", "{\"iss\":\"https://issuer\",\"aud\":\"others\"" UNTIL "}");
     expect_bad_claims("audience", "{\"iss\":\"https://issuer\",\"aud\":[\"postsx\"]" UNTIL "}");
     expect_bad_claims("audience", "{\"iss\":\"https://issuer\"" UNTIL "}");
     expect_bad_claims("issuer", "{\"iss\":\"https://issuer/\",\"aud\":\"posts\"" UNTIL "}");
     expect_bad_claims("issuer", "{\"aud\":\"posts\"" UNTIL "}");
-    expect_bad_claims("no JSON object", "[]");
-    expect_bad_claims("no JSON object", "hello");
-    expect_bad_claims("no JSON object", "{" GOOD UNTIL ",\"aud\":\"posts\"}"); /* twice */
+    expect_bad_claims("not a JSON object", "[]");
+    expect_bad_claims("not a JSON object", "hello");
+    expect_bad_claims("not a JSON object", "{" GOOD UNTIL ",\"aud\":\"posts\"}"); /* twice */
 }
 
 /* --- Signatures --------------------------------------------------------------------- */
