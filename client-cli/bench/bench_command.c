@@ -15,6 +15,7 @@
 #include "client-cli/frame/call_policy.h"
 #include "client-cli/frame/common.h"
 #include "client-cli/frame/connection.h"
+#include "client-cli/output/terminal.h"
 
 /* After Ctrl-C: for the calls to be cut and the report to be written. */
 #define REPORT_PATIENCE_MS 5000
@@ -44,7 +45,7 @@ static bool put_stats(struct buf *out, const struct bench_report *report, const 
     case PRINT_JSON:
         return bench_put_json(out, json);
     case PRINT_CSV:
-        return bench_put_csv(out, json);
+        return bench_put_csv(out, json, terminal_is_one());
     default:
         return bench_put_table(out, report);
     }

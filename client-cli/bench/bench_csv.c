@@ -1,9 +1,9 @@
-/* The stats as CSV (RFC 4180, with plain line ends): one row for a run, and one row for each
- * interval of it. Both are made of the JSON, so that all reports say the same. */
-#include <stdlib.h>
-#include <string.h>
+/* The stats as CSV: one row for a run, and one row for each interval of it. Both are made of the
+ * JSON, so that all reports say the same. */
+#include <stdio.h>
 
 #include "bench_report.h"
+#include "client-cli/output/csv.h"
 
 /* A column is a member of the report, or of an object in it. */
 struct column {
@@ -62,66 +62,52 @@ static const struct column interval_columns[] = {
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COLUMNS_MAX  COUNT(run_columns)
 
-static bool put(struct buf *b, const char *text)
-{
-    return buf_append(b, bytes_of_text(text));
-}
+#define VALUE_BYTES 32
 
-/* In quotes where a comma, a quote or a line's end would be taken for the table's own. */
-static bool put_text(struct buf *b, const char *text)
+/* A value that is not there, such as the median of no calls, is an empty cell. Returns the
+ * value's own text, or @room. */
+static const char *text_of(const json_t *value, char room[VALUE_BYTES])
 {
-    if (text[strcspn(text, ",\"\r\n")] == '\0')
-        return put(b, text);
-    bool good = put(b, "\"");
-    for (size_t n; *text != '\0' && good; text += n) {
-        const bool quote = *text == '"';
-        n = quote ? 1 : strcspn(text, "\"");
-        good = (!quote || put(b, "\"")) && buf_append(b, bytes_of(text, n));
-    }
-    return good && put(b, "\"");
-}
-
-/* A value that is not there, such as the median of no calls, is an empty cell. */
-static bool put_value(struct buf *b, const json_t *value)
-{
-    char number[64];
     if (value == NULL)
-        return true;
+        return "";
     if (json_is_string(value))
-        return put_text(b, json_string_value(value));
+        return json_string_value(value);
     if (json_is_boolean(value))
-        return put(b, json_is_true(value) ? "true" : "false");
+        return json_is_true(value) ? "true" : "false";
     if (json_is_integer(value))
-        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        snprintf(room, VALUE_BYTES, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else
-        snprintf(number, sizeof number, "%.12g", json_real_value(value));
-    return put(b, number);
+        snprintf(room, VALUE_BYTES, "%.12g", json_real_value(value));
+    return room;
 }
 
-static bool put_head(struct buf *b, const struct column *columns, size_t n)
+static bool put_head(struct buf *b, const struct column *columns, size_t n, bool harmless)
 {
-    bool good = true;
+    const char *cells[COLUMNS_MAX];
     for (size_t i = 0; i < n; i++)
-        good = good && put(b, columns[i].name) && put(b, i + 1 < n ? "," : "\n");
-    return good;
+        cells[i] = columns[i].name;
+    return csv_put(b, cells, n, harmless);
 }
 
-static bool put_row(struct buf *b, const struct column *columns, size_t n, const json_t *from)
+static bool put_row(struct buf *b, const struct column *columns, size_t n, const json_t *from,
+                    bool harmless)
 {
-    bool good = true;
+    const char *cells[COLUMNS_MAX];
+    char rooms[COLUMNS_MAX][VALUE_BYTES];
     for (size_t i = 0; i < n; i++) {
         const struct column *c = &columns[i];
         const json_t *o = c->object != NULL ? json_object_get(from, c->object) : from;
-        good = good && put_value(b, json_object_get(o, c->key)) && put(b, i + 1 < n ? "," : "\n");
+        cells[i] = text_of(json_object_get(o, c->key), rooms[i]);
     }
-    return good;
+    return csv_put(b, cells, n, harmless);
 }
 
-bool bench_put_csv(struct buf *b, const json_t *json)
+bool bench_put_csv(struct buf *b, const json_t *json, bool harmless)
 {
-    return put_head(b, run_columns, COUNT(run_columns)) &&
-           put_row(b, run_columns, COUNT(run_columns), json);
+    return put_head(b, run_columns, COUNT(run_columns), harmless) &&
+           put_row(b, run_columns, COUNT(run_columns), json, harmless);
 }
 
 bool bench_put_intervals(struct buf *b, const json_t *json)
@@ -129,8 +115,8 @@ bool bench_put_intervals(struct buf *b, const json_t *json)
     const json_t *points = json_object_get(json_object_get(json, "series"), "points");
     const json_t *point;
     size_t i;
-    bool good = put_head(b, interval_columns, COUNT(interval_columns));
+    bool good = put_head(b, interval_columns, COUNT(interval_columns), false);
     json_array_foreach(points, i, point) good =
-        good && put_row(b, interval_columns, COUNT(interval_columns), point);
+        good && put_row(b, interval_columns, COUNT(interval_columns), point, false);
     return good;
 }

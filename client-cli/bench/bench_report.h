@@ -26,10 +26,11 @@ json_t *bench_report_json(const struct bench_report *r);
 bool bench_put_table(struct buf *b, const struct bench_report *r);
 
 /** Append what bench_report_json() made: as lines of JSON; as a page that needs nothing else;
- * as CSV, with one row for the run, or one for each interval of it. Each has a head. */
+ * as CSV, with one row for the run, or one for each interval of it. Each has a head.
+ * @harmless: what a terminal would obey is escaped. */
 bool bench_put_json(struct buf *b, const json_t *json);
 bool bench_put_html(struct buf *b, const json_t *json);
-bool bench_put_csv(struct buf *b, const json_t *json);
+bool bench_put_csv(struct buf *b, const json_t *json, bool harmless);
 bool bench_put_intervals(struct buf *b, const json_t *json);
 
 #endif

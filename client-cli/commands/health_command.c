@@ -1,11 +1,13 @@
 /* health: one call of Check, or of Watch until somebody has seen enough. */
 #include <protobuf-c/protobuf-c.h>
 
+#include "base/clock.h"
 #include "client-cli/commands.h"
 #include "client-cli/frame/calls.h"
 #include "client-cli/frame/common.h"
 #include "client-cli/output/json_write.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "pbjson/time_text.h"
 
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 
@@ -15,14 +17,17 @@ static bool watch;
 /* --- Rows --------------------------------------------------------------------------- */
 
 struct health_record {
+    char time[TIME_TEXT_BYTES]; /* when this was heard of, by the clock here */
     const char *service, *status;
 };
 
-enum { HEALTH_SERVICE, HEALTH_STATUS };
+enum { HEALTH_TIME, HEALTH_SERVICE, HEALTH_STATUS };
 
 #define IN_ALL (IN_TABLE | IN_WIDE | IN_FULL)
 
-static const struct row_field fields[] = {
+/* The time is in the rows of a watch, and elsewhere if --columns names it. */
+static struct row_field fields[] = {
+    [HEALTH_TIME] = { "time", 0, { "TIME", 24, 0, 0, false, 0 } },
     [HEALTH_SERVICE] = { "service", IN_ALL, { "SERVICE", 20, 0, 0, false, 0 } },
     [HEALTH_STATUS] = { "status", IN_ALL, { "STATUS", 15, 0, 0, false, 0 } },
 };
@@ -31,6 +36,7 @@ static bool cells(const void *record, struct row_scratch *scratch, const char **
 {
     const struct health_record *r = record;
     (void)scratch;
+    ret_cells[HEALTH_TIME] = r->time;
     ret_cells[HEALTH_SERVICE] = *r->service != '\0' ? r->service : "(the process)";
     ret_cells[HEALTH_STATUS] = r->status;
     return true;
@@ -39,12 +45,17 @@ static bool cells(const void *record, struct row_scratch *scratch, const char **
 static bool json_field(struct buf *b, const void *record, size_t field)
 {
     const struct health_record *r = record;
-    return json_write_text(b, bytes_of_text(field == HEALTH_SERVICE ? r->service : r->status));
+    const char *const texts[] = { r->time, r->service, r->status };
+    return json_write_text(b, bytes_of_text(texts[field]));
 }
 
 static bool json(struct buf *b, const void *record)
 {
-    return json_write_literal(b, "{\"service\":") && json_field(b, record, HEALTH_SERVICE) &&
+    bool ok = json_write_literal(b, "{");
+    if (ok && watch)
+        ok = json_write_literal(b, "\"time\":") && json_field(b, record, HEALTH_TIME) &&
+             json_write_literal(b, ",");
+    return ok && json_write_literal(b, "\"service\":") && json_field(b, record, HEALTH_SERVICE) &&
            json_write_literal(b, ",\"status\":") && json_field(b, record, HEALTH_STATUS) &&
            json_write_literal(b, "}\n");
 }
@@ -71,12 +82,21 @@ static void next(struct session *s)
     calls_ask(s, session_channel(s), path, &m.base);
 }
 
+static void put_time(char *to)
+{
+    const uint64_t now_ms = clock_unix_ms();
+    const size_t len =
+        time_text_put(to, (int64_t)(now_ms / 1000), (int64_t)(now_ms % 1000) * 1000000);
+    to[len] = '\0';
+}
+
 static void take(struct session *s, const ProtobufCMessage *message, struct bytes bytes)
 {
     const Grpc__Health__V1__HealthCheckResponse *m =
         (const Grpc__Health__V1__HealthCheckResponse *)message;
-    const struct health_record r = { service, name_of((int)m->status) };
+    struct health_record r = { .service = service, .status = name_of((int)m->status) };
     const void *record = &r;
+    put_time(r.time);
     (void)bytes;
     s->failed = m->status != SERVING;
     if (!rows_add(&s->rows, &record, 1))
@@ -92,9 +112,19 @@ static struct status judge(struct session *s, const struct status *status)
     return *status;
 }
 
+static int check(const struct command *c, int n, char **arguments)
+{
+    (void)c;
+    (void)n;
+    (void)arguments;
+    if (watch)
+        fields[HEALTH_TIME].in = IN_ALL;
+    return EXIT_DONE;
+}
+
 static const struct option_row rows[] = {
     ROW_SERVER,
-    OPT_FLAG("watch", watch, "tell each change, until interrupted"),
+    OPT_FLAG("watch", watch, "print each change with its time, until interrupted"),
     ROWS_OF_OUTPUT,
     ROW_DEADLINE,
 };
@@ -103,6 +133,7 @@ const struct routine health_routine = {
     .options = { rows, COUNT_OF(rows) },
     .brings = { .answer = &grpc__health__v1__health_check_response__descriptor,
                 .rows = &row_health },
+    .check = check,
     .next = next,
     .take = take,
     .judge = judge,

@@ -1,6 +1,8 @@
 """postcli describe and postcli health."""
 import concurrent.futures
+import datetime
 import json
+import re
 import signal
 import subprocess
 import time
@@ -284,6 +286,38 @@ def test_watch(impatient):
         assert next(states) == "SERVING"
         command.signal(signal.SIGINT)
         assert command.end() == 130 and command.stderr == ""
+
+
+RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z"
+
+
+@expects_log("User is unreachable")
+@may_log("the server is stopping")
+@pytest.mark.parametrize("form", ["ndjson", "table", "csv"])
+def test_watch_tells_when(impatient, form):
+    """Each row begins with the time of the change; a table is made on a terminal, too."""
+    serves(impatient, "v1.post.Post")
+    began = time.time()
+    with Postcli(impatient, "health", "--watch", "v1.post.Post", "--format", form) as command:
+        lines = [command.line().decode() for _ in range(1 if form == "ndjson" else 2)]
+        impatient.user.kill()
+        lines.append(command.line().decode())
+        command.signal(signal.SIGINT)
+        assert command.end() == 130
+    impatient.user.start()
+    if form != "ndjson":
+        assert re.split(r"[ ,\r\n]+", lines.pop(0).lower())[:3] == ["time", "service", "status"]
+    start = {"ndjson": r'\{"time":"', "table": "", "csv": ""}[form]
+    for line, status in zip(lines, ("SERVING", "NOT_SERVING"), strict=True):
+        at = re.match(f"{start}({RFC_3339})", line)
+        assert at and line.rstrip(' "}\r\n').endswith(status), line
+        told = datetime.datetime.fromisoformat(at[1].replace("Z", "+00:00")).timestamp()
+        assert began - 0.01 <= told <= time.time()
+
+
+def test_the_time_of_one_answer_if_it_is_wanted(pair):
+    out = serves(pair, "--columns", "status,time")
+    assert list(out) == ["status", "time"] and re.fullmatch(RFC_3339, out["time"])
 
 
 @expects_log("the server is stopping")
