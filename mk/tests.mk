@@ -18,12 +18,18 @@ HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests
 
 ##@ Test it
 
-.PHONY: tests test ctest e2e check check-layers run-ctest run-e2e asan ubsan tsan oidc coverage
+.PHONY: tests test test-postgres ctest e2e check check-layers run-ctest run-e2e run-e2e-postgres \
+        asan ubsan tsan oidc coverage
 
 # Sub-makes, so that what setup-test installs is there when make looks for it.
 test: setup-test ## every test; T=token: those with "token" in their file name
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check
+
+# A variable of the make below, and so of the tests' environment.
+test-postgres: setup-test ## the end-to-end tests with every store in a PostgreSQL database
+	@$(MAKE) --no-print-directory -j2 all
+	$(call counted,run-e2e STORE=postgres)
 
 tests: $(PROGRAMS) $(TESTS) $(BUILD)/fault-proxy $(BUILD)/json-peer $(BUILD)/seeds
 
@@ -36,7 +42,7 @@ counted = @rm -f $(FLAKES); rc=0; $(MAKE) --no-print-directory $(1) || rc=$$?; \
 
 # The C tests mostly wait, and so do the others: side by side they take less.
 check: check-layers
-	$(call counted,-j2 -Otarget run-ctest run-e2e)
+	$(call counted,-j2 -Otarget run-ctest run-e2e run-e2e-postgres)
 ctest: check-layers ## the tests in C
 	$(call counted,run-ctest)
 e2e: ## the end-to-end tests
@@ -121,10 +127,17 @@ run-ctest: tests
 # signals, so what fails is run once more alone.
 STRETCH ?= $(if $(SANITIZE),5,1)
 PYTEST = BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B -m pytest -q -rfEs \
-         -o cache_dir=$(abspath $(BUILD))/pytest --durations=5 $(if $(T),-k $(T)) tests/e2e
+         --durations=5 $(if $(T),-k $(T))
+# Tests, and where it is noted which of them failed.
+pytest = $(AGAIN) --if 1 env $(PYTEST) -o cache_dir=$(abspath $(BUILD))/$(2) $(if $(T),,-n 2 --dist loadfile) $(1) \
+	    -- env $(PYTEST) -o cache_dir=$(abspath $(BUILD))/$(2) --last-failed $(1) \
+	    || { rc=$$?; [ $$rc -eq 5 ] && [ -n "$(T)" ]; } || exit $$rc
 run-e2e: $(BUILD)/fault-proxy $(BUILD)/json-peer
-	@$(AGAIN) --if 1 env $(PYTEST) $(if $(T),,-n 2 --dist loadfile) \
-	    -- env $(PYTEST) --last-failed || { rc=$$?; [ $$rc -eq 5 ] && [ -n "$(T)" ]; } || exit $$rc
+	@$(call pytest,tests/e2e,pytest)
+# What make test runs of test-postgres: listings of all shapes and sizes, tokens, imports, deletions.
+ON_POSTGRES := $(addprefix tests/e2e/test_,$(addsuffix .py,contract_post contract_user delete import original))
+run-e2e-postgres: $(BUILD)/fault-proxy
+	@echo "== with stores in PostgreSQL"; export STORE=postgres; $(call pytest,$(ON_POSTGRES),pytest-postgres)
 
 export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= abort_on_error=1:print_stacktrace=1

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import logs
+import postgres
 from pair import Pair
 from protos import ROOT
 
@@ -25,6 +26,14 @@ def pytest_configure(config):
         heed_in_children(number)
     for mark in ("expects_log(text…)", "may_log(text…)"):
         config.addinivalue_line("markers", f"{mark}: see logs.py")
+    config.addinivalue_line("markers", "embedded(why): not where STORE=postgres, for that reason")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("embedded")
+        if mark is not None and postgres.wanted:
+            item.add_marker(pytest.mark.skip(reason=f"embedded store only: {mark.args[0]}"))
 
 
 @pytest.hookimpl(tryfirst=True)

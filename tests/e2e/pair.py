@@ -3,6 +3,7 @@ import contextlib
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -70,6 +71,14 @@ class Server:
         self.listen, self.loops, self.said = serving[1], int(serving[2]), line
         return self
 
+    def empty_store(self):
+        """For the next start; the server is not running."""
+        assert self.process is None
+        if postgres.is_one(self.db):
+            self.db = postgres.shared().database()
+        else:
+            shutil.rmtree(self.db, ignore_errors=True)
+
     def first_line(self):
         out = self.process.stdout
         ready, _, _ = select.select([out], [], [], timing.START)
@@ -77,6 +86,11 @@ class Server:
             self.kill()
             raise AssertionError(f"{self.name} does not serve\n{self.stderr()}")
         return out.readline().decode()
+
+    @property
+    def store(self):
+        """What messages call it: a folder, or the database's name."""
+        return postgres.name_of(self.db) if postgres.is_one(self.db) else str(self.db)
 
     @property
     def target(self):

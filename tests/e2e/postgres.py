@@ -26,6 +26,10 @@ SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "200", "j
 wanted = os.environ.get("STORE") == "postgres"
 
 
+def is_one(db):
+    return str(db).startswith("postgres://")
+
+
 def name_of(db):
     """What the database is called that database() has made."""
     return db.split("/")[3].split("?")[0]

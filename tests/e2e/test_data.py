@@ -86,6 +86,7 @@ def assert_full_and_then_not(pair, make_room):
     assert f"{answered + 500} posts of 7 users" in check("post-server", pair.post.db, 0)
 
 
+@pytest.mark.embedded("test_postgres.py has one for databases")
 @expects_log("cannot write to the store")
 def test_a_full_disk(start_pair, tmp_path):
     """A file system of 16 MiB, where we may mount one."""
@@ -105,6 +106,7 @@ def test_a_full_disk(start_pair, tmp_path):
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
+@pytest.mark.embedded("it is not the server that writes the files of a database")
 @expects_log("cannot write to the store")
 def test_a_quota(pair):
     """A limit on the size of files."""
@@ -153,6 +155,8 @@ def test_may_not_write(name, what, tmp_path):
 
 # --- Damage -------------------------------------------------------------------------------
 
+its_own_file = pytest.mark.embedded("a database looks after its own files")
+
 
 @pytest.fixture
 def needle(pair):
@@ -161,6 +165,7 @@ def needle(pair):
     return pair
 
 
+@its_own_file
 @expects_log("it is damaged")
 def test_a_changed_record_is_no_answer(needle):
     """What lies before it is listed; nothing is made up; the server goes on."""
@@ -185,6 +190,7 @@ def test_a_changed_record_is_no_answer(needle):
     assert "1 problems; restore it from a backup" in said
 
 
+@its_own_file
 @expects_log("it is damaged")
 @may_log("User is unreachable", "the server is stopping")
 def test_a_changed_user_has_no_name(needle):
@@ -199,6 +205,7 @@ def test_a_changed_user_has_no_name(needle):
     assert "not those that were stored" in check("user-server", needle.user.db, 1)
 
 
+@its_own_file
 def test_a_file_that_is_cut_while_it_serves(needle):
     """LMDB reads where nothing is any more: an end with a line, not a crash."""
     needle.import_posts(rows(2000))
@@ -212,6 +219,7 @@ def test_a_file_that_is_cut_while_it_serves(needle):
         assert "is damaged: it has 65536 bytes of" in said
 
 
+@its_own_file
 def test_a_file_that_is_cut_while_it_is_written(needle):
     """The same in the thread that writes."""
     needle.import_posts(rows(2000))
@@ -221,6 +229,7 @@ def test_a_file_that_is_cut_while_it_is_written(needle):
     assert f"{data_file(needle.post)} cannot be read" in needle.post.stderr()
 
 
+@its_own_file
 def test_damaged_branches_are_found_at_the_start(needle):
     needle.import_posts(rows(2000))
     needle.post.stop()

@@ -224,6 +224,7 @@ def test_everything(pair):
     assert ids_of(pair.posts) == ["p3", "p0", "p4", "p1", "p5", "p2"]
 
 
+@pytest.mark.embedded("a database uses its space again when it was vacuumed")
 def test_space_is_used_again(start_pair):
     """Ten times the same megabytes in and out: the store is as large as after a few."""
     pair = start_pair(post_args=METRICS)

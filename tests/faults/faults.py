@@ -269,7 +269,7 @@ def run_import(world, rng):
     there; the same import again completes it, and changes nothing that was there."""
     post = world.pair.post
     post.stop()
-    shutil.rmtree(post.db)
+    post.empty_store()
     post.start()
     how = rng.choice(("killed", "cut", "reset"))
     process = world.start("import", "posts", str(world.records))

@@ -53,12 +53,11 @@ class World:
                                 for each in (*USERS, LATE)])
         self.known = [*USERS, LATE]
 
-    def begin(self, number, rng):
+    def begin(self, rng):
         """An empty store."""
         post_server = self.pair.post
         post_server.stop()
-        shutil.rmtree(post_server.db, ignore_errors=True)
-        post_server.db = self.folder / f"posts-{number}"
+        post_server.empty_store()
         self.forgets = rng.random() < 0.15
         self.args = ["--loops", str(rng.randrange(1, 4)), "--transport",
                      rng.choice(("http", "http", "http", "core"))]
@@ -171,7 +170,7 @@ def write_the_end(world, log, rng):
 
 def run_round(world, number, seed):
     rng = random.Random(f"{seed}/{number}")
-    world.begin(number, rng)
+    world.begin(rng)
     logs = [Log(i) for i in range(rng.randrange(1, 4))]
     writers = [Writer(world.pair.post.target, log, [*USERS, GHOST], random.Random(rng.random()),
                       rng.choice((20, 60, 120))) for log in logs]

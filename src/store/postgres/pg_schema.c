@@ -138,7 +138,8 @@ int pg_schema_judge(const char *name, const struct pg_identity *found, const cha
                           "it was written by a newer version",
                           name, found->format, FORMAT);
     if (strcmp(found->kind, kind) != 0)
-        return store_fail(error, "the database %s keeps %s, and not %s", name, found->kind, kind);
+        return store_fail(error, "the database %s holds %s, not %s: use another", name, found->kind,
+                          kind);
     return 0;
 }
 

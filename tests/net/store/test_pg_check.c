@@ -264,7 +264,7 @@ Test(pg_check, a_change_of_a_record_to_come)
 
 Test(pg_check, another_kind)
 {
-    expect_refused("SELECT 1", "users", "the database postgres keeps posts, and not users");
+    expect_refused("SELECT 1", "users", "the database postgres holds posts, not users");
 }
 
 Test(pg_check, a_newer_format)
