@@ -2,7 +2,7 @@
 
 ##@ Bad days
 
-.PHONY: stress memory faults soak hostile follow-model
+.PHONY: stress memory faults soak hostile follow-model failover
 
 R ?= 40
 stress: $(BUILD)/stress-loops $(BUILD)/stress-news ## calls and news over several loops, servers that come and go; R="ROUNDS SEED"
@@ -23,6 +23,12 @@ follow-model: setup-test ## follows against a model, while all breaks; R="ROUNDS
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B tests/follow_model/follow_model.py \
 	    --rounds $(firstword $(R)) $(addprefix --seed ,$(word 2,$(R)))
+
+SEED ?=
+failover: setup-test ## PostgreSQL's primary is killed and its standby promoted, R times; SEED=7
+	@$(MAKE) --no-print-directory -j2 all
+	@BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B tests/failover/failover.py \
+	    --moments $(firstword $(R)) $(addprefix --seed ,$(SEED))
 
 SOAK_MINUTES ?= 10
 S ?=

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/store.h"
+#include "store_status.h"
 
 /* What those who are behind have of one round of the loop. */
 #define ROUND_NS UINT64_C(1000000)
@@ -273,7 +274,7 @@ static void read_changes(struct feed *feed)
     } while (rv == 1 && !all);
     feed->fetching = rv == 0;
     if (rv < 0) {
-        log_error("%s", reader_error(feed->reader));
+        log_line(store_log_level(feed->reader), "%s", reader_error(feed->reader));
         try_again(feed);
     }
 }

@@ -38,6 +38,6 @@ void listing_fail_memory(struct listing *l)
 void listing_fail_store(struct listing *l, const char *error)
 {
     struct status status = status_of_store(l->env->reader, error);
-    log_error("%s", error);
+    log_line(store_log_level(l->env->reader), "%s", error);
     listing_finish(l, &status);
 }

@@ -86,7 +86,9 @@ static void not_committed(struct writing *w, const struct write_batch *batch)
     const enum status_code code = batch->full          ? STATUS_RESOURCE_EXHAUSTED
                                   : batch->unavailable ? STATUS_UNAVAILABLE
                                                        : STATUS_INTERNAL;
-    const struct status why = status_of(code, "%s", batch->error);
+    struct status why = status_of(code, "%s", batch->error);
+    if (batch->unavailable)
+        status_because(&why, "STORE_UNAVAILABLE");
     fail(w, &why);
 }
 
@@ -109,6 +111,7 @@ static void hand_over(struct writing *w, struct writing_batch *b)
     b->writing = w;
     b->batch.loop = w->stream->loop;
     b->batch.done = on_committed;
+    b->batch.sequence = &w->sequence;
     w->batches++;
     w->bytes += b->bytes;
     store_write(w->store(w->stream->loop), &b->batch);

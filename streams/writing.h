@@ -66,6 +66,7 @@ struct writing {
 
     const struct writing_content *content; /* private, as the rest */
     struct store *(*store)(struct loop *loop);
+    struct write_sequence sequence;
     size_t batches; /* with the writer, and the memory they take */
     size_t bytes;
     bool reading, ended;

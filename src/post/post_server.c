@@ -22,6 +22,7 @@ static struct {
     const char *db;
     int64_t max_answer_bytes, answer_memory_bytes;
     int64_t keep_changes, max_follows_per_caller;
+    uint64_t store_timeout_ms;
 
     struct store *store;
     struct news news; /* of its commits */
@@ -36,6 +37,7 @@ static struct {
     .max_answer_bytes = 4 << 20,
     .answer_memory_bytes = 128 << 20,
     .keep_changes = STORE_KEEP_CHANGES,
+    .store_timeout_ms = STORE_TIMEOUT_MS,
     .max_follows_per_caller = 1000,
 };
 
@@ -44,6 +46,9 @@ static const struct option_row rows[] = {
              "the folder of the posts, which is made if it is missing; or a PostgreSQL database: "
              "postgres://...",
              .arg = "DIR"),
+    OPT_DURATION("store-timeout", g.store_timeout_ms,
+                 "how long a call waits for a database of --db, with the wait for a connection",
+                 .min = 100, .max = 3600000),
     OPT_INT("max-answer-bytes", g.max_answer_bytes,
             "the most bytes of one unary or client-streaming answer", .min = 1024,
             .max = INT32_MAX),
@@ -241,10 +246,19 @@ static void on_committed(void *arg)
     news_publish(&g.news);
 }
 
+/* The same. */
+static void on_reachable(void *arg, bool yes)
+{
+    (void)arg;
+    readiness_store(&g.readiness, yes);
+}
+
 static bool open_posts(char error[DAEMON_ERROR_MAX])
 {
     const struct store_options options = { .keep_changes = (uint64_t)g.keep_changes,
-                                           .committed = on_committed };
+                                           .committed = on_committed,
+                                           .reachable = on_reachable,
+                                           .timeout_ms = g.store_timeout_ms };
     const struct limits_options follows = { .max_calls_per_caller = g.max_follows_per_caller };
     limits_init(&g.follows, &follows);
     return store_open(&g.store, g.db, "posts", &options, error) == 0;
@@ -257,11 +271,6 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
     g.budget.total = connections_budget();
     if (!open_user(loops, nloops, error))
         return false;
-    if (!open_posts(error)) {
-        close_user();
-        return false;
-    }
-    g.metrics.store = g.store;
     g.readiness = (struct readiness){
         .health = health,
         .services = post_services,
@@ -270,6 +279,11 @@ static bool open_post(struct loop *const *loops, size_t nloops, struct health *h
         .first = loops[0],
         .user_timeout_ms = user_channels.timeout_ms,
     };
+    if (!open_posts(error)) { /* it tells readiness, once it is open */
+        close_user();
+        return false;
+    }
+    g.metrics.store = g.store;
     readiness_init(&g.readiness);
     return true;
 }

@@ -1,13 +1,19 @@
 #include "readiness.h"
 
 #include "base/container.h"
-#include "serverkit/health/health.h"
 #include "weir/server.h"
+
+static void tell(const struct readiness *r)
+{
+    const enum health_state state = r->store_away ? HEALTH_NOT_SERVING : r->by_user;
+    for (size_t i = 0; i < r->nservices; i++)
+        health_set(r->health, r->services[i]->name, state);
+}
 
 static void say(struct readiness *r, enum health_state state)
 {
-    for (size_t i = 0; i < r->nservices; i++)
-        health_set(r->health, r->services[i]->name, state);
+    r->by_user = state;
+    tell(r);
 }
 
 static void say_of_user(struct readiness *r, enum health_state state)
@@ -68,6 +74,22 @@ void readiness_link(struct user_link *link, bool up)
     atomic_store(&link->says_up, up);
     if (!atomic_exchange(&link->has_news, true))
         loop_post_with(link->readiness->first, &link->news, on_news, link);
+}
+
+static void on_store(struct loop *first, void *arg)
+{
+    struct readiness *r = arg;
+    (void)first;
+    atomic_store(&r->has_news, false);
+    r->store_away = atomic_load(&r->store_says_away);
+    tell(r);
+}
+
+void readiness_store(struct readiness *r, bool there)
+{
+    atomic_store(&r->store_says_away, !there);
+    if (!atomic_exchange(&r->has_news, true))
+        loop_post_with(r->first, &r->news, on_store, r);
 }
 
 void readiness_init(struct readiness *r)

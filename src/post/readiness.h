@@ -3,7 +3,7 @@
  *   UNKNOWN      no attempt to reach User has ended yet
  *   SERVING      User answers on the resolve stream of some loop; or it did,
  *                and listings still wait for it (--user-timeout)
- *   NOT_SERVING  listings would fail
+ *   NOT_SERVING  listings would fail, for want of User or of the database
  *
  * Of User it says what is so at the moment, without that patience: who waits for a listing
  * can learn what the listing waits for.
@@ -17,9 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "serverkit/health/health.h"
 #include "weir/loop.h"
 
-struct health;
 struct readiness;
 struct service;
 
@@ -42,6 +42,10 @@ struct readiness {
     size_t nup; /* private, as all below: links that are up */
     bool was_up;
     struct timer patience;
+    enum health_state by_user;             /* what is said, if the store is there */
+    bool store_away;                       /* it is not */
+    atomic_bool store_says_away, has_news; /* the same, as it was told; it is on its way */
+    struct posting news;
 };
 
 /** Sets every service UNKNOWN. What @r has up to user_timeout_ms is set.
@@ -54,5 +58,9 @@ void readiness_close(struct readiness *r);
 /** The stream of @link has come up, or has not, or is gone. On the thread of
  * the link's loop. */
 void readiness_link(struct user_link *link, bool up);
+
+/** The store is there, as it is at first, or is away. Any thread, from before readiness_init()
+ * until the first loop is freed. */
+void readiness_store(struct readiness *r, bool there);
 
 #endif

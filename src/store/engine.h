@@ -55,6 +55,21 @@ struct reader {
     const struct reader_engine *engine;
 };
 
+/** What came before it, and belongs to it, was not done. For the writer's thread, as the next. */
+static inline bool write_is_broken(const struct write_batch *batch)
+{
+    return batch->sequence != NULL && batch->sequence->broken;
+}
+
+/** @batch is not done. */
+static inline void write_break(const struct write_batch *batch)
+{
+    if (batch->sequence != NULL)
+        batch->sequence->broken = true;
+}
+
+#define WRITE_BROKEN "what came before in the same call was not written"
+
 extern const struct store_engine lmdb_engine, pg_engine;
 
 /** Puts a line into @error, cut if it is too long. Returns -1. */

@@ -36,6 +36,7 @@ struct store;
 #define STORE_ERROR_MAX 256
 
 #define STORE_KEEP_CHANGES 1000000
+#define STORE_TIMEOUT_MS   5000
 
 /* What may be left out is 0. */
 struct store_options {
@@ -43,7 +44,12 @@ struct store_options {
     /* A commit has changed something and can be read: one of this process, or of another one
      * that has the same database. On a thread of the store. */
     void (*committed)(void *arg);
+    /* A database is away, so that who reads or writes fails; or it is back. On a thread of
+     * the store, whenever that changes; it is there at first. NULL: nobody asks. */
+    void (*reachable)(void *arg, bool yes);
     void *arg;
+    /* So long one who reads, or a batch, waits for a database; 0: STORE_TIMEOUT_MS. */
+    uint64_t timeout_ms;
 };
 
 /** Opens the store in @where: a folder, which is made if it is missing (its parent
@@ -99,12 +105,19 @@ struct write_record {
     enum write_result result; /* set before done is called */
 };
 
+/* Batches that belong together: once one of them is not done, none that comes behind it is, so
+ * that they are not done in another order. Zero it; it stays until all are answered. */
+struct write_sequence {
+    bool broken; /* of the writer */
+};
+
 /* One batch: all of it is committed, or none. Belongs to the caller, with all
  * it points to, and stays untouched until done. */
 struct write_batch {
     struct write_record *records;
     size_t nrecords;
-    struct loop *loop; /* where done is called */
+    struct write_sequence *sequence; /* that it is of; NULL: of none */
+    struct loop *loop;               /* where done is called */
     void (*done)(struct write_batch *batch);
     char error[STORE_ERROR_MAX]; /* "": committed and durable; else nothing of it was done */
     bool full;                   /* with an error: there was no room, on the disk or in the map */
@@ -113,6 +126,7 @@ struct write_batch {
     struct write_batch *next; /* private, as all below */
     struct posting answer;
     void *of_engine;
+    uint64_t deadline_ms;
 };
 
 /** Hands the batch to the writer. Batches are applied in the order they come;

@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "resolve_users.h"
 #include "serverkit/daemon/daemon.h"
+#include "serverkit/health/health.h"
 #include "streams/check_store.h"
 #include "streams/service_metrics.h"
 #include "user_env.h"
@@ -18,6 +19,8 @@ static int64_t g_max_answer_bytes = 4 << 20;
 static int64_t g_answer_memory_bytes = 128 << 20;
 static struct budget g_budget;
 static struct user_shared g_service;
+static uint64_t g_store_timeout_ms = STORE_TIMEOUT_MS;
+static struct health *g_health;
 static struct news g_news; /* of its commits */
 
 static const struct option_row rows[] = {
@@ -25,6 +28,9 @@ static const struct option_row rows[] = {
              "the folder of the users, which is made if it is missing; or a PostgreSQL database: "
              "postgres://...",
              .arg = "DIR"),
+    OPT_DURATION("store-timeout", g_store_timeout_ms,
+                 "how long a call waits for a database of --db, with the wait for a connection",
+                 .min = 100, .max = 3600000),
     OPT_INT("max-answer-bytes", g_max_answer_bytes, "the most bytes of one unary listing",
             .min = 1024, .max = INT32_MAX),
     OPT_INT("answer-memory", g_answer_memory_bytes, "the most bytes of all such answers together",
@@ -38,14 +44,24 @@ static void on_committed(void *arg)
     news_publish(&g_news);
 }
 
+/* The same. */
+static void on_reachable(void *arg, bool yes)
+{
+    (void)arg;
+    for (size_t i = 0; i < USER_NSERVICES; i++)
+        health_set(g_health, user_services[i]->name, yes ? HEALTH_SERVING : HEALTH_NOT_SERVING);
+}
+
 static bool open_store(struct loop *const *loops, size_t nloops, struct health *health,
                        char error[DAEMON_ERROR_MAX])
 {
     const struct store_options options = { .keep_changes = CHANGES_KEPT,
-                                           .committed = on_committed };
+                                           .committed = on_committed,
+                                           .reachable = on_reachable,
+                                           .timeout_ms = g_store_timeout_ms };
     (void)loops;
     (void)nloops;
-    (void)health; /* it serves as long as it runs */
+    g_health = health;
     g_budget.max = (size_t)g_answer_memory_bytes;
     g_budget.total = connections_budget();
     g_service = (struct user_shared){

@@ -4,6 +4,7 @@ ordinary user, on a socket in that folder.
 STORE=postgres in the environment gives every pair a database of it, each server one of its
 own, where it would have a folder."""
 import atexit
+import contextlib
 import functools
 import glob
 import itertools
@@ -46,16 +47,27 @@ def ordinary():
 class Postgres:
     """Which answers once it was made, and until stop()."""
 
-    def __init__(self):
+    def __init__(self, settings=(), standby_of=None):
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         if os.getuid() == 0:
             shutil.chown(self.folder, "nobody")
         self.port = 5432  # a part of the socket's name, no more
+        self.settings = {**SETTINGS, **dict(settings)}
         self.numbers = itertools.count()
         self.process = None
-        self.run("initdb", "-D", self.folder / "data", "-U", OWNER, "--auth=trust",
-                 "--locale=C.UTF-8", "--no-sync", cwd=self.folder)
+        if standby_of is None:
+            self.run("initdb", "-D", self.folder / "data", "-U", OWNER, "--auth=trust",
+                     "--locale=C.UTF-8", "--no-sync", cwd=self.folder)
+        else:
+            self.copy(standby_of)
         self.start()
+
+    def copy(self, primary):
+        """What is to be a standby of it, once it is started."""
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        self.run("pg_basebackup", "-D", self.folder / "data", "-h", primary.folder, "-p",
+                 primary.port, "-U", OWNER, "--checkpoint=fast", "--no-sync", "--write-recovery-conf",
+                 cwd=self.folder)
 
     def command(self, program, *args):
         return [*map(str, [Path(PROGRAMS[0]) / program, *args])]
@@ -67,7 +79,7 @@ class Postgres:
         return done.stdout
 
     def start(self):
-        settings = [f"-c{key}={value}" for key, value in SETTINGS.items()]
+        settings = [f"-c{key}={value}" for key, value in self.settings.items()]
         with open(self.folder.with_suffix(".log"), "ab") as log:
             self.process = subprocess.Popen(
                 [*ordinary(), "setpriv", "--pdeathsig", "INT",
@@ -85,8 +97,43 @@ class Postgres:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(timing.STOP)
 
+    def kill(self):
+        """kill -9, of all its processes at once: as if the machine were gone."""
+        os.kill(self.process.pid, signal.SIGSTOP)  # it sees none of them end
+        for pid in self.processes()[::-1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(timing.STOP)
+        self.forget_memory()
+
+    def forget_memory(self):
+        """What nobody but it would give back: the next one has other files."""
+        lines = (self.folder / "data/postmaster.pid").read_text(encoding="ascii").splitlines()
+        if len(lines) > 6 and lines[6].split():
+            subprocess.run(["ipcrm", "--shmem-id", lines[6].split()[1]], check=False,
+                           stderr=subprocess.DEVNULL)
+
+    def processes(self):
+        """The server's own first."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [self.process.pid, *map(int, children.read_text(encoding="ascii").split())]
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """All of its processes stand still meanwhile. It still takes connections: the kernel
+        does."""
+        stopped = self.processes()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
     def remove(self):
-        self.stop()
+        if self.process.poll() is None:
+            self.stop()
         shutil.rmtree(self.folder)
         self.folder.with_suffix(".log").unlink()
 

@@ -117,6 +117,16 @@ void question_of(struct question *q, ...)
     va_end(args);
 }
 
+static void on_again(struct pg_request *r)
+{
+    container_of(r, struct question, request)->agains++;
+}
+
+void question_repeats(struct question *q)
+{
+    q->request.again = on_again;
+}
+
 void question_ask(struct question *q, struct pg_world *w, const char *sql)
 {
     question_of(q, sql, NULL);

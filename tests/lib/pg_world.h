@@ -40,6 +40,7 @@ struct question {
     char texts[QUESTION_STEPS][64]; /* of each step: the last row's first value, or what was done */
     unsigned rows[QUESTION_STEPS];
     size_t bytes;                     /* of all first values */
+    unsigned agains;                  /* how often it was sent once more */
     unsigned ends;                    /* how often done was called */
     unsigned place;                   /* the how manyeth of all it was to end, from 1 */
     struct pg_error error;            /* of its end; line "": none */
@@ -51,6 +52,9 @@ extern unsigned g_questions_ended;
 
 /** Fills in a question of these statements, up to a NULL; question_of(q, "a", "b", NULL). */
 __attribute__((sentinel)) void question_of(struct question *q, ...);
+
+/** It is sent again where that is of use. */
+void question_repeats(struct question *q);
 
 /** The same of one statement, and submits it. */
 void question_ask(struct question *q, struct pg_world *w, const char *sql);

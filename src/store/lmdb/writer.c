@@ -307,8 +307,11 @@ static void answer(const struct lmdb_store *store, struct write_batch *b, int rc
     b->error[0] = '\0';
     b->full = is_full(rc);
     b->unavailable = false;
-    if (rc != 0)
-        store_fail(b->error, "cannot write to the store in %s: %s", store->dir, mdb_strerror(rc));
+    if (rc != 0) {
+        store_fail(b->error, "cannot write to the store in %s: %s", store->dir,
+                   rc == ECANCELED ? WRITE_BROKEN : mdb_strerror(rc));
+        write_break(b);
+    }
     loop_post_with(b->loop, &b->answer, on_done, b);
 }
 
@@ -344,13 +347,31 @@ static struct write_batch *take(struct writer *w)
     return all;
 }
 
+/* Those whose turn it is not any more are answered. Returns the others. */
+static struct write_batch *sift(const struct lmdb_store *store, struct write_batch *list)
+{
+    struct write_batch *rest = NULL, **last = &rest;
+    while (list != NULL) {
+        struct write_batch *b = list;
+        list = b->next;
+        b->next = NULL;
+        if (write_is_broken(b)) {
+            answer(store, b, ECANCELED);
+        } else {
+            *last = b;
+            last = &b->next;
+        }
+    }
+    return rest;
+}
+
 static void *run(void *arg)
 {
     struct lmdb_store *store = arg;
     struct write_batch *list;
     guard_enter(); /* for good: LMDB is all that it does */
     while ((list = take(&store->writer)) != NULL)
-        while (list != NULL)
+        while ((list = sift(store, list)) != NULL)
             list = commit(store, list);
     return NULL;
 }

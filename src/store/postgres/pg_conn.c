@@ -127,7 +127,7 @@ static void fail_oldest(struct pg_conn *c)
     c->has_failed = false;
     why.unknown = slot.commits && !slot.synced;
     if (slot.request != NULL)
-        slot.request->done(slot.request, &why);
+        c->over(c, slot.request, &why);
 }
 
 void pg_conn_break(struct pg_conn *c, const struct pg_error *why)
@@ -139,6 +139,12 @@ void pg_conn_break(struct pg_conn *c, const struct pg_error *why)
         fail_oldest(c);
     if (c->state == PG_BROKEN)
         c->changed(c);
+}
+
+void pg_conn_give_up(struct pg_conn *c, const struct pg_error *why)
+{
+    if (c->state == PG_READY)
+        pg_conn_break(c, why);
 }
 
 static void on_failing(struct task *task)
@@ -271,13 +277,13 @@ static void on_timer(struct timer *timer)
     struct pg_conn *c = container_of(timer, struct pg_conn, timer);
     const struct pg_options *o = c->options;
     struct pg_error why;
+    c->first_host++;
     if (c->state == PG_READY) {
         why = pg_error_again("no answer of the database %s for %llu ms", name_of(c),
                              (unsigned long long)o->statement_timeout_ms);
     } else {
         why = pg_error_again("cannot connect to the database %s: no answer within %llu ms",
                              name_of(c), (unsigned long long)o->connect_timeout_ms);
-        c->first_host++;
     }
     pg_conn_break(c, &why);
 }

@@ -70,6 +70,8 @@ struct pg_slot {
 struct pg_conn {
     struct loop *loop;
     const struct pg_options *options;
+    /** A request came to its end, which is told by nobody else. It is not in flight any more. */
+    void (*over)(struct pg_conn *conn, struct pg_request *request, const struct pg_error *error);
     /** It became READY or BROKEN. All requests of it are over by then. */
     void (*changed)(struct pg_conn *conn);
     /** An answer came to its end, or the socket took what waited: there may be room. */
@@ -98,6 +100,9 @@ struct pg_conn {
     struct pg_error answer_error;
 };
 
+/** READY: it is BROKEN from now on; its requests fail. Else nothing happens. */
+void pg_conn_give_up(struct pg_conn *conn, const struct pg_error *why);
+
 /** Begins to connect. It is CLOSED or BROKEN; loop, options and callbacks are set, and the
  * rest was zero before the first time. Calls changed() from a later round. */
 void pg_conn_open(struct pg_conn *conn);
@@ -109,7 +114,7 @@ void pg_conn_close(struct pg_conn *conn);
 /** Whether @request can be sent now. */
 bool pg_conn_has_room(const struct pg_conn *conn, const struct pg_request *request);
 
-/** Sends it; there is room. done is called from a later round. */
+/** Sends it; there is room. over() is called from a later round. */
 void pg_conn_send(struct pg_conn *conn, struct pg_request *request);
 
 /** The callbacks of a request that was sent do not come any more, and it may go. It is done

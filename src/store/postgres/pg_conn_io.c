@@ -125,6 +125,7 @@ void pg_conn_send(struct pg_conn *c, struct pg_request *r)
     assert(pg_conn_has_room(c, r));
     r->place = PG_SENT;
     r->conn = c;
+    r->sent_ms = loop_now_ms(c->loop);
     c->alone = pg_request_is_alone(r);
     push(c, (struct pg_slot){ .kind = PG_SLOT_REQUEST,
                               .request = r,
@@ -221,7 +222,7 @@ static void end_request(struct pg_conn *c, const struct pg_slot *slot, bool fail
     if (r == NULL)
         return;
     const struct pg_error why = c->answer_error;
-    r->done(r, failed ? &why : NULL);
+    c->over(c, r, failed ? &why : NULL);
 }
 
 static void end_answer(struct pg_conn *c)

@@ -42,6 +42,13 @@ bool pg_error_moves(const struct pg_error *error)
            strncmp(error->sqlstate, "08", 2) == 0;
 }
 
+bool pg_error_passes(const struct pg_error *error)
+{
+    return error->trouble == PG_AGAIN &&
+           (error->sqlstate[0] == '\0' || strncmp(error->sqlstate, "40", 2) == 0 ||
+            pg_error_moves(error));
+}
+
 struct pg_error pg_error_again(const char *format, ...)
 {
     struct pg_error e = { .trouble = PG_AGAIN };

@@ -29,6 +29,10 @@ enum pg_trouble pg_trouble_of(const char *sqlstate);
  * or is a standby and was asked to write. Another connection may find a better one. */
 bool pg_error_moves(const struct pg_error *error);
 
+/** Whether the same request, asked again at once, may well be answered: the connection was
+ * lost, the server moves, or it was rolled back for the sake of others. */
+bool pg_error_passes(const struct pg_error *error);
+
 /** PG_AGAIN, and a line of our own. */
 __attribute__((format(printf, 1, 2))) struct pg_error pg_error_again(const char *format, ...);
 

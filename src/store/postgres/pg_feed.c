@@ -1,8 +1,13 @@
 /* What was committed, here or by another server. One question tells: the row of `store`.
  * It is asked when the channel says so, after a commit of ours, and every now and then:
- * what is said on the channel while the connection was lost is not said again. */
+ * what is said on the channel while the connection was lost is not said again.
+ *
+ * So it knows, too, whether the database is there: it is away once a question, or the lack
+ * of a connection, has lasted as long as calls wait. */
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "pg_store.h"
 #include "pg_values.h"
 
@@ -16,9 +21,51 @@ static const struct pg_statement ask_revision = {
            "(SELECT revision, time_ms FROM changes ORDER BY revision LIMIT 1) AS c ON true"
 };
 
+/* --- Whether it is there ------------------------------------------------------------ */
+
+static void tell_away(struct pg_store *s, bool away)
+{
+    if (s->feed.away == away)
+        return;
+    s->feed.away = away;
+    if (s->reachable != NULL)
+        s->reachable(s->arg, !away);
+}
+
+static void on_doubt(struct timer *timer)
+{
+    struct pg_store *s =
+        container_of(container_of(timer, struct pg_feed, doubt), struct pg_store, feed);
+    const struct pg_error *why = pg_pool_error(s->feed.pool);
+    if (pg_pool_health(s->feed.pool) == PG_DOWN && why != NULL)
+        log_warn("%s", why->line);
+    else
+        log_warn("the database %s has not answered for %" PRIu64 " ms", s->target->name,
+                 s->timeout_ms);
+    tell_away(s, true);
+}
+
+static void doubt(struct pg_store *s)
+{
+    struct pg_feed *f = &s->feed;
+    if (!f->away && !timer_running(&f->doubt))
+        timer_start(s->loop, &f->doubt, s->timeout_ms);
+}
+
+static void trust(struct pg_store *s)
+{
+    timer_stop(&s->feed.doubt);
+    if (s->feed.away)
+        log_info("the database %s answers again", s->target->name);
+    tell_away(s, false);
+}
+
+/* --- Questions ---------------------------------------------------------------------- */
+
 static void ask(struct pg_store *s)
 {
     struct pg_feed *f = &s->feed;
+    doubt(s);
     f->again = f->asking;
     if (f->asking)
         return;
@@ -48,7 +95,7 @@ static void on_rows(struct pg_request *r, unsigned step, const PGresult *rows)
                                      .oldest_ms = pg_number_at(rows, 0, 4) };
     pthread_mutex_unlock(&f->lock);
     if (revision != f->revision && s->committed != NULL)
-        s->committed(s->committed_arg);
+        s->committed(s->arg);
     f->revision = revision;
 }
 
@@ -58,6 +105,8 @@ static void on_done(struct pg_request *r, const struct pg_error *error)
     struct pg_store *s = container_of(f, struct pg_store, feed);
     const bool again = f->again && error == NULL;
     f->asking = f->again = false;
+    if (error == NULL)
+        trust(s);
     timer_start(s->loop, &f->timer, pg_pool_listens(f->pool) ? POLL_HEAR_MS : POLL_MS);
     if (again)
         ask(s);
@@ -79,6 +128,13 @@ static void on_health(struct pg_pool *pool, void *arg)
 {
     if (pg_pool_health(pool) == PG_UP)
         ask(arg);
+    else
+        doubt(arg);
+}
+
+struct pg_pool *pg_feed_pool(struct pg_store *s)
+{
+    return s->feed.pool;
 }
 
 int pg_feed_start(struct pg_store *s)
@@ -95,6 +151,7 @@ int pg_feed_start(struct pg_store *s)
     f->request =
         (struct pg_request){ .steps = &f->step, .nsteps = 1, .rows = on_rows, .done = on_done };
     f->timer.fired = on_timer;
+    f->doubt.fired = on_doubt;
     if (pg_pool_new(&f->pool, s->loop, &o) != 0)
         return -1;
     ask(s);
@@ -105,6 +162,7 @@ void pg_feed_end(struct pg_store *s)
 {
     struct pg_feed *f = &s->feed;
     timer_stop(&f->timer);
+    timer_stop(&f->doubt);
     pg_request_cancel(&f->request);
     pg_pool_free(f->pool);
     f->pool = NULL;

@@ -19,11 +19,12 @@ struct pg_pool {
     struct pg_pool_options options;
     enum pg_health health;
     struct pg_error error; /* of the last attempt that failed */
-    struct ring waiting;   /* the oldest first */
+    struct ring waiting;   /* by deadline, as the next */
+    struct ring sent;      /* but for those that commit */
     unsigned nwaiting;
     struct ring failing; /* there was no room in the line */
     struct task fail;
-    struct timer deadline; /* of the oldest */
+    struct timer deadline; /* of the first of either, or sooner */
     struct posting freeing;
     struct member members[];
 };
@@ -43,6 +44,15 @@ static void leave(struct pg_request *r)
     r->place = PG_NOWHERE;
 }
 
+/* All have equally long, so it is mostly the last one. */
+static void put_by_deadline(struct ring *line, struct pg_request *r)
+{
+    struct ring *before = line->prev;
+    while (before != line && request_of(before)->deadline_ms > r->deadline_ms)
+        before = before->prev;
+    ring_append(before->next, &r->link);
+}
+
 static struct pg_conn *least_loaded(struct pg_pool *p, const struct pg_request *r)
 {
     struct pg_conn *best = NULL;
@@ -54,15 +64,29 @@ static struct pg_conn *least_loaded(struct pg_pool *p, const struct pg_request *
     return best;
 }
 
+static uint64_t first_deadline(struct ring *line)
+{
+    return ring_empty(line) ? UINT64_MAX : request_of(line->next)->deadline_ms;
+}
+
+/* A timer that is too early is set again when it fires: that is once in a while, and not with
+ * each request. */
 static void watch_deadline(struct pg_pool *p)
 {
-    const uint64_t now_ms = loop_now_ms(p->loop);
-    if (ring_empty(&p->waiting)) {
-        timer_stop(&p->deadline);
+    const uint64_t a_ms = first_deadline(&p->waiting), b_ms = first_deadline(&p->sent);
+    const uint64_t due_ms = a_ms < b_ms ? a_ms : b_ms, now_ms = loop_now_ms(p->loop);
+    if (due_ms == UINT64_MAX || (timer_running(&p->deadline) && p->deadline.due_ms <= due_ms))
         return;
-    }
-    const uint64_t due_ms = request_of(p->waiting.next)->deadline_ms;
     timer_start(p->loop, &p->deadline, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+static void send(struct pg_pool *p, struct pg_conn *c, struct pg_request *r)
+{
+    ring_init(&r->link);
+    if (!r->commits)
+        put_by_deadline(&p->sent, r);
+    pg_conn_send(c, r);
+    watch_deadline(p);
 }
 
 static void send_waiting(struct pg_pool *p)
@@ -73,9 +97,8 @@ static void send_waiting(struct pg_pool *p)
         if (c == NULL)
             break;
         leave(r);
-        pg_conn_send(c, r);
+        send(p, c, r);
     }
-    watch_deadline(p);
 }
 
 /* Who waited for a connection hears why there is none. */
@@ -88,18 +111,29 @@ static struct pg_error why_so_long(const struct pg_pool *p)
                           (unsigned long long)p->options.wait_timeout_ms);
 }
 
+static struct pg_error no_answer(const struct pg_pool *p)
+{
+    return pg_error_again("no answer of the database %s for %llu ms", p->options.each.target->name,
+                          (unsigned long long)p->options.wait_timeout_ms);
+}
+
+/* The answer to one that was sent may still come, to nobody. */
+static void expire(struct ring *line, uint64_t now_ms, const struct pg_error *why)
+{
+    while (first_deadline(line) <= now_ms) {
+        struct pg_request *r = request_of(line->next);
+        pg_request_cancel(r);
+        r->done(r, why);
+    }
+}
+
 static void on_deadline(struct timer *timer)
 {
     struct pg_pool *p = container_of(timer, struct pg_pool, deadline);
-    const struct pg_error why = why_so_long(p);
+    const struct pg_error waited = why_so_long(p), sent = no_answer(p);
     const uint64_t now_ms = loop_now_ms(p->loop);
-    while (!ring_empty(&p->waiting)) {
-        struct pg_request *r = request_of(p->waiting.next);
-        if (r->deadline_ms > now_ms)
-            break;
-        leave(r);
-        r->done(r, &why);
-    }
+    expire(&p->waiting, now_ms, &waited);
+    expire(&p->sent, now_ms, &sent);
     watch_deadline(p);
 }
 
@@ -176,6 +210,27 @@ static void on_changed(struct pg_conn *c)
     tell_health(m->pool); /* the last: the pool may be freed there */
 }
 
+static void send_or_wait(struct pg_pool *p, struct pg_request *r);
+
+static bool may_go_again(const struct pg_pool *p, const struct pg_request *r,
+                         const struct pg_error *error)
+{
+    return r->again != NULL && pg_error_passes(error) && !error->unknown &&
+           r->deadline_ms > loop_now_ms(p->loop);
+}
+
+static void on_over(struct pg_conn *c, struct pg_request *r, const struct pg_error *error)
+{
+    struct pg_pool *p = member_of(c)->pool;
+    ring_remove(&r->link);
+    if (error == NULL || !may_go_again(p, r, error)) {
+        r->done(r, error);
+        return;
+    }
+    r->again(r);
+    send_or_wait(p, r);
+}
+
 static void on_room(struct pg_conn *c)
 {
     send_waiting(member_of(c)->pool);
@@ -194,6 +249,7 @@ static void open_member(struct pg_pool *p, struct member *m)
     m->retry.fired = on_retry;
     m->conn = (struct pg_conn){ .loop = p->loop,
                                 .options = &p->options.each,
+                                .over = on_over,
                                 .changed = on_changed,
                                 .room = on_room,
                                 .notified = p->options.notified != NULL ? on_notified : NULL };
@@ -210,6 +266,7 @@ int pg_pool_new(struct pg_pool **ret, struct loop *loop, const struct pg_pool_op
     p->loop = loop;
     p->options = *options;
     ring_init(&p->waiting);
+    ring_init(&p->sent);
     ring_init(&p->failing);
     p->fail.run = on_fail;
     p->deadline.fired = on_deadline;
@@ -240,6 +297,7 @@ void pg_pool_free(struct pg_pool *p)
         pg_conn_close(&p->members[i].conn);
     }
     forget_all(&p->waiting);
+    forget_all(&p->sent);
     forget_all(&p->failing);
     timer_stop(&p->deadline);
     task_cancel(&p->fail);
@@ -251,34 +309,56 @@ static void wait_in_line(struct pg_pool *p, struct pg_request *r)
 {
     const bool fits = p->nwaiting < p->options.max_waiting;
     r->place = fits ? PG_WAITS : PG_FAILS;
-    r->deadline_ms = loop_now_ms(p->loop) + p->options.wait_timeout_ms;
-    ring_append(fits ? &p->waiting : &p->failing, &r->link);
     if (!fits) {
+        ring_append(&p->failing, &r->link);
         task_defer(p->loop, &p->fail);
         return;
     }
+    put_by_deadline(&p->waiting, r);
     p->nwaiting++;
     retry_sooner(p);
-    if (!timer_running(&p->deadline))
-        watch_deadline(p);
+    watch_deadline(p);
+}
+
+static void send_or_wait(struct pg_pool *p, struct pg_request *r)
+{
+    struct pg_conn *c = ring_empty(&p->waiting) ? least_loaded(p, r) : NULL;
+    if (c != NULL)
+        send(p, c, r);
+    else
+        wait_in_line(p, r);
+}
+
+void pg_pool_submit_until(struct pg_pool *p, struct pg_request *r, uint64_t deadline_ms)
+{
+    r->pool = p;
+    r->deadline_ms = deadline_ms;
+    send_or_wait(p, r);
 }
 
 void pg_pool_submit(struct pg_pool *p, struct pg_request *r)
 {
-    struct pg_conn *c = ring_empty(&p->waiting) ? least_loaded(p, r) : NULL;
-    r->pool = p;
-    if (c != NULL)
-        pg_conn_send(c, r);
-    else
-        wait_in_line(p, r);
+    pg_pool_submit_until(p, r, loop_now_ms(p->loop) + p->options.wait_timeout_ms);
 }
 
 void pg_request_cancel(struct pg_request *r)
 {
     if (r->place == PG_SENT)
         pg_conn_forget(r->conn, r);
-    else if (r->place != PG_NOWHERE)
+    if (r->pool != NULL)
         leave(r);
+}
+
+void pg_pool_give_up(struct pg_pool *p, const struct pg_error *why)
+{
+    for (unsigned i = 0; i < p->options.connections; i++)
+        pg_conn_give_up(&p->members[i].conn, why);
+}
+
+int pg_pool_backend(const struct pg_pool *p)
+{
+    const struct pg_conn *c = &p->members[0].conn;
+    return c->state == PG_READY ? PQbackendPID(c->pg) : 0;
 }
 
 enum pg_health pg_pool_health(const struct pg_pool *p)

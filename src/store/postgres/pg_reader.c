@@ -117,6 +117,14 @@ static void on_rows(struct pg_request *request, unsigned step, const PGresult *r
                f->r->store->target->name);
 }
 
+/* A block is of one state of the database: the next server sends the whole of it. */
+static void on_again(struct pg_request *request)
+{
+    struct pg_fetch *f = container_of(request, struct pg_fetch, request);
+    pg_block_free(&f->block);
+    f->failed = false;
+}
+
 static void on_done(struct pg_request *request, const struct pg_error *error)
 {
     struct pg_fetch *f = container_of(request, struct pg_fetch, request);
@@ -214,8 +222,9 @@ static struct pg_fetch *ask(struct pg_reader *r, struct store_fetch *fetch,
     }
     f->step.statement = statement_of(f);
     f->step.params = f->params;
-    f->request =
-        (struct pg_request){ .steps = &f->step, .nsteps = 1, .rows = on_rows, .done = on_done };
+    f->request = (struct pg_request){
+        .steps = &f->step, .nsteps = 1, .rows = on_rows, .done = on_done, .again = on_again
+    };
     pg_pool_submit(r->pool, &f->request);
     return f;
 }
@@ -277,11 +286,19 @@ static int fail(struct pg_reader *r, struct pg_fetch *f)
     return -1;
 }
 
+/* It failed while nobody wanted it. */
+static bool is_in_vain(const struct pg_fetch *ahead)
+{
+    return ahead->there && ahead->failed;
+}
+
 /* What was asked for ahead takes the place of what is used up. */
 static struct pg_fetch *turn_over(struct pg_fetch *f)
 {
     struct store_fetch *fetch = f->fetch;
     struct pg_fetch *next = f->next;
+    if (is_in_vain(next))
+        return f;
     f->next = NULL;
     drop(f);
     next->is_ahead = false;

@@ -58,13 +58,22 @@ struct pg_request {
     void (*rows)(struct pg_request *request, unsigned step, const PGresult *rows);
     /** The end, once; it may be submitted again, or freed. @error NULL: all was done. */
     void (*done)(struct pg_request *request, const struct pg_error *error);
+    /** It is about to be sent once more, for its answer was lost, or another server is to be
+     * asked: what rows() had does not count. A request that commits is sent once more only if
+     * it is known that nothing was done. NULL: it is sent once. */
+    void (*again)(struct pg_request *request);
 
     enum pg_place place; /* private, as all below */
     struct pg_pool *pool;
     struct pg_conn *conn;
     struct ring link;
-    uint64_t deadline_ms;
+    uint64_t deadline_ms, sent_ms;
 };
+
+static inline bool pg_request_is_sent(const struct pg_request *request)
+{
+    return request->place == PG_SENT;
+}
 
 /** What has a connection for itself while it runs. */
 static inline bool pg_request_is_alone(const struct pg_request *request)

@@ -4,14 +4,16 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* Where there are several hosts, one that stands still leaves time for another one. */
 struct pg_pool_options pg_store_pool(const struct pg_store *s)
 {
+    const uint64_t to_connect_ms = s->target->nhosts > 1 ? s->timeout_ms / 2 : s->timeout_ms;
     return (struct pg_pool_options){ .each = { .target = s->target,
-                                               .connect_timeout_ms = PG_CONNECT_TIMEOUT_MS,
-                                               .statement_timeout_ms = PG_STATEMENT_TIMEOUT_MS },
+                                               .connect_timeout_ms = to_connect_ms,
+                                               .statement_timeout_ms = s->timeout_ms },
                                      .connections = 1,
                                      .max_waiting = PG_MAX_WAITING,
-                                     .wait_timeout_ms = PG_WAIT_TIMEOUT_MS };
+                                     .wait_timeout_ms = s->timeout_ms };
 }
 
 static void *run(void *arg)
@@ -88,8 +90,10 @@ static int pg_open(struct store **ret, const char *where, const char *kind,
         return store_fail(error, "cannot open the database of --db: out of memory");
     s->store.engine = &pg_engine;
     s->keep_changes = o->keep_changes > 0 ? o->keep_changes : STORE_KEEP_CHANGES;
+    s->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : STORE_TIMEOUT_MS;
     s->committed = o->committed;
-    s->committed_arg = o->arg;
+    s->reachable = o->reachable;
+    s->arg = o->arg;
     pthread_mutex_init(&s->feed.lock, NULL);
     if (start(s, where, kind, error) != 0) {
         undo(s);

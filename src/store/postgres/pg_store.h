@@ -3,7 +3,8 @@
  *   pg_store.c    open, close, the thread
  *   pg_schema.c   the tables: made at the first start, looked at in each
  *   pg_check.c    --check
- *   pg_writer.c   batches into transactions
+ *   pg_writer.c   batches into transactions (pg_transaction.c)
+ *   pg_probe.c    what became of a transaction that has no answer
  *   pg_feed.c     what was committed, here or by another server
  *   pg_reader.c   steps, and what they need
  *   pg_block.c    what was fetched for one need
@@ -30,21 +31,29 @@
 #include "base/container.h"
 #include "pg_pool.h"
 #include "pg_target.h"
+#include "pg_values.h"
 #include "store/engine.h"
 #include "weir/loop.h"
 
 #define PG_CHANNEL "store_changes" /* where each commit is told */
 
-#define PG_CONNECT_TIMEOUT_MS   5000
-#define PG_STATEMENT_TIMEOUT_MS 10000
-#define PG_WAIT_TIMEOUT_MS      5000
-#define PG_MAX_WAITING          100000 /* each is of a call, which are bounded */
+#define PG_MAX_WAITING 100000 /* each is of a call, which are bounded */
+
+struct pg_probe {
+    struct pg_request request;
+    struct pg_step step;
+    struct pg_param param;
+    struct pg_bigint backend; /* the server's process that is asked for */
+    bool at_work;             /* it is */
+};
 
 /* Of the store's thread, but for what others hand over. */
 struct pg_writer {
     struct pg_pool *pool;
     struct write_batch *first, **last; /* that wait */
     struct pg_transaction *now;        /* NULL: none is under way */
+    struct timer timer;                /* of the oldest that waits, and of `now` */
+    struct pg_probe probe;             /* of `now` */
     bool stopping;                     /* no batch comes any more */
 };
 
@@ -52,9 +61,10 @@ struct pg_feed {
     struct pg_pool *pool;
     struct pg_request request;
     struct pg_step step;
-    struct timer timer;
+    struct timer timer, doubt; /* of the next question; since one is not answered */
     bool asking, again;
-    uint64_t revision; /* that was told last */
+    bool away;         /* as was told last */
+    uint64_t revision; /* the same */
     pthread_mutex_t lock;
     struct store_stats stats; /* under it */
 };
@@ -65,9 +75,10 @@ struct pg_store {
     struct loop *loop;
     pthread_t thread;
     struct posting ending;
-    uint64_t keep_changes;
+    uint64_t keep_changes, timeout_ms;
     void (*committed)(void *arg);
-    void *committed_arg;
+    void (*reachable)(void *arg, bool yes);
+    void *arg; /* of both */
     struct pg_writer writer;
     struct pg_feed feed;
 };
@@ -114,11 +125,21 @@ void pg_write(struct store *store, struct write_batch *batch);
 void pg_writer_end(struct pg_store *s);
 void pg_store_writer_ended(struct pg_store *s);
 
+/** The writer's transaction has had no answer for too long: its connection is made anew,
+ * unless the database is still at it. */
+void pg_probe_start(struct pg_store *s);
+
+/** Fine if none is under way. */
+void pg_probe_cancel(struct pg_store *s);
+
 int pg_feed_start(struct pg_store *s);
 void pg_feed_end(struct pg_store *s);
 
 /** Looks for commits now. */
 void pg_feed_look(struct pg_store *s);
+
+/** The pool of the feed, for what else is to be asked. NULL: it has ended. */
+struct pg_pool *pg_feed_pool(struct pg_store *s);
 int pg_stats(struct store *store, struct store_stats *ret);
 
 /* --- pg_store.c --------------------------------------------------------------------- */

@@ -1,199 +1,19 @@
 /* Batches into transactions, one after the other: those that wait go into the next one
  * together, which is one round trip.
  *
- * The row of `store` is locked first, by a statement of its own: what comes behind it sees
- * what was committed before, by this server and others. Records go in parts, of each of
- * which a single statement does all: finds what is there, numbers what is new in the order
- * of the batch, writes, logs, counts, and says what became of each. It sees what was
- * there before it, so an id comes once in a part; where one comes again, the next part
- * begins.
- *
- * Its plan must not hang on what the database believes of its tables, which are empty at
- * first: LATERAL with a limit, and arrays, leave it nothing but the indexes. */
-#include <stdlib.h>
-#include <xxhash.h>
+ * A batch is answered within --store-timeout, or twice that if it was sent late. What was not
+ * sent by then is not done. What was sent is never broken off, for a commit that waits for its
+ * standby would show, and could still be lost: its batches hear that the outcome is not known,
+ * and the next ones wait until it is. Only where the database says that nobody is at work for
+ * us any more, or does not answer at all, the connection is made anew; the end of a connection
+ * breaks off no commit. */
+#include <inttypes.h>
 
-#include "pg_store.h"
-#include "pg_values.h"
+#include "pg_transaction.h"
 
 /* When a transaction is large enough. */
 #define RECORDS_MAX ((size_t)16384)
 #define BYTES_MAX   ((size_t)16 << 20)
-
-#define PART_MAX 4096
-#define PART_IDS (2 * PART_MAX) /* a power of two */
-#define PARAMS   4
-
-enum { LOCK, WRITE, PRUNE, NOTIFY, NSTATEMENTS };
-
-/* Results are those of enum write_result, kinds of enum change_kind. */
-/* clang-format off */
-static const char write_part[] =
-    "WITH given AS MATERIALIZED ("
-    " SELECT * FROM unnest($1::boolean[], $2::bytea[], $3::bytea[], $4::bytea[])"
-    "  WITH ORDINALITY AS t(deletes, owner, id, value, place)"
-    "), judged AS MATERIALIZED ("
-    " SELECT i.*, r.grp, r.seq, g.ordinal, CASE"
-    "   WHEN i.deletes THEN CASE WHEN r.id IS NULL THEN 5 ELSE 4 END"
-    "   WHEN r.id IS NULL THEN 0"
-    "   WHEN g.ordinal IS DISTINCT FROM r.grp THEN 3"
-    "   WHEN r.value = i.value THEN 2 ELSE 1 END AS result"
-    " FROM given AS i"
-    "  LEFT JOIN LATERAL (SELECT * FROM records AS a WHERE a.id = i.id LIMIT 1) AS r ON true"
-    "  LEFT JOIN LATERAL (SELECT * FROM groups AS a WHERE a.id = i.owner LIMIT 1) AS g ON true"
-    "), born AS MATERIALIZED ("
-    " SELECT owner, (SELECT next_ordinal FROM store) - 1 +"
-    "   row_number() OVER (ORDER BY min(place)) AS ordinal"
-    " FROM judged WHERE result = 0 AND ordinal IS NULL GROUP BY owner"
-    "), numbered AS MATERIALIZED ("
-    " SELECT j.place, j.id, j.value, j.result,"
-    "  coalesce(j.grp, j.ordinal, b.ordinal) AS grp,"
-    "  coalesce(j.seq, (SELECT next_sequence FROM store) - 1 +"
-    "   count(*) FILTER (WHERE j.result = 0) OVER (ORDER BY j.place)) AS seq,"
-    "  (SELECT revision FROM store) +"
-    "   count(*) FILTER (WHERE j.result IN (0, 1, 4)) OVER (ORDER BY j.place) AS revision"
-    " FROM judged AS j LEFT JOIN born AS b ON j.result = 0 AND b.owner = j.owner"
-    "), bear AS ("
-    " INSERT INTO groups (ordinal, id) SELECT ordinal, owner FROM born"
-    "), add AS ("
-    " INSERT INTO records (grp, seq, id, revision, value)"
-    " SELECT grp, seq, id, revision, value FROM numbered WHERE result = 0"
-    "), change AS ("
-    " UPDATE records AS r SET revision = n.revision, value = n.value FROM numbered AS n"
-    " WHERE n.result = 1 AND r.id = n.id"
-    "  AND r.id = ANY(ARRAY(SELECT id FROM numbered WHERE result = 1))"
-    "), remove AS ("
-    " DELETE FROM records WHERE id = ANY(ARRAY(SELECT id FROM numbered WHERE result = 4))"
-    "), log AS ("
-    " INSERT INTO changes (revision, kind, grp, seq, id, time_ms)"
-    " SELECT revision, CASE WHEN result = 4 THEN 1 ELSE 0 END, grp, seq, id,"
-    "  (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-    " FROM numbered WHERE result IN (0, 1, 4)"
-    "), tally AS ("
-    " UPDATE store AS s SET revision = s.revision + c.changed,"
-    "  next_sequence = s.next_sequence + c.added,"
-    "  next_ordinal = s.next_ordinal + (SELECT count(*) FROM born),"
-    "  records = s.records + c.added - c.removed"
-    " FROM (SELECT count(*) FILTER (WHERE result IN (0, 1, 4)) AS changed,"
-    "   count(*) FILTER (WHERE result = 0) AS added,"
-    "   count(*) FILTER (WHERE result = 4) AS removed FROM numbered) AS c WHERE c.changed > 0"
-    ") SELECT result FROM numbered ORDER BY place";
-/* clang-format on */
-
-static const struct pg_statement statements[NSTATEMENTS] = {
-    [LOCK] = { "lock", "SELECT revision FROM store FOR UPDATE" },
-    [WRITE] = { "write", write_part },
-    [PRUNE] = { "prune", "DELETE FROM changes"
-                         " WHERE revision <= (SELECT revision FROM store) - $1::bigint" },
-    [NOTIFY] = { "notify", "NOTIFY " PG_CHANNEL },
-};
-
-/* --- A transaction ------------------------------------------------------------------ */
-
-enum { DELETES, OWNERS, IDS, VALUES };
-
-struct part {
-    struct buf *arrays[PARAMS];
-    struct pg_param params[PARAMS];
-    size_t n;
-};
-
-struct pg_transaction {
-    struct pg_request request;
-    struct pg_store *s;
-    struct write_batch *batches; /* that are in it */
-    struct write_batch *at;      /* whose results come next, from this record on */
-    size_t at_record;
-    size_t records, bytes;
-    struct pg_bigint keep;
-    struct pg_param keep_param;
-    struct part *parts;
-    size_t nparts, parts_cap;
-    struct pg_step *steps;
-    struct bytes seen[PART_IDS]; /* ids of the last part; data NULL: free */
-};
-
-static void free_transaction(struct pg_transaction *t)
-{
-    for (size_t i = 0; i < t->nparts; i++)
-        for (size_t k = 0; k < PARAMS; k++)
-            buf_unref(t->parts[i].arrays[k]);
-    free(t->parts);
-    free(t->steps);
-    free(t);
-}
-
-static bool add_part(struct pg_transaction *t)
-{
-    if (t->nparts == t->parts_cap) {
-        const size_t cap = t->parts_cap == 0 ? 4 : 2 * t->parts_cap;
-        struct part *parts = realloc(t->parts, cap * sizeof *parts);
-        if (parts == NULL)
-            return false;
-        t->parts = parts;
-        t->parts_cap = cap;
-    }
-    struct part *p = &t->parts[t->nparts++];
-    *p = (struct part){ 0 };
-    memset(t->seen, 0, sizeof t->seen);
-    for (unsigned k = 0; k < PARAMS; k++)
-        p->arrays[k] = pg_array_new(k == DELETES ? PG_ARRAY_BOOL : PG_ARRAY_BYTEA);
-    for (unsigned k = 0; k < PARAMS; k++)
-        if (p->arrays[k] == NULL)
-            return false;
-    return true;
-}
-
-/* Whether the last part has the id already; it has it from now on. */
-static bool see(struct pg_transaction *t, struct bytes id)
-{
-    size_t i = XXH3_64bits(id.data, id.len) % PART_IDS;
-    while (t->seen[i].data != NULL && !bytes_equal(t->seen[i], id))
-        i = (i + 1) % PART_IDS;
-    const bool known = t->seen[i].data != NULL;
-    t->seen[i] = id;
-    return known;
-}
-
-static bool add_record(struct pg_transaction *t, const struct write_record *r)
-{
-    const uint8_t deletes = r->op == WRITE_DELETE;
-    const struct bytes nothing = { 0 };
-    if (t->nparts == 0 || t->parts[t->nparts - 1].n == PART_MAX || see(t, r->id)) {
-        if (!add_part(t))
-            return false;
-        see(t, r->id);
-    }
-    struct part *p = &t->parts[t->nparts - 1];
-    p->n++;
-    t->records++;
-    t->bytes += r->value.len;
-    return pg_array_add(p->arrays[DELETES], bytes_of(&deletes, 1)) &&
-           pg_array_add(p->arrays[OWNERS], deletes ? nothing : r->group) &&
-           pg_array_add(p->arrays[IDS], r->id) &&
-           pg_array_add(p->arrays[VALUES], deletes ? nothing : r->value);
-}
-
-static bool make_steps(struct pg_transaction *t)
-{
-    const size_t n = t->nparts + 3;
-    t->steps = calloc(n, sizeof *t->steps);
-    if (t->steps == NULL)
-        return false;
-    t->steps[0].statement = &statements[LOCK];
-    for (size_t i = 0; i < t->nparts; i++) {
-        struct part *p = &t->parts[i];
-        for (size_t k = 0; k < PARAMS; k++)
-            p->params[k] = pg_array_param(p->arrays[k], p->n);
-        t->steps[i + 1] = (struct pg_step){ .statement = &statements[WRITE], p->params, PARAMS };
-    }
-    t->keep_param = pg_bigint_param(&t->keep, t->s->keep_changes);
-    t->steps[n - 2] = (struct pg_step){ &statements[PRUNE], &t->keep_param, 1 };
-    t->steps[n - 1].statement = &statements[NOTIFY];
-    t->request.steps = t->steps;
-    t->request.nsteps = (unsigned)n;
-    return true;
-}
 
 /* --- Its end ------------------------------------------------------------------------ */
 
@@ -210,9 +30,11 @@ static void answer(struct write_batch *b, const struct pg_error *error)
     b->error[0] = '\0';
     b->full = error != NULL && error->trouble == PG_FULL;
     b->unavailable = error != NULL && error->trouble == PG_AGAIN;
-    if (error != NULL)
+    if (error != NULL) {
         store_fail(b->error, "%s%s", error->line,
                    error->unknown ? "; it may have been written all the same" : "");
+        write_break(b);
+    }
     b->next = NULL;
     loop_post_with(b->loop, &b->answer, on_answered, b);
 }
@@ -226,23 +48,6 @@ static void answer_all(struct write_batch *b, const struct pg_error *error)
     }
 }
 
-/* Records come in the order in which they went into the parts. */
-static void on_rows(struct pg_request *r, unsigned step, const PGresult *rows)
-{
-    struct pg_transaction *t = container_of(r, struct pg_transaction, request);
-    if (step == 0 || step > t->nparts)
-        return;
-    for (int i = 0; i < PQntuples(rows); i++) {
-        while (t->at != NULL && t->at_record == t->at->nrecords) {
-            t->at = t->at->next;
-            t->at_record = 0;
-        }
-        if (t->at == NULL)
-            return;
-        t->at->records[t->at_record++].result = (enum write_result)pg_number_at(rows, i, 0);
-    }
-}
-
 static void go_on(struct pg_store *s);
 
 static void on_done(struct pg_request *r, const struct pg_error *error)
@@ -250,8 +55,9 @@ static void on_done(struct pg_request *r, const struct pg_error *error)
     struct pg_transaction *t = container_of(r, struct pg_transaction, request);
     struct pg_store *s = t->s;
     answer_all(t->batches, error);
-    free_transaction(t);
+    pg_transaction_free(t);
     s->writer.now = NULL;
+    pg_probe_cancel(s);
     pg_feed_look(s);
     go_on(s);
 }
@@ -278,26 +84,35 @@ static struct write_batch *take(struct pg_writer *w)
     return b;
 }
 
-static bool add_batch(struct pg_transaction *t, const struct write_batch *b)
+/* Those whose turn it is not any more are answered. */
+static void sift(struct pg_store *s)
 {
-    for (size_t i = 0; i < b->nrecords; i++)
-        if (!add_record(t, &b->records[i]))
-            return false;
-    return true;
+    struct pg_error why = { .trouble = PG_OTHER };
+    struct write_batch **at = &s->writer.first;
+    store_fail(why.line, "cannot write to the database %s: %s", s->target->name, WRITE_BROKEN);
+    while (*at != NULL) {
+        struct write_batch *b = *at;
+        if (write_is_broken(b)) {
+            *at = b->next;
+            answer(b, &why);
+        } else {
+            at = &b->next;
+        }
+    }
+    s->writer.last = at;
 }
 
 /* What waits, until it is enough. false: out of memory. */
 static bool fill(struct pg_transaction *t, struct pg_writer *w)
 {
-    struct write_batch **end = &t->batches;
+    struct write_batch **last = &t->batches;
     bool fits = true;
     while (fits && w->first != NULL && t->records < RECORDS_MAX && t->bytes < BYTES_MAX) {
-        *end = take(w);
-        fits = add_batch(t, *end);
-        end = &(*end)->next;
+        *last = take(w);
+        fits = pg_transaction_add(t, *last);
+        last = &(*last)->next;
     }
-    t->at = t->batches;
-    return fits && make_steps(t);
+    return fits && pg_transaction_close(t);
 }
 
 static void fail_memory(struct pg_store *s, struct write_batch *batches)
@@ -310,30 +125,115 @@ static void fail_memory(struct pg_store *s, struct write_batch *batches)
 
 static void begin(struct pg_store *s)
 {
-    struct pg_transaction *t = calloc(1, sizeof *t);
+    struct pg_transaction *t = pg_transaction_new(s);
     if (t == NULL) {
         fail_memory(s, take(&s->writer));
         return;
     }
-    t->s = s;
-    t->request =
-        (struct pg_request){ .begin = "BEGIN", .commits = true, .rows = on_rows, .done = on_done };
+    t->request.done = on_done;
     if (!fill(t, &s->writer)) {
         fail_memory(s, t->batches);
-        free_transaction(t);
+        pg_transaction_free(t);
         return;
     }
     s->writer.now = t;
-    pg_pool_submit(s->writer.pool, &t->request);
+    t->due_ms = loop_now_ms(s->loop) + s->timeout_ms;
+    pg_pool_submit_until(s->writer.pool, &t->request, t->batches->deadline_ms);
 }
+
+/* --- What takes too long ------------------------------------------------------------ */
+
+static void expire_waiting(struct pg_store *s, uint64_t now_ms)
+{
+    struct pg_writer *w = &s->writer;
+    const struct pg_error why =
+        pg_error_again("no transaction of the database %s was free for %" PRIu64 " ms",
+                       s->target->name, s->timeout_ms);
+    while (w->first != NULL && w->first->deadline_ms <= now_ms)
+        answer(take(w), &why);
+}
+
+/* It goes on without its batches. */
+static void lose_patience(struct pg_store *s, struct pg_transaction *t)
+{
+    struct pg_error why =
+        pg_error_again("no answer of the database %s to a commit for %" PRIu64 " ms",
+                       s->target->name, s->timeout_ms);
+    why.unknown = true;
+    answer_all(t->batches, &why);
+    t->batches = t->at = NULL;
+    t->due_ms = loop_now_ms(s->loop) + s->timeout_ms;
+    pg_probe_start(s);
+}
+
+/* In the line the pool looks after it, and it may have been sent just now. */
+static void look_at(struct pg_store *s, struct pg_transaction *t, uint64_t now_ms)
+{
+    const struct pg_request *r = &t->request;
+    const uint64_t since_ms = pg_request_is_sent(r) ? r->sent_ms : now_ms;
+    if (since_ms + s->timeout_ms <= now_ms)
+        lose_patience(s, t);
+    else
+        t->due_ms = since_ms + s->timeout_ms;
+}
+
+static void watch(struct pg_store *s)
+{
+    const struct pg_writer *w = &s->writer;
+    const uint64_t now_ms = loop_now_ms(s->loop);
+    uint64_t due_ms = w->now != NULL ? w->now->due_ms : UINT64_MAX;
+    if (w->first != NULL && w->first->deadline_ms < due_ms)
+        due_ms = w->first->deadline_ms;
+    if (due_ms == UINT64_MAX)
+        timer_stop(&s->writer.timer);
+    else if (!timer_running(&w->timer) || w->timer.due_ms > due_ms)
+        timer_start(s->loop, &s->writer.timer, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct pg_writer *w = container_of(timer, struct pg_writer, timer);
+    struct pg_store *s = container_of(w, struct pg_store, writer);
+    const uint64_t now_ms = loop_now_ms(s->loop);
+    expire_waiting(s, now_ms);
+    if (w->now != NULL && w->now->due_ms <= now_ms)
+        look_at(s, w->now, now_ms);
+    go_on(s);
+}
+
+/* A transaction that nobody waits for any more comes to its end without us. */
+static bool is_over(const struct pg_writer *w)
+{
+    return w->stopping && w->pool != NULL && w->first == NULL &&
+           (w->now == NULL || w->now->batches == NULL);
+}
+
+static void end(struct pg_store *s)
+{
+    struct pg_transaction *t = s->writer.now;
+    timer_stop(&s->writer.timer);
+    pg_probe_cancel(s);
+    s->writer.now = NULL;
+    if (t != NULL) {
+        pg_request_cancel(&t->request);
+        pg_transaction_free(t);
+    }
+    pg_store_writer_ended(s);
+}
+
+/* --- The writer --------------------------------------------------------------------- */
 
 static void go_on(struct pg_store *s)
 {
     struct pg_writer *w = &s->writer;
+    if (w->now == NULL)
+        sift(s);
     while (w->now == NULL && w->first != NULL)
         begin(s);
-    if (w->now == NULL && w->stopping)
-        pg_store_writer_ended(s);
+    if (is_over(w))
+        end(s);
+    else
+        watch(s);
 }
 
 static void refuse(struct pg_store *s, struct write_batch *b)
@@ -349,11 +249,11 @@ static void on_batch(struct loop *loop, void *arg)
 {
     struct write_batch *b = arg;
     struct pg_store *s = b->of_engine;
-    (void)loop;
     if (!is_sound(b)) {
         refuse(s, b);
         return;
     }
+    b->deadline_ms = loop_now_ms(loop) + s->timeout_ms;
     *s->writer.last = b;
     s->writer.last = &b->next;
     go_on(s);
@@ -377,8 +277,9 @@ void pg_writer_end(struct pg_store *s)
 int pg_writer_start(struct pg_store *s)
 {
     struct pg_pool_options o = pg_store_pool(s);
-    o.each.statements = statements;
-    o.each.nstatements = NSTATEMENTS;
+    o.each.statements = pg_writes;
+    o.each.nstatements = PG_WRITES;
     s->writer.last = &s->writer.first;
+    s->writer.timer.fired = on_timer;
     return pg_pool_new(&s->writer.pool, s->loop, &o);
 }

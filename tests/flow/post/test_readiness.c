@@ -124,3 +124,28 @@ Test(readiness, a_short_break_is_not_told)
     LOOP_UNTIL(w.loop, f->closed);
     fake_stream_free(f);
 }
+
+/* --- The store ---------------------------------------------------------------------- */
+
+Test(readiness, does_not_serve_without_the_store)
+{
+    readiness_link(&links[0], true);
+    readiness_store(&r, false);
+    cr_assert_eq(now(), HEALTH_NOT_SERVING);
+    cr_assert_eq(of_user(), HEALTH_SERVING);
+    readiness_store(&r, true);
+    cr_assert_eq(now(), HEALTH_SERVING);
+}
+
+Test(readiness, needs_user_too_when_the_store_is_back)
+{
+    readiness_link(&links[0], true);
+    readiness_store(&r, false);
+    readiness_link(&links[0], false);
+    wait_for(HEALTH_NOT_SERVING);
+    LOOP_UNTIL(w.loop, !timer_running(&r.patience));
+    readiness_store(&r, true);
+    cr_assert_eq(now(), HEALTH_NOT_SERVING);
+    readiness_link(&links[1], true);
+    cr_assert_eq(now(), HEALTH_SERVING);
+}

@@ -89,7 +89,7 @@ Test(pg_pool, has_a_line_that_is_bounded_in_time)
     g_world.options.wait_timeout_ms = 50;
     pg_world_connect(&g_world);
     question_of(&g_q[0], "SELECT pg_sleep(0.3)", NULL);
-    g_q[0].request.begin = "BEGIN";
+    g_q[0].request.commits = true;
     pg_pool_submit(g_world.pool, &g_q[0].request);
     question_ask(&g_q[1], &g_world, "SELECT 1");
     question_ask(&g_q[2], &g_world, "SELECT 1");
@@ -100,6 +100,21 @@ Test(pg_pool, has_a_line_that_is_bounded_in_time)
     cr_assert_eq(g_q[0].ends, 0);
     cr_assert_eq(g_q[1].ends, 0);
     question_works(&g_q[0], &g_world);
+}
+
+/* The connection is not broken off for it, and what comes behind is answered. */
+Test(pg_pool, bounds_the_time_of_what_is_under_way)
+{
+    g_world.options.wait_timeout_ms = 50;
+    pg_world_connect(&g_world);
+    question_ask(&g_q[0], &g_world, "SELECT pg_sleep(0.3)");
+    question_fails(&g_q[0], &g_world, PG_AGAIN);
+    cr_assert_str_eq(g_q[0].error.line, "no answer of the database postgres for 50 ms");
+    question_of(&g_q[1], "SELECT 1", NULL);
+    pg_pool_submit_until(g_world.pool, &g_q[1].request, loop_now_ms(g_world.loop) + 5000);
+    question_works(&g_q[1], &g_world);
+    cr_assert_eq(g_world.changes, 1);
+    cr_assert_eq(g_q[0].ends, 1);
 }
 
 Test(pg_pool, has_a_line_that_is_bounded_in_length)
@@ -165,6 +180,57 @@ Test(pg_pool_of_a_server, connects_anew_when_a_backend_is_killed)
     end_backends(); /* nothing is in flight: it is noticed all the same */
     LOOP_UNTIL(g_world.loop, health() == PG_DOWN);
     LOOP_UNTIL(g_world.loop, health() == PG_UP);
+}
+
+static void ask_repeatedly(struct question *q, const char *sql)
+{
+    question_of(q, sql, NULL);
+    question_repeats(q);
+    pg_pool_submit(g_world.pool, &q->request);
+}
+
+/* In the order in which they came, of the next connection. */
+Test(pg_pool_of_a_server, asks_again_what_was_lost)
+{
+    pg_world_connect(&g_world);
+    ask_repeatedly(&g_q[0], "SELECT pg_sleep(0.5)");
+    for (int i = 1; i < 5; i++)
+        ask_repeatedly(&g_q[i], "SELECT 1");
+    LOOP_UNTIL(g_world.loop, somebody_sleeps());
+    end_backends();
+    for (int i = 0; i < 5; i++) {
+        question_works(&g_q[i], &g_world);
+        cr_assert_eq(g_q[i].agains, 1);
+        cr_assert(i == 0 || g_q[i].place > g_q[i - 1].place);
+    }
+}
+
+/* Whether it was done is not known. */
+Test(pg_pool_of_a_server, sends_no_lost_commit_again)
+{
+    pg_world_connect(&g_world);
+    question_of(&g_q[0], "SELECT pg_sleep(60)", NULL);
+    question_repeats(&g_q[0]);
+    g_q[0].request.begin = "BEGIN";
+    g_q[0].request.commits = true;
+    pg_pool_submit(g_world.pool, &g_q[0].request);
+    LOOP_UNTIL(g_world.loop, somebody_sleeps());
+    end_backends();
+    question_fails(&g_q[0], &g_world, PG_AGAIN);
+    cr_assert(g_q[0].error.unknown);
+    cr_assert_eq(g_q[0].agains, 0);
+}
+
+/* The server says that it is for another one to do, which is not there: until the time is up. */
+Test(pg_pool, asks_again_while_there_is_time)
+{
+    g_world.options.wait_timeout_ms = 400;
+    pg_world_pool(&g_world,
+                  postgres_by_socket(&g_world.pg, "options=-cdefault_transaction_read_only=on"));
+    ask_repeatedly(&g_q[0], "CREATE TABLE never ()");
+    question_fails(&g_q[0], &g_world, PG_AGAIN);
+    cr_assert_gt(g_q[0].agains, 1);
+    cr_assert_lt(g_q[0].agains, 12, "%u: without a pause", g_q[0].agains);
 }
 
 Test(pg_pool_of_a_server, outlives_a_restart)

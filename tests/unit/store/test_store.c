@@ -597,6 +597,36 @@ Test(store, a_full_disk_fails_the_batch_and_nothing_else)
     free(big);
 }
 
+/* What belongs to it is not done either, whenever it comes; what does not, is. */
+Test(store, what_comes_behind_a_failed_batch_is_not_done)
+{
+    size_t size = 4 << 20;
+    uint8_t *big = calloc(1, size);
+    struct write_sequence one = { 0 }, other = { 0 };
+    struct write_record r[] = { record("a", "1", ""), record("a", "2", "two"),
+                                record("a", "3", "three"), record("a", "4", "four") };
+    struct write_batch b[4];
+    r[0].value = bytes_of(big, size);
+    for (int i = 0; i < 4; i++) {
+        b[i] = batch_of(&r[i], 1);
+        b[i].sequence = i == 2 ? &other : &one;
+    }
+    rlim_t before = limit_file(1 << 20);
+    store_write(store, &b[0]);
+    await_answers(1);
+    limit_file(before);
+    cr_assert(b[0].full);
+    for (int i = 1; i < 4; i++)
+        store_write(store, &b[i]);
+    await_answers(3);
+    cr_assert_neq(strstr(b[1].error, "what came before"), NULL, "%s", b[1].error);
+    cr_assert_not(b[1].full);
+    cr_assert_str_empty(b[2].error);
+    cr_assert_neq(strstr(b[3].error, "what came before"), NULL, "%s", b[3].error);
+    cr_assert_str_eq(scan_all(), "0.1=three ");
+    free(big);
+}
+
 Test(store, closing_waits_for_imports)
 {
     MDB_txn *txn = hold_writer();
