@@ -3,7 +3,7 @@
 static const struct command users_commands[] = {
     { .name = "users get",
       .arguments = "ID...",
-      .help = "what is known of them",
+      .help = "users by their ids",
       .usage = "[OPTION]... ID...",
       .summary = "Shows the users with these ids, by GetUser.",
       .most = ANY_NUMBER,
@@ -12,7 +12,7 @@ static const struct command users_commands[] = {
       .runs = &users_get_routine },
     { .name = "users list",
       .arguments = "",
-      .help = "everybody, page by page",
+      .help = "all users, page by page",
       .usage = "[OPTION]...",
       .summary = "Lists all users page by page, by ListUsers.",
       .examples = "postcli users list --limit 10\n"
@@ -20,7 +20,7 @@ static const struct command users_commands[] = {
       .runs = &users_list_routine },
     { .name = "users resolve",
       .arguments = "[ID]...",
-      .help = "their names, by one bidirectional call",
+      .help = "the names of users, by one bidirectional call",
       .usage = "[OPTION]... [ID]...",
       .summary = "Shows the names of the users with these ids, or of ids from standard input, by\n"
                  "ResolveUsers.",
@@ -37,9 +37,9 @@ static const struct command delete_commands[] = {
       .help = "posts by their ids",
       .usage = "[OPTION]... ID...|-",
       .summary =
-          "Deletes the posts with these ids, or with the ids on standard input (\"-\"), one a\n"
-          "line, by DeletePosts. Asks first, on a terminal. Posts that are not there are\n"
-          "counted.",
+          "Deletes the posts with these ids, by DeletePosts. With \"-\" the ids are the lines of\n"
+          "standard input. It asks first, on a terminal. It says how many posts were not\n"
+          "there.",
       .most = ANY_NUMBER,
       .examples =
           "postcli delete posts 7 8\n"
@@ -50,9 +50,9 @@ static const struct command delete_commands[] = {
       .help = "users by their ids; their posts stay",
       .usage = "[OPTION]... ID...|-",
       .summary =
-          "Deletes the users with these ids, or with the ids on standard input (\"-\"), one a\n"
-          "line, by DeleteUsers. Asks first, on a terminal. Users who are not there are\n"
-          "counted. Their posts stay, and have no author then.",
+          "Deletes the users with these ids, by DeleteUsers. With \"-\" the ids are the lines of\n"
+          "standard input. It asks first, on a terminal. It says how many users were not\n"
+          "there. Their posts stay, and have no author then.",
       .most = ANY_NUMBER,
       .examples = "postcli delete users 5",
       .runs = &delete_users_routine },
@@ -73,22 +73,24 @@ const struct command commands[] = {
       .runs = &list_routine },
     { .name = "stream-list",
       .arguments = "",
-      .help = "posts as they come, and what changes (server streaming)",
+      .help = "posts as they come, then what changes (server streaming)",
       .usage = "[OPTION]...",
       .summary = "Lists posts as they come, by ListPostsServerStream or\n"
-                 "ListPostsByUserIdServerStream; with --follow then what changes.",
-      .examples = "postcli stream-list --user 5 --format ndjson\n"
-                  "postcli stream-list -o none   # counts them, and says how long it took\n"
-                  "postcli stream-list --follow --tag coffee   # and what changes, until Ctrl-C\n"
-                  "postcli stream-list --follow --page-token \"$TOKEN\"   # as Ctrl-C has told it",
+                 "ListPostsByUserIdServerStream. With --follow it goes on with what changes.",
+      .examples =
+          "postcli stream-list --user 5 --format ndjson\n"
+          "postcli stream-list -o none   # counts them, and says how long it took\n"
+          "postcli stream-list --follow --tag coffee   # and what changes, until Ctrl-C\n"
+          "postcli stream-list --follow --page-token \"$TOKEN\"   # the token that Ctrl-C printed",
       .runs = &stream_list_routine },
     { .name = "collect-list",
       .arguments = "[ID]...",
       .help = "posts of many users in one answer (client streaming)",
       .usage = "[OPTION]... [ID]...",
-      .summary = "Lists the posts of the users with these ids, or of ids from standard input, by\n"
-                 "ListPostsByUserIdClientStream; with --all everybody's, by "
-                 "ListPostsClientStream.",
+      .summary =
+          "Lists the posts of the users with these ids, by ListPostsByUserIdClientStream. The\n"
+          "ids come from standard input if there are none here. With --all it lists the posts\n"
+          "of all users, by ListPostsClientStream.",
       .most = ANY_NUMBER,
       .examples = "postcli collect-list 1 2 4 --tag coffee\n"
                   "postcli users list -o ndjson | jq -r .user_id | postcli collect-list",
@@ -98,9 +100,9 @@ const struct command commands[] = {
       .help = "posts of many users, one by one (bidirectional)",
       .usage = "[OPTION]... [ID]...",
       .summary =
-          "Lists the posts of the users with these ids, or of ids from standard input, line\n"
-          "by line as they come, by ListPostsByUserIdBidiStream; with --all everybody's, by\n"
-          "ListPostsBidiStream.",
+          "Lists the posts of the users with these ids, by ListPostsByUserIdBidiStream. Without\n"
+          "ids here it reads them from standard input, line by line, and answers each as it\n"
+          "comes. With --all it lists the posts of all users, by ListPostsBidiStream.",
       .most = ANY_NUMBER,
       .examples = "postcli bidi-list 3 4\n"
                   "seq 1 5 | postcli bidi-list\n"
@@ -120,19 +122,21 @@ const struct command commands[] = {
       .help = "shows the four call shapes side by side",
       .usage = "[OPTION]...",
       .summary = "Shows what goes over the wire in each of the four call shapes, and what happens\n"
-                 "when a reader stops. Needs some posts; leaves everything as it is.",
+                 "when a reader stops. It needs some posts, and leaves everything as it is.",
       .examples = "postcli demo",
       .runs = &demo_routine },
     { .name = "bench",
       .arguments = "SHAPE",
       .help = "load test: calls a second, latencies, a report",
       .usage = "SHAPE [OPTION]...",
-      .summary = "Load test. SHAPE is unary, server-stream, client-stream, bidi (listings, of\n"
-                 "everybody or with --user or --users), import (stores made-up posts, for good),\n"
-                 "follow (many follow what is imported, of everybody or one user each) or resolve\n"
-                 "(names for ids, from the User service).",
-      .epilogue = "Exit status: 0 all calls were OK, 1 not all, 130 interrupted (it still "
-                  "reports).",
+      .summary =
+          "Makes a load test. The shapes unary, server-stream, client-stream and bidi are\n"
+          "listings, of all posts or of those of --user or --users. The shape import stores\n"
+          "made-up posts, which stay. With follow many clients follow what is imported, of\n"
+          "all users or of one user each. With resolve the User service gives names for ids.",
+      .epilogue =
+          "The exit status is 0 if all calls were OK, 1 if not, and 130 after Ctrl-C, which\n"
+          "still prints the report.",
       .choices = "unary|server-stream|client-stream|bidi|import|resolve|follow",
       .most = 1,
       .too_many = "takes one shape",
@@ -144,9 +148,10 @@ const struct command commands[] = {
       .arguments = "posts|users FILE",
       .help = "stores records read from NDJSON",
       .usage = "posts|users FILE [OPTION]...",
-      .summary = "Stores the posts or users of an NDJSON file (\"-\": standard input), by\n"
-                 "ImportPosts or ImportUsers. Known ones are updated. Damaged lines are told and\n"
-                 "left out.",
+      .summary =
+          "Stores the posts or users of an NDJSON file (\"-\": standard input), by\n"
+          "ImportPosts or ImportUsers. Records that are known are updated. Lines that cannot\n"
+          "be used are named and left out.",
       .choices = "posts|users",
       .most = ANY_NUMBER,
       .examples = "postcli import users people.ndjson\n"
@@ -176,8 +181,8 @@ const struct command commands[] = {
       .arguments = "[SERVICE]",
       .help = "whether a server serves (grpc.health.v1)",
       .usage = "[OPTION]... [SERVICE]",
-      .summary = "Tells whether a service of a server serves, by grpc.health.v1; without a name,\n"
-                 "whether the server as a process does. Exit status: 0 it is SERVING, 1 it is not.",
+      .summary = "Says whether a service of a server serves, by grpc.health.v1. Without a name it\n"
+                 "asks for the process. The exit status is 0 if the answer is SERVING, else 1.",
       .most = 1,
       .too_many = "takes one service",
       .examples = "postcli health\n"
@@ -188,10 +193,9 @@ const struct command commands[] = {
       .arguments = "[SYMBOL]",
       .help = "what a server serves (reflection)",
       .usage = "[OPTION]... [SYMBOL]",
-      .summary =
-          "Tells what a server serves, by its reflection: the names of its services, or the\n"
-          "definition of a service, method, message, field or enum (v1.post.PostMessage,\n"
-          "v1.post.Post/GetPost).",
+      .summary = "Says what a server serves, by its reflection: the names of its services, or the\n"
+                 "definition of a service, method, message, field or enum (v1.post.PostMessage,\n"
+                 "v1.post.Post/GetPost).",
       .most = 1,
       .too_many = "takes one name",
       .examples = "postcli describe\n"
@@ -204,12 +208,12 @@ const struct command commands[] = {
       .usage = "[OPTION]... METHOD [JSON|-]",
       .summary =
           "Calls any method (v1.post.Post/GetPost) of any server, with requests and responses\n"
-          "as JSON. What they are made of is asked of the server's reflection, or read from\n"
-          "--proto-set. Requests are JSON, one behind the other, in the argument or on standard\n"
-          "input (\"-\"); each is sent as soon as it is read, and each response printed as it\n"
-          "comes. Without JSON a method that takes one request gets an empty one, and one that\n"
-          "takes many reads standard input. A failed call is not made again, unless --retries\n"
-          "says so.",
+          "as JSON. It learns their types by the server's reflection, or from --proto-set.\n"
+          "Requests are JSON, one after the other, in the argument or on standard input\n"
+          "(\"-\"). Each is sent as soon as it is read, and each response is printed as it\n"
+          "comes. Without JSON, a method that takes one request gets an empty one, and a\n"
+          "method that takes many reads standard input. A call that fails is not made again,\n"
+          "unless --retries says so.",
       .examples = "postcli call v1.post.Post/ListPosts '{\"page_size\": 3}'\n"
                   "postcli call --server user v1.user.User/ResolveUsers   # then type requests\n"
                   "echo '{\"user_ids\": [\"1\"]}' | postcli call --server user "

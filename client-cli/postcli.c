@@ -118,9 +118,9 @@ static void print_help(void)
     puts("\nExamples:");
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
         printf("  %s\n", examples[i]);
-    puts("\npostcli help COMMAND and postcli COMMAND --help tell more; postcli --version tells\n"
-         "which version this is. Exit status: 0 done, 1 a call failed or records were rejected,\n"
-         "2 wrong usage, 130 interrupted.");
+    puts("\npostcli help COMMAND and postcli COMMAND --help say more about a command, and\n"
+         "postcli --version prints the version. The exit status is 0 when all was done, 1 when\n"
+         "a call failed or records were rejected, 2 for wrong usage, and 130 after Ctrl-C.");
 }
 
 /* The manual's first page; each command has its own. */
@@ -132,8 +132,9 @@ static void print_man(void)
          ".SH COMMANDS");
     for (const struct command *c = commands; c->name != NULL; c++)
         printf(".TP\n\\fB%s\\fR %s\n%s\n", c->name, arguments_of(c, room), c->help);
-    puts(".SH EXIT STATUS\n0 done, 1 a call failed or records were rejected, 2 wrong usage, 130 "
-         "interrupted.\n.SH EXAMPLES\n.nf");
+    puts(".SH EXIT STATUS\n0 when all was done, 1 when a call failed or records were rejected, 2 "
+         "for "
+         "wrong usage, and 130 after Ctrl-C.\n.SH EXAMPLES\n.nf");
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
         puts(examples[i]);
     puts(".fi\n.SH SEE ALSO\nThe page of a command, such as postcli-list(1).");

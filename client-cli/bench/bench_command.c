@@ -135,52 +135,56 @@ static void close_bench(void)
 /* --- Options ------------------------------------------------------------------------ */
 
 static const struct option_row rows[] = {
-    OPT_INT("connections", plan.connections, "connections to the service", .min = 1, .max = 10000),
+    OPT_INT("connections", plan.connections, "how many connections to make", .min = 1,
+            .max = 10000),
     OPT_INT("streams", plan.streams,
-            "calls at once on each; 0: 1, or up to 100 with --rate; follow: followers, 100",
+            "how many calls to make at once on each connection; 0: one, or up to 100 with --rate; "
+            "for follow: how many followers, 100 by default",
             .max = 100000),
-    OPT_INT("loops", plan.loops, "threads to make the load with; they share the connections",
+    OPT_INT("loops", plan.loops, "how many threads make the load; they share the connections",
             .min = 1, .max = 64),
-    OPT_DURATION(
-        "duration", plan.duration_ms,
-        "start calls for so long; 10s without --count. Calls still open 1 s later are cut"),
-    OPT_INT("count", plan.count, "make so many calls", .max = INT64_C(1000000000000)),
-    OPT_DURATION("warmup", plan.warmup_ms, "the same load for so long before, not counted"),
+    OPT_DURATION("duration", plan.duration_ms,
+                 "for how long to start calls; 10s if there is no --count. Calls that are still "
+                 "open 1 s later are cut"),
+    OPT_INT("count", plan.count, "how many calls to make", .max = INT64_C(1000000000000)),
+    OPT_DURATION("warmup", plan.warmup_ms,
+                 "make the same load for this long before, and do not count it"),
     OPT_INT("rate", plan.rate,
-            "open loop: R calls a second are due, whatever the server does, and their time "
-            "counts from then. 0: a stream starts its next call when the last has ended; "
-            "follow: imports, 100 without this",
+            "open loop: R calls in a second are due, whatever the server does, and the time of a "
+            "call counts from when it was due. 0: a stream starts its next call when its last one "
+            "has ended. For follow: how many imports, 100 by default",
             .max = 10000000, .arg = "R"),
-    OPT_TEXT(
-        "slow-reader", slow_text,
-        "every stream reads at most RATE messages (\"10\") or bytes (\"64KiB\") a second; what "
-        "it does not read fills buffers first, then makes the server wait",
-        .arg = "RATE"),
+    OPT_TEXT("slow-reader", slow_text,
+             "let every stream read at most RATE messages (\"10\") or bytes (\"64KiB\") in a "
+             "second; the rest fills buffers first, and then makes the server wait",
+             .arg = "RATE"),
     ROW_USER,
-    OPT_TEXT("users", users_text, "users in turn: \"u1..u1000\"; \"-\": ids from standard input",
+    OPT_TEXT("users", users_text,
+             "take these users in turn: \"u1..u1000\"; \"-\" reads ids from standard input",
              .arg = "FROM..TO"),
     OPT_INT("ids", plan.items,
-            "users that a call asks for (client-stream, bidi: 100; resolve: 1000), or posts "
-            "that it brings (import: 1000, follow: 1)",
+            "how many users a call asks for (client-stream and bidi: 100, resolve: 1000), or how "
+            "many posts it brings (import: 1000, follow: 1)",
             .max = 1000000000),
     OPT_INT("page-size", plan.page_size,
-            "most posts of a response message; import, resolve: most posts or ids of a request. "
-            "0: no bound but the server's. Without this: unary asks for pages of 1000 posts, "
-            "unless --limit says how many",
+            "the most posts of a response message; for import and resolve the most posts or ids of "
+            "a request. 0: only the server sets a bound. Without this option unary asks for pages "
+            "of 1000 posts, unless --limit says how many",
             .max = 1000000),
     OPT_INT("limit", plan.limit,
-            "most posts for one request; 0: all. Without this: client-stream asks for 1000 posts "
-            "a call, in equal parts of each of its --ids",
+            "the most posts for one request; 0: all. Without this option client-stream asks for "
+            "1000 posts in a call, in equal parts for its --ids",
             .max = INT64_MAX),
     ROW_TAG,
     OPT_TEXT("prefix", plan.prefix,
-             "import, follow: how post ids begin; without this another one each time",
+             "for import and follow: how the ids of posts begin; without this option they begin "
+             "differently each time",
              .arg = "TEXT"),
-    OPT_DURATION("deadline", plan.deadline_ms, "of each call; 0: none"),
-    OPT_CHOICE("format", print, "how to print the stats; csv: a head and one row for the run",
+    OPT_DURATION("deadline", plan.deadline_ms, "the deadline of each call; 0: none"),
+    OPT_CHOICE("format", print, "how to print the stats; csv prints a head and one row for the run",
                .choices = "table|json|csv", .letter = 'o'),
     OPT_LIST("report", files,
-             "write a report to this file, too: a page with plots (.html), all figures (.json), or "
+             "write a report to this file too: a page with plots (.html), all figures (.json), or "
              "a row for each second (.csv); may be repeated",
              .arg = "FILE"),
     ROW_PROGRESS,

@@ -257,15 +257,17 @@ static void close_all(void)
 }
 
 static const struct option_row rows[] = {
-    OPT_LIST("header", headers, "metadata to send; again for more; base64 for names in -bin",
+    OPT_LIST("header", headers,
+             "metadata to send; may be repeated; the value is base64 if the name ends in -bin",
              .arg = "'NAME: VALUE'", .letter = 'H'),
     OPT_TEXT("proto-set", proto_set,
-             "what protoc --descriptor_set_out --include_imports wrote, for a server without "
-             "reflection",
+             "read the types from what protoc --descriptor_set_out --include_imports wrote, "
+             "instead of asking for reflection",
              .arg = "FILE"),
-    OPT_FLAG("emit-defaults", defaults, "print fields that have their default value, too"),
-    OPT_FLAG("proto-names", proto_names, "print create_time, not createTime; both can be sent"),
-    OPT_FLAG("indent", indent, "a line for each field; without this: on a terminal"),
+    OPT_FLAG("emit-defaults", defaults, "print also fields that have their default value"),
+    OPT_FLAG("proto-names", proto_names,
+             "print create_time instead of createTime; both can be sent"),
+    OPT_FLAG("indent", indent, "print a line for each field; the default is on for a terminal"),
     ROW_COLOR,
     ROW_SERVER,
     ROW_DEADLINE,

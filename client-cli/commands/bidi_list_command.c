@@ -100,11 +100,11 @@ static void next(struct session *s)
 }
 
 static const struct option_row rows[] = {
-    ROWS_OF_POSTS(ROW_ALL, "most posts of one message; 0: the server chooses"),
-    OPT_INT(
-        "window", window,
-        "requests that may wait for their answer; 0: 1 for standard input or with --limit, else 32",
-        .max = 4096),
+    ROWS_OF_POSTS(ROW_ALL, "the most posts of one message; 0: the server chooses"),
+    OPT_INT("window", window,
+            "how many requests may wait for their answers; 0: one for standard input or with "
+            "--limit, else 32",
+            .max = 4096),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };

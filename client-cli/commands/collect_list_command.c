@@ -146,7 +146,8 @@ static void next(struct session *s)
 }
 
 static const struct option_row rows[] = {
-    ROWS_OF_POSTS(ROW_ALL, "most posts of one answer, asked on until complete; 0: one answer"),
+    ROWS_OF_POSTS(ROW_ALL,
+                  "the most posts of one answer; it asks on until all came; 0: one answer"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };

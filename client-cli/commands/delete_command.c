@@ -240,7 +240,7 @@ static void close_answer(void)
 }
 
 static const struct option_row rows[] = {
-    OPT_FLAG("yes", yes, "do not ask"),
+    OPT_FLAG("yes", yes, "do not ask before deleting"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };

@@ -86,12 +86,14 @@ static int check(const struct command *c, int n, char **arguments)
 }
 
 static const struct option_row rows[] = {
-    OPT_INT("count", count, "how many; needed", .max = (int64_t)GENERATE_MAX, .letter = 'n'),
-    OPT_INT("users", users, "posts: by so many users", .min = 1, .max = (int64_t)GENERATE_MAX,
-            .arg = "U"),
+    OPT_INT("count", count, "how many records; must be given", .max = (int64_t)GENERATE_MAX,
+            .letter = 'n'),
+    OPT_INT("users", users, "by how many users the posts are", .min = 1,
+            .max = (int64_t)GENERATE_MAX, .arg = "U"),
     OPT_FLAG("grouped", grouped,
-             "posts: one user's after the other's, as many each; such an import is faster"),
-    OPT_INT("seed", seed, "the same number gives the same records", .max = INT64_MAX, .arg = "S"),
+             "print the posts of one user after those of another, equally many for each; importing "
+             "them is faster then"),
+    OPT_INT("seed", seed, "the same seed gives the same records", .max = INT64_MAX, .arg = "S"),
     ROW_PROGRESS,
 };
 

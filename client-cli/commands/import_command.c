@@ -277,7 +277,7 @@ static void close_import(void)
 }
 
 static const struct option_row rows[] = {
-    OPT_FLAG("strict", strict, "stop at the first damaged line"),
+    OPT_FLAG("strict", strict, "stop at the first line that cannot be used"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };

@@ -20,7 +20,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
 }
 
 static const struct option_row rows[] = {
-    ROWS_OF_POSTS(ROW_USER, "posts to ask for at once; 0: all in one call"),
+    ROWS_OF_POSTS(ROW_USER, "how many posts to ask for at once; 0: all in one call"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };

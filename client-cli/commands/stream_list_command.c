@@ -135,14 +135,16 @@ static void last_words(struct session *s)
 }
 
 static const struct option_row rows[] = {
-    ROWS_OF_POSTS(ROW_USER, "most posts of one message; 0: the server chooses"),
+    ROWS_OF_POSTS(ROW_USER, "the most posts of one message; 0: the server chooses"),
     OPT_FLAG("follow", follow,
-             "then go on with what changes, one row a change, until Ctrl-C or --limit"),
-    OPT_FLAG("from-now", from_now, "with --follow: only what changes from now on"),
-    OPT_FLAG("resume", resume, "go on by itself when the connection breaks"),
+             "after the listing go on with what changes, one row for each change, until Ctrl-C or "
+             "--limit"),
+    OPT_FLAG("from-now", from_now,
+             "with --follow: leave the listing out, and print only what changes from now on"),
+    OPT_FLAG("resume", resume, "go on when the connection breaks"),
     OPT_INT("max-tries", max_tries,
-            "tries without any progress, then give up; without this: 10, and a follow that has "
-            "begun never gives up",
+            "give up after so many tries in a row without progress; the default is 10, but a "
+            "follow that has begun never gives up",
             .max = 1000),
     ROW_DEADLINE,
     ROW_PROGRESS,

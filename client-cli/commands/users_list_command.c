@@ -27,8 +27,12 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
 }
 
 static const struct option_row rows[] = {
-    ROWS_OF_OUTPUT, ROW_LIMIT,    ROW_PAGE_SIZE("users to ask for at once; 0: all in one call"),
-    ROW_PAGE_TOKEN, ROW_DEADLINE, ROW_PROGRESS,
+    ROWS_OF_OUTPUT,
+    ROW_LIMIT,
+    ROW_PAGE_SIZE("how many users to ask for at once; 0: all in one call"),
+    ROW_PAGE_TOKEN,
+    ROW_DEADLINE,
+    ROW_PROGRESS,
 };
 
 const struct routine users_list_routine = {

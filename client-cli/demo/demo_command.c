@@ -307,7 +307,8 @@ static void close_demo(void)
 
 static const struct option_row rows[] = {
     OPT_FLAG("live", live,
-             "a last scene: two follow while posts are imported, which are deleted in the end"),
+             "show one scene more: two clients follow while posts are imported, and these are "
+             "deleted at the end"),
     ROW_COLOR,
     ROW_DEADLINE,
 };

@@ -14,23 +14,24 @@ struct call_policy call_policy = {
 
 static const struct option_row rows[] = {
     OPT_CHOICE("lb", call_policy.lb,
-               "of several servers: the first that answers, or each call another one that is "
-               "healthy",
+               "which of several servers to call: the first that answers, or for each call the "
+               "next one that is healthy",
                .choices = LB_CHOICES),
     OPT_INT("retries", call_policy.retries,
-            "make a call again that ended UNAVAILABLE before anything came back; imports and "
-            "deletions never",
+            "how often a call is made again that ended UNAVAILABLE before anything came back; "
+            "imports and deletions are never repeated",
             .max = RETRIES_MAX),
     OPT_TEXT("service-config", call_policy.service_config,
-             "gRPC's JSON for all of this, instead of --lb and --retries", .arg = "FILE"),
+             "take all of this from a file in gRPC's JSON, instead of --lb and --retries",
+             .arg = "FILE"),
     OPT_FLAG("wait-for-ready", call_policy.wait_for_ready,
-             "wait for the server, until --deadline, rather than fail"),
+             "wait for the server until --deadline, instead of failing"),
     OPT_DURATION("keepalive-time", call_policy.keepalive_time_ms,
-                 "ping a server that is silent for so long; 0: never"),
+                 "ping a server that has been silent for this long; 0: never"),
     OPT_DURATION("keepalive-timeout", call_policy.keepalive_timeout_ms,
-                 "it is gone if it has not answered by then"),
+                 "the server counts as gone if it has not answered the ping by then"),
     OPT_FLAG("keepalive-without-stream", call_policy.keepalive_without_stream,
-             "ping between calls as well"),
+             "ping between calls too"),
 };
 
 const struct option_group call_policy_group = {

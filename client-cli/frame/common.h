@@ -33,8 +33,8 @@ extern struct common common;
 
 #define ROW_FORMAT                                                                                 \
     OPT_CHOICE("format", common.format,                                                            \
-               "how to print: wide is a table in which nothing is cut, expanded a line for each "  \
-               "field, none only counts; without this: table on a terminal, else ndjson",          \
+               "how to print: wide is a table that cuts nothing, expanded has a line for each "    \
+               "field, none only counts; the default is table on a terminal, else ndjson",         \
                .choices = "table|wide|expanded|csv|ndjson|json|none", .letter = 'o')
 #define ROW_COLUMNS                                                                                \
     OPT_TEXT("columns", common.columns,                                                            \
@@ -42,28 +42,31 @@ extern struct common common;
              .once = true)
 #define ROW_EXPANDED                                                                               \
     OPT_CHOICE("expanded", common.expanded,                                                        \
-               "print a table as expanded: always, or (auto) if it does not fit the terminal",     \
+               "print tables as expanded: always, or (auto) if they do not fit the terminal",      \
                .choices = "never|auto|always")
 #define ROW_COLOR                                                                                  \
     OPT_CHOICE("color", common.color,                                                              \
-               "whether to use colours; auto: on a terminal, unless $NO_COLOR is set",             \
+               "whether to print colours; auto: on a terminal, unless $NO_COLOR is set",           \
                .choices = "auto|always|never")
 #define ROW_USER                                                                                   \
     OPT_TEXT("user", common.user, "only the posts of this user", .arg = "ID", .once = true)
-#define ROW_ALL OPT_FLAG("all", common.all, "everybody's posts, by one request")
+#define ROW_ALL OPT_FLAG("all", common.all, "the posts of all users, by one request")
 #define ROW_LIMIT                                                                                  \
-    OPT_INT("limit", common.limit, "stop after N; 0: no limit", .max = INT64_MAX, .letter = 'n')
+    OPT_INT("limit", common.limit, "stop after N records; 0: no limit", .max = INT64_MAX,          \
+            .letter = 'n')
 #define ROW_TAG             OPT_TEXT("tag", common.tag, "only posts with this tag", .arg = "TAG", .once = true)
 #define ROW_PAGE_SIZE(text) OPT_INT("page-size", common.page_size, text, .max = INT32_MAX)
 #define ROW_PAGE_TOKEN                                                                             \
-    OPT_TEXT("page-token", common.page_token, "go on after an earlier listing", .arg = "TOKEN")
+    OPT_TEXT("page-token", common.page_token, "go on where an earlier listing ended",              \
+             .arg = "TOKEN")
 #define ROW_DEADLINE                                                                               \
     OPT_DURATION("deadline", common.deadline_ms, "give up after this time; 0: never")
 #define ROW_PROGRESS                                                                               \
     OPT_FLAG("progress", common.progress,                                                          \
-             "tell on standard error how far it is; without this: if that is a terminal")
+             "say on standard error how far it is; the default is on for a terminal")
 #define ROW_SERVER                                                                                 \
-    OPT_CHOICE("server", common.server, "whom to ask: the one at --target, or at --user-target",   \
+    OPT_CHOICE("server", common.server,                                                            \
+               "which server to ask: the one at --target or --user-target",                        \
                .choices = "post|user")
 
 /* Those of a command that prints records. */

@@ -19,16 +19,16 @@ static const struct option_row rows[] = {
     OPT_TEXT("target", connection.target, "where the Post service is", .arg = "HOST[:PORT]"),
     OPT_TEXT("user-target", connection.user_target, "where the User service is",
              .arg = "HOST[:PORT]"),
-    OPT_CHOICE("compression", connection.compression, "of requests", .choices = "none|gzip",
-               .arg = "none|gzip"),
+    OPT_CHOICE("compression", connection.compression, "how to compress requests",
+               .choices = "none|gzip", .arg = "none|gzip"),
     TLS_CLIENT_ROWS("", connection.tls),
     TOKEN_CLIENT_ROWS("", connection.token),
     OPT_TEXT("token", connection.token.token,
-             "send this one: others see it in the list of processes, so rather by the "
-             "environment",
+             "send this token; other users see it in the list of processes, so the environment is "
+             "the better place",
              .arg = "TOKEN"),
     OPT_FLAG("verbose", connection.verbose,
-             "a line on standard error for every call: how it ended, its request id",
+             "print a line on standard error for every call: how it ended, and its request id",
              .letter = 'v'),
 };
 
