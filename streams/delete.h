@@ -1,10 +1,10 @@
 /* Deletions by id, in the frame of writing.h.
  *
- * A request holds ids (its field 1). Those that are not there are counted as missing; so
- * is an id the second time. What cannot be an id ends the call: INVALID_ARGUMENT names
- * the field, and nothing of that request is done.
+ * A request holds ids (its field 1). Ids that are not there are counted as missing, and so
+ * is an id that comes a second time. Something that cannot be an id ends the call:
+ * INVALID_ARGUMENT names the field, and nothing of that request is done.
  *
- * To delete again what is deleted changes nothing. */
+ * A deletion can be repeated: to delete what is deleted already changes nothing. */
 #ifndef STREAMS_DELETE_H
 #define STREAMS_DELETE_H
 

@@ -1,18 +1,18 @@
-/* The feed of changes: who follows is told that there is something to read.
+/* The feed of changes: it tells followers that there is something to read.
  *
- * One feed per loop. It reads the store's log of changes once, whenever a commit makes
- * news (weir/news.h), and finds those who are concerned: of one user's records, by the
- * user; and those of all records. A follower holds no changes, only the revision up to
- * which it has told everything, and reads the log from there itself. So a slow one costs
- * its place in the log and nothing else.
+ * There is one feed on each loop. Whenever a commit makes news (weir/news.h), it reads
+ * the store's log of changes once, and finds the followers who are concerned: those of
+ * a user, by the user; and those of all records. A follower holds no changes. It has
+ * only the revision up to which it has told everything, and reads the log from there
+ * itself. So a slow follower costs its place in the log, and nothing else.
  *
  *   OUT      it is not one of the feed's                       -> BEHIND
  *   LIVE     it has told everything that the feed has read     -> BEHIND
  *   BEHIND   it has to read, from its revision on              -> LIVE
  *
- * Followers that are behind read in turns: a round of the loop gives them a
- * millisecond together, and the rest wait for the next round. A thousand that come back
- * at once are slower for it, and nobody else is.
+ * Followers that are behind read in turns. A round of the loop gives them a
+ * millisecond together, and the rest wait for the next round. When a thousand come back
+ * at once, only they are slower.
  *
  * Everything here is for the loop's thread only. */
 #ifndef STREAMS_FEED_H
@@ -48,8 +48,9 @@ struct feed_group {
 
 /* Lives in its owner; zero it, and set what is above the line. */
 struct follower {
-    /* LIVE has become BEHIND. From inside a step of the feed's reader: take note, wait
-     * for a turn, and read nothing yet. It may leave, and so may others; nobody joins. */
+    /* LIVE has become BEHIND. This comes from inside a step of the feed's reader, so
+     * only note it, wait for a turn, and read nothing yet. Followers may leave here, but
+     * none may join. */
     void (*behind)(struct follower *follower);
     bool all;           /* of all records, else of one group: */
     struct bytes group; /* its id; must stay */
@@ -93,30 +94,31 @@ struct feed {
  * followers share with others of the loop. */
 void feed_init(struct feed *feed, struct loop *loop, struct reader *reader, struct news *news);
 
-/** Nobody follows any more. */
+/** Call it when nobody follows any more. */
 void feed_close(struct feed *feed);
 
-/** @follower joins, BEHIND. In a step of the reader that knows its group. Returns 0,
- * ENOMEM, or EIO (see reader_error()). */
+/** @follower joins, and is BEHIND. Call it in a step of the reader that knows its group.
+ * Returns 0, ENOMEM, or EIO (see reader_error()). */
 int feed_join(struct feed *feed, struct follower *follower);
 
-/** @follower, BEHIND, has told everything up to its revision, the last one that it could
- * read: LIVE. false: the feed knows of more already, and it stays BEHIND. */
+/** @follower, which is BEHIND, has told everything up to its revision, the last one that
+ * it could read. It becomes LIVE. false: the feed knows of more already, and @follower
+ * stays BEHIND. */
 bool feed_caught_up(struct follower *follower);
 
-/** @follower, BEHIND, has told everything up to this revision. */
+/** @follower, which is BEHIND, has told everything up to this revision. */
 void feed_progress(struct follower *follower, uint64_t revision);
 
 /** A message tells @follower's client of a change that was committed at @time_ms. */
 void feed_told(const struct follower *follower, uint64_t time_ms);
 
-/** Fine if it has not joined. */
+/** @follower leaves. It is fine if it has not joined. */
 void feed_leave(struct follower *follower);
 
 /** The revision up to which there is nothing for @follower that it has not told. */
 uint64_t follower_revision(const struct follower *follower);
 
-/** turn->run(@turn) comes once, later. Fine if it waits already. */
+/** Calls turn->run(@turn) once, later. It is fine if @turn waits already. */
 void feed_wait_turn(struct feed *feed, struct feed_turn *turn);
 void feed_cancel_turn(struct feed_turn *turn); /* fine if it does not wait */
 

@@ -1,14 +1,14 @@
-/* The requests of a call that follow: after their listing they go on with what changes,
- * for as long as the client wants.
+/* Follows: requests of a call that go on after their listing with what changes, for as
+ * long as the client wants.
  *
- *   QUEUED   in the call's queue: it waits, is listed, or what changed
- *            since its listing began is told                          -> LIVE
- *   LIVE     out of the queue: everything was told                    -> WOKEN
+ *   QUEUED   it is in the call's queue. It waits, or it is listed, or
+ *            what changed since its listing began is told             -> LIVE
+ *   LIVE     it is out of the queue, and everything was told          -> WOKEN
  *   WOKEN    there is something to tell, at the call's next turn      -> LIVE
  *
- * A call tells its requests in order until each has caught up; then those that are woken
- * have turns. A follow that was limited, refused or whose call ends is freed from
- * whichever of these. */
+ * A call serves its requests in order until each has caught up. From then on those that
+ * are woken take turns. A follow is freed from any of these states when its limit is
+ * reached, when it is refused, or when its call ends. */
 #ifndef STREAMS_FOLLOW_H
 #define STREAMS_FOLLOW_H
 
@@ -30,7 +30,7 @@ struct follow {
     struct name_wait watch; /* whether the user is still there */
 
     bool greeted;       /* the client was told that it has caught up */
-    bool must_say;      /* something, be it nothing new: it was quiet for long */
+    bool must_say;      /* it was quiet for long, so it must send a message, even an empty one */
     uint64_t change_ms; /* when the first change of the next message was committed */
     struct timer quiet; /* LIVE */
 
@@ -56,24 +56,24 @@ static inline bool follows_any(const struct listing *l)
     return l->follows != NULL && l->follows->n > 0;
 }
 
-/** @q, just made, will follow: q->follow; or it is refused for there are too many. @turn
- * is what has the call go on. Returns 0 or ENOMEM. */
+/** Makes @q, which is new, a follow: q->follow. Or it is refused, because there are too
+ * many. @turn makes the call go on. Returns 0 or ENOMEM. */
 int follow_new(struct listing *l, struct query *q, void (*turn)(struct feed_turn *turn));
 
-/** Joins the feed, if it has not: its listing is over. In a step of changes. false: the call
- * was failed. */
+/** Joins the feed, unless it has joined already, because its listing is over. Call it in a step of
+ * changes. false: the call was failed. */
 bool follow_join(struct follow *f, struct query *q);
 
-/** Everything was told, up to the last revision that this step of the reader knows: LIVE,
- * or WOKEN if the feed knows of more already. The first time the query is taken over from the
- * queue, in which then nothing is left of it. */
+/** Everything was told, up to the last revision that this step of the reader knows. The follow
+ * becomes LIVE, or WOKEN if the feed knows of more already. The first time it takes the query
+ * over from the queue, and nothing of it is left there. */
 void follow_rest(struct follow *f, struct query *q);
 
 /** Lets go of the names that were wanted ahead. */
 void follow_forget_ahead(struct follow *f);
 
-/** The server stops, so it is told nothing more: those behind it in the queue have their
- * turn. The query is taken over, and nothing wakes it. */
+/** The server stops, so this follow is told nothing more, and the requests after it in the queue
+ * have their turn. It takes its query over, and nothing wakes it. */
 void follow_leave_queue(struct follow *f, struct query *q);
 
 /** It has more to tell, after the others. */

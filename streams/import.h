@@ -4,7 +4,8 @@
  * store's writer as one batch; the others are counted, and the first 100 of them named in
  * the response. Nothing of that stops the call.
  *
- * Upserts make an import repeatable: the same again changes nothing. */
+ * Because records are upserted, an import can be repeated: the same import again changes
+ * nothing. */
 #ifndef STREAMS_IMPORT_H
 #define STREAMS_IMPORT_H
 

@@ -2,19 +2,19 @@
  *
  *     requests: one | many -> cursor over the store -> authors -> responses: one | many
  *
- * A listing RPC is a `struct method`: its sides set the switches, and its data
+ * A listing RPC is a `struct method`. Its sides set the switches, and its data
  * is a `struct listing_kind`. No RPC has code of its own.
  *
- * Pull-driven: the next part of an answer is read from the store only when
- * there is room for it. A call keeps
- *   requests   read ahead, at most READ_AHEAD, so that names are asked for
- *              before they are needed
- *   responses  MANY: two chunks, one being sent and one being filled, of a
- *              quarter of what has gone out, from 4 to 96 KiB; ONE: the
- *              answer, which draws on a budget per process
- * so a slow reader costs a constant.
+ * The pipeline is pull-driven: it reads the next part of an answer from the
+ * store only when there is room for it. A call keeps
+ *   requests   at most READ_AHEAD of them are read ahead, so that names are
+ *              asked for before they are needed
+ *   responses  MANY: two chunks; one is being sent, and one is being filled. A
+ *              chunk is a quarter of what has gone out, from 4 to 96 KiB. ONE:
+ *              the answer, which draws on a budget of the process
+ * So a slow reader costs a constant.
  *
- * The machine works until it has to wait, and then it is in one of these:
+ * The machine works until it has to wait. Then it is in one of these states:
  *
  *   IDLE     for a request           (on_message, on_end)
  *   NAME     for an author's name    (the resolver)
@@ -24,12 +24,13 @@
  *            together, and in a long scan others have their turn (a deferred task)
  *   DONE     for the end of the call (on_close): the status was given
  *
- * From each of them to every other; nothing follows DONE but on_close. Every
- * callback only notes what happened and, if that is what the machine waits
- * for, calls the one tick function.
+ * From each of them it can come to every other, but after DONE only on_close
+ * follows. Every callback only notes what happened. If the machine waits for
+ * that, it calls the one tick function.
  *
- * Bytes, not structs: a stored record is the encoded message without its
- * author; to list it is to copy it and append the author's field. */
+ * The pipeline works on bytes, not on structs. A stored record is the encoded
+ * message without its author. To list it means to copy it, and to append the
+ * field of the author. */
 #ifndef STREAMS_LISTING_H
 #define STREAMS_LISTING_H
 
@@ -56,8 +57,8 @@ struct listing_request {
     int32_t page_size;
     int64_t limit;
     bool follow, from_now;
-    const struct status *wrong; /* it breaks the handler's rules; NULL: it does not; set by the
-                                   pipeline */
+    const struct status *wrong; /* how it breaks the handler's rules; NULL: it does not. The
+                                   pipeline sets it */
 };
 
 struct listing_kind {

@@ -11,49 +11,51 @@ struct channel;
 
 struct channel_options {
     uint64_t keepalive_time_ms;    /* ping after this much silence; 0: never */
-    uint64_t keepalive_timeout_ms; /* give a ping this long; 0: 20 s, gRPC's default */
-    bool keepalive_without_stream; /* also while no call is open */
-    uint64_t max_backoff_ms;       /* between attempts to connect; 0: 1 s */
+    uint64_t keepalive_timeout_ms; /* how long a ping may take; 0: 20 s, gRPC's default */
+    bool keepalive_without_stream; /* ping also while no call is open */
+    uint64_t max_backoff_ms;       /* the longest pause between attempts to connect; 0: 1 s */
     int64_t max_message_bytes;     /* of one received message; 0: 4 MiB, gRPC's default */
-    bool compress;                 /* requests, with gzip */
-    bool own_connection;           /* not shared with other channels to the same target */
+    bool compress;                 /* compress requests with gzip */
+    bool own_connection;           /* do not share it with other channels to the same target */
     const char *service_config;    /* JSON (service_config.h); NULL: pick_first. Without a
                                       retryPolicy no call is repeated, not even one that a
                                       server says it has not processed */
-    struct tls_client *tls;        /* encrypt, but for unix: targets (tls.h); NULL: plaintext.
-                                      A call that finds no connection looks whether the files
-                                      have changed, or another one did within 20 ms before */
+    struct tls_client *tls;        /* encrypt all targets but unix: (tls.h); NULL: plaintext.
+                                      A call that finds no connection checks whether the files
+                                      have changed, unless another call did so in the last
+                                      20 ms */
     const struct chain *chain;     /* its interceptors (interceptor.h); NULL: none */
 };
 
 /** Makes a channel to @target (host:port, ipv4:, ipv6:, dns:, unix:; several
- * addresses: ipv4:a:1,b:2, or just a:1,b:2). It connects when the first stream
+ * addresses are ipv4:a:1,b:2, or just a:1,b:2). It connects when the first stream
  * is opened, and again when it must. Returns 0 or ENOMEM.
  * @options may be NULL. Its tls must outlive the channel. Its chain, with what
- * chain_add() was given, must outlive the channel's streams too, and they may
- * outlive the channel: it may go when on_close of their interceptors has come,
- * so when their loops have returned from loop_run().
- * A channel whose target or service config makes no sense is made as well, and
- * fails every call: see channel_check(). */
+ * chain_add() was given, must also outlive the streams of the channel, which may
+ * outlive the channel itself. So free the chain when on_close of its interceptors
+ * has come for all of them, for example when their loops have returned from
+ * loop_run().
+ * A channel is made even if its target or service config makes no sense. Then
+ * every call fails; see channel_check(). */
 int channel_new(struct channel **ret, const char *target, const struct channel_options *options);
 
 #define CHANNEL_ERROR_MAX 256
 
-/** Whether gRPC takes the target and the service config of a new channel; if
- * not, @error says why. It connects to nobody. */
+/** Whether gRPC accepts the target and the service config of a new channel. If
+ * not, @error says why. It does not connect. */
 bool channel_check(const struct channel *channel, char error[CHANNEL_ERROR_MAX]);
 
-/** Whether there is a connection now, or one of several, by which a call could go. It connects
- * to nobody. Any thread. */
+/** Whether the channel has a connection now on which a call could go. It does not connect. Any
+ * thread. */
 bool channel_connected(struct channel *channel);
 
-/** Frees the channel; streams that are open stay open, and need its chain. NULL
- * is fine. */
+/** Frees the channel. Streams that are open stay open, and still need the chain.
+ * NULL is fine. */
 void channel_free(struct channel *channel);
 
 struct call_options {
     uint64_t timeout_ms; /* 0: none */
-    bool wait_for_ready; /* wait for a connection rather than fail */
+    bool wait_for_ready; /* wait for a connection instead of failing */
 };
 
 /** Opens a call of method @path ("/v1.post.Post/ListPosts") on @loop, for

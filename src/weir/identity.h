@@ -1,9 +1,9 @@
-/* Who makes a call, and what they may: what a token that was found good stands
- * for. stream->identity is one; the call has a reference to it for as long as
- * it lives.
+/* Who makes a call, and what they may do. A token that was found good stands for
+ * an identity. stream->identity is one, and the call has a reference to it for as
+ * long as it lives.
  *
- * An identity belongs to one loop, as its calls do: the count of references is
- * no atomic. */
+ * An identity belongs to one loop, as its calls do, so the count of references is
+ * not an atomic. */
 #ifndef WEIR_IDENTITY_H
 #define WEIR_IDENTITY_H
 

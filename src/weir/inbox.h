@@ -17,9 +17,9 @@ struct inbox {
     _Atomic(struct inbox_link *) newest;
 };
 
-/** From any thread. Returns whether it was empty: then its owner may sleep, and
- * is to be woken; else whoever pushed before has woken it already. From here on
- * @link may be taken, and gone. */
+/** Pushes @link, from any thread. Returns whether the inbox was empty. If so, its
+ * owner may sleep and must be woken; else whoever pushed before has woken it
+ * already. From here on the owner may take @link and free it. */
 static inline bool inbox_push(struct inbox *inbox, struct inbox_link *link)
 {
     struct inbox_link *before = atomic_load_explicit(&inbox->newest, memory_order_relaxed);

@@ -1,26 +1,27 @@
 /* Interceptors: what every call passes on its way to its handler and back.
  *
- * A chain is a list of interceptors, outermost first; a server and a channel
- * have one each, and it is the same for all call shapes. Of each call an
- * interceptor sees four moments:
+ * A chain is a list of interceptors, outermost first. A server and a channel
+ * have one chain each, and it is the same for all shapes of calls. An
+ * interceptor is asked at four moments of each call:
  *
- *   on_call          it begins: a server's before its handler is told, a
- *                    client's before its headers leave
- *   on_message_in    a message came, before it is decoded
+ *   on_call          the call begins. On a server its handler has not been
+ *                    told yet; on a client its headers have not left yet
+ *   on_message_in    a message came, and is not decoded yet
  *   on_message_out   a message is about to be written
- *   on_finish        the status: a server's before it is sent, a client's
- *                    before its handler hears of it
+ *   on_finish        the call has its status. On a server it is not sent yet;
+ *                    on a client the handler has not heard of it yet
  *
- * and on_close, once and last, for what it did at on_call. At each moment it
- * lets the call pass, rejects it, or answers LATER and goes on by
- * interceptor_resume(): only that direction of the call waits meanwhile, and a
- * client's status for the message before it.
+ * At last on_close comes once, to undo what was done at on_call. At each
+ * moment the interceptor lets the call pass, rejects it, or answers LATER and
+ * goes on by interceptor_resume(). Only that direction of the call waits
+ * meanwhile. (The status of a client's call also waits for the message before.)
  *
  * What comes in from the network goes through a server's chain from first to
- * last and a client's from last to first; what goes out, the other way round.
+ * last, and through a client's from last to first. What goes out takes the
+ * other way round.
  *
- * All of it runs on the loop of the call. What an interceptor keeps of a call
- * lies in the call's own memory: nothing is allocated for it. */
+ * All of this runs on the loop of the call. What an interceptor keeps of a
+ * call lies in the call's own memory, so nothing is allocated for it. */
 #ifndef WEIR_INTERCEPTOR_H
 #define WEIR_INTERCEPTOR_H
 
@@ -59,21 +60,22 @@ struct interceptor {
      * *why, which is set then. */
     enum intercept (*on_call)(const struct intercepted *i, struct status *why);
 
-    /** The bytes of one message, valid until this returns: copy what LATER
-     * needs. */
+    /** The bytes of one message. They are valid until this returns, so copy
+     * them before you answer LATER. */
     enum intercept (*on_message_in)(const struct intercepted *i, struct bytes message,
                                     struct status *why);
     enum intercept (*on_message_out)(const struct intercepted *i, struct bytes message,
                                      struct status *why);
 
-    /** The status that the call ends with: change it to end it with another.
-     * Trailers can be added (a server's) or read (a client's). Not called when
-     * a server's client went away before. REJECT is as PASS. */
+    /** The status that the call ends with. Change *status to end the call with
+     * another one. A server can add trailers here, and a client can read them.
+     * It is not called on a server whose client went away before. There is
+     * nothing left to reject: REJECT does the same as PASS. */
     enum intercept (*on_finish)(const struct intercepted *i, struct status *status);
 
     /** The call is over, with this status, whatever the hooks before have
-     * answered: forget it, and do not resume it. Comes once if on_call came or
-     * is NULL, after the handler's on_close. */
+     * answered. Forget the call, and do not resume it. This comes once, after
+     * the handler's on_close, if on_call came or is NULL. */
     void (*on_close)(const struct intercepted *i, const struct status *status);
 };
 
@@ -93,13 +95,14 @@ struct chain {
     } stages[INTERCEPT_NR];
 };
 
-/** Appends an interceptor: it is inside of those before. Before the chain is
- * used; it is an error of the program to add more than CHAIN_MAX. */
+/** Appends an interceptor, inside of those that were added before. Call it
+ * before the chain is used. To add more than CHAIN_MAX is a mistake in the
+ * program. */
 void chain_add(struct chain *chain, const struct interceptor *interceptor, void *arg);
 
-/** Goes on after LATER at @stage, never from inside a hook:
- * with PASS, or with REJECT and @why (at INTERCEPT_FINISH: the new status, or
- * NULL for the old one). Loop thread only. */
+/** Goes on after LATER at @stage: with PASS, or with REJECT and @why. At
+ * INTERCEPT_FINISH @why is the new status, or NULL to keep the old one. Do not
+ * call it from inside a hook. Loop thread only. */
 void interceptor_resume(struct stream *s, enum intercept_stage stage, enum intercept verdict,
                         const struct status *why);
 

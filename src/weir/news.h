@@ -1,13 +1,13 @@
 /* News: how streams wait for something that is changed elsewhere.
  *
  * A state, a log or a store changes on any thread, and streams on every loop
- * have to tell their clients. News carry no content, they only say "look
- * again". So they need no memory, never queue, and however many a loop has
- * still to hear of are one.
+ * have to tell their clients. News carry no content; they only say "look
+ * again". So they need no memory, and they never queue: all news that a loop
+ * has not heard of yet count as one.
  *
- * A service of one's own waits for news like this. Its stream keeps a
- * news_reader and what it has told last, nothing else, and has one function
- * that compares this with the source:
+ * This is how a service waits for news. Its stream keeps a news_reader, and
+ * what it has told last, and nothing else. It has one function that compares
+ * this with the source:
  *
  *   nothing new         it returns
  *   something new       it sends that, and notes what it has told
@@ -15,20 +15,22 @@
  *
  * This function is called
  *
- *   at the begin        right after news_join(), in that order
- *   by look()           there is news
- *   by on_sent          there is room again: what changed meanwhile is told in
- *                       its newest form
+ *   at the beginning    right after news_join(), in that order
+ *   by look()           when there are news
+ *   by on_sent          when there is room again. What changed meanwhile is told
+ *                       in its newest form
  *
- * and on_close leaves. Whoever changes the source does that first and calls
- * news_publish() then. A client that does not read costs what one that reads
- * does: its place in the source. Watch of serverkit/health is such a service.
+ * on_close calls news_leave(). Whoever changes the source makes the change
+ * first, and then calls news_publish(). A client that does not read costs its
+ * place in the source, like any other client. The watch of serverkit/health is
+ * such a service.
  *
- * What was written before news_publish() is seen by the look() that follows,
- * whichever thread wrote it and whether or not its news were joined with
- * others. And nothing falls between news_join() and the first look at the
- * source: what that does not see is news. The source itself is read while others
- * may change it again, so it is an atomic, has a lock, or is read by snapshots. */
+ * The look() that follows a news_publish() sees what was written before it,
+ * whichever thread wrote it, and also if these news were joined with others.
+ * Nothing is lost between news_join() and the first look at the source: a
+ * change that this look does not see makes news. Others may change the source
+ * while it is read. So the source is an atomic, has a lock, or is read by
+ * snapshots. */
 #ifndef WEIR_NEWS_H
 #define WEIR_NEWS_H
 
@@ -63,21 +65,22 @@ struct news_reader {
  * Returns 0, or ENOMEM with nothing left to clean. */
 int news_init(struct news *news, struct loop *const *loops, size_t nloops);
 
-/** Without readers; and before the loops run, or after they were freed, which
- * may still have its posts. */
+/** Call it when there are no readers, and before the loops run or after they were
+ * freed, because they may still have its posts. */
 void news_close(struct news *news);
 
-/** Has all readers look once more, each on its loop and soon, but not from in
- * here. Any thread, as long as the loops are there; also from inside look(). */
+/** Makes all readers look once more, each on its loop, soon, and not from inside
+ * this call. Any thread, as long as the loops exist; also from inside look(). */
 void news_publish(struct news *news);
 
-/** From now on a look(@reader) follows each news_publish(). It may be one look
- * for many of them, and the first may be for one of before. Thread of @loop;
- * also from inside look(). */
+/** From now on a look(@reader) follows each news_publish(). One look may be for
+ * many of them, and the first one may be for news of before. Loop thread; also
+ * from inside look(). */
 void news_join(const struct news *news, struct loop *loop, struct news_reader *reader);
 
-/** look() will not be called; fine if it has not joined. Loop thread; also from
- * inside look(), its own or that of any other reader, and then @reader may go. */
+/** look() is not called any more. It is fine if @reader has not joined. Loop
+ * thread; also from inside look(), that of @reader or of another one. @reader may
+ * be freed then. */
 void news_leave(struct news_reader *reader);
 
 #endif

@@ -1,7 +1,7 @@
 /* The PEM files of one side of TLS: its certificate and key, and the CA whose
- * certificates it trusts. They are read and checked together, and again when
- * one of them has changed; what does not fit together is not taken, and the
- * last ones that did stay. */
+ * certificates it trusts. They are read and checked together, and again when one
+ * of them has changed. Files that do not fit together are not used; then the last
+ * ones that did stay in use. */
 #ifndef WEIR_PEM_H
 #define WEIR_PEM_H
 
@@ -26,10 +26,10 @@ bool pem_files_new(struct pem_files **ret, const struct pem *names, char error[P
 /** NULL is fine. */
 void pem_files_free(struct pem_files *files);
 
-/** Looks whether the files have changed, which takes a stat() of each.
- * Returns true and *ret, for pem_close(), if they hold other texts than at the
- * last call with this @seen; it begins with 0, so the first call is true.
- * Otherwise false. A change that cannot be taken is logged, once. Any thread. */
+/** Checks whether the files have changed, which takes a stat() of each. Returns
+ * true and *ret, for pem_close(), if they hold other texts than at the last call
+ * with this @seen. It begins with 0, so the first call returns true. A change that
+ * cannot be used is logged once. Any thread. */
 bool pem_files_newer(struct pem_files *files, unsigned *seen, struct pem *ret);
 
 void pem_close(struct pem *pem);

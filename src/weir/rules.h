@@ -1,5 +1,5 @@
-/* What must hold of a request, as a table: checked on its bytes, before it is
- * decoded. All strings of it are text as well: UTF-8 without NUL.
+/* The rules that a request must keep, as a table. They are checked on its bytes,
+ * before it is decoded. All its strings must also be text: UTF-8 without NUL.
  *
  *     static const struct field_rule fields[] = {
  *         { 1, RULE_LENGTH, 1, 256 },       a user_id: not empty, at most 256 bytes
@@ -9,9 +9,9 @@
  *         &v1__post__list_posts_request__descriptor, fields, 2,
  *     };
  *
- * A handler names the rules of its requests, and has their table beside it. Where a method takes
- * one request, an interceptor checks it (serverkit/intercept/validate.h); where it takes many, one
- * that is wrong may be no reason to end the call, and the handler checks each. */
+ * A handler names the rules of its requests, and has their table beside it. If a method takes one
+ * request, an interceptor checks it (serverkit/intercept/validate.h). If it takes many, the handler
+ * checks each, because a wrong one need not end the call. */
 #ifndef WEIR_RULES_H
 #define WEIR_RULES_H
 
@@ -26,7 +26,7 @@
 enum rule_kind {
     RULE_LENGTH,       /* of a string: from min to max bytes */
     RULE_NOT_NEGATIVE, /* of an int32 or int64 */
-    RULE_BOOL,         /* read, and anything goes */
+    RULE_BOOL,         /* of a bool, which is only read: every value is right */
 };
 
 struct field_rule {
@@ -43,8 +43,8 @@ struct message_rules {
     size_t nfields;
 };
 
-/* What a message says of a field that has a rule: as protobuf decodes it, the
- * last one counts; empty or 0 if there is none. */
+/* What a message says in a field that has a rule. If the field comes several
+ * times the last one counts, as protobuf decodes it. Empty or 0: it is not there. */
 struct said {
     struct bytes text;
     uint64_t number;
@@ -53,13 +53,13 @@ struct said {
 enum rules_result {
     RULES_KEPT,
     RULES_BROKEN,     /* *why names the field and what is wrong */
-    RULES_NO_MESSAGE, /* the bytes are no rules->type, says *why */
+    RULES_NO_MESSAGE, /* the bytes are not a rules->type; *why says so */
 };
 
-/** Checks @message and reads it, in one walk over its bytes: @said is in the
- * order of rules->fields, and of a message that breaks the rules what was heard
- * of it. For requests so small that to decode them costs more than to answer.
- * Any thread. */
+/** Checks @message and reads it, in one walk over its bytes. @said is in the order
+ * of rules->fields. If the message breaks the rules, @said has what was read until
+ * then. It is for requests so small that to decode them costs more than to answer
+ * them. Any thread. */
 enum rules_result rules_read(const struct message_rules *rules, struct bytes message,
                              struct said said[RULES_MAX], struct status *why);
 

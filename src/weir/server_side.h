@@ -28,7 +28,7 @@ int http_server_new(struct server **ret, struct loop *const *loops, size_t nloop
 
 /* --- Calls without a handler of their own ------------------------------------------- */
 
-/* Of a path that no service has: UNIMPLEMENTED. */
+/* For a path that no service has: UNIMPLEMENTED. */
 extern const struct method server_unknown_method;
 
 /* For calls that were refused. */

@@ -2,10 +2,10 @@
  * what happens to those that fail. JSON, which the core reads; it is described
  * at https://github.com/grpc/grpc/blob/master/doc/service_config.md
  *
- * What the core repeats is a call that ended UNAVAILABLE before anything came
- * back: never one in mid-stream, never one whose requests are more than the
- * 256 KiB that it keeps. It waits 50 ms, then twice as long each time, and
- * stops to repeat while more than a few calls in ten fail (throttling). */
+ * The core repeats a call that ended UNAVAILABLE before anything came back. It
+ * never repeats one in mid-stream, nor one whose requests are more than the 256
+ * KiB that it keeps. It waits for 50 ms, then twice as long each time. While more
+ * than a few calls in ten fail it repeats none (throttling). */
 #ifndef WEIR_SERVICE_CONFIG_H
 #define WEIR_SERVICE_CONFIG_H
 
@@ -21,8 +21,8 @@ enum lb_policy { LB_PICK_FIRST, LB_ROUND_ROBIN };
 struct service_config {
     enum lb_policy lb;
     /* With round_robin: a server that says NOT_SERVING for this service (in
-     * grpc.health.v1) gets no calls; one without health is taken as healthy.
-     * NULL: nobody is asked. */
+     * grpc.health.v1) gets no calls. A server without health checking counts as
+     * healthy. NULL: no server is asked. */
     const char *health_service;
     unsigned retries; /* at most RETRIES_MAX; 0: none */
     /* Methods that are never repeated ("v1.post.Post/ImportPosts"), up to a

@@ -45,11 +45,13 @@ enum status_code {
 
 struct status {
     enum status_code code;
-    uint32_t retry_after_ms;        /* there is too much to do: try again then. 0: never mind */
-    bool waited;                    /* this server has waited for better times already: to make
-                                       the call again at once would only wait as long again */
-    char reason[STATUS_REASON_MAX]; /* "INVALID_PAGE_TOKEN"; empty: the code says it all */
-    char field[STATUS_FIELD_MAX];   /* of the request, "page_token"; empty: it is none */
+    uint32_t retry_after_ms;        /* there is too much to do: try again after this time; 0:
+                                       no time is told */
+    bool waited;                    /* this server has waited already, so to make the call again
+                                       at once would only wait as long again */
+    char reason[STATUS_REASON_MAX]; /* "INVALID_PAGE_TOKEN"; empty: the code says enough */
+    char field[STATUS_FIELD_MAX];   /* the field of the request that is wrong, "page_token";
+                                       empty: none is */
     char message[STATUS_MESSAGE_MAX];
 };
 
@@ -63,7 +65,7 @@ const char *status_name(int code);
 __attribute__((format(printf, 2, 3))) struct status status_of(enum status_code code,
                                                               const char *format, ...);
 
-/** INVALID_ARGUMENT, for which @field of the request is to blame. Any thread. */
+/** INVALID_ARGUMENT, because @field of the request is wrong. Any thread. */
 __attribute__((format(printf, 3, 4))) struct status
 status_invalid(const char *field, const char *reason, const char *format, ...);
 
@@ -78,10 +80,10 @@ struct status *status_blame(struct status *s, const char *field, const char *rea
 /** OK with an empty message. */
 struct status status_ok(void);
 
-/** RESOURCE_EXHAUSTED, to be tried again. */
+/** RESOURCE_EXHAUSTED, with a time after which to try again. */
 struct status status_no_memory(void);
 
-/** UNAVAILABLE: this server goes away. */
+/** UNAVAILABLE: this server is stopping. */
 struct status status_stopping(void);
 
 #endif

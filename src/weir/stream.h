@@ -1,23 +1,24 @@
 /* A stream: one call, seen from either end.
  *
- * All four call shapes look the same here: messages come in, messages go out,
- * and one status ends it. What implements a stream - a server's call, a
- * client's call, or a fake in a test - is behind `struct stream_ops`; what
- * uses it is a `struct stream_handler`. Neither sees the other's insides, and
+ * All four shapes of calls look the same here: messages come in, messages go
+ * out, and one status ends the call. `struct stream_ops` is what implements a
+ * stream: a server's call, a client's call, or a fake in a test. A `struct
+ * stream_handler` is what uses it. Neither sees the insides of the other, and
  * this header knows nothing of gRPC or libuv.
  *
- * Back-pressure is the only way it works:
- *   in   a message arrives only after stream_read(), one for each
- *   out  a stream holds at most two messages, one on its way and one waiting;
- *        stream_send() answers EAGAIN beyond, and on_sent tells of room
+ * There is no way round back-pressure:
+ *   in   one message arrives for each stream_read(), and none without it
+ *   out  a stream holds at most two messages: one is on its way, and one
+ *        waits. Beyond that stream_send() answers EAGAIN, and on_sent says
+ *        when there is room
  *
  * The life of a stream, as its handler sees it:
  *
  *   on_open -> { on_message | on_end | on_sent }... -> on_close
  *
- * on_open is for servers (the client opened the stream itself). on_close comes
- * exactly once and last, never from inside a stream_ function. Everything runs
- * on the loop's thread. */
+ * on_open comes on servers only, because a client opens the stream itself.
+ * on_close comes exactly once and last, and never from inside a stream_
+ * function. Everything runs on the loop's thread. */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H
 
@@ -39,14 +40,16 @@ struct method;
 struct stream;
 
 enum stream_flag {
-    /* Another message follows at once: the transport may wait for it and
-     * write both with one system call. Never on the last one that is ready:
-     * it would stay unsent. */
+    /* Another message follows at once, so the transport may wait for it and
+     * write both with one system call. Do not set it on the last message that
+     * is ready: that one would stay unsent. */
     STREAM_MORE = 1,
-    /* My last message: stream_finish(OK) included, in the same write. */
+    /* This is the last message. stream_finish(OK) is included, and goes out
+     * in the same write. */
     STREAM_LAST = 2,
-    /* Not compressed, though the call's messages are. For secrets beside what
-     * the peer can choose: their common size would tell (BREACH). */
+    /* This message is not compressed, though the call's messages are. It is
+     * for secrets beside text that the peer can choose: the size of both
+     * compressed together would reveal the secret (BREACH). */
     STREAM_PLAIN = 4,
 };
 
@@ -58,37 +61,39 @@ enum metadata_place {
 };
 
 struct stream_handler {
-    /* What messages that come in are decoded as; NULL: not at all. */
+    /* The type that incoming messages are decoded as. NULL: they are not decoded. */
     const ProtobufCMessageDescriptor *message;
 
-    /* A server's: what must hold of requests (rules.h); NULL: anything goes. */
+    /* On a server: the rules for requests (rules.h). NULL: there are none. */
     const struct message_rules *rules;
 
-    /** Server: a call arrived. Set stream->data; call stream_read() when ready
-     * for messages. A method that takes one request is not opened before it is
-     * there, and gets it without asking, right after on_open. May be NULL. */
+    /** On a server: a call arrived. Set stream->data, and call stream_read()
+     * when you are ready for messages. A call with one request is not opened
+     * before that request is there. It comes right after on_open, without
+     * being asked for. May be NULL. */
     void (*on_open)(struct stream *s);
 
-    /** A message that was asked for: @message if the handler names a
-     * descriptor, else NULL; @bytes as received. Both are gone when this
-     * returns: copy what you keep. */
+    /** A message that was asked for. @message is the decoded one, or NULL if
+     * the handler names no descriptor. @bytes are as received. Both are gone
+     * when this returns, so copy what you keep. */
     void (*on_message)(struct stream *s, const ProtobufCMessage *message, struct bytes bytes);
 
-    /** A message was asked for and the peer will send no more. A server's
-     * stream then waits for stream_finish(); a client's for its status. May be
-     * NULL. */
+    /** A message was asked for, and the peer will send no more. Then the stream
+     * of a server waits for stream_finish(), and that of a client waits for its
+     * status. May be NULL. */
     void (*on_end)(struct stream *s);
 
     /** There is room for one more stream_send(). May be NULL. */
     void (*on_sent)(struct stream *s);
 
-    /** The server is about to stop: end a stream that is idle or has no end of
-     * its own; one with an answer in progress may finish it. May be NULL. */
+    /** The server is about to stop. End a stream that is idle, or that has no
+     * end of its own. A stream with an answer in progress may finish it. May be
+     * NULL. */
     void (*on_drain)(struct stream *s);
 
-    /** The stream is over. On the client @status is what the server said; on
-     * the server it is what was sent, or CANCELLED if the client went away.
-     * Forget @s: it is freed after this. May be NULL. */
+    /** The stream is over. On a client @status is what the server said. On a
+     * server it is what was sent, or CANCELLED if the client went away. Forget
+     * @s, which is freed after this. May be NULL. */
     void (*on_close)(struct stream *s, const struct status *status);
 };
 
@@ -105,19 +110,19 @@ struct stream_ops {
     /* May be NULL: such a stream has no metadata. */
     struct bytes (*get)(struct stream *s, enum metadata_place place, const char *name);
     int (*put)(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
-    /* May be NULL: only names that one knows can be asked for. */
+    /* May be NULL: then only single names can be asked for. */
     bool (*get_nth)(struct stream *s, enum metadata_place place, size_t n, struct bytes *ret_name,
                     struct bytes *ret_value);
-    /* May be NULL: nobody knows. */
+    /* May be NULL: then the peer is not known. */
     void (*peer)(struct stream *s, char *to, size_t room);
 };
 
-/* What went one way. Its messages and their bytes are counted by the
- * implementation. A handler may count the records that are in them, whatever
- * it takes for one. */
+/* What went in one direction. The implementation counts messages and their
+ * bytes. A handler may count the records in them, whatever it takes for a
+ * record. */
 struct traffic {
     uint64_t messages, bytes, records;
-    uint64_t first_ns; /* the first message, clock_ns(); 0: none yet */
+    uint64_t first_ns; /* time of the first message, clock_ns(); 0: none yet */
 };
 
 struct stream {
@@ -140,35 +145,35 @@ struct stream {
     bool finished;       /* stream_finish() was called; set by the implementation */
 };
 
-/** Asks for the next message: on_message or on_end follows, once, later; or
- * on_close, if the stream ends first. One at a time. Nothing happens on a
- * stream that is finished with an error. */
+/** Asks for the next message. Later, once, on_message or on_end follows, or
+ * on_close if the stream ends first. Ask for one message at a time. On a stream
+ * that is finished with an error nothing happens. */
 static inline void stream_read(struct stream *s)
 {
     s->ops->read(s);
 }
 
 /** Sends bytes [from, from + len) of @b as one message. The stream takes its
- * own reference to @b.
- *   0        it will go out in order, unless the stream fails
- *   EAGAIN   two messages wait already; on_sent tells when to try again
+ * own reference to @b. Returns
+ *   0        the message will go out in order, unless the stream fails
+ *   EAGAIN   two messages wait already; on_sent says when to try again
  *   EPIPE    the stream is finished
- *   ENOMEM */
+ *   ENOMEM   there is no memory */
 static inline int stream_send(struct stream *s, struct buf *b, size_t from, size_t len,
                               unsigned flags)
 {
     return s->ops->send(s, b, from, len, flags);
 }
 
-/* In front of each message of a run, as on the wire: a flag, which is 0 here,
+/* The head of each message of a run is as on the wire: a flag, which is 0 here,
  * and the length of the message, big-endian. */
 #define STREAM_HEAD_BYTES 5
 
-/** Sends @messages in a row, which lie back to back in bytes [from, from + len)
- * of @b, each behind its head. They count as one: there may be two runs, or
- * messages, at a time, and one on_sent tells that the whole run went out. For
- * many small messages this costs a fraction of a stream_send() for each. Returns
- * what stream_send() does. */
+/** Sends a run of @messages. They lie one behind the other in bytes [from,
+ * from + len) of @b, and each has its head before it. A run counts as one
+ * message: there may be two at a time, and one on_sent says that the whole run
+ * went out. For many small messages this costs a fraction of what a
+ * stream_send() for each would cost. Returns what stream_send() does. */
 static inline int stream_send_run(struct stream *s, struct buf *b, size_t from, size_t len,
                                   size_t messages, unsigned flags)
 {
@@ -186,10 +191,10 @@ static inline void stream_put_head(uint8_t to[STREAM_HEAD_BYTES], size_t len)
 }
 
 /** This side is done.
- *   server, any status  what was sent before goes out, then the status
- *   client, OK          half-close: no more messages from here
- *   client, other       the call is cancelled; on_close gets this status
- * Later calls do nothing, but for a client's cancel after its half-close. */
+ *   server, any status  what was sent before goes out, and then the status
+ *   client, OK          half-close: no more messages come from here
+ *   client, other       the call is cancelled, and on_close gets this status
+ * Later calls do nothing, except that a client may cancel after its half-close. */
 static inline void stream_finish(struct stream *s, const struct status *status)
 {
     s->ops->finish(s, status);
@@ -213,37 +218,40 @@ stream_fail_field(struct stream *s, const char *field, const char *reason, const
 void stream_fail_memory(struct stream *s);
 void stream_fail_stopping(struct stream *s);
 
-/** For on_open: @bytes of zeroed memory, which s->data is from now on and on_close
- * gives to free(). NULL, and so is s->data: the call has failed. */
+/** For on_open: returns @bytes of zeroed memory, and sets s->data to it. on_close
+ * must free() it. NULL: there is no memory, s->data is NULL, and the call has
+ * failed. */
 void *stream_new_data(struct stream *s, size_t bytes);
 
-/** Packs @message and sends it. As stream_send(). */
+/** Packs @message and sends it. Returns what stream_send() does. */
 int stream_send_message(struct stream *s, const ProtobufCMessage *message, unsigned flags);
 
-/** Metadata that came from the peer: the first value of this name; data == NULL:
- * there is none. A server's request headers are there from on_open on, a
- * client's response headers from the first on_message on, its trailers in
- * on_close. The bytes are the stream's. */
+/** Metadata that came from the peer: the first value of this name. If there is
+ * none, its data is NULL. Request headers are there from on_open on. Response
+ * headers are there from the first on_message on, and trailers in on_close. The
+ * bytes belong to the stream. */
 struct bytes stream_get(struct stream *s, enum metadata_place place, const char *name);
 
-/** The same for whoever wants all of it: entry @n, from 0. false: there are no more, or this
- * stream does not list them, as a server's does not. */
+/** The same for all metadata, entry by entry: @n begins with 0. false: there are no more, or this
+ * stream does not list them. The stream of a server does not. */
 bool stream_get_nth(struct stream *s, enum metadata_place place, size_t n, struct bytes *ret_name,
                     struct bytes *ret_value);
 
-/** Adds metadata to be sent; copied. A server's headers go out with its first
- * message, or the status; a client's on the round after it was opened.
- * Returns 0, ENOMEM; EINVAL: gRPC does not allow this name or value; EPIPE: it
- * is too late; ENOTSUP: this stream has none. */
+/** Adds metadata to send, and copies it. The headers of a server go out with its
+ * first message or the status. Those of a client go out on the round after the
+ * call was opened. Returns 0, or ENOMEM, or EINVAL if gRPC does not allow this
+ * name or value, or EPIPE if it is too late, or ENOTSUP if this stream has no
+ * metadata. */
 int stream_put(struct stream *s, enum metadata_place place, const char *name, struct bytes value);
 
 /** Writes who is at the other end ("ipv4:127.0.0.1:5000", "unix:") to @to, cut
- * to @room; "" if nobody knows. Until on_close returns. */
+ * to @room bytes. It writes "" if that is not known. It works until on_close
+ * returns. */
 void stream_peer(struct stream *s, char *to, size_t room);
 
 /* --- For implementations ------------------------------------------------------------ */
 
-/** So many messages went one way, of so many bytes together. */
+/** Counts messages that went one way, and their bytes together. */
 static inline void traffic_count(struct traffic *t, size_t messages, size_t bytes)
 {
     if (t->messages == 0)
@@ -252,11 +260,12 @@ static inline void traffic_count(struct traffic *t, size_t messages, size_t byte
     t->bytes += bytes;
 }
 
-/** Hands a received message to the handler, decoded if it wants that. What
- * cannot be decoded fails the stream: INVALID_ARGUMENT on a server, INTERNAL
- * on a client; RESOURCE_EXHAUSTED if it takes more than 32 MiB decoded
- * (protobuf-c turns 4 MiB of empty sub-messages into 218 MiB). So does one whose
- * messages lie too deep in one another (nesting.h): the stack is not endless. */
+/** Hands a received message to the handler, decoded if the handler wants that.
+ * A message that cannot be decoded fails the stream with INVALID_ARGUMENT on a
+ * server, and with INTERNAL on a client. So does one whose messages are nested
+ * too deep (nesting.h), because the stack is not endless. A message that takes
+ * more than 32 MiB when it is decoded is RESOURCE_EXHAUSTED: protobuf-c turns 4
+ * MiB of empty sub-messages into 218 MiB. */
 void stream_deliver(struct stream *s, struct bytes bytes);
 
 /** Tells a server's handler of the call. */
@@ -266,7 +275,7 @@ static inline void stream_deliver_open(struct stream *s)
         s->on->on_open(s);
 }
 
-/** Tells the handler that no more will come. */
+/** Tells the handler that no more messages will come. */
 static inline void stream_deliver_end(struct stream *s)
 {
     if (s->on->on_end != NULL)

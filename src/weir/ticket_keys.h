@@ -1,10 +1,11 @@
 /* Keys for the tickets by which TLS clients resume their sessions.
  *
- * A server's loops share them, or a client that comes to another loop would
- * make a full handshake after all. They change with the server's files, so that
- * whom a CA of before let in does not come back with a ticket; and once a day,
- * because who gets hold of them reads the sessions of TLS 1.2 that were resumed
- * with them. A ticket of other keys is no error: a full handshake follows. */
+ * The loops of a server share them. Otherwise a client that comes to another loop
+ * would make a full handshake after all. They change with the files of the server,
+ * so that a client of an earlier CA does not come back with a ticket. They also
+ * change once a day, because whoever gets hold of them can read the sessions of TLS
+ * 1.2 that were resumed with them. A ticket with other keys is not an error: a full
+ * handshake follows. */
 #ifndef WEIR_TICKET_KEYS_H
 #define WEIR_TICKET_KEYS_H
 

@@ -1,8 +1,8 @@
 /* TLS for servers and channels, from PEM files (pem.h).
  *
- * Files may be replaced at any time: a connection that is open goes on, a new
+ * Files may be replaced at any time. A connection that is open goes on, and a new
  * one uses what the files hold when it is made. Sockets of unix: stay plaintext
- * on both sides: nobody is in between. */
+ * on both sides, because nobody is in between. */
 #ifndef WEIR_TLS_H
 #define WEIR_TLS_H
 
@@ -60,7 +60,7 @@ bool tls_server_new(struct tls_server **ret, const struct tls_server_options *o,
 /** After the server that listens with it. NULL is fine. */
 void tls_server_free(struct tls_server *tls);
 
-/** As pem_files_newer(): what the files hold, if that is news. Any thread. */
+/** As pem_files_newer(): what the files hold, if it has changed. Any thread. */
 bool tls_server_newer(struct tls_server *tls, unsigned *seen, struct pem *ret);
 
 /** Whether clients must have a certificate. Any thread. */
@@ -87,8 +87,8 @@ bool tls_client_newer(struct tls_client *tls, unsigned *seen, struct pem *ret);
  * target. */
 const char *tls_client_server_name(const struct tls_client *tls);
 
-/** What may be wrong when a connection failed with @details, for people; NULL:
- * no idea. @tls: it was tried with TLS. */
+/** Says for people what may be wrong when a connection failed with @details. NULL:
+ * that cannot be told. @tls: it was tried with TLS. */
 const char *tls_hint(const char *details, bool tls);
 
 #endif
