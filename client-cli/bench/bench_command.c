@@ -16,6 +16,7 @@
 #include "client-cli/frame/common.h"
 #include "client-cli/frame/connection.h"
 #include "client-cli/output/terminal.h"
+#include "client-cli/output/text.h"
 
 /* After Ctrl-C: for the calls to be cut and the report to be written. */
 #define REPORT_PATIENCE_MS 5000
@@ -26,7 +27,7 @@ static struct bench_plan plan = {
     .connections = 1, .loops = 1, .page_size = PLAN_UNSET, .limit = PLAN_UNSET
 };
 static int print = PRINT_TABLE;
-static const char *users_text = "", *slow_text = "";
+static const char *users_text = "", *slow_text = "", *errors_text = "";
 static struct option_list files;
 static char prefix[64];
 static struct buf *command_line; /* NULL: there was no memory for it */
@@ -35,7 +36,7 @@ static struct bench_run bench;
 static struct bench_follow follow; /* in its place, for that shape */
 static struct session *session;
 static time_t started;
-static bool interrupted;
+static bool interrupted, too_many_errors;
 
 /* --- The end ------------------------------------------------------------------------ */
 
@@ -59,6 +60,7 @@ static bool tell(struct session *s, const struct stats *stats)
         .command = (const char *)command_line->data,
         .started = started,
         .interrupted = interrupted,
+        .too_many_errors = too_many_errors,
     };
     struct buf *out = output_buf(&s->out);
     json_t *json = bench_report_json(&report);
@@ -68,7 +70,19 @@ static bool tell(struct session *s, const struct stats *stats)
         session_say(s, "out of memory for the report");
     bool good = made && bench_save(s, &files, json);
     json_decref(json);
-    return good && stats_all_ok(stats);
+    return good && stats_ok(stats, plan.errors.part);
+}
+
+static void say_errors(const struct stats *stats)
+{
+    char bad[32], ended[32];
+    const uint64_t n = stats_ended(stats);
+    const double percent = n > 0 ? 100 * (double)stats_bad(stats) / (double)n : 0;
+    if (*plan.errors.text == '\0' || (!too_many_errors && percent <= 100 * plan.errors.part))
+        return;
+    session_say(session, "%s%s of %s calls had an error (%.3g%%), more than --max-error-rate %s",
+                too_many_errors ? "ended early: " : "", text_number(bad, stats_bad(stats)),
+                text_number(ended, n), percent, plan.errors.text);
 }
 
 static void end(bool measured, const struct stats *stats)
@@ -76,20 +90,23 @@ static void end(bool measured, const struct stats *stats)
     bool good = false;
     if (measured)
         good = tell(session, stats);
-    else if (interrupted)
+    say_errors(stats);
+    if (!measured && interrupted)
         session_say(session, "stopped before it began: nothing was measured");
-    else
+    else if (!measured && !too_many_errors)
         session_say(session, "out of memory for the stats");
     session_end(session, good ? EXIT_DONE : EXIT_FAILED);
 }
 
 static void on_run_done(struct bench_run *run)
 {
+    too_many_errors = run->too_many_errors;
     end(run->measured, &run->stats);
 }
 
 static void on_follow_done(struct bench_follow *run)
 {
+    too_many_errors = run->too_many_errors;
     end(run->measured, &run->stats);
 }
 
@@ -180,6 +197,11 @@ static const struct option_row rows[] = {
              "for import and follow: how the ids of posts begin; without this option they begin "
              "differently each time",
              .arg = "TEXT"),
+    OPT_TEXT("max-error-rate", errors_text,
+             "end early, with exit status 1, when more of the calls have an error; up to this rate "
+             "errors are accepted. Fewer than 100 calls count as 100. Without this option no error "
+             "is accepted, and nothing ends early",
+             .arg = "PERCENT"),
     OPT_DURATION("deadline", plan.deadline_ms, "the deadline of each call; 0: none"),
     OPT_CHOICE("format", print, "how to print the stats; csv prints a head and one row for the run",
                .choices = "table|json|csv", .letter = 'o'),
@@ -217,6 +239,9 @@ static const char *take_options(void)
     plan.user_target = connection.user_target;
     plan.tag = common.tag;
     plan.slow_text = slow_text;
+    plan.errors.text = errors_text;
+    if (*errors_text != '\0' && !percent_parse(errors_text, &plan.errors.part))
+        return "--max-error-rate is a percentage like 1% or 0.5%";
     if (*slow_text != '\0' && !pace_parse(slow_text, &plan.slow))
         return "--slow-reader is a number of messages (10) or bytes (64KiB) a second";
     const char *wrong = take_users();

@@ -134,6 +134,13 @@ static void put_setting(struct sheet *sheet, const char *name, int64_t n)
         put(sheet, ", %s %" PRId64, name, n);
 }
 
+static const char *early_end(const struct bench_report *r)
+{
+    return r->too_many_errors ? " (ended early: too many errors)"
+           : r->interrupted   ? " (interrupted)"
+                              : "";
+}
+
 static void put_head(struct sheet *sheet, const struct bench_report *r)
 {
     char asks[BENCH_ASKS_MAX];
@@ -148,8 +155,7 @@ static void put_head(struct sheet *sheet, const struct bench_report *r)
         put(sheet, ", %" PRId64 " calls/s (open loop)", p->rate);
     else
         put(sheet, ", closed loop");
-    put(sheet, ", %.3f s%s\n%s\n\n", stats_seconds(r->stats),
-        r->interrupted ? " (interrupted)" : "", bench_asks(asks, p));
+    put(sheet, ", %.3f s%s\n%s\n\n", stats_seconds(r->stats), early_end(r), bench_asks(asks, p));
 }
 
 bool bench_put_table(struct buf *b, const struct bench_report *r)

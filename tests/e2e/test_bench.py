@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
 
 import cli
@@ -356,6 +357,70 @@ def test_ctrl_c_on_followers(start_pair):
     assert figures["elapsed_s"] < timing.limit(5)
 
 
+# --- How much may go wrong ----------------------------------------------------------------
+
+
+def run_to_its_end(*args, code=1, environment=None):
+    """The figures, or None, and what was said."""
+    done = subprocess.run([str(BUILD / "postcli"), "bench", *args, "--format", "json"],
+                          env=environment or clean_environment(), capture_output=True, text=True,
+                          check=False, timeout=timing.CALL)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+@pytest.mark.parametrize("warmup", ["0", "1h"])
+def test_a_run_ends_early_when_too_much_goes_wrong(warmup):
+    """Nobody is at that port. In the warm-up already, of which there are no figures."""
+    figures, said = run_to_its_end("unary", "--duration", "1h", "--warmup", warmup, "--target",
+                                   "127.0.0.1:1", "--max-error-rate", "5%")
+    assert re.fullmatch(r"postcli: ended early: (\d+) of \1 calls had an error \(100%\), more than "
+                        r"--max-error-rate 5%\n", said), said
+    if warmup == "0":
+        assert figures["too_many_errors"] and not figures["ok"] and not figures["interrupted"]
+        assert figures["elapsed_s"] < timing.limit(5)
+    else:
+        assert figures is None
+
+
+def test_requests_that_fail_are_errors_of_their_call(pair):
+    figures, said = run_to_its_end("bidi", "--users", "u38..u41", "--ids", "4", "--duration", "1h",
+                                   "--max-error-rate", "10%", environment=pair.postcli_environment())
+    totals = figures["totals"]
+    assert totals["flawed"] == totals["calls"] == totals["ok"] > 0
+    assert "ended early: " in said and "(100%)" in said
+
+
+@pytest.mark.parametrize("most, code, words", [
+    ("2.5%", 0, ""),
+    ("2%", 1, "postcli: 2 of 80 calls had an error (2.5%), more than --max-error-rate 2%\n"),
+])
+def test_some_errors_are_accepted(pair, most, code, words):
+    """User does not know u40. The run is too short to be ended early."""
+    figures, said = run_to_its_end("unary", "--users", "u1..u40", "--count", "80",
+                                   "--max-error-rate", most, code=code,
+                                   environment=pair.postcli_environment())
+    assert said == words and figures["ok"] == (code == 0) and not figures["too_many_errors"]
+    assert codes(figures) == {"OK": 78, "NOT_FOUND": 2}
+
+
+def test_imports_that_fail_end_a_follow():
+    def refuse(_, context):
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "read-only today")
+
+    def follow_posts(_, context):
+        over = threading.Event()
+        context.add_callback(over.set)
+        yield post.ListPostsResponse(caught_up=True, next_page_token="t")
+        over.wait(timing.CALL)
+
+    with serving(ImportPosts=refuse, ListPostsServerStream=follow_posts) as target:
+        figures, said = run_to_its_end("follow", "--streams", "2", "--duration", "1h", "--target",
+                                       target, "--max-error-rate", "1%")
+    assert figures["too_many_errors"] and set(codes(figures)) == {"PERMISSION_DENIED"}
+    assert said.startswith("postcli: ended early: ") and "(100%)" in said
+
+
 def test_wrong_usage(pair):
     for args, word in [
             (["sideways"], "sideways"), ([], "unary"), (["resolve"], "--users"),
@@ -363,7 +428,8 @@ def test_wrong_usage(pair):
             (["unary", "--users", "9..1"], "range"), (["unary", "--ids", "3"], "--ids"),
             (["unary", "--loops", "2"], "--connections"),
             (["unary", "--users", "1..2", "--user", "1"], "not both"),
-            (["follow", "--tag", "x"], "--tag"), (["follow", "--warmup", "1s"], "--warmup"),
+            (["follow", "--tag", "x"], "--tag"),
+            (["unary", "--max-error-rate", "1"], "--max-error-rate is a percentage"), (["follow", "--warmup", "1s"], "--warmup"),
             (["follow", "--rate", "100000", "--duration", "24h"], "books"),
             (["unary", "u1"], "one shape")]:
         _, stderr = cli.attempt(pair, "bench", *args, code=2)
