@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "bench_compare.h"
 #include "bench_follow.h"
 #include "bench_report.h"
 #include "bench_run.h"
@@ -29,6 +30,9 @@ static struct bench_plan plan = {
 static int print = PRINT_TABLE;
 static const char *users_text = "", *slow_text = "", *errors_text = "";
 static struct option_list files;
+static const char *compare_text = "", *slower_text = "";
+static double slower_part;
+static json_t *earlier; /* the run to compare with; NULL: none */
 static char prefix[64];
 static struct buf *command_line; /* NULL: there was no memory for it */
 
@@ -48,8 +52,36 @@ static bool put_stats(struct buf *out, const struct bench_report *report, const 
     case PRINT_CSV:
         return bench_put_csv(out, json, terminal_is_one());
     default:
-        return bench_put_table(out, report);
+        return bench_put_table(out, report) &&
+               (earlier == NULL || bench_put_comparison(out, json_object_get(json, "compare")));
     }
+}
+
+/* The report with its comparison; NULL: out of memory. */
+static json_t *make_json(const struct bench_report *report)
+{
+    json_t *json = bench_report_json(report);
+    if (json == NULL || earlier == NULL)
+        return json;
+    json_t *comparison = bench_compare(earlier, compare_text, json);
+    if (comparison != NULL && json_object_set_new(json, "compare", comparison) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+/* Whether it is fast enough, for --fail-if-slower. */
+static bool judge_speed(struct session *s, const json_t *json)
+{
+    if (*slower_text == '\0')
+        return true;
+    const json_t *row = bench_compare_slower(json_object_get(json, "compare"), slower_part);
+    if (row == NULL)
+        return true;
+    session_say(s, "%s is %.3f times that of %s: slower by more than --fail-if-slower %s",
+                json_string_value(json_object_get(row, "name")),
+                json_number_value(json_object_get(row, "ratio")), compare_text, slower_text);
+    return false;
 }
 
 static bool tell(struct session *s, const struct stats *stats)
@@ -63,12 +95,13 @@ static bool tell(struct session *s, const struct stats *stats)
         .too_many_errors = too_many_errors,
     };
     struct buf *out = output_buf(&s->out);
-    json_t *json = bench_report_json(&report);
+    json_t *json = make_json(&report);
     bool made = json != NULL && put_stats(out, &report, json);
     output_commit(&s->out);
     if (!made)
         session_say(s, "out of memory for the report");
     bool good = made && bench_save(s, &files, json);
+    good = made && judge_speed(s, json) && good;
     json_decref(json);
     return good && stats_ok(stats, plan.errors.part);
 }
@@ -146,6 +179,7 @@ static void close_bench(void)
     bench_run_close(&bench);
     bench_follow_close(&follow);
     users_close(&plan.users);
+    json_decref(earlier);
     buf_unref(command_line);
 }
 
@@ -209,6 +243,14 @@ static const struct option_row rows[] = {
              "write a report to this file too: a page with plots (.html), all figures (.json), or "
              "a row for each second (.csv); may be repeated",
              .arg = "FILE"),
+    OPT_TEXT("compare", compare_text,
+             "put an earlier run of the same shape, a report as JSON, beside this one: ratios, and "
+             "what is more than noise",
+             .arg = "FILE.json"),
+    OPT_TEXT("fail-if-slower", slower_text,
+             "exit status 1 if, compared with that run, calls, posts, or the p50, p90 or p99 of "
+             "calls are slower by more than this, and by more than noise",
+             .arg = "PERCENT"),
     ROW_PROGRESS,
 };
 
@@ -232,6 +274,18 @@ static const char *take_users(void)
     return NULL;
 }
 
+static const char *take_comparison(char *why, size_t size)
+{
+    if (*slower_text != '\0' && *compare_text == '\0')
+        return "--fail-if-slower needs --compare";
+    if (*slower_text != '\0' && !percent_parse(slower_text, &slower_part))
+        return "--fail-if-slower is a percentage like 10%";
+    if (*compare_text == '\0')
+        return NULL;
+    earlier = bench_compare_load(compare_text, plan_kind(&plan)->name, why, size);
+    return earlier != NULL ? NULL : why;
+}
+
 static const char *take_options(void)
 {
     static char why[512];
@@ -249,6 +303,8 @@ static const char *take_options(void)
         wrong = plan_check(&plan);
     if (wrong == NULL)
         wrong = bench_save_check(&files, why, sizeof why);
+    if (wrong == NULL)
+        wrong = take_comparison(why, sizeof why);
     if (wrong == NULL && plan_imports(&plan) && plan.prefix == NULL) {
         snprintf(prefix, sizeof prefix, "bench-%llx-%x-", (unsigned long long)time(NULL),
                  (unsigned)getpid());

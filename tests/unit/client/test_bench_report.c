@@ -208,6 +208,23 @@ Test(bench_report, csv)
     assert_no_leaks();
 }
 
+/* Columns, not bytes: "µs" has one more of these. */
+Test(bench_report, times_stand_below_each_other)
+{
+    struct stats *s = calloc(1, sizeof *s);
+    cr_assert_eq(stats_init(s, 0), 0);
+    hist_add(&s->latency, 5000);
+    hist_add(&s->failed, 5 * MS);
+    char *table = table_of(s);
+    cr_expect_not_null(strstr(table, "\ncall             5.00 µs   5.00 µs   5.00 µs"), "%s",
+                       table);
+    cr_expect_not_null(strstr(table, "\nfailed call      5.00 ms   5.00 ms   5.00 ms"), "%s",
+                       table);
+    free(table);
+    free_stats(s);
+    assert_no_leaks();
+}
+
 Test(bench_report, nothing_happened)
 {
     struct stats *s = calloc(1, sizeof *s);
