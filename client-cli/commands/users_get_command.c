@@ -22,9 +22,7 @@ static const struct option_row rows[] = { ROWS_OF_OUTPUT, ROW_DEADLINE };
 
 const struct routine users_get_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .brings = { .answer = &v1__user__get_user_response__descriptor,
-                .rows = &row_user,
-                .pages = true },
+    .brings = { .answer = &v1__user__get_user_response__descriptor, .rows = &row_user },
     BY_ID_STEPS,
     .next = next,
     .take = take,
