@@ -198,6 +198,25 @@ int filler_find_group(struct query *q, struct reader *reader)
     return 0;
 }
 
+static bool wants_count(const struct listing *l, const struct query *q)
+{
+    return !q->counted && query_is_whole(q, l->kind);
+}
+
+static bool wants_revision(const struct query *q)
+{
+    return q->follow != NULL && !q->has_revision;
+}
+
+/* How many records the answer has at most; 0: nobody knows. */
+static uint64_t count_wanted(const struct listing *l, const struct query *q)
+{
+    uint64_t n = q->left;
+    if (!many_responses(l) && l->paged && l->page_left < n)
+        n = l->page_left;
+    return q->tag.len > 0 || n == UINT64_MAX ? 0 : n;
+}
+
 static int need_records(struct listing *l, struct query *q, struct reader *reader)
 {
     const struct store_need need = {
@@ -205,6 +224,8 @@ static int need_records(struct listing *l, struct query *q, struct reader *reade
         .after = { l->kind->by_user ? 0 : q->at.group, q->at.sequence },
         .last_group = q->last_group,
         .group = q->user_id,
+        .wants = count_wanted(l, q),
+        .numbers = wants_count(l, q) || wants_revision(q),
     };
     return reader_need(reader, &q->fetch, &need);
 }
@@ -213,12 +234,12 @@ static int need_records(struct listing *l, struct query *q, struct reader *reade
 static int read_numbers(struct listing *l, struct query *q, struct reader *reader)
 {
     uint64_t revision = 0;
-    if (!q->counted && query_is_whole(q, l->kind)) {
+    if (wants_count(l, q)) {
         if (reader_count(reader, &l->total_size) < 0)
             return -1;
         q->counted = true;
     }
-    if (q->follow == NULL || q->has_revision)
+    if (!wants_revision(q))
         return 0;
     if (reader_revision(reader, &revision) < 0)
         return -1;

@@ -171,19 +171,22 @@ struct position {
  * the reader is told what will be; what is not among it is not asked for then. */
 enum need_kind {
     NEED_RECORDS, /* scan: records after a position; group ids: of these, and of the
-                     NEED_GROUPS_AHEAD groups after each; count */
+                     NEED_GROUPS_AHEAD groups after each */
     NEED_GROUP,   /* group, scan: of one group, its records after a position */
-    NEED_IDS,     /* get, place: records by their ids */
+    NEED_IDS,     /* get, place: records by their ids, in this order best */
     NEED_CHANGES, /* changes after a revision, put values and places of their records, their
                      groups by ordinal and by id; another group by its id; how many groups */
 };
 
 #define NEED_GROUPS_AHEAD 256
+#define NEED_IDS_MAX      1000 /* of those after it nothing is fetched */
 
 struct store_need {
     enum need_kind kind;
     struct position after;   /* RECORDS; GROUP: the sequence alone */
     uint32_t last_group;     /* RECORDS */
+    uint64_t wants;          /* RECORDS, GROUP: so many are read at most; 0: it is not known */
+    bool numbers;            /* the same: count, how many groups, and revision are read, too */
     struct bytes group;      /* GROUP; CHANGES: may be empty */
     const struct bytes *ids; /* IDS */
     size_t nids;
@@ -218,7 +221,10 @@ void store_fetch_drop(struct store_fetch *fetch);
 int reader_count(struct reader *reader, uint64_t *ret);
 int reader_groups(struct reader *reader, uint64_t *ret);
 
-/** The value of the record with this id. */
+#define READER_MORE 2
+
+/** The value of the record with this id. READER_MORE: what was fetched does not reach so far; say
+ * what is needed again, from this id on. */
 int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
 
 /** The ordinal of a group, and the id of an ordinal. Once there is one, both are
@@ -230,8 +236,6 @@ struct visit {
     /** One record. false: stop, and do not count this one as visited. */
     bool (*record)(struct visit *visit, struct position at, struct bytes value);
 };
-
-#define READER_MORE 2
 
 /** Visits the records strictly after *at, up to and including group
  * @last_group, in order, and moves *at along, to the last one visited.
@@ -272,7 +276,7 @@ int reader_changes(struct reader *reader, uint64_t *revision, struct change_visi
  * since; a later change tells. For CHANGE_PUT, of this step. */
 int reader_put_value(struct reader *reader, const struct change *change, struct bytes *ret_value);
 
-/** Where the record with this id is now. */
+/** Where the record with this id is now. READER_MORE: as reader_get(), of ids. */
 int reader_place(struct reader *reader, struct bytes id, struct position *ret);
 
 #endif

@@ -18,7 +18,7 @@ enum { USER_NAME = 2 };
 /* A request that waits for its answer. */
 struct request {
     struct request *next;
-    size_t n;
+    size_t n, answered;
     struct bytes ids[]; /* point behind the array */
 };
 
@@ -54,6 +54,7 @@ static struct request *request_new(char *const *ids, size_t n)
         return NULL;
     q->next = NULL;
     q->n = n;
+    q->answered = 0;
     uint8_t *to = (uint8_t *)&q->ids[n];
     for (size_t i = 0; i < n; i++) {
         size_t len = strlen(ids[i]);
@@ -93,17 +94,21 @@ static bool append_user(struct buf *b, struct bytes id, bool found, struct bytes
            (!found || wire_append_varint(b, RESOLVED_FOUND, 1));
 }
 
-static bool append_users(struct resolve *r, struct buf *b, const struct bytes *ids, size_t n,
-                         struct status *why)
+/* As many of the request's as were fetched. */
+static bool append_users(struct resolve *r, struct buf *b, struct request *q, struct status *why)
 {
-    for (size_t i = 0; i < n; i++) {
+    struct reader *reader = r->env->listing.reader;
+    for (; q->answered < q->n; q->answered++) {
+        const struct bytes id = q->ids[q->answered];
         struct bytes user = { 0 };
-        int found = reader_get(r->env->listing.reader, ids[i], &user);
+        const int found = reader_get(reader, id, &user);
+        if (found == READER_MORE)
+            return true;
         if (found < 0) {
-            *why = status_of_store(r->env->listing.reader, reader_error(r->env->listing.reader));
+            *why = status_of_store(reader, reader_error(reader));
             return false;
         }
-        if (!append_user(b, ids[i], found, wire_find(user, USER_NAME))) {
+        if (!append_user(b, id, found, wire_find(user, USER_NAME))) {
             *why = status_no_memory();
             return false;
         }
@@ -131,19 +136,20 @@ static struct buf *fail_memory(struct resolve *r)
     return NULL;
 }
 
-/* What the request asks for, as it is now. In a step of the reader. NULL: the stream has
- * failed. */
+/* What the request asks for, as it is now, or a part of it. In a step of the reader. NULL: the
+ * stream has failed. */
 static struct buf *build_answer(struct resolve *r)
 {
     struct status why = status_no_memory();
-    const struct request *q = r->requests;
-    struct buf *b = buf_new(64 * q->n + 1);
-    if (b == NULL || !append_users(r, b, q->ids, q->n, &why)) {
+    struct request *q = r->requests;
+    struct buf *b = buf_new(64 * (q->n - q->answered) + 1);
+    if (b == NULL || !append_users(r, b, q, &why)) {
         buf_unref(b);
         fail(r, &why);
         return NULL;
     }
-    drop_request(r);
+    if (q->answered == q->n)
+        drop_request(r);
     return b;
 }
 
@@ -225,7 +231,9 @@ static int need(struct resolve *r)
                                         .revision = r->has_revision ? r->revision : UINT64_MAX };
     if (q == NULL || !r->has_revision)
         return reader_need(r->env->listing.reader, &r->fetch, &changes);
-    const struct store_need ids = { .kind = NEED_IDS, .ids = q->ids, .nids = q->n };
+    const struct store_need ids = { .kind = NEED_IDS,
+                                    .ids = q->ids + q->answered,
+                                    .nids = q->n - q->answered };
     return reader_need(r->env->listing.reader, &r->fetch, &ids);
 }
 

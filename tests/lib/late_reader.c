@@ -58,7 +58,8 @@ static bool same_need(const struct store_need *a, const struct store_need *b)
 {
     if (a->kind != b->kind || a->nids != b->nids || a->revision != b->revision ||
         a->after.group != b->after.group || a->after.sequence != b->after.sequence ||
-        a->last_group != b->last_group || !same_bytes(a->group, b->group))
+        a->last_group != b->last_group || (b->numbers && !a->numbers) ||
+        !same_bytes(a->group, b->group))
         return false;
     for (size_t i = 0; i < a->nids; i++)
         if (!same_bytes(a->ids[i], b->ids[i]))
@@ -170,35 +171,45 @@ static const char *error_of(const struct reader *r)
     return reader_error(container_of(r, struct late, reader)->below);
 }
 
+static void may_count(struct reader *r, unsigned kinds)
+{
+    const struct fetched *f = may(r, kinds);
+    cr_assert(f->need.kind == NEED_CHANGES || f->need.numbers, "numbers that were needed");
+}
+
 static int count(struct reader *r, uint64_t *ret)
 {
-    may(r, OF(NEED_RECORDS));
+    may_count(r, OF(NEED_RECORDS) | OF(NEED_GROUP));
     return reader_count(late_of(r)->below, ret);
 }
 
 static int groups(struct reader *r, uint64_t *ret)
 {
-    may(r, OF(NEED_CHANGES));
+    may_count(r, OF(NEED_RECORDS) | OF(NEED_GROUP) | OF(NEED_CHANGES));
     return reader_groups(late_of(r)->below, ret);
 }
 
-static void assert_among_ids(const struct fetched *f, struct bytes id)
+/* Of ids a block has as many as of records. */
+static bool came(const struct fetched *f, struct bytes id)
 {
     size_t i = 0;
     while (i < f->need.nids && !same_bytes(f->ids[i], id))
         i++;
     cr_assert(f->need.kind != NEED_IDS || i < f->need.nids, "an id that was needed");
+    return f->need.kind != NEED_IDS || i < f->left;
 }
 
 static int get(struct reader *r, struct bytes id, struct bytes *ret)
 {
-    assert_among_ids(may(r, OF(NEED_IDS)), id);
+    if (!came(may(r, OF(NEED_IDS)), id))
+        return READER_MORE;
     return reader_get(late_of(r)->below, id, ret);
 }
 
 static int place(struct reader *r, struct bytes id, struct position *ret)
 {
-    assert_among_ids(may(r, OF(NEED_IDS) | OF(NEED_CHANGES)), id);
+    if (!came(may(r, OF(NEED_IDS) | OF(NEED_CHANGES)), id))
+        return READER_MORE;
     return reader_place(late_of(r)->below, id, ret);
 }
 
@@ -275,7 +286,7 @@ static bool visit_change(struct change_visit *visit, const struct change *c)
 
 static int revision(struct reader *r, uint64_t *ret)
 {
-    may(r, OF(NEED_RECORDS) | OF(NEED_GROUP) | OF(NEED_CHANGES));
+    may_count(r, OF(NEED_RECORDS) | OF(NEED_GROUP) | OF(NEED_CHANGES));
     return reader_revision(late_of(r)->below, ret);
 }
 

@@ -4,22 +4,66 @@
 
 #include "pg_sql.h"
 
-static size_t count_bytes(const PGresult *r)
+/* --- Life --------------------------------------------------------------------------- */
+
+/* Room for so many of each. NULL: out of memory. */
+static struct pg_block *block_new(size_t nrows, bool more, size_t ngroups, size_t nbytes)
 {
-    size_t n = 1;
-    for (int i = 0; i < PQntuples(r); i++)
-        n += (size_t)PQgetlength(r, i, PG_ID) + (size_t)PQgetlength(r, i, PG_VALUE);
-    return n;
+    struct pg_block *b = calloc(1, sizeof *b);
+    if (b == NULL)
+        return NULL;
+    b->refs = 1;
+    b->rows = malloc((nrows + 1) * sizeof *b->rows);
+    b->more = more ? malloc((nrows + 1) * sizeof *b->more) : NULL;
+    b->groups = malloc((ngroups + 1) * sizeof *b->groups);
+    b->bytes = malloc(nbytes + 1);
+    b->size = nrows * (sizeof *b->rows + (more ? sizeof *b->more : 0)) +
+              ngroups * sizeof *b->groups + nbytes;
+    if (b->rows != NULL && b->bytes != NULL && b->groups != NULL && (b->more != NULL || !more))
+        return b;
+    pg_block_unref(b);
+    return NULL;
 }
 
-static struct bytes keep(const PGresult *r, int row, int column, uint8_t **to)
+struct pg_block *pg_block_ref(struct pg_block *b)
 {
-    const struct bytes b = pg_bytes_at(r, row, column);
-    const struct bytes kept = bytes_of(PQgetisnull(r, row, column) ? NULL : *to, b.len);
+    if (b != NULL)
+        b->refs++;
+    return b;
+}
+
+void pg_block_unref(struct pg_block *b)
+{
+    if (b == NULL || --b->refs > 0)
+        return;
+    free(b->rows);
+    free(b->more);
+    free(b->groups);
+    free(b->bytes);
+    free(b);
+}
+
+/* --- Values ------------------------------------------------------------------------- */
+
+static size_t length_at(const PGresult *r, int row, int column)
+{
+    return (size_t)PQgetlength(r, row, column);
+}
+
+static struct bytes keep(struct bytes b, uint8_t **to)
+{
+    const struct bytes kept = bytes_of(*to, b.len);
     if (b.len > 0)
         memcpy(*to, b.data, b.len);
     *to += b.len;
     return kept;
+}
+
+static struct bytes keep_at(const PGresult *r, int row, int column, uint8_t **to)
+{
+    if (PQgetisnull(r, row, column))
+        return bytes_of(NULL, 0);
+    return keep(pg_bytes_at(r, row, column), to);
 }
 
 static struct position place_at(const PGresult *r, int row, int column)
@@ -28,60 +72,78 @@ static struct position place_at(const PGresult *r, int row, int column)
                               pg_number_at(r, row, column + 1) };
 }
 
-static void read_row(struct pg_block *b, const PGresult *r, int i, uint8_t **to)
+/* --- Records ------------------------------------------------------------------------ */
+
+int pg_block_of_records(struct pg_block **ret, const PGresult *r)
 {
-    struct pg_row *row = &b->rows[b->nrows++];
-    *row = (struct pg_row){ .at = place_at(r, i, PG_GRP), .id = keep(r, i, PG_ID, to) };
-    row->value = keep(r, i, PG_VALUE, to);
-    if (PQnfields(r) <= PG_REVISION)
-        return;
-    row->revision = pg_number_at(r, i, PG_REVISION);
-    row->time_ms = pg_number_at(r, i, PG_TIME_MS);
-    row->kind = pg_number_at(r, i, PG_KIND) == 0 ? CHANGE_PUT : CHANGE_DELETE;
-    row->is_there = !PQgetisnull(r, i, PG_NOW_GRP);
-    row->now = place_at(r, i, PG_NOW_GRP);
+    size_t n = 0, nbytes = 0;
+    while (n < (size_t)PQntuples(r) && nbytes < PG_BLOCK_BYTES)
+        nbytes += length_at(r, (int)n++, PG_VALUE);
+    struct pg_block *b = *ret = block_new(n, false, 0, nbytes);
+    if (b == NULL)
+        return -1;
+    uint8_t *to = b->bytes;
+    for (b->nrows = 0; b->nrows < n; b->nrows++)
+        b->rows[b->nrows] = (struct pg_row){ place_at(r, (int)b->nrows, PG_GRP),
+                                             keep_at(r, (int)b->nrows, PG_VALUE, &to) };
+    b->whole = n == (size_t)PQntuples(r) && nbytes < PG_BLOCK_BYTES;
+    return 0;
 }
 
-static void read_any(struct pg_block *b, enum need_kind kind, const PGresult *r, int i,
-                     uint8_t **to)
+int pg_block_of_ids(struct pg_block **ret, const PGresult *r)
 {
-    const uint64_t number = pg_number_at(r, i, PG_GRP);
-    switch ((enum pg_what)pg_number_at(r, i, PG_WHAT)) {
-    case PG_ROW:
-        read_row(b, r, i, to);
+    const int n = PQntuples(r);
+    size_t nbytes = 0, values = 0;
+    for (int i = 0; i < n; i++) {
+        values += length_at(r, i, PG_VALUE);
+        nbytes += length_at(r, i, PG_ID);
+    }
+    struct pg_block *b = *ret = block_new((size_t)n, true, 0, nbytes + values);
+    if (b == NULL)
+        return -1;
+    uint8_t *to = b->bytes;
+    for (int i = 0; i < n; i++, b->nrows++) {
+        b->rows[i] = (struct pg_row){ place_at(r, i, PG_GRP), keep_at(r, i, PG_VALUE, &to) };
+        b->more[i] = (struct pg_more){ .id = keep_at(r, i, PG_ID, &to),
+                                       .is_there = !PQgetisnull(r, i, PG_SEQ) };
+    }
+    b->whole = values < PG_IDS_BYTES;
+    return 0;
+}
+
+/* --- Changes ------------------------------------------------------------------------ */
+
+static void read_change(struct pg_block *b, const PGresult *r, int i, uint8_t **to)
+{
+    struct pg_more *more = &b->more[b->nrows];
+    struct pg_row *row = &b->rows[b->nrows++];
+    *more = (struct pg_more){ .id = keep_at(r, i, PG_CHANGE_ID, to),
+                              .revision = pg_number_at(r, i, PG_CHANGE_REVISION),
+                              .time_ms = pg_number_at(r, i, PG_CHANGE_TIME_MS),
+                              .is_there = !PQgetisnull(r, i, PG_CHANGE_NOW_GRP),
+                              .now = place_at(r, i, PG_CHANGE_NOW_GRP) };
+    more->kind = pg_number_at(r, i, PG_CHANGE_KIND) == 0 ? CHANGE_PUT : CHANGE_DELETE;
+    *row = (struct pg_row){ place_at(r, i, PG_CHANGE_GRP), keep_at(r, i, PG_CHANGE_VALUE, to) };
+}
+
+static void read_any(struct pg_block *b, const PGresult *r, int i, uint8_t **to)
+{
+    const uint64_t number = pg_number_at(r, i, PG_CHANGE_GRP);
+    switch ((enum pg_what)pg_number_at(r, i, PG_CHANGE_WHAT)) {
+    case PG_CHANGE:
+        read_change(b, r, i, to);
         break;
     case PG_GROUP:
-        b->groups[b->ngroups++] = (struct pg_named){ (uint32_t)number, keep(r, i, PG_ID, to) };
+        b->groups[b->ngroups++] =
+            (struct pg_named){ (uint32_t)number, keep_at(r, i, PG_CHANGE_ID, to) };
         break;
     case PG_STORE:
         b->total_groups = number;
-        b->revision = pg_number_at(r, i, PG_SEQ);
+        b->revision = pg_number_at(r, i, PG_CHANGE_SEQ);
         break;
     case PG_LOG:
-        *(kind == NEED_CHANGES ? &b->oldest : &b->count) = number;
+        b->oldest = number;
         break;
-    }
-}
-
-/* The limits of the statement: a block that has reached neither has all. */
-static bool is_whole(const struct pg_block *b, size_t most)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < b->nrows; i++)
-        bytes += b->rows[i].value.len;
-    return b->nrows < most && bytes < PG_BLOCK_BYTES;
-}
-
-/* Where there are more groups between and ahead than a block takes, it ends with the last
- * record all of whose groups it has. */
-static void cut(struct pg_block *b)
-{
-    if (b->ngroups < PG_BLOCK_GROUPS)
-        return;
-    const uint32_t last = b->groups[b->ngroups - 1].ordinal - NEED_GROUPS_AHEAD;
-    while (b->nrows > 1 && b->rows[b->nrows - 1].at.group > last) {
-        b->nrows--;
-        b->whole = false;
     }
 }
 
@@ -92,64 +154,58 @@ static void limit_groups(struct pg_block *b)
         b->total_groups = b->groups[b->ngroups - 1].ordinal + 1;
 }
 
-int pg_block_read(struct pg_block *b, enum need_kind kind, size_t most, const PGresult *r)
+int pg_block_of_changes(struct pg_block **ret, const PGresult *r)
 {
-    const size_t n = (size_t)PQntuples(r) + 1;
-    *b = (struct pg_block){ .rows = malloc(n * sizeof *b->rows),
-                            .groups = malloc(n * sizeof *b->groups),
-                            .bytes = malloc(count_bytes(r)) };
-    if (b->rows == NULL || b->groups == NULL || b->bytes == NULL) {
-        pg_block_free(b);
-        return -1;
+    const int n = PQntuples(r);
+    size_t nbytes = 0, values = 0;
+    for (int i = 0; i < n; i++) {
+        values += length_at(r, i, PG_CHANGE_VALUE);
+        nbytes += length_at(r, i, PG_CHANGE_ID);
     }
+    struct pg_block *b = *ret = block_new((size_t)n, true, (size_t)n, nbytes + values);
+    if (b == NULL)
+        return -1;
     uint8_t *to = b->bytes;
-    for (int i = 0; i < PQntuples(r); i++)
-        read_any(b, kind, r, i, &to);
-    b->whole = kind == NEED_IDS || is_whole(b, most);
-    if (kind == NEED_RECORDS)
-        cut(b);
-    if (kind == NEED_CHANGES)
-        limit_groups(b);
+    for (int i = 0; i < n; i++)
+        read_any(b, r, i, &to);
+    b->whole = b->nrows < PG_CHANGES_ROWS && values < PG_CHANGES_BYTES;
+    limit_groups(b);
     return 0;
 }
 
-void pg_block_free(struct pg_block *b)
-{
-    free(b->rows);
-    free(b->groups);
-    free(b->bytes);
-    *b = (struct pg_block){ 0 };
-}
+/* --- Groups ------------------------------------------------------------------------- */
 
-/* --- Finding ------------------------------------------------------------------------ */
+static const struct pg_named no_groups[1];
 
-/* As the database orders them. */
-static int compare(struct bytes a, struct bytes b)
+int pg_block_of_groups(struct pg_block **ret, const PGresult *r, const struct pg_block *before,
+                       uint32_t from, uint32_t until)
 {
-    const size_t least = a.len < b.len ? a.len : b.len;
-    const int rv = least > 0 ? memcmp(a.data, b.data, least) : 0;
-    return rv != 0 ? rv : (a.len > b.len) - (a.len < b.len);
-}
-
-const struct pg_row *pg_block_find_id(const struct pg_block *b, struct bytes id)
-{
-    size_t from = 0, to = b->nrows;
-    while (from < to) {
-        const size_t middle = from + (to - from) / 2;
-        const int rv = compare(b->rows[middle].id, id);
-        if (rv == 0)
-            return &b->rows[middle];
-        if (rv < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return NULL;
+    const size_t had = before != NULL ? before->ngroups : 0, n = (size_t)PQntuples(r);
+    const struct pg_named *old = had > 0 ? before->groups : no_groups, *end = old + had;
+    size_t nbytes = 0;
+    while (old < end && old->ordinal < from)
+        old++;
+    while (old < end && end[-1].ordinal >= until)
+        end--;
+    for (const struct pg_named *g = old; g < end; g++)
+        nbytes += g->id.len;
+    for (size_t i = 0; i < n; i++)
+        nbytes += length_at(r, (int)i, 1);
+    struct pg_block *b = *ret = block_new(0, false, (size_t)(end - old) + n, nbytes);
+    if (b == NULL)
+        return -1;
+    uint8_t *to = b->bytes;
+    for (; old < end; old++)
+        b->groups[b->ngroups++] = (struct pg_named){ old->ordinal, keep(old->id, &to) };
+    for (size_t i = 0; i < n; i++)
+        b->groups[b->ngroups++] =
+            (struct pg_named){ (uint32_t)pg_number_at(r, (int)i, 0), keep_at(r, (int)i, 1, &to) };
+    return 0;
 }
 
 const struct pg_named *pg_block_find_group(const struct pg_block *b, uint32_t ordinal)
 {
-    size_t from = 0, to = b->ngroups;
+    size_t from = 0, to = b != NULL ? b->ngroups : 0;
     while (from < to) {
         const size_t middle = from + (to - from) / 2;
         if (b->groups[middle].ordinal == ordinal)
@@ -164,7 +220,7 @@ const struct pg_named *pg_block_find_group(const struct pg_block *b, uint32_t or
 
 const struct pg_named *pg_block_find_group_id(const struct pg_block *b, struct bytes id)
 {
-    for (size_t i = 0; i < b->ngroups; i++)
+    for (size_t i = 0; b != NULL && i < b->ngroups; i++)
         if (bytes_equal(b->groups[i].id, id))
             return &b->groups[i];
     return NULL;

@@ -1,5 +1,5 @@
-/* What was fetched for one need: rows of one statement, which are of one state of the
- * database. */
+/* What a statement of reading brought: rows of one state of the database. Those who read parts
+ * of it share it. */
 #ifndef PG_BLOCK_H
 #define PG_BLOCK_H
 
@@ -9,37 +9,55 @@
 /* A record, or a change. */
 struct pg_row {
     struct position at;
-    struct bytes id, value; /* value.data NULL: a change that was overtaken */
+    struct bytes value; /* data NULL: it is not small, or a change that was overtaken */
+};
+
+/* What the rows of ids and changes have besides. */
+struct pg_more {
+    struct bytes id;
     uint64_t revision, time_ms;
     enum change_kind kind;
-    bool is_there;       /* a change: the id is, */
+    bool is_there;       /* ids: there is such a record. A change: the id is, */
     struct position now; /* there */
 };
 
+/* A group's id by its ordinal. */
 struct pg_named {
     uint32_t ordinal;
     struct bytes id;
 };
 
 struct pg_block {
-    struct pg_row *rows; /* by place; of NEED_IDS by id; of changes by revision */
+    unsigned refs;
+    struct pg_row *rows;  /* by place; of ids as they were asked for; of changes by revision */
+    struct pg_more *more; /* NULL: of records and groups */
     size_t nrows;
     struct pg_named *groups; /* by ordinal */
     size_t ngroups;
-    bool whole; /* there is no row after these */
-    uint64_t count, total_groups, revision;
-    uint64_t oldest; /* of NEED_CHANGES: the first revision of the log; 0: it is empty */
-    void *bytes;     /* that all of them point to */
+    bool whole;                              /* none was left out because of its size */
+    uint64_t total_groups, revision, oldest; /* of changes; oldest: of the log; 0: it is empty */
+    size_t size;                             /* in bytes */
+    void *bytes;                             /* that all of them point to */
 };
 
-/** Copies what the statement of pg_sql.h for a need of this kind brought, which stops after
- * @most rows. 0, or -1: out of memory. */
-int pg_block_read(struct pg_block *b, enum need_kind kind, size_t most, const PGresult *result);
-void pg_block_free(struct pg_block *b);
+/* Each copies what a statement of pg_sql.h brought. The caller has one reference to *ret. 0, or
+ * -1: out of memory. */
 
-/** NULL: it has none. */
-const struct pg_row *pg_block_find_id(const struct pg_block *b, struct bytes id);
-const struct pg_named *pg_block_find_group(const struct pg_block *b, uint32_t ordinal);
-const struct pg_named *pg_block_find_group_id(const struct pg_block *b, struct bytes id);
+/** Of RECORDS, LARGE and BATCH: up to the row that makes it PG_BLOCK_BYTES large. A row of BATCH
+ * that stands for a group without records has the sequence 0. */
+int pg_block_of_records(struct pg_block **ret, const PGresult *result);
+int pg_block_of_ids(struct pg_block **ret, const PGresult *result);
+int pg_block_of_changes(struct pg_block **ret, const PGresult *result);
+
+/** Of GROUPS, behind what @before (NULL: none) has from ordinal @from on, and before @until. */
+int pg_block_of_groups(struct pg_block **ret, const PGresult *result, const struct pg_block *before,
+                       uint32_t from, uint32_t until);
+
+struct pg_block *pg_block_ref(struct pg_block *block); /* either is fine with NULL */
+void pg_block_unref(struct pg_block *block);
+
+/** NULL: it has none; @block NULL is fine. */
+const struct pg_named *pg_block_find_group(const struct pg_block *block, uint32_t ordinal);
+const struct pg_named *pg_block_find_group_id(const struct pg_block *block, struct bytes id);
 
 #endif

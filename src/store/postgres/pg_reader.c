@@ -1,58 +1,15 @@
-/* Steps, and what they need. What is needed is fetched whole, as a block; in a step there is
- * nothing but blocks to read. One is used up once its end was read, or once a step was done
- * with it that did not stop within: it is of one moment, and who asks later wants news.
+/* Steps, and what they need. What is needed is fetched whole, as a block (pg_fetch.h); in a step
+ * there is nothing but blocks to read. One is used up once its end was read, or once a step was
+ * done with it that did not stop within: it is of one moment, and who asks later wants news.
  *
  * Who reads on has the next block asked for while one is read: two blocks, however slow
  * the reader is. Who reads the first one only, as pages are, has none asked for in vain
  * before half of it was read. */
 #include <stdlib.h>
 
-#include "pg_block.h"
-#include "pg_sql.h"
+#include "pg_fetch.h"
 
 #define CONNECTIONS 2
-
-struct pg_fetch;
-
-struct pg_reader {
-    struct reader reader;
-    struct pg_store *store;
-    struct loop *loop;
-    struct pg_pool *pool;
-    bool stepping;
-    struct pg_fetch *now;  /* what the step reads; NULL: nothing */
-    struct pg_fetch *gone; /* dropped in this step, which may still have bytes of it */
-    char error[STORE_ERROR_MAX];
-    bool unavailable;
-};
-
-/* What is fetched, or was, for one need. */
-struct pg_fetch {
-    struct pg_reader *r;
-    struct store_fetch *fetch;
-    struct pg_fetch *next_gone;
-    enum need_kind kind;
-    struct position after; /* of need; what was read moves it */
-    uint64_t revision;     /* the same of changes */
-    uint32_t last_group;
-    size_t most; /* rows of its block */
-    uint8_t group[STORE_ID_MAX];
-    size_t group_len;
-    bool there, failed, used_up;
-    bool touched, stopped; /* in this step: something was read; a visitor stopped */
-    bool goes_on;          /* it is not the first block */
-    bool is_ahead;         /* it is the next of another, and nobody waits for it */
-    struct pg_fetch *next; /* what comes after, asked for already */
-    size_t at;             /* of rows: the next */
-    struct pg_block block;
-    struct pg_error error;
-
-    struct pg_request request;
-    struct pg_step step;
-    struct pg_param params[3];
-    struct pg_bigint numbers[3];
-    struct buf *ids; /* of NEED_IDS, as it is sent */
-};
 
 static struct pg_reader *reader_of(struct reader *reader)
 {
@@ -66,182 +23,9 @@ static int fail_memory(struct pg_reader *r)
                       r->store->target->name);
 }
 
-/* --- Fetching ----------------------------------------------------------------------- */
-
-static void free_one(struct pg_fetch *f)
+static void pg_fetch_forget(struct store_fetch *fetch)
 {
-    pg_request_cancel(&f->request);
-    pg_block_free(&f->block);
-    buf_unref(f->ids);
-    free(f);
-}
-
-static void free_fetch(struct pg_fetch *f)
-{
-    if (f->next != NULL)
-        free_one(f->next);
-    free_one(f);
-}
-
-static void drop(struct pg_fetch *f)
-{
-    struct pg_reader *r = f->r;
-    f->fetch->of_engine = NULL;
-    pg_request_cancel(&f->request);
-    if (f->next != NULL)
-        pg_request_cancel(&f->next->request);
-    if (r->now == f)
-        r->now = NULL;
-    if (!r->stepping) {
-        free_fetch(f);
-        return;
-    }
-    f->next_gone = r->gone;
-    r->gone = f;
-}
-
-static void pg_fetch_drop(struct store_fetch *fetch)
-{
-    drop(fetch->of_engine);
-}
-
-static void on_rows(struct pg_request *request, unsigned step, const PGresult *rows)
-{
-    struct pg_fetch *f = container_of(request, struct pg_fetch, request);
-    (void)step;
-    if (pg_block_read(&f->block, f->kind, f->most, rows) == 0)
-        return;
-    f->failed = true;
-    f->error = (struct pg_error){ .trouble = PG_OTHER };
-    store_fail(f->error.line, "cannot read the database %s: out of memory",
-               f->r->store->target->name);
-}
-
-/* A block is of one state of the database: the next server sends the whole of it. */
-static void on_again(struct pg_request *request)
-{
-    struct pg_fetch *f = container_of(request, struct pg_fetch, request);
-    pg_block_free(&f->block);
-    f->failed = false;
-}
-
-static void on_done(struct pg_request *request, const struct pg_error *error)
-{
-    struct pg_fetch *f = container_of(request, struct pg_fetch, request);
-    f->there = true;
-    if (error != NULL) {
-        f->failed = true;
-        f->error = *error;
-    }
-    if (!f->is_ahead)
-        f->fetch->ready(f->fetch);
-}
-
-static void add_number(struct pg_fetch *f, uint64_t n)
-{
-    const unsigned i = f->step.nparams++;
-    f->params[i] = pg_bigint_param(&f->numbers[i], n);
-}
-
-static void add_bytes(struct pg_fetch *f, struct bytes b)
-{
-    f->params[f->step.nparams++] = pg_bytes_param(b);
-}
-
-static bool add_ids(struct pg_fetch *f, const struct store_need *need)
-{
-    f->ids = pg_array_new(PG_ARRAY_BYTEA);
-    for (size_t i = 0; i < need->nids; i++)
-        if (f->ids == NULL || !pg_array_add(f->ids, need->ids[i]))
-            return false;
-    if (f->ids == NULL)
-        return false;
-    f->params[f->step.nparams++] = pg_array_param(f->ids, need->nids);
-    return true;
-}
-
-static bool set_params(struct pg_fetch *f, const struct store_need *need)
-{
-    switch (f->kind) {
-    case NEED_RECORDS:
-        add_number(f, f->after.group);
-        add_number(f, f->after.sequence);
-        add_number(f, f->last_group);
-        return true;
-    case NEED_GROUP:
-        add_bytes(f, bytes_of(f->group, f->group_len));
-        add_number(f, f->after.sequence);
-        return true;
-    case NEED_IDS:
-        return add_ids(f, need);
-    default:
-        add_number(f, f->revision < INT64_MAX ? f->revision : INT64_MAX);
-        add_bytes(f, bytes_of(f->group, f->group_len));
-        return true;
-    }
-}
-
-static void keep_need(struct pg_fetch *f, const struct store_need *need)
-{
-    f->kind = need->kind;
-    f->after = need->after;
-    f->last_group = need->last_group;
-    f->revision = need->revision;
-    f->group_len = need->group.len <= STORE_ID_MAX ? need->group.len : 0;
-    if (f->group_len > 0)
-        memcpy(f->group, need->group.data, f->group_len);
-}
-
-static const struct pg_statement *statement_of(const struct pg_fetch *f)
-{
-    if (f->most == PG_BLOCK_ROWS)
-        return &pg_reads[f->kind];
-    return &pg_reads[f->kind == NEED_RECORDS ? PG_MORE_RECORDS : PG_MORE_GROUP];
-}
-
-static bool is_listing(enum need_kind kind)
-{
-    return kind == NEED_RECORDS || kind == NEED_GROUP;
-}
-
-/* @goes_on: it is not the first block. NULL: out of memory. */
-static struct pg_fetch *ask(struct pg_reader *r, struct store_fetch *fetch,
-                            const struct store_need *need, bool goes_on)
-{
-    struct pg_fetch *f = calloc(1, sizeof *f);
-    if (f == NULL)
-        return NULL;
-    f->r = r;
-    f->fetch = fetch;
-    f->goes_on = goes_on;
-    f->most = goes_on && is_listing(need->kind) ? PG_MORE_ROWS : PG_BLOCK_ROWS;
-    keep_need(f, need);
-    if (!set_params(f, need)) {
-        free_fetch(f);
-        return NULL;
-    }
-    f->step.statement = statement_of(f);
-    f->step.params = f->params;
-    f->request = (struct pg_request){
-        .steps = &f->step, .nsteps = 1, .rows = on_rows, .done = on_done, .again = on_again
-    };
-    pg_pool_submit(r->pool, &f->request);
-    return f;
-}
-
-/* What comes after the block of @f, if there is anything. */
-static void ask_ahead(struct pg_fetch *f)
-{
-    const struct pg_block *b = &f->block;
-    if (f->next != NULL || b->whole || b->nrows == 0 || !is_listing(f->kind))
-        return;
-    const struct store_need need = { .kind = f->kind,
-                                     .after = b->rows[b->nrows - 1].at,
-                                     .last_group = f->last_group,
-                                     .group = bytes_of(f->group, f->group_len) };
-    f->next = ask(f->r, f->fetch, &need, true);
-    if (f->next != NULL)
-        f->next->is_ahead = true;
+    pg_fetch_drop(fetch->of_engine);
 }
 
 /* --- Needs -------------------------------------------------------------------------- */
@@ -249,7 +33,7 @@ static void ask_ahead(struct pg_fetch *f)
 /* Ids are needed by one question, until it has read them. */
 static bool fits(const struct pg_fetch *f, const struct store_need *need)
 {
-    if (f->kind != need->kind)
+    if (f->kind != need->kind || (need->numbers && !f->numbers))
         return false;
     switch (f->kind) {
     case NEED_RECORDS:
@@ -274,7 +58,9 @@ static void leave(struct pg_reader *r)
     if (f == NULL)
         return;
     if (f->kind == NEED_IDS || (f->touched && !f->stopped))
-        f->used_up = true;
+        pg_fetch_move(f, PG_FETCH_USED);
+    else if (f->touched)
+        pg_fetch_touch(f);
     f->touched = f->stopped = false;
 }
 
@@ -282,38 +68,18 @@ static int fail(struct pg_reader *r, struct pg_fetch *f)
 {
     r->unavailable = f->error.trouble == PG_AGAIN;
     store_fail(r->error, "%s", f->error.line);
-    drop(f);
+    pg_fetch_drop(f);
     return -1;
-}
-
-/* It failed while nobody wanted it. */
-static bool is_in_vain(const struct pg_fetch *ahead)
-{
-    return ahead->there && ahead->failed;
-}
-
-/* What was asked for ahead takes the place of what is used up. */
-static struct pg_fetch *turn_over(struct pg_fetch *f)
-{
-    struct store_fetch *fetch = f->fetch;
-    struct pg_fetch *next = f->next;
-    if (is_in_vain(next))
-        return f;
-    f->next = NULL;
-    drop(f);
-    next->is_ahead = false;
-    fetch->of_engine = next;
-    return next;
 }
 
 /* @before: what was fetched for it until now; NULL: nothing. */
 static int ask_anew(struct pg_reader *r, struct store_fetch *fetch, struct pg_fetch *before,
                     const struct store_need *need)
 {
-    const bool goes_on = before != NULL && before->used_up && before->kind == need->kind;
+    const bool goes_on = before != NULL && before->state == PG_FETCH_USED && fits(before, need);
+    struct pg_fetch *f = pg_fetch_new(r, fetch, need, goes_on ? before : NULL);
     if (before != NULL)
-        drop(before);
-    struct pg_fetch *f = ask(r, fetch, need, goes_on);
+        pg_fetch_drop(before);
     if (f == NULL)
         return fail_memory(r);
     fetch->of_engine = f;
@@ -325,8 +91,14 @@ static int read_now(struct pg_reader *r, struct pg_fetch *f)
 {
     r->now = f;
     if (f->goes_on)
-        ask_ahead(f);
+        pg_fetch_ahead(f);
     return 1;
+}
+
+/* What failed while nobody wanted it was asked for in vain. */
+static bool has_next(const struct pg_fetch *f)
+{
+    return f->next != NULL && f->next->state != PG_FETCH_FAILED;
 }
 
 static int pg_need(struct reader *base, struct store_fetch *fetch, const struct store_need *need)
@@ -334,15 +106,24 @@ static int pg_need(struct reader *base, struct store_fetch *fetch, const struct 
     struct pg_reader *r = reader_of(base);
     struct pg_fetch *f = fetch->of_engine;
     leave(r);
-    if (f != NULL && f->used_up && f->next != NULL)
-        f = turn_over(f);
-    if (f != NULL && !f->there)
+    if (f != NULL && f->state == PG_FETCH_USED && has_next(f))
+        f = pg_fetch_turn_over(f);
+    if (f == NULL)
+        return ask_anew(r, fetch, f, need);
+    switch (f->state) {
+    case PG_FETCH_PUT_OFF:
+        pg_batch_urge(f);
         return 0;
-    if (f != NULL && f->failed)
+    case PG_FETCH_ASKED:
+        f->awaited = true;
+        return 0;
+    case PG_FETCH_FAILED:
         return fail(r, f);
-    if (f != NULL && !f->used_up && fits(f, need))
-        return read_now(r, f);
-    return ask_anew(r, fetch, f, need);
+    case PG_FETCH_THERE:
+        return fits(f, need) ? read_now(r, f) : ask_anew(r, fetch, f, need);
+    default:
+        return ask_anew(r, fetch, f, need);
+    }
 }
 
 /* --- Steps -------------------------------------------------------------------------- */
@@ -364,7 +145,7 @@ static void pg_end(struct reader *base)
     while (r->gone != NULL) {
         struct pg_fetch *f = r->gone;
         r->gone = f->next_gone;
-        free_fetch(f);
+        pg_fetch_free(f);
     }
 }
 
@@ -380,46 +161,48 @@ static bool pg_unavailable(const struct reader *base)
 
 /* --- Reading ------------------------------------------------------------------------ */
 
-static const struct pg_block nothing;
-
-static const struct pg_block *block_of(struct reader *base)
+/* What the step reads. NULL: what was needed is used up. */
+static struct pg_fetch *fetch_of(struct reader *base)
 {
     struct pg_fetch *f = reader_of(base)->now;
-    if (f == NULL)
-        return &nothing; /* what was needed is used up */
-    f->touched = true;
-    return &f->block;
+    if (f != NULL)
+        f->touched = true;
+    return f;
 }
 
 static int pg_count(struct reader *base, uint64_t *ret)
 {
-    *ret = block_of(base)->count;
+    const struct pg_fetch *f = fetch_of(base);
+    *ret = f != NULL ? f->count : 0;
     return 1;
 }
 
 static int pg_groups(struct reader *base, uint64_t *ret)
 {
-    *ret = block_of(base)->total_groups;
+    const struct pg_fetch *f = fetch_of(base);
+    *ret = 0;
+    if (f != NULL)
+        *ret = f->kind == NEED_CHANGES ? f->block->total_groups : f->total_groups;
     return 1;
 }
 
 static int pg_revision(struct reader *base, uint64_t *ret)
 {
-    *ret = block_of(base)->revision;
+    const struct pg_fetch *f = fetch_of(base);
+    *ret = 0;
+    if (f != NULL)
+        *ret = f->kind == NEED_CHANGES ? f->block->revision : f->last_revision;
     return 1;
-}
-
-static int pg_get(struct reader *base, struct bytes id, struct bytes *ret_value)
-{
-    const struct pg_row *row = pg_block_find_id(block_of(base), id);
-    if (row != NULL)
-        *ret_value = row->value;
-    return row != NULL;
 }
 
 static int pg_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
 {
-    const struct pg_named *g = pg_block_find_group_id(block_of(base), id);
+    const struct pg_fetch *f = fetch_of(base);
+    if (f != NULL && f->kind == NEED_GROUP) {
+        *ret_ordinal = f->ordinal;
+        return f->has_group && bytes_equal(id, bytes_of(f->group, f->group_len));
+    }
+    const struct pg_named *g = f != NULL ? pg_block_find_group_id(f->block, id) : NULL;
     if (g != NULL)
         *ret_ordinal = g->ordinal;
     return g != NULL;
@@ -427,7 +210,11 @@ static int pg_group(struct reader *base, struct bytes id, uint32_t *ret_ordinal)
 
 static int pg_group_id(struct reader *base, uint32_t ordinal, struct bytes *ret_id)
 {
-    const struct pg_named *g = pg_block_find_group(block_of(base), ordinal);
+    const struct pg_fetch *f = fetch_of(base);
+    if (f == NULL)
+        return 0;
+    const struct pg_named *g =
+        pg_block_find_group(f->kind == NEED_RECORDS ? f->groups : f->block, ordinal);
     if (g != NULL)
         *ret_id = g->id;
     return g != NULL;
@@ -435,27 +222,27 @@ static int pg_group_id(struct reader *base, uint32_t ordinal, struct bytes *ret_
 
 static int end_of(struct pg_fetch *f)
 {
-    f->used_up = true;
-    return f->block.whole ? 0 : READER_MORE;
+    pg_fetch_move(f, PG_FETCH_USED);
+    return f->whole ? 0 : READER_MORE;
 }
 
 static int stop(struct pg_fetch *f)
 {
     f->stopped = true;
-    if (f->at * 2 >= f->block.nrows)
-        ask_ahead(f);
+    if ((f->at - f->first) * 2 >= f->end - f->first)
+        pg_fetch_ahead(f);
     return 1;
 }
 
 static int pg_scan(struct reader *base, struct position *at, uint32_t last_group,
                    struct visit *visit)
 {
-    struct pg_fetch *f = reader_of(base)->now;
+    struct pg_fetch *f = fetch_of(base);
     (void)last_group; /* the need had it */
-    if (block_of(base) == &nothing)
+    if (f == NULL)
         return READER_MORE;
-    for (; f->at < f->block.nrows; f->at++) {
-        const struct pg_row *row = &f->block.rows[f->at];
+    for (; f->at < f->end; f->at++) {
+        const struct pg_row *row = &f->block->rows[f->at];
         if (!visit->record(visit, row->at, row->value))
             return stop(f);
         *at = row->at;
@@ -463,6 +250,61 @@ static int pg_scan(struct reader *base, struct position *at, uint32_t last_group
     }
     return end_of(f);
 }
+
+/* --- Ids ---------------------------------------------------------------------------- */
+
+/* They are read in the order in which they were asked for, mostly. Returns READER_MORE: it is
+ * not among those that came. */
+static int find_id(struct pg_fetch *f, struct bytes id, size_t *ret)
+{
+    const struct pg_block *b = f->block;
+    for (size_t i = 0, at = f->at; i < b->nrows; i++, at++) {
+        at = at < b->nrows ? at : 0;
+        if (!bytes_equal(b->more[at].id, id))
+            continue;
+        f->at = *ret = at;
+        return b->more[at].is_there;
+    }
+    return READER_MORE;
+}
+
+static int pg_get(struct reader *base, struct bytes id, struct bytes *ret_value)
+{
+    struct pg_fetch *f = fetch_of(base);
+    size_t i;
+    const int found = f == NULL ? READER_MORE : find_id(f, id, &i);
+    if (found == 1)
+        *ret_value = f->block->rows[i].value;
+    return found;
+}
+
+/* Of changes, that of the one which is visited is asked for mostly. */
+static int place_in_changes(const struct pg_fetch *f, struct bytes id, struct position *ret)
+{
+    const struct pg_block *b = f->block;
+    for (size_t i = 0, at = f->at; i < b->nrows; i++, at++) {
+        at = at < b->nrows ? at : 0;
+        if (!bytes_equal(b->more[at].id, id))
+            continue;
+        *ret = b->more[at].now;
+        return b->more[at].is_there;
+    }
+    return 0;
+}
+
+static int pg_place(struct reader *base, struct bytes id, struct position *ret)
+{
+    struct pg_fetch *f = fetch_of(base);
+    size_t i;
+    if (f != NULL && f->kind == NEED_CHANGES)
+        return place_in_changes(f, id, ret);
+    const int found = f == NULL ? READER_MORE : find_id(f, id, &i);
+    if (found == 1)
+        *ret = f->block->rows[i].at;
+    return found;
+}
+
+/* --- Changes ------------------------------------------------------------------------ */
 
 /* Whether the log begins after what comes next. */
 static bool has_expired(const struct pg_block *b, uint64_t revision)
@@ -472,22 +314,22 @@ static bool has_expired(const struct pg_block *b, uint64_t revision)
 
 static int pg_changes(struct reader *base, uint64_t *revision, struct change_visit *visit)
 {
-    struct pg_fetch *f = reader_of(base)->now;
-    const struct pg_block *b = block_of(base);
-    if (b == &nothing)
+    struct pg_fetch *f = fetch_of(base);
+    if (f == NULL)
         return READER_MORE;
+    const struct pg_block *b = f->block;
     if (f->at == 0 && has_expired(b, *revision))
         return READER_EXPIRED;
     for (; f->at < b->nrows; f->at++) {
-        const struct pg_row *row = &b->rows[f->at];
-        const struct change c = { .revision = row->revision,
-                                  .kind = row->kind,
-                                  .at = row->at,
-                                  .id = row->id,
-                                  .time_ms = row->time_ms };
+        const struct pg_more *more = &b->more[f->at];
+        const struct change c = { .revision = more->revision,
+                                  .kind = more->kind,
+                                  .at = b->rows[f->at].at,
+                                  .id = more->id,
+                                  .time_ms = more->time_ms };
         if (!visit->change(visit, &c))
             return stop(f);
-        *revision = f->revision = row->revision;
+        *revision = f->revision = more->revision;
     }
     return end_of(f);
 }
@@ -495,38 +337,13 @@ static int pg_changes(struct reader *base, uint64_t *revision, struct change_vis
 /* Revisions have no gaps. */
 static int pg_put_value(struct reader *base, const struct change *c, struct bytes *ret_value)
 {
-    const struct pg_block *b = block_of(base);
-    const uint64_t i = b->nrows > 0 ? c->revision - b->rows[0].revision : 0;
-    if (i >= b->nrows || b->rows[i].value.data == NULL)
+    const struct pg_fetch *f = fetch_of(base);
+    const struct pg_block *b = f != NULL ? f->block : NULL;
+    const uint64_t i = b != NULL && b->nrows > 0 ? c->revision - b->more[0].revision : 0;
+    if (b == NULL || i >= b->nrows || b->rows[i].value.data == NULL)
         return 0;
     *ret_value = b->rows[i].value;
     return 1;
-}
-
-static int place_in(const struct pg_row *row, struct position *ret)
-{
-    if (row->is_there)
-        *ret = row->now;
-    return row->is_there;
-}
-
-/* Of changes, that of the one which is visited is asked for mostly. */
-static int pg_place(struct reader *base, struct bytes id, struct position *ret)
-{
-    const struct pg_block *b = block_of(base);
-    const struct pg_fetch *f = reader_of(base)->now;
-    if (f != NULL && f->kind == NEED_IDS) {
-        const struct pg_row *row = pg_block_find_id(b, id);
-        if (row != NULL)
-            *ret = row->at;
-        return row != NULL;
-    }
-    if (f != NULL && f->at < b->nrows && bytes_equal(b->rows[f->at].id, id))
-        return place_in(&b->rows[f->at], ret);
-    for (size_t i = 0; i < b->nrows; i++)
-        if (bytes_equal(b->rows[i].id, id))
-            return place_in(&b->rows[i], ret);
-    return 0;
 }
 
 /* --- Life --------------------------------------------------------------------------- */
@@ -534,6 +351,8 @@ static int pg_place(struct reader *base, struct bytes id, struct position *ret)
 static void pg_reader_free(struct reader *base)
 {
     struct pg_reader *r = reader_of(base);
+    timer_stop(&r->idle);
+    task_cancel(&r->send);
     pg_pool_free(r->pool);
     loop_stop(r->loop);
     loop_run(r->loop);
@@ -547,7 +366,7 @@ static const struct reader_engine pg_reader_engine = {
     .error = pg_error,
     .unavailable = pg_unavailable,
     .need = pg_need,
-    .fetch_drop = pg_fetch_drop,
+    .fetch_drop = pg_fetch_forget,
     .count = pg_count,
     .groups = pg_groups,
     .get = pg_get,
@@ -574,6 +393,8 @@ int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
     r->reader.engine = &pg_reader_engine;
     r->store = s;
     r->loop = loop;
+    pg_fetch_init(r);
+    pg_batch_init(r);
     if (pg_pool_new(&r->pool, loop, &o) != 0) {
         free(r);
         return store_fail(error, "cannot read the database %s: out of memory", s->target->name);

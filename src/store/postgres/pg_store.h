@@ -7,7 +7,9 @@
  *   pg_probe.c    what became of a transaction that has no answer
  *   pg_feed.c     what was committed, here or by another server
  *   pg_reader.c   steps, and what they need
- *   pg_block.c    what was fetched for one need
+ *   pg_fetch.c    what is fetched for one need (pg_ask.c: what is asked for it)
+ *   pg_batch.c    by-group needs that share a statement
+ *   pg_block.c    what a statement brought
  *   pg_sql.c      the statements of reading
  *
  * The store has a loop of its own on a thread of its own, with two connections: one

@@ -42,8 +42,8 @@ static inline struct pg_param pg_bytes_param(struct bytes b)
     return (struct pg_param){ .value = b, .binary = true };
 }
 
-/* An array of bytea or of boolean. */
-enum pg_array_type { PG_ARRAY_BOOL = 16, PG_ARRAY_BYTEA = 17 };
+/* An array of boolean, bytea or bigint. */
+enum pg_array_type { PG_ARRAY_BOOL = 16, PG_ARRAY_BYTEA = 17, PG_ARRAY_BIGINT = 20 };
 
 /** An empty one. NULL: out of memory. */
 struct buf *pg_array_new(enum pg_array_type type);

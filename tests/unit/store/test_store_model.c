@@ -190,7 +190,7 @@ static void scan_group(uint32_t ordinal)
 /* All of them at once, and group by group. */
 static void compare_listings(void)
 {
-    struct store_need all = { .kind = NEED_RECORDS, .last_group = UINT32_MAX };
+    struct store_need all = { .kind = NEED_RECORDS, .last_group = UINT32_MAX, .numbers = true };
     listing = (struct listing){ .visit.record = compare_record_of_all };
     for (unsigned i = 0; i < IDS; i++)
         if (items[i].there)
@@ -221,16 +221,22 @@ static void compare_missing_groups(void)
     }
 }
 
+static void need_ids(const struct bytes *ids, size_t n)
+{
+    const struct store_need need = { .kind = NEED_IDS, .ids = ids, .nids = n };
+    store_need(&w, &need);
+}
+
 static void compare_items(void)
 {
-    struct bytes ids[IDS];
+    struct bytes ids[IDS], value;
     for (unsigned i = 0; i < IDS; i++)
         ids[i] = bytes_of_text(items[i].id);
-    const struct store_need need = { .kind = NEED_IDS, .ids = ids, .nids = IDS };
-    store_need(&w, &need);
+    need_ids(ids, IDS);
     for (unsigned i = 0; i < IDS; i++) {
-        struct bytes value;
         struct position at;
+        if (reader_get(w.reader, ids[i], &value) == READER_MORE)
+            need_ids(&ids[i], IDS - i);
         SAME(reader_get(w.reader, ids[i], &value) == items[i].there);
         SAME(reader_place(w.reader, ids[i], &at) == items[i].there);
         if (!items[i].there)
