@@ -90,6 +90,10 @@ $(BUILD)/postcli: $(BUILD)/obj/$(MAIN_postcli).o $(call libs,client)
 	$(call say,LINK,$@)
 	$(Q)$(link) $^ $(call others,client)
 
+$(BUILD)/openapi: $(BUILD)/obj/$(MAIN_openapi).o $(call libs,web)
+	$(call say,LINK,$@)
+	$(Q)$(link) $^ $(call others,web)
+
 $(BUILD)/obj/%.o: %.c | $(GEN_OBJ:.o=.stamp)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -102,6 +106,8 @@ $(BUILD)/obj/%.o: %.S
 	$(Q)$(CC) -Wa,-I$(BUILD)/gen -c -o $@ $<
 $(BUILD)/obj/client-cli/bench/bench_template.o: client-cli/bench/bench_report.html
 $(BUILD)/obj/src/serverkit/reflection/descriptors.o: $(BUILD)/gen/descriptors.pb
+$(BUILD)/obj/src/post/openapi.o: $(BUILD)/gen/openapi/post.json
+$(BUILD)/obj/src/user/openapi.o: $(BUILD)/gen/openapi/user.json
 
 # --- what it stands on ------------------------------------------------------------
 

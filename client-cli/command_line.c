@@ -81,7 +81,7 @@ static enum follows follows_name(const struct command *in, const char *name)
     if (strncmp(name, "help", len) == 0 || strncmp(name, "version", len) == 0)
         f = NO_VALUE;
     else if (f == UNKNOWN && len > 3 && strncmp(name, "no-", 3) == 0)
-        f = follows_row(find_option(in, &without_no));
+        f = find_option(in, &without_no) != NULL ? NO_VALUE : UNKNOWN;
     return f == VALUE && name[len] == '=' ? NO_VALUE : f;
 }
 

@@ -2,6 +2,8 @@
 
 BENCH   := $(BUILD)/bench
 PEER_PB := $(BENCH)/gen/v1/post/post
+# What post.proto imports, but for what protobuf's library has.
+PEER_API := $(patsubst %,$(BENCH)/gen/google/api/%.pb.cc,annotations http)
 B       ?=
 
 ##@ Measure it
@@ -18,12 +20,13 @@ bench-quick: setup-bench ## the same in 2 minutes, less exact
 bench-programs: $(PROGRAMS) $(BENCH)/cpp_peer $(BENCH)/go_peer $(BENCH)/bare_append \
                 $(BENCH)/follow_load $(BUILD)/interop-server $(BUILD)/fault-proxy
 
-$(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc &: proto/v1/post/post.proto
+$(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc $(PEER_API) &: proto/v1/post/post.proto \
+                                                     $(wildcard proto/google/api/*.proto)
 	@mkdir -p $(BENCH)/gen
 	$(call say,GEN,post.pb.cc)
 	$(Q)protoc -I proto --cpp_out=$(BENCH)/gen --grpc_out=$(BENCH)/gen \
-	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) $<
-$(BENCH)/cpp_peer: tests/bench/cpp_peer.cc $(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc
+	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) $^
+$(BENCH)/cpp_peer: tests/bench/cpp_peer.cc $(PEER_PB).pb.cc $(PEER_PB).grpc.pb.cc $(PEER_API)
 	$(call say,CXX,$@)
 	$(Q)$(CXX) -std=c++17 -O2 -Wall -Wextra -I$(BENCH)/gen -o $@ $^ \
 	    $$(pkg-config --libs grpc++ protobuf)

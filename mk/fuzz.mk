@@ -4,7 +4,7 @@
 FUZZ_SECONDS ?= 60
 FUZZ         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_FLAGS   := BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g"
-FUZZ_LIB     := $(patsubst tests/lib/%.c,$(BUILD)/obj/fuzz-lib/%.o,$(filter-out tests/lib/tls_%.c tests/lib/certs.c tests/lib/postgres.c tests/lib/pg_%.c,$(wildcard tests/lib/*.c))) $(EVERY)
+FUZZ_LIB     := $(patsubst tests/lib/%.c,$(BUILD)/obj/fuzz-lib/%.o,$(filter-out tests/lib/tls_%.c tests/lib/certs.c tests/lib/postgres.c tests/lib/pg_%.c,$(wildcard tests/lib/*.c))) $(EVERY) $(SHELF)
 SEEDS        := $(wildcard tests/fuzz/seeds/*$(T)*)
 # They look into every layer, and the two ends need no order among themselves.
 FUZZ_HEAP    := $(patsubst %,$(BUILD)/lib/heap/lib%.a,client pbjson $(ON_pair) proto)

@@ -52,7 +52,7 @@ IF_GO   := $(and $(wildcard /usr/bin/go),$(wildcard /usr/bin/protoc-gen-go),$(wi
 GO_TREE := $(abspath $(BUILD))/go
 GO      := GO111MODULE=off GOENV=off GOFLAGS= GOTOOLCHAIN=local GOCACHE=$(abspath build)/go-cache \
            GOPATH=$(GO_TREE):/usr/share/gocode go
-GO_OUT   = --go_out=plugins=grpc,import_path=$(1),Mgoogle/protobuf/timestamp.proto=github.com/golang/protobuf/ptypes/timestamp:$(GO_TREE)/src
+GO_OUT   = --go_out=plugins=grpc,import_path=$(1),Mgoogle/protobuf/timestamp.proto=github.com/golang/protobuf/ptypes/timestamp,Mgoogle/api/annotations.proto=google.golang.org/genproto/googleapis/api/annotations:$(GO_TREE)/src
 
 $(GO_TREE)/src/interop/test.pb.go: tests/interop/test.proto
 	@mkdir -p $(@D)

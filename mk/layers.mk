@@ -2,23 +2,25 @@
 # file includes is looked at by tests/layers.py, and what it calls by the linker, for a test links
 # only the layers below it.
 
-LAYERS := base pbjson weir serverkit store streams user post client
+LAYERS := base pbjson weir web serverkit store streams user post client
 
 ON_base      :=
 ON_pbjson    := base
 ON_weir      := base
-ON_serverkit := weir base
+ON_web       := weir pbjson base
+ON_serverkit := web weir pbjson base
 ON_store     := weir base
-ON_streams   := serverkit store weir base
-ON_user      := streams serverkit store weir base
-ON_post      := streams serverkit store weir base
-ON_client    := serverkit weir pbjson base
+ON_streams   := serverkit web store weir pbjson base
+ON_user      := streams serverkit web store weir pbjson base
+ON_post      := streams serverkit web store weir pbjson base
+ON_client    := serverkit web weir pbjson base
 # For tests of both services together; it has no files of its own.
-ON_pair      := post user streams serverkit store weir base
+ON_pair      := post user streams serverkit web store weir pbjson base
 
 FOLDER_base      := src/base
 FOLDER_pbjson    := src/pbjson
 FOLDER_weir      := src/weir
+FOLDER_web       := src/web
 FOLDER_serverkit := src/serverkit
 FOLDER_store     := src/store
 FOLDER_streams   := streams
@@ -30,6 +32,7 @@ FOLDER_client    := client-cli
 LIBS_base      := -lprotobuf-c -lz
 LIBS_pbjson    :=
 LIBS_weir      := -lgrpc -lgpr -lnghttp2 -luv -lssl -lcrypto -ljansson
+LIBS_web       :=
 LIBS_serverkit := -lmicrohttpd -ljansson -lcjose -lcurl -lnettle -lxxhash
 LIBS_store     := -llmdb -lpq -lxxhash
 LIBS_streams   := -lxxhash
@@ -41,7 +44,9 @@ LIBS_client    := -ljansson
 MAIN_user-server := src/user/user_server
 MAIN_post-server := src/post/post_server
 MAIN_postcli     := client-cli/postcli
-MAINS            := $(MAIN_user-server) $(MAIN_post-server) $(MAIN_postcli)
+# Runs while the servers are built.
+MAIN_openapi     := src/web/openapi_main
+MAINS            := $(MAIN_user-server) $(MAIN_post-server) $(MAIN_postcli) $(MAIN_openapi)
 
 sources_of = $(filter-out $(MAINS:%=%.c),$(shell find $(FOLDER_$(1)) -name '*.[cS]' | LC_ALL=C sort))
 objects_of = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(call sources_of,$(1))))

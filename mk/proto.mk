@@ -35,3 +35,14 @@ $(BUILD)/gen/descriptors.pb: $(PROTO_FILES)
 	$(call say,GEN,$(@F))
 	$(Q)protoc -I proto -I $(BUILD)/gen/proto -I $(dir $(PROTO_INCLUDE)) --include_imports \
 	    --descriptor_set_out=$@ $^
+
+# The same with comments, of which /openapi.json is made: one of each service of ours.
+$(BUILD)/gen/described.pb: $(PROTO_FILES)
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I proto -I $(BUILD)/gen/proto -I $(dir $(PROTO_INCLUDE)) --include_imports \
+	    --include_source_info --descriptor_set_out=$@ $^
+$(BUILD)/gen/openapi/%.json: $(BUILD)/gen/described.pb $(BUILD)/openapi
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@D:$(BUILD)/gen/%=%)/$(@F))
+	$(Q)$(BUILD)/openapi $< v1.$*.$$(echo $* | sed 's/^./\U&/') >$@

@@ -14,7 +14,9 @@ ON_LATE := $(addprefix $(BUILD)/tests/flow/,post/test_listing post/test_listing_
 HEAP    := $(BUILD)/obj/tests/lib/heap.o
 # Descriptors with every kind of field, for the tests of src/pbjson.
 EVERY   := $(BUILD)/obj/tests/lib/every_type_set.o
-HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c))) $(EVERY)
+# The same with rules of google.api.http, for those of src/web.
+SHELF   := $(BUILD)/obj/tests/lib/shelf_set.o
+HELPERS := $(filter-out $(HEAP),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/lib/*.c))) $(EVERY) $(SHELF)
 
 ##@ Test it
 
@@ -89,6 +91,12 @@ $(BUILD)/gen/every_type.pb: $(wildcard tests/unit/pbjson/*.proto)
 	$(call say,GEN,$(@F))
 	$(Q)protoc -I tests/unit/pbjson -I $(dir $(PROTO_INCLUDE)) --include_imports --descriptor_set_out=$@ $^
 $(EVERY): $(BUILD)/gen/every_type.pb
+$(BUILD)/gen/shelf.pb: tests/unit/web/shelf.proto $(wildcard tests/unit/pbjson/*.proto proto/google/api/*.proto)
+	@mkdir -p $(@D)
+	$(call say,GEN,$(@F))
+	$(Q)protoc -I tests/unit/web -I tests/unit/pbjson -I proto -I $(dir $(PROTO_INCLUDE)) \
+	    --include_imports --descriptor_set_out=$@ $<
+$(SHELF): $(BUILD)/gen/shelf.pb
 
 # What tests/e2e/test_pbjson.py drives.
 $(BUILD)/json-peer: $(BUILD)/obj/tests/unit/pbjson/json_peer.o $(EVERY) $(call libs,pbjson)

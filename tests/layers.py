@@ -18,7 +18,7 @@ ONLY_IN = {"grpc/": "src/weir/grpc_core/", "nghttp2/": "src/weir/http/",
 APART = ("src/weir/grpc_core/", "src/weir/http/")
 # Each knows those before it.
 KIT = ["metrics", "health", "reflection", "intercept", "auth", "daemon"]
-WITHOUT_CONTRACT = {"base", "pbjson", "weir", "serverkit", "store"}
+WITHOUT_CONTRACT = {"base", "pbjson", "weir", "web", "serverkit", "store"}
 
 
 def kit_of(path):

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "bench_compare.h"
 #include "bench_follow.h"
 #include "bench_report.h"
 #include "bench_run.h"
@@ -16,6 +17,7 @@
 #include "client-cli/frame/common.h"
 #include "client-cli/frame/connection.h"
 #include "client-cli/output/terminal.h"
+#include "client-cli/output/text.h"
 
 /* After Ctrl-C: for the calls to be cut and the report to be written. */
 #define REPORT_PATIENCE_MS 5000
@@ -26,8 +28,11 @@ static struct bench_plan plan = {
     .connections = 1, .loops = 1, .page_size = PLAN_UNSET, .limit = PLAN_UNSET
 };
 static int print = PRINT_TABLE;
-static const char *users_text = "", *slow_text = "";
+static const char *users_text = "", *slow_text = "", *errors_text = "";
 static struct option_list files;
+static const char *compare_text = "", *slower_text = "";
+static double slower_part;
+static json_t *earlier; /* the run to compare with; NULL: none */
 static char prefix[64];
 static struct buf *command_line; /* NULL: there was no memory for it */
 
@@ -35,7 +40,7 @@ static struct bench_run bench;
 static struct bench_follow follow; /* in its place, for that shape */
 static struct session *session;
 static time_t started;
-static bool interrupted;
+static bool interrupted, too_many_errors;
 
 /* --- The end ------------------------------------------------------------------------ */
 
@@ -47,8 +52,36 @@ static bool put_stats(struct buf *out, const struct bench_report *report, const 
     case PRINT_CSV:
         return bench_put_csv(out, json, terminal_is_one());
     default:
-        return bench_put_table(out, report);
+        return bench_put_table(out, report) &&
+               (earlier == NULL || bench_put_comparison(out, json_object_get(json, "compare")));
     }
+}
+
+/* The report with its comparison; NULL: out of memory. */
+static json_t *make_json(const struct bench_report *report)
+{
+    json_t *json = bench_report_json(report);
+    if (json == NULL || earlier == NULL)
+        return json;
+    json_t *comparison = bench_compare(earlier, compare_text, json);
+    if (comparison != NULL && json_object_set_new(json, "compare", comparison) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+/* Whether it is fast enough, for --fail-if-slower. */
+static bool judge_speed(struct session *s, const json_t *json)
+{
+    if (*slower_text == '\0')
+        return true;
+    const json_t *row = bench_compare_slower(json_object_get(json, "compare"), slower_part);
+    if (row == NULL)
+        return true;
+    session_say(s, "%s is %.3f times that of %s: slower by more than --fail-if-slower %s",
+                json_string_value(json_object_get(row, "name")),
+                json_number_value(json_object_get(row, "ratio")), compare_text, slower_text);
+    return false;
 }
 
 static bool tell(struct session *s, const struct stats *stats)
@@ -59,16 +92,30 @@ static bool tell(struct session *s, const struct stats *stats)
         .command = (const char *)command_line->data,
         .started = started,
         .interrupted = interrupted,
+        .too_many_errors = too_many_errors,
     };
     struct buf *out = output_buf(&s->out);
-    json_t *json = bench_report_json(&report);
+    json_t *json = make_json(&report);
     bool made = json != NULL && put_stats(out, &report, json);
     output_commit(&s->out);
     if (!made)
         session_say(s, "out of memory for the report");
     bool good = made && bench_save(s, &files, json);
+    good = made && judge_speed(s, json) && good;
     json_decref(json);
-    return good && stats_all_ok(stats);
+    return good && stats_ok(stats, plan.errors.part);
+}
+
+static void say_errors(const struct stats *stats)
+{
+    char bad[32], ended[32];
+    const uint64_t n = stats_ended(stats);
+    const double percent = n > 0 ? 100 * (double)stats_bad(stats) / (double)n : 0;
+    if (*plan.errors.text == '\0' || (!too_many_errors && percent <= 100 * plan.errors.part))
+        return;
+    session_say(session, "%s%s of %s calls had an error (%.3g%%), more than --max-error-rate %s",
+                too_many_errors ? "ended early: " : "", text_number(bad, stats_bad(stats)),
+                text_number(ended, n), percent, plan.errors.text);
 }
 
 static void end(bool measured, const struct stats *stats)
@@ -76,20 +123,23 @@ static void end(bool measured, const struct stats *stats)
     bool good = false;
     if (measured)
         good = tell(session, stats);
-    else if (interrupted)
+    say_errors(stats);
+    if (!measured && interrupted)
         session_say(session, "stopped before it began: nothing was measured");
-    else
+    else if (!measured && !too_many_errors)
         session_say(session, "out of memory for the stats");
     session_end(session, good ? EXIT_DONE : EXIT_FAILED);
 }
 
 static void on_run_done(struct bench_run *run)
 {
+    too_many_errors = run->too_many_errors;
     end(run->measured, &run->stats);
 }
 
 static void on_follow_done(struct bench_follow *run)
 {
+    too_many_errors = run->too_many_errors;
     end(run->measured, &run->stats);
 }
 
@@ -129,6 +179,7 @@ static void close_bench(void)
     bench_run_close(&bench);
     bench_follow_close(&follow);
     users_close(&plan.users);
+    json_decref(earlier);
     buf_unref(command_line);
 }
 
@@ -180,6 +231,11 @@ static const struct option_row rows[] = {
              "for import and follow: how the ids of posts begin; without this option they begin "
              "differently each time",
              .arg = "TEXT"),
+    OPT_TEXT("max-error-rate", errors_text,
+             "end early, with exit status 1, when more of the calls have an error; up to this rate "
+             "errors are accepted. Fewer than 100 calls count as 100. Without this option no error "
+             "is accepted, and nothing ends early",
+             .arg = "PERCENT"),
     OPT_DURATION("deadline", plan.deadline_ms, "the deadline of each call; 0: none"),
     OPT_CHOICE("format", print, "how to print the stats; csv prints a head and one row for the run",
                .choices = "table|json|csv", .letter = 'o'),
@@ -187,6 +243,14 @@ static const struct option_row rows[] = {
              "write a report to this file too: a page with plots (.html), all figures (.json), or "
              "a row for each second (.csv); may be repeated",
              .arg = "FILE"),
+    OPT_TEXT("compare", compare_text,
+             "put an earlier run of the same shape, a report as JSON, beside this one: ratios, and "
+             "what is more than noise",
+             .arg = "FILE.json"),
+    OPT_TEXT("fail-if-slower", slower_text,
+             "exit status 1 if, compared with that run, calls, posts, or the p50, p90 or p99 of "
+             "calls are slower by more than this, and by more than noise",
+             .arg = "PERCENT"),
     ROW_PROGRESS,
 };
 
@@ -210,6 +274,18 @@ static const char *take_users(void)
     return NULL;
 }
 
+static const char *take_comparison(char *why, size_t size)
+{
+    if (*slower_text != '\0' && *compare_text == '\0')
+        return "--fail-if-slower needs --compare";
+    if (*slower_text != '\0' && !percent_parse(slower_text, &slower_part))
+        return "--fail-if-slower is a percentage like 10%";
+    if (*compare_text == '\0')
+        return NULL;
+    earlier = bench_compare_load(compare_text, plan_kind(&plan)->name, why, size);
+    return earlier != NULL ? NULL : why;
+}
+
 static const char *take_options(void)
 {
     static char why[512];
@@ -217,6 +293,9 @@ static const char *take_options(void)
     plan.user_target = connection.user_target;
     plan.tag = common.tag;
     plan.slow_text = slow_text;
+    plan.errors.text = errors_text;
+    if (*errors_text != '\0' && !percent_parse(errors_text, &plan.errors.part))
+        return "--max-error-rate is a percentage like 1% or 0.5%";
     if (*slow_text != '\0' && !pace_parse(slow_text, &plan.slow))
         return "--slow-reader is a number of messages (10) or bytes (64KiB) a second";
     const char *wrong = take_users();
@@ -224,6 +303,8 @@ static const char *take_options(void)
         wrong = plan_check(&plan);
     if (wrong == NULL)
         wrong = bench_save_check(&files, why, sizeof why);
+    if (wrong == NULL)
+        wrong = take_comparison(why, sizeof why);
     if (wrong == NULL && plan_imports(&plan) && plan.prefix == NULL) {
         snprintf(prefix, sizeof prefix, "bench-%llx-%x-", (unsigned long long)time(NULL),
                  (unsigned)getpid());

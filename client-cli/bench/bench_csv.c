@@ -31,6 +31,7 @@ static const struct column run_columns[] = {
     { "ok", NULL, "ok" },
     { "calls", "totals", "calls" },
     { "failed", "totals", "failed" },
+    { "flawed", "totals", "flawed" },
     { "cut", "totals", "cut" },
     { "unstarted", "totals", "unstarted" },
     { "posts", "totals", "posts" },

@@ -174,6 +174,7 @@ static void count_import(struct bench_follow_import *import, const struct status
     struct series_point *point = series_at(&run->stats.series, now);
     stats_code(&run->stats.calls, (int)status->code, status->message, strlen(status->message), 1);
     hist_add(ok ? &run->stats.first : &run->stats.failed, took_ns);
+    run->stats.flawed += ok && !import->stored;
     point->calls++;
     point->failed += !ok;
     for (uint64_t i = 0; ok && import->stored && i < posts_of_call(run); i++)
@@ -296,6 +297,7 @@ static void on_tick(struct timer *timer)
 {
     struct bench_follow *run = container_of(timer, struct bench_follow, tick);
     const struct stats *stats = &run->stats;
+    const struct error_limit *errors = &run->plan->errors;
     const struct load_sample sample = {
         .at_ns = now_ns(),
         .calls = stats_ended(stats),
@@ -307,9 +309,13 @@ static void on_tick(struct timer *timer)
         .open = run->open + run->followers.open,
     };
     run->slowest_ns = 0;
-    if (run->state != BENCH_FOLLOW_OPENING)
+    if (run->state != BENCH_FOLLOW_OPENING && run->session->options->progress)
         bench_live_show(&run->live, &sample);
     timer_start(run->session->loop, &run->tick, TICK_MS);
+    if (!run->stopping && error_limit_passed(errors, stats_bad(stats), stats_ended(stats))) {
+        run->too_many_errors = true;
+        bench_follow_stop(run);
+    }
 }
 
 /* --- Life --------------------------------------------------------------------------- */
@@ -387,13 +393,15 @@ int bench_follow_start(struct bench_follow *run, struct session *s, const struct
     bench_live_init(&run->live, plan_kind(plan)->unit);
     make_imports(run);
     const int rv = open_all(run);
-    if (rv == 0 && s->options->progress)
+    if (rv == 0 && (s->options->progress || *plan->errors.text != '\0'))
         timer_start(s->loop, &run->tick, TICK_MS);
     return rv;
 }
 
 void bench_follow_stop(struct bench_follow *run)
 {
+    if (run->stopping)
+        return;
     run->stopping = true;
     if (run->state == BENCH_FOLLOW_OPENING)
         close_all(run);

@@ -56,6 +56,7 @@ struct bench_follow {
     void (*done)(struct bench_follow *run);
     struct stats stats; /* the caller's to read; bench_follow_close() frees it */
     bool measured;
+    bool too_many_errors; /* that is why it was stopped */
 
     /* private */
     struct session *session;
@@ -84,7 +85,7 @@ struct bench_follow {
  * then on @run must stay until the session's loop was freed. */
 int bench_follow_start(struct bench_follow *run, struct session *s, const struct bench_plan *plan);
 
-/** Ends it early, once; done is called as ever. */
+/** Ends it early; done is called as ever. */
 void bench_follow_stop(struct bench_follow *run);
 
 /** After the session's loop was freed, or if it never started; fine if zeroed. */

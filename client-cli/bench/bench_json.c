@@ -133,6 +133,7 @@ static json_t *settings(const struct bench_plan *p)
     json_object_set_new(o, "limit", json_integer((json_int_t)p->limit));
     json_object_set_new(o, "tag", text(p->tag));
     json_object_set_new(o, "slow_reader", text(p->slow_text));
+    json_object_set_new(o, "max_error_rate", text(p->errors.text));
     if (p->prefix != NULL)
         json_object_set_new(o, "prefix", text(p->prefix));
     return o;
@@ -140,11 +141,11 @@ static json_t *settings(const struct bench_plan *p)
 
 static json_t *totals(const struct stats *s)
 {
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", count(stats_ended(s)), "ok",
-                     count(s->calls.count[STATUS_OK]), "failed", count(stats_failed(s)), "cut",
-                     count(s->cut), "cut_oldest_ms", ms((double)s->cut_oldest_ns), "unstarted",
-                     count(s->unstarted), "posts", count(s->posts), "messages", count(s->messages),
-                     "bytes", count(s->bytes));
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", count(stats_ended(s)),
+                     "ok", count(s->calls.count[STATUS_OK]), "failed", count(stats_failed(s)),
+                     "flawed", count(s->flawed), "cut", count(s->cut), "cut_oldest_ms",
+                     ms((double)s->cut_oldest_ns), "unstarted", count(s->unstarted), "posts",
+                     count(s->posts), "messages", count(s->messages), "bytes", count(s->bytes));
 }
 
 static json_t *rates(const struct stats *s)
@@ -177,10 +178,11 @@ json_t *bench_report_json(const struct bench_report *r)
     const struct stats *s = r->stats;
     gmtime_r(&r->started, &utc);
     strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    json_t *o = json_pack("{s:s,s:o,s:s,s:b,s:b,s:f,s:s}", "program", "postcli bench", "command",
-                          text(r->command), "started", started, "interrupted", r->interrupted, "ok",
-                          stats_all_ok(s), "elapsed_s", round_to(stats_seconds(s), 1e6), "unit",
-                          plan_kind(r->plan)->unit);
+    json_t *o =
+        json_pack("{s:s,s:o,s:s,s:b,s:b,s:b,s:f,s:s}", "program", "postcli bench", "command",
+                  text(r->command), "started", started, "interrupted", r->interrupted,
+                  "too_many_errors", r->too_many_errors, "ok", stats_ok(s, r->plan->errors.part),
+                  "elapsed_s", round_to(stats_seconds(s), 1e6), "unit", plan_kind(r->plan)->unit);
     if (o == NULL)
         return NULL;
     int rv = json_object_set_new(o, "settings", settings(r->plan));

@@ -10,6 +10,7 @@ void load_sample_add(struct load_sample *sum, const struct load_sample *s)
     sum->at_ns = s->at_ns > sum->at_ns ? s->at_ns : sum->at_ns;
     sum->calls += s->calls;
     sum->failed += s->failed;
+    sum->bad += s->bad;
     sum->posts += s->posts;
     sum->messages += s->messages;
     sum->bytes += s->bytes;

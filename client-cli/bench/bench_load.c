@@ -36,7 +36,8 @@ struct slot {
     uint64_t requests;     /* sent */
     uint64_t answers;      /* that are complete */
     bool got_post;
-    bool cut; /* by us */
+    bool flawed; /* a request of this call failed */
+    bool cut;    /* by us */
 };
 
 uint64_t now_ns(void)
@@ -126,6 +127,7 @@ static void count_response(struct slot *slot, uint64_t now, const struct respons
     stats->posts += r->posts;
     point->posts += r->posts;
     slot->answers += r->last;
+    slot->flawed |= r->errors > 0;
     if (slot->load->plan->shape == BENCH_IMPORT) {
         slot->message_ns = now;
         return; /* what it has sent was counted */
@@ -182,6 +184,7 @@ static void count_call(struct slot *slot, uint64_t now, const struct status *sta
     bool ok = status->code == STATUS_OK;
     stats_code(&load->stats.calls, (int)status->code, status->message, strlen(status->message), 1);
     hist_add(ok ? &load->stats.latency : &load->stats.failed, took_ns);
+    load->stats.flawed += ok && slot->flawed;
     point->calls++;
     point->failed += !ok;
     if (ok)
@@ -251,7 +254,7 @@ static void open_call(struct slot *slot, uint64_t due_ns, uint64_t now)
     slot->message_ns = slot->read_ns = slot->requests = slot->answers = 0;
     slot->left = (uint64_t)plan->items;
     slot->item = call * slot->left;
-    slot->got_post = slot->cut = false;
+    slot->got_post = slot->flawed = slot->cut = false;
     load->stats.begun++;
     load->open++;
     if (load->schedule.rate > 0)
@@ -400,6 +403,7 @@ struct load_sample load_sample(struct bench_load *load)
         .at_ns = now_ns(),
         .calls = stats_ended(stats),
         .failed = stats_failed(stats),
+        .bad = stats_bad(stats),
         .posts = stats->posts,
         .messages = stats->messages,
         .bytes = stats->bytes,

@@ -43,6 +43,7 @@ struct load_run {
 struct load_sample {
     uint64_t at_ns;
     uint64_t calls, failed, posts, messages, bytes;
+    uint64_t bad;        /* calls with an error: stats_bad() */
     uint64_t slowest_ns; /* of the calls that ended since the last sample, or are open */
     uint64_t open;       /* calls */
 };

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench_limits.h"
 #include "bench_pace.h"
 #include "bench_users.h"
 #include "client-cli/commands/post_query.h"
@@ -55,8 +56,9 @@ struct bench_plan {
     const char *prefix;     /* of the ids of imported posts */
     const char *slow_text;  /* as given, "" if not */
     const char *users_text; /* the same */
-    struct pace slow;       /* per_second 0: reads at once */
-    struct users users;     /* n 0: everybody */
+    struct error_limit errors;
+    struct pace slow;   /* per_second 0: reads at once */
+    struct users users; /* n 0: everybody */
 };
 
 static inline const struct bench_kind *plan_kind(const struct bench_plan *p)

@@ -17,6 +17,7 @@ struct bench_report {
     const char *command; /* line, as it was typed, more or less */
     time_t started;
     bool interrupted;
+    bool too_many_errors; /* that is why it ended early */
 };
 
 /** The stats; NULL: out of memory. json_decref() it. */

@@ -114,7 +114,7 @@ struct buf *requests_make(const struct requests *r, uint64_t item, uint64_t left
 /* --- Reading ------------------------------------------------------------------------ */
 
 /* A RequestError: { request_index = 1, code = 2, message = 3 }. */
-static bool count_error(struct bytes error, struct stats *stats)
+static bool count_error(struct bytes error, struct stats *stats, struct response *ret)
 {
     struct wire_field f;
     struct bytes text = bytes_of("", 0);
@@ -127,6 +127,7 @@ static bool count_error(struct bytes error, struct stats *stats)
     }
     int known = code < STATS_CODES ? (int)code : STATUS_UNKNOWN;
     stats_code(&stats->errors, known, (const char *)text.data, text.len, 1);
+    ret->errors++;
     return error.len == 0;
 }
 
@@ -136,16 +137,10 @@ static bool read_listing(const struct wire_field *f, struct stats *stats, struct
     if (f->number == 1 && f->type == WIRE_BYTES)
         ret->posts++;
     else if (f->number == 5 && f->type == WIRE_BYTES)
-        return count_error(f->bytes, stats);
+        return count_error(f->bytes, stats, ret);
     else if (f->number == 6 && f->type == WIRE_VARINT)
         ret->last = f->varint != 0;
     return true;
-}
-
-static bool count_rejected(struct bytes error, struct stats *stats, struct response *ret)
-{
-    ret->told++;
-    return count_error(error, stats);
 }
 
 /* { imported = 1, updated = 2, unchanged = 3, rejected = 4, errors = 5 } */
@@ -156,7 +151,7 @@ static bool read_import(const struct wire_field *f, struct stats *stats, struct 
     else if (f->number == 4 && f->type == WIRE_VARINT)
         ret->rejected = f->varint;
     else if (f->number == 5 && f->type == WIRE_BYTES)
-        return count_rejected(f->bytes, stats, ret);
+        return count_error(f->bytes, stats, ret);
     return true;
 }
 
@@ -172,8 +167,10 @@ static bool read_resolve(const struct wire_field *f, struct stats *stats, struct
     while (wire_next(&user, &inner))
         found |= inner.number == 3 && inner.type == WIRE_VARINT && inner.varint != 0;
     ret->posts++;
-    if (!found)
+    if (!found) {
         stats_code(&stats->errors, STATUS_NOT_FOUND, unknown, sizeof unknown - 1, 1);
+        ret->errors++;
+    }
     return user.len == 0;
 }
 
@@ -191,8 +188,10 @@ bool response_read(const struct bench_plan *plan, struct bytes bytes, struct sta
         else
             good = read_listing(&f, stats, ret);
     }
-    if (ret->rejected > ret->told) /* the reasons of the first 100 come */
-        stats_code(&stats->errors, STATUS_UNKNOWN, "", 0, ret->rejected - ret->told);
+    if (ret->rejected > ret->errors) { /* the reasons of the first 100 come */
+        stats_code(&stats->errors, STATUS_UNKNOWN, "", 0, ret->rejected - ret->errors);
+        ret->errors = ret->rejected;
+    }
     return good && bytes.len == 0;
 }
 

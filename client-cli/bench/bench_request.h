@@ -31,9 +31,10 @@ struct buf *requests_make(const struct requests *r, uint64_t item, uint64_t left
 
 /* What a response message held. */
 struct response {
-    uint64_t posts;          /* or names; import: stored, or known already */
-    bool last;               /* the answer to one request ends here */
-    uint64_t rejected, told; /* import: records; those with a reason */
+    uint64_t posts;    /* or names; import: stored, or known already */
+    bool last;         /* the answer to one request ends here */
+    uint64_t rejected; /* import: records */
+    uint64_t errors;   /* requests that failed, names that are not known, records rejected */
 };
 
 /** Reads a response, and counts the errors in it in @stats. false: these bytes

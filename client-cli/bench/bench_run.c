@@ -123,7 +123,7 @@ static void load_drained(struct bench_load *load)
         loop_post_with(run->session->loop, &run->drained, on_drained, run);
 }
 
-/* --- The live line ------------------------------------------------------------------ */
+/* --- Every second: the live line, and whether to go on ------------------------------ */
 
 static void on_sample(struct loop *loop, void *arg)
 {
@@ -135,7 +135,12 @@ static void on_sample(struct loop *loop, void *arg)
         return;
     for (size_t i = 0; i < run->nworkers; i++)
         load_sample_add(&sum, &run->workers[i].sample);
-    bench_live_show(&run->live, &sum);
+    if (run->session->options->progress)
+        bench_live_show(&run->live, &sum);
+    if (!run->stopping && error_limit_passed(&run->plan->errors, sum.bad, sum.calls)) {
+        run->too_many_errors = true;
+        bench_run_stop(run);
+    }
 }
 
 static void on_worker_sample(struct loop *loop, void *arg)
@@ -207,7 +212,7 @@ int bench_run_start(struct bench_run *run, struct session *s, const struct bench
         rv = begin(run, plan->warmup_ms, 0);
     else if (rv == 0)
         rv = begin(run, plan->duration_ms, plan->count);
-    if (rv == 0 && s->options->progress)
+    if (rv == 0 && (s->options->progress || *plan->errors.text != '\0'))
         timer_start(s->loop, &run->tick, TICK_MS);
     if (rv != 0) {
         stop_workers(run);
@@ -225,6 +230,8 @@ static void on_worker_end(struct loop *loop, void *arg)
 
 void bench_run_stop(struct bench_run *run)
 {
+    if (run->stopping)
+        return;
     run->stopping = true;
     for (size_t i = 0; i < run->nworkers; i++) {
         struct bench_worker *w = &run->workers[i];

@@ -26,6 +26,7 @@ struct bench_run {
     void (*done)(struct bench_run *run);
     struct stats stats; /* the caller's to read; bench_run_close() frees it */
     bool measured;
+    bool too_many_errors; /* that is why it was stopped */
 
     /* private */
     struct session *session;
@@ -48,7 +49,7 @@ struct bench_run {
  * session's loop was freed. */
 int bench_run_start(struct bench_run *run, struct session *s, const struct bench_plan *plan);
 
-/** Ends it early, once; done is called as ever. */
+/** Ends it early; done is called as ever. */
 void bench_run_stop(struct bench_run *run);
 
 /** After done, or if it never started; fine if zeroed. */

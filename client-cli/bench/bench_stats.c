@@ -53,6 +53,7 @@ void stats_merge(struct stats *s, struct stats *from)
 {
     s->end_ns = s->end_ns > from->end_ns ? s->end_ns : from->end_ns;
     s->begun += from->begun;
+    s->flawed += from->flawed;
     s->cut += from->cut;
     if (from->cut_oldest_ns > s->cut_oldest_ns)
         s->cut_oldest_ns = from->cut_oldest_ns;
@@ -97,11 +98,17 @@ uint64_t stats_failed(const struct stats *s)
     return codes_sum(&s->calls) - s->calls.count[STATUS_OK];
 }
 
-bool stats_all_ok(const struct stats *s)
+uint64_t stats_bad(const struct stats *s)
+{
+    return stats_failed(s) + s->flawed;
+}
+
+bool stats_ok(const struct stats *s, double part)
 {
     bool something = s->calls.count[STATUS_OK] > 0 || s->messages > 0;
-    return something && stats_failed(s) == 0 && codes_sum(&s->errors) == 0 &&
-           s->follow.missed == 0 && s->follow.doubled == 0;
+    bool few = part > 0 ? (double)stats_bad(s) <= part * (double)stats_ended(s)
+                        : stats_failed(s) == 0 && codes_sum(&s->errors) == 0;
+    return something && few && s->follow.missed == 0 && s->follow.doubled == 0;
 }
 
 double stats_seconds(const struct stats *s)

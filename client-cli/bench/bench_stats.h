@@ -28,6 +28,7 @@ struct stats_follow {
 struct stats {
     uint64_t start_ns, end_ns; /* the first call was due; the last one ended */
     uint64_t begun;            /* calls */
+    uint64_t flawed;           /* of those, OK themselves, but a request in them failed */
     uint64_t cut;              /* of those, cancelled by us at the end of the run */
     uint64_t cut_oldest_ns;    /* how long the oldest of them had taken */
     uint64_t unstarted;        /* calls that were due and found no free stream to the end */
@@ -59,9 +60,13 @@ void stats_code(struct stats_codes *c, int code, const char *message, size_t len
 uint64_t stats_ended(const struct stats *s);  /* calls */
 uint64_t stats_failed(const struct stats *s); /* of those, not OK */
 
-/** Every call was OK, every request in it too, and there was at least one; of a follow
- * nothing was missed, and nothing told twice. */
-bool stats_all_ok(const struct stats *s);
+/** Calls that had an error: they failed, or a request in them did. */
+uint64_t stats_bad(const struct stats *s);
+
+/** There was at least one call, and all were OK, and every request in them too; or no more of
+ * them had an error than @part of all, if that is not 0. Of a follow nothing was missed, and
+ * nothing told twice. */
+bool stats_ok(const struct stats *s, double part);
 
 /** How long it took; never 0. */
 double stats_seconds(const struct stats *s);

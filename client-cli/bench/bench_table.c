@@ -1,50 +1,14 @@
 /* The stats as a table. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bench_asks.h"
 #include "bench_report.h"
+#include "bench_sheet.h"
 #include "client-cli/output/text.h"
 
-/* A table in the making; bad once memory was out. */
-struct sheet {
-    struct buf *b;
-    bool bad;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct sheet *sheet, const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    sheet->bad |= !buf_append(sheet->b, bytes_of_text(text));
-}
-
-/* From a server, or from the command line: harmless on a terminal. */
-static void put_text(struct sheet *sheet, const char *text)
-{
-    sheet->bad |= text_put(sheet->b, text, -1) < 0;
-}
-
-/* Three digits that count, with a unit. */
-static const char *duration(char ret[32], double ns)
-{
-    static const struct {
-        double ns;
-        const char *unit;
-    } units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "µs" }, { 1, "ns" } };
-    size_t i = 0;
-    while (i + 1 < sizeof units / sizeof units[0] && ns < units[i].ns * 0.9995)
-        i++;
-    double value = ns / units[i].ns;
-    int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-    snprintf(ret, 32, "%.*f %s", i == 3 ? 0 : digits, value, units[i].unit);
-    return ret;
-}
+#define TIME_COLUMNS 10
 
 static void put_total(struct sheet *sheet, const char *what, uint64_t n, double seconds)
 {
@@ -55,7 +19,7 @@ static void put_total(struct sheet *sheet, const char *what, uint64_t n, double 
         snprintf(rate, sizeof rate, "%.2f", per_second);
     else
         text_number(rate, (unsigned long long)(per_second + 0.5));
-    put(sheet, "%-10s %18s %16s/s\n", what, number, rate);
+    sheet_put(sheet, "%-10s %18s %16s/s\n", what, number, rate);
 }
 
 static const char *calls_were(char ret[48], uint64_t n)
@@ -72,32 +36,38 @@ static void put_totals(struct sheet *sheet, const struct bench_report *r)
     put_total(sheet, "calls", stats_ended(s), seconds);
     put_total(sheet, plan_kind(r->plan)->unit, s->posts, seconds);
     put_total(sheet, "messages", s->messages, seconds);
-    put(sheet, "%-10s %15.3f MB %13.3f MB/s\n", "data", mb, mb / seconds);
+    sheet_put(sheet, "%-10s %15.3f MB %13.3f MB/s\n", "data", mb, mb / seconds);
     if (s->cut > 0)
-        put(sheet, "%s still open at the end, and cut; the oldest ran for %s\n",
-            calls_were(number, s->cut), duration(oldest, (double)s->cut_oldest_ns));
+        sheet_put(sheet, "%s still open at the end, and cut; the oldest ran for %s\n",
+                  calls_were(number, s->cut), sheet_duration(oldest, (double)s->cut_oldest_ns));
     if (s->unstarted > 0)
-        put(sheet, "%s due and found no free stream to the end\n",
-            calls_were(number, s->unstarted));
+        sheet_put(sheet, "%s due and found no free stream to the end\n",
+                  calls_were(number, s->unstarted));
+}
+
+static void put_time(struct sheet *sheet, double ns)
+{
+    char text[32];
+    sheet_put_right(sheet, sheet_duration(text, ns), TIME_COLUMNS);
 }
 
 static void put_times(struct sheet *sheet, const char *what, const struct hist *h)
 {
     static const double quantiles[] = { 0.5, 0.9, 0.99, 0.999 };
-    char text[32];
     if (h->n == 0)
         return;
-    put(sheet, "%-14s", what);
+    sheet_put(sheet, "%-14s", what);
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
-        put(sheet, " %9s", duration(text, (double)hist_quantile(h, quantiles[i])));
-    put(sheet, " %9s", duration(text, (double)h->most));
-    put(sheet, " %9s\n", duration(text, hist_mean(h)));
+        put_time(sheet, (double)hist_quantile(h, quantiles[i]));
+    put_time(sheet, (double)h->most);
+    put_time(sheet, hist_mean(h));
+    sheet_put(sheet, "\n");
 }
 
 static void put_all_times(struct sheet *sheet, const struct bench_plan *p, const struct stats *s)
 {
-    put(sheet, "\n%-14s %9s %9s %9s %9s %9s %9s\n", "time", "p50", "p90", "p99", "p99.9", "max",
-        "mean");
+    sheet_put(sheet, "\n%-14s %9s %9s %9s %9s %9s %9s\n", "time", "p50", "p90", "p99", "p99.9",
+              "max", "mean");
     put_times(sheet, plan_kind(p)->time, &s->latency);
     put_times(sheet, "failed call", &s->failed);
     put_times(sheet, plan_kind(p)->first, &s->first);
@@ -111,45 +81,53 @@ static void put_codes(struct sheet *sheet, const char *what, const struct stats_
     for (int i = 0; i < STATS_CODES; i++) {
         if (c->count[i] == 0)
             continue;
-        put(sheet, "%-10s %-19s %14s", what, status_name(i), text_number(number, c->count[i]));
+        sheet_put(sheet, "%-10s %-19s %14s", what, status_name(i),
+                  text_number(number, c->count[i]));
         if (c->first[i] != NULL) {
-            put(sheet, "  ");
-            put_text(sheet, c->first[i]);
+            sheet_put(sheet, "  ");
+            sheet_put_text(sheet, c->first[i]);
         }
-        put(sheet, "\n");
+        sheet_put(sheet, "\n");
     }
 }
 
 static void put_follow(struct sheet *sheet, const struct stats_follow *f)
 {
     char followers[32], missed[32], doubled[32], breaks[32];
-    put(sheet, "%-10s %34s  missed %s, doubled %s, went on after a break %s times\n", "followers",
-        text_number(followers, f->followers), text_number(missed, f->missed),
-        text_number(doubled, f->doubled), text_number(breaks, f->breaks));
+    sheet_put(sheet, "%-10s %34s  missed %s, doubled %s, went on after a break %s times\n",
+              "followers", text_number(followers, f->followers), text_number(missed, f->missed),
+              text_number(doubled, f->doubled), text_number(breaks, f->breaks));
 }
 
 static void put_setting(struct sheet *sheet, const char *name, int64_t n)
 {
     if (n > 0)
-        put(sheet, ", %s %" PRId64, name, n);
+        sheet_put(sheet, ", %s %" PRId64, name, n);
+}
+
+static const char *early_end(const struct bench_report *r)
+{
+    return r->too_many_errors ? " (ended early: too many errors)"
+           : r->interrupted   ? " (interrupted)"
+                              : "";
 }
 
 static void put_head(struct sheet *sheet, const struct bench_report *r)
 {
     char asks[BENCH_ASKS_MAX];
     const struct bench_plan *p = r->plan;
-    put(sheet, "%s ", plan_path(p) + 1);
-    put(sheet, "at ");
-    put_text(sheet, plan_kind(p)->user_service ? p->user_target : p->target);
-    put(sheet, "\n%" PRId64 " connection%s of %" PRId64 " stream%s", p->connections,
-        p->connections == 1 ? "" : "s", p->streams, p->streams == 1 ? "" : "s");
+    sheet_put(sheet, "%s ", plan_path(p) + 1);
+    sheet_put(sheet, "at ");
+    sheet_put_text(sheet, plan_kind(p)->user_service ? p->user_target : p->target);
+    sheet_put(sheet, "\n%" PRId64 " connection%s of %" PRId64 " stream%s", p->connections,
+              p->connections == 1 ? "" : "s", p->streams, p->streams == 1 ? "" : "s");
     put_setting(sheet, "loops", p->loops > 1 ? p->loops : 0);
     if (p->rate > 0)
-        put(sheet, ", %" PRId64 " calls/s (open loop)", p->rate);
+        sheet_put(sheet, ", %" PRId64 " calls/s (open loop)", p->rate);
     else
-        put(sheet, ", closed loop");
-    put(sheet, ", %.3f s%s\n%s\n\n", stats_seconds(r->stats),
-        r->interrupted ? " (interrupted)" : "", bench_asks(asks, p));
+        sheet_put(sheet, ", closed loop");
+    sheet_put(sheet, ", %.3f s%s\n%s\n\n", stats_seconds(r->stats), early_end(r),
+              bench_asks(asks, p));
 }
 
 bool bench_put_table(struct buf *b, const struct bench_report *r)
@@ -158,7 +136,7 @@ bool bench_put_table(struct buf *b, const struct bench_report *r)
     put_head(&sheet, r);
     put_totals(&sheet, r);
     put_all_times(&sheet, r->plan, r->stats);
-    put(&sheet, "\n");
+    sheet_put(&sheet, "\n");
     put_codes(&sheet, "calls", &r->stats->calls);
     put_codes(&sheet, "requests", &r->stats->errors);
     if (r->plan->shape == BENCH_FOLLOW)

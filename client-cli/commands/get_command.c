@@ -22,7 +22,9 @@ static const struct option_row rows[] = { ROWS_OF_OUTPUT, ROW_DEADLINE };
 
 const struct routine get_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .brings = { .answer = &v1__post__get_post_response__descriptor, .rows = &row_post },
+    .brings = { .answer = &v1__post__get_post_response__descriptor,
+                .rows = &row_post,
+                .pages = true },
     BY_ID_STEPS,
     .next = next,
     .take = take,

@@ -29,7 +29,7 @@ struct post_query {
 /* What a listing of posts brings. */
 #define LISTED_POSTS                                                                               \
     {                                                                                              \
-        .answer = POST_QUERY_RESPONSE, .rows = &row_post, .counts = "posts"                        \
+        .answer = POST_QUERY_RESPONSE, .rows = &row_post, .counts = "posts", .pages = true         \
     }
 
 /** "/v1.post.Post/ListPostsByUserIdBidiStream" */

@@ -22,7 +22,9 @@ static const struct option_row rows[] = { ROWS_OF_OUTPUT, ROW_DEADLINE };
 
 const struct routine users_get_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .brings = { .answer = &v1__user__get_user_response__descriptor, .rows = &row_user },
+    .brings = { .answer = &v1__user__get_user_response__descriptor,
+                .rows = &row_user,
+                .pages = true },
     BY_ID_STEPS,
     .next = next,
     .take = take,

@@ -134,7 +134,9 @@ static const struct option_row rows[] = { ROWS_OF_OUTPUT, ROW_DEADLINE };
 
 const struct routine users_resolve_routine = {
     .options = { rows, COUNT_OF(rows) },
-    .brings = { .answer = &v1__user__resolve_users_response__descriptor, .rows = &row_resolved },
+    .brings = { .answer = &v1__user__resolve_users_response__descriptor,
+                .rows = &row_resolved,
+                .pages = true },
     .next = next,
     .take = take,
     .on_ids = on_ids,

@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "client-cli/input/ids.h"
+#include "client-cli/output/terminal.h"
 #include "common.h"
 
 const char *command_word(const struct command *c)
@@ -76,6 +77,24 @@ static int read_look(const struct command *c)
     return EXIT_USAGE;
 }
 
+/* NULL: the output is no table on a terminal, or the terminal is needed to type. */
+static const char *choose_pager(const struct routine *r, int n)
+{
+    const char *missing, *command;
+    const bool table =
+        look.format == FORMAT_TABLE || look.format == FORMAT_WIDE || look.format == FORMAT_EXPANDED;
+    const bool types = r->on_ids != NULL && n == 0 && !common.all && isatty(STDIN_FILENO) != 0;
+    if (!r->brings.pages || !table || types || !terminal_is_one())
+        return NULL;
+    command = pager_choose(common.pager, &missing);
+    if (missing != NULL)
+        fprintf(stderr,
+                "postcli: there is no pager \"%s\": name another one by --pager, "
+                "$POSTCLI_PAGER or $PAGER\n",
+                missing);
+    return command;
+}
+
 /* --- The frame ---------------------------------------------------------------------- */
 
 /* Returns true and the arguments behind the options; or false and the exit code. */
@@ -124,6 +143,7 @@ static int run(const struct routine *r, int n, char **arguments)
         .argument_count = n,
         .ids = r->on_ids != NULL && !common.all ? &ids : NULL,
         .calls_nobody = r->calls_nobody,
+        .pager_command = choose_pager(r, n),
         .start = start,
         .on_stop = calls ? calls_stop : r->on_stop,
         .on_room = calls ? calls_room : r->on_room,

@@ -41,6 +41,7 @@ struct content {
     const ProtobufCMessageDescriptor *answer; /* NULL: not decoded */
     const struct row_kind *rows;              /* what it prints; NULL: something else */
     const char *counts; /* "posts", for the progress; NULL: it counts nothing, or says later */
+    bool pages;         /* there may be many rows, for which a person wants a pager */
 };
 
 /* What a command does. */

@@ -14,6 +14,7 @@ struct common {
     const char *columns; /* NULL: those of the format */
     int expanded;        /* enum expanded_use (rows.h) */
     int color;           /* enum colour_use (terminal.h) */
+    const char *pager;   /* "": none; NULL: $PAGER, or less */
     const char *user;
     bool all;
     int64_t limit; /* 0: none */
@@ -69,8 +70,14 @@ extern struct common common;
                "which server to ask: the one at --target or --user-target",                        \
                .choices = "post|user")
 
-/* Those of a command that prints records. */
-#define ROWS_OF_OUTPUT ROW_FORMAT, ROW_COLUMNS, ROW_EXPANDED, ROW_COLOR
+#define ROW_PAGER                                                                                  \
+    OPT_TEXT("pager", common.pager,                                                                \
+             "read tables on a terminal through it; without this: $PAGER, else less -FRX",         \
+             .arg = "COMMAND", .has_no = true)
+
+/* Those of a command that prints records, and those of one that may print many. */
+#define ROWS_OF_RECORDS ROW_FORMAT, ROW_COLUMNS, ROW_EXPANDED, ROW_COLOR
+#define ROWS_OF_OUTPUT  ROWS_OF_RECORDS, ROW_PAGER
 
 /* Those of a listing of posts: @whose is ROW_USER or ROW_ALL, @text is about --page-size. */
 #define ROWS_OF_POSTS(whose, text)                                                                 \

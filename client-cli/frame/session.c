@@ -52,6 +52,9 @@ static void say_failure(struct session *s)
 
 static void say_last_words(struct session *s)
 {
+    if (s->told)
+        return;
+    s->told = true;
     progress_end(&s->progress);
     if (s->last_words != NULL)
         s->last_words(s);
@@ -66,11 +69,17 @@ static void say_last_words(struct session *s)
     fflush(stderr);
 }
 
-/* Ends the loop once nothing waits to be written. */
+/* Ends the loop once nothing waits to be written, and nobody reads what was. */
 static void end_when_drained(struct session *s)
 {
     if (!s->ending || !output_drained(&s->out))
         return;
+    if (pager_runs(&s->pager)) {
+        say_last_words(s);
+        if (output_drained(&s->out))
+            pager_end(&s->pager);
+        return; /* we come back */
+    }
     timer_stop(&s->patience);
     if (s->reads > 0)
         s->detached = true;
@@ -103,8 +112,10 @@ static void on_patience(struct timer *t)
 
 void session_stop(struct session *s, enum exit_code code)
 {
+    /* Ctrl-C is a key of the pager, too: we stay until it is done. */
+    const bool waits = code == EXIT_INTERRUPTED && pager_runs(&s->pager);
     if (s->stopping) {
-        if (code == EXIT_INTERRUPTED) /* again: at once */
+        if (code == EXIT_INTERRUPTED && !waits) /* again: at once */
             on_patience(&s->patience);
         return;
     }
@@ -114,7 +125,8 @@ void session_stop(struct session *s, enum exit_code code)
     s->stopping = true;
     s->code = (int)code;
     s->failure.code = STATUS_OK;
-    timer_start(s->loop, &s->patience, s->patience_ms > 0 ? s->patience_ms : PATIENCE_MS);
+    if (!waits)
+        timer_start(s->loop, &s->patience, s->patience_ms > 0 ? s->patience_ms : PATIENCE_MS);
     if (!ended)
         s->on_stop(s);
 }
@@ -162,9 +174,36 @@ static void on_output_write(struct output *o)
 {
     struct session *s = o->data;
     progress_hide(&s->progress);
+    if (s->endless)
+        pager_refuse(&s->pager);
+    if (pager_start(&s->pager, loop_uv(s->loop)))
+        progress_refuse(&s->progress);
+}
+
+/* It has its reasons: the person has seen enough, or everything. */
+static void on_pager_exit(struct pager *p)
+{
+    struct session *s = p->data;
+    if (!s->ending)
+        session_stop(s, EXIT_DONE);
+    end_when_drained(s);
 }
 
 /* --- Help for commands -------------------------------------------------------------- */
+
+/* The terminal is the pager's while it runs. Another standard error stays what it is. */
+static void put_line(struct session *s, const char *prefix, struct bytes line)
+{
+    struct buf *b = output_buf(&s->out);
+    if (!pager_runs(&s->pager) || isatty(STDERR_FILENO) == 0) {
+        fprintf(stderr, "%s%.*s\n", prefix, (int)line.len, (const char *)line.data);
+        return;
+    }
+    buf_append(b, bytes_of_text(prefix));
+    buf_append(b, line);
+    buf_append(b, bytes_of_text("\n"));
+    output_commit(&s->out);
+}
 
 __attribute__((format(printf, 3, 0))) static void print_line(struct session *s, const char *prefix,
                                                              const char *format, va_list args)
@@ -176,9 +215,9 @@ __attribute__((format(printf, 3, 0))) static void print_line(struct session *s, 
     struct buf *line = text != NULL ? buf_new(256) : NULL;
     progress_hide(&s->progress);
     if (line != NULL && text_put(line, text, -1) >= 0)
-        fprintf(stderr, "%s%.*s\n", prefix, (int)line->len, (const char *)line->data);
+        put_line(s, prefix, buf_bytes(line));
     else
-        fprintf(stderr, "%sout of memory\n", prefix);
+        put_line(s, prefix, bytes_of_text("out of memory"));
     buf_unref(line);
     free(text);
 }
@@ -272,6 +311,9 @@ static bool session_init(struct session *s, char error[CONNECTION_ERROR_MAX])
     s->out.data = s;
     s->out.on_progress = on_output_progress;
     s->out.on_write = on_output_write;
+    s->pager.data = s;
+    s->pager.on_exit = on_pager_exit;
+    pager_init(&s->pager, &s->out, s->pager_command);
     s->patience.fired = on_patience;
     s->begin.run = on_begin;
     progress_init(&s->progress, s->loop, s->options->progress, &s->out);

@@ -17,6 +17,7 @@
 #include "client-cli/output/output.h"
 #include "client-cli/output/progress.h"
 #include "client-cli/output/rows.h"
+#include "pager.h"
 #include "paging.h"
 #include "silence.h"
 #include "weir/channel.h"
@@ -36,6 +37,7 @@ struct session {
     struct channel *post, *user; /* connect when used; NULL in one that calls nobody */
     struct output out;           /* standard output */
     struct rows rows;            /* what goes there, if the routine names a kind of them */
+    struct pager pager;          /* through which the rows are read, if it runs */
     struct progress progress;
     bool stopping; /* read-only: everything that is open is to end */
     bool failed;   /* the exit code will be 1, though the calls went well */
@@ -68,7 +70,8 @@ struct session {
     void (*last_words)(struct session *s);
     /** Says more of a failure, behind the line about it. May be NULL. */
     void (*say_more)(struct session *s);
-    bool calls_nobody; /* there are no channels */
+    bool calls_nobody;         /* there are no channels */
+    const char *pager_command; /* NULL: the output is read without one */
     /** What start and the others are to do. */
     const struct routine *routine;
     /** How long a stop may take before the process is ended; 0: 250 ms. */
@@ -76,6 +79,7 @@ struct session {
 
     struct status failure; /* read-only: how the command has failed, in last_words */
     char *later;           /* private, like the rest: a line that waits for the output */
+    bool told;             /* the last words are said */
     int code;
     bool ending;
     bool detached; /* a thread is inside a read or write that may never return */
@@ -101,7 +105,8 @@ void session_fail(struct session *s, const struct status *status);
 /** Ends the command early, as if Ctrl-C was hit: with @code after on_stop. */
 void session_stop(struct session *s, enum exit_code code);
 
-/** Prints a line on standard error: "postcli: ..." */
+/** Prints a line on standard error: "postcli: ...". While a pager runs that line is one among
+ * the rows, since the terminal is the pager's. */
 __attribute__((format(printf, 2, 3))) void session_say(struct session *s, const char *format, ...);
 
 /** Prints a line on standard error as it is. */

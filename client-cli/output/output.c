@@ -159,6 +159,11 @@ void output_close(struct output *o)
     free(o->mark);
 }
 
+void output_redirect(struct output *o, int fd)
+{
+    o->fd = fd;
+}
+
 struct buf *output_buf(struct output *o)
 {
     return filling(o)->bytes;

@@ -52,6 +52,10 @@ int output_init(struct output *o, struct loop *loop, int fd);
 /** Only when nothing is being written. */
 void output_close(struct output *o);
 
+/** What is written from now on goes to @fd, which stays the caller's. From on_write, or when
+ * nothing is being written. */
+void output_redirect(struct output *o, int fd);
+
 /** Where to append; then call output_commit(). The appended bytes may be any
  * number: a message's rows stay together. */
 struct buf *output_buf(struct output *o);

@@ -209,7 +209,7 @@ static bool make_longs(struct parser *p)
         bool flag = row->kind == OPTION_FLAG;
         int value = VALUE_ROWS + 2 * (int)i;
         *o++ = (struct option){ row->name, flag ? no_argument : required_argument, NULL, value };
-        if (!flag)
+        if (!flag && !row->has_no)
             continue;
         char *no;
         if (asprintf(&no, "no-%s", row->name) < 0)
@@ -355,8 +355,13 @@ static bool take_argument(struct parser *p, int value)
     const struct option_row *row = p->rows[i];
     bool first = !p->given[i];
     p->given[i] = true;
+    const bool no = (value - VALUE_ROWS) % 2 != 0;
     if (row->kind == OPTION_FLAG) {
-        *(bool *)row->value = (value - VALUE_ROWS) % 2 == 0;
+        *(bool *)row->value = !no;
+        return true;
+    }
+    if (no) {
+        *(const char **)row->value = "";
         return true;
     }
     if (row->once && !first) {

@@ -33,6 +33,7 @@ struct option_row {
     const char *choices;
     char letter; /* "-n"; 0: it has none */
     bool once;   /* given twice it is refused: of two values the first would be lost */
+    bool has_no; /* OPTION_TEXT: "--no-x" is a name for an empty text */
 };
 
 /* A row for a variable of the type that its kind has: any other does not compile. What else

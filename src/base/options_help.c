@@ -51,7 +51,10 @@ static int left_text(const struct option_row *row, char *ret, size_t size)
     const char *first = row->letter != '\0' ? letter : "";
     if (row->kind == OPTION_FLAG)
         return snprintf(ret, size, "  %s--[no-]%s", first, row->name);
-    return snprintf(ret, size, "  %s--%s %s", first, row->name, argument_name(row));
+    const int len = snprintf(ret, size, "  %s--%s %s", first, row->name, argument_name(row));
+    if (!row->has_no || len < 0 || (size_t)len >= size)
+        return len;
+    return len + snprintf(ret + len, size - (size_t)len, ", --no-%s", row->name);
 }
 
 static void duration_text(uint64_t ms, char *ret, size_t size)
@@ -265,7 +268,13 @@ static void print_man_row(const struct option_row *row)
         roff(row->name);
         fputs("\\fR \\fI", stdout);
         roff(argument_name(row));
-        fputs("\\fR\n", stdout);
+        fputs("\\fR", stdout);
+        if (row->has_no) {
+            fputs(", \\fB\\-\\-no\\-", stdout);
+            roff(row->name);
+            fputs("\\fR", stdout);
+        }
+        putchar('\n');
     }
     right_text(row, text, sizeof(text));
     roff(text);
@@ -354,7 +363,7 @@ static void print_row_words(const struct option_row *row)
     const bool flag = row->kind == OPTION_FLAG;
     snprintf(option, sizeof option, "--%s%s", row->name, flag ? "" : "=");
     puts(option);
-    if (flag)
+    if (flag || row->has_no)
         printf("--no-%s\n", row->name);
     print_choices(option, row->choices);
     if (row->letter == '\0' || flag)

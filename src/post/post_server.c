@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "base/version.h"
+#include "openapi.h"
 #include "post_env.h"
 #include "post_metrics.h"
 #include "post_service.h"
@@ -317,6 +318,7 @@ int main(int argc, char **argv)
         .ngroups = 1,
         .services = post_services,
         .nservices = POST_NSERVICES,
+        .openapi = post_openapi_document(),
         .others = others,
         .nothers = sizeof others / sizeof others[0],
         .check_options = user_channels_check,

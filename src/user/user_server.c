@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/version.h"
+#include "openapi.h"
 #include "resolve_users.h"
 #include "serverkit/daemon/daemon.h"
 #include "serverkit/health/health.h"
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
         .nrows = sizeof rows / sizeof rows[0],
         .services = user_services,
         .nservices = USER_NSERVICES,
+        .openapi = user_openapi_document(),
         .check = check,
         .news = &g_news,
         .open = open_store,

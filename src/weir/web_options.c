@@ -12,8 +12,8 @@ static struct web_options given = { .protocols = { { &grpc_web_protocol, NULL } 
 
 static const struct option_row rows[] = {
     OPT_FLAG("web", on,
-             "answer browsers and plain HTTP on the same port as well: gRPC-Web, over HTTP/1.1 "
-             "and HTTP/2"),
+             "answer browsers and plain HTTP on the same port as well: gRPC-Web, Connect and REST, "
+             "over HTTP/1.1 and HTTP/2"),
     OPT_LIST("web-origin", origins,
              "pages of this origin may call, https://app.example for one; may be repeated",
              .arg = "ORIGIN"),

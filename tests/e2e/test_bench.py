@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
 
 import cli
@@ -356,6 +357,132 @@ def test_ctrl_c_on_followers(start_pair):
     assert figures["elapsed_s"] < timing.limit(5)
 
 
+# --- How much may go wrong ----------------------------------------------------------------
+
+
+def run_to_its_end(*args, code=1, environment=None):
+    """The figures, or None, and what was said."""
+    done = subprocess.run([str(BUILD / "postcli"), "bench", *args, "--format", "json"],
+                          env=environment or clean_environment(), capture_output=True, text=True,
+                          check=False, timeout=timing.CALL)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+@pytest.mark.parametrize("warmup", ["0", "1h"])
+def test_a_run_ends_early_when_too_much_goes_wrong(warmup):
+    """Nobody is at that port. In the warm-up already, of which there are no figures."""
+    figures, said = run_to_its_end("unary", "--duration", "1h", "--warmup", warmup, "--target",
+                                   "127.0.0.1:1", "--max-error-rate", "5%")
+    assert re.fullmatch(r"postcli: ended early: (\d+) of \1 calls had an error \(100%\), more than "
+                        r"--max-error-rate 5%\n", said), said
+    if warmup == "0":
+        assert figures["too_many_errors"] and not figures["ok"] and not figures["interrupted"]
+        assert figures["elapsed_s"] < timing.limit(5)
+    else:
+        assert figures is None
+
+
+def test_requests_that_fail_are_errors_of_their_call(pair):
+    figures, said = run_to_its_end("bidi", "--users", "u38..u41", "--ids", "4", "--duration", "1h",
+                                   "--max-error-rate", "10%", environment=pair.postcli_environment())
+    totals = figures["totals"]
+    assert totals["flawed"] == totals["calls"] == totals["ok"] > 0
+    assert "ended early: " in said and "(100%)" in said
+
+
+@pytest.mark.parametrize("most, code, words", [
+    ("2.5%", 0, ""),
+    ("2%", 1, "postcli: 2 of 80 calls had an error (2.5%), more than --max-error-rate 2%\n"),
+])
+def test_some_errors_are_accepted(pair, most, code, words):
+    """User does not know u40. The run is too short to be ended early."""
+    figures, said = run_to_its_end("unary", "--users", "u1..u40", "--count", "80",
+                                   "--max-error-rate", most, code=code,
+                                   environment=pair.postcli_environment())
+    assert said == words and figures["ok"] == (code == 0) and not figures["too_many_errors"]
+    assert codes(figures) == {"OK": 78, "NOT_FOUND": 2}
+
+
+def test_imports_that_fail_end_a_follow():
+    def refuse(_, context):
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "read-only today")
+
+    def follow_posts(_, context):
+        over = threading.Event()
+        context.add_callback(over.set)
+        yield post.ListPostsResponse(caught_up=True, next_page_token="t")
+        over.wait(timing.CALL)
+
+    with serving(ImportPosts=refuse, ListPostsServerStream=follow_posts) as target:
+        figures, said = run_to_its_end("follow", "--streams", "2", "--duration", "1h", "--target",
+                                       target, "--max-error-rate", "1%")
+    assert figures["too_many_errors"] and set(codes(figures)) == {"PERMISSION_DENIED"}
+    assert said.startswith("postcli: ended early: ") and "(100%)" in said
+
+
+# --- Beside an earlier run ----------------------------------------------------------------
+
+
+def test_compared_with_an_earlier_run(pair, tmp_path):
+    """The second run has four times as many streams: settings, ratios and what is judged."""
+    old, new, page = (tmp_path / name for name in ("old.json", "new.json", "new.html"))
+    args = ["bench", "unary", "--users", "u0..u39", "--page-size", 1, "--duration", "1s"]
+    cli.run(pair, *args, "--report", old)
+    out = cli.run(pair, *args, "--streams", 4, "--compare", old, "--report", new, "--report", page).decode()
+    before, figures = json.loads(old.read_text()), json.loads(new.read_text())
+    comparison = figures["compare"]
+    assert comparison["started"] == before["started"]
+    assert comparison["differs"] == [{"setting": "streams", "before": 1, "now": 4}]
+    rows = {row["name"]: row for row in comparison["rows"]}
+    assert list(rows) == ["calls/s", "posts/s", "call p50", "call p90", "call p99", "call p99.9",
+                          "call max", "first answer p50", "first answer p99"]
+    for name, place in (("calls/s", ("rates", "calls_per_s")), ("call p99", ("latency_ms", "p99"))):
+        was, now = before[place[0]][place[1]], figures[place[0]][place[1]]
+        assert (rows[name]["before"], rows[name]["now"]) == (was, now)
+        assert rows[name]["ratio"] == pytest.approx(now / was, abs=1e-3)
+        assert rows[name]["verdict"] == "unknown", "one second says nothing of the noise"
+    assert re.search(rf"^compared with {old}, a run of {before['started']}$", out, re.M)
+    assert re.search(r"^calls/s +[\d,.]+ +[\d,.]+ +\d+\.\d{3}  noise not known$", out, re.M)
+    assert re.search(r"^settings that differ: streams 1, now 4$", out, re.M)
+    data = re.search(r'id="data">(.*?)</script>', page.read_text(), re.S)
+    assert json.loads(data[1]) == figures
+
+
+def test_fail_if_slower(pair, tmp_path):
+    """Of a run that was ten times as fast as any can be, and of one that was much slower."""
+    old = tmp_path / "old.json"
+    args = ["bench", "unary", "--user", "u1", "--count", 50]
+    cli.run(pair, *args, "--report", old)
+    report = json.loads(old.read_text())
+    slow = {**report, "rates": {name: value / 1000 for name, value in report["rates"].items()},
+            "latency_ms": {name: value * 1000 for name, value in report["latency_ms"].items()}}
+    fast = {**report, "rates": {name: value * 1000 for name, value in report["rates"].items()}}
+    old.write_text(json.dumps(slow))
+    assert cli.attempt(pair, *args, "--compare", old, "--fail-if-slower", "10%", code=0)[1] == ""
+    old.write_text(json.dumps(fast))
+    out, said = cli.attempt(pair, *args, "--compare", old, "--fail-if-slower", "10%", code=1)
+    assert b"compared with" in out
+    assert re.fullmatch(rf"postcli: calls/s is 0\.\d+ times that of {old}: slower by more than "
+                        r"--fail-if-slower 10%\n", said), said
+    assert cli.attempt(pair, *args, "--compare", old, code=0)[1] == "", "nobody asked"
+
+
+def test_a_run_that_cannot_be_compared_with(pair, tmp_path):
+    """Is refused before the load."""
+    other, broken = tmp_path / "other.json", tmp_path / "broken.json"
+    cli.run(pair, "bench", "bidi", "--user", "u1", "--count", 1, "--report", other)
+    broken.write_text(other.read_text()[:1000])
+    for file, why in ((other, "is of bidi, and cannot be compared with unary"),
+                      (broken, "cannot read"), (tmp_path / "none.json", "cannot read")):
+        out, said = cli.attempt(pair, "bench", "unary", "--duration", "1h", "--compare", file, code=2)
+        assert out == b"" and why in said and said.count("\n") == 1
+    said = cli.attempt(pair, "bench", "unary", "--fail-if-slower", "10%", code=2)[1]
+    assert "--fail-if-slower needs --compare" in said
+    said = cli.attempt(pair, "bench", "unary", "--compare", other, "--fail-if-slower", "10", code=2)[1]
+    assert "is a percentage" in said
+
+
 def test_wrong_usage(pair):
     for args, word in [
             (["sideways"], "sideways"), ([], "unary"), (["resolve"], "--users"),
@@ -363,7 +490,8 @@ def test_wrong_usage(pair):
             (["unary", "--users", "9..1"], "range"), (["unary", "--ids", "3"], "--ids"),
             (["unary", "--loops", "2"], "--connections"),
             (["unary", "--users", "1..2", "--user", "1"], "not both"),
-            (["follow", "--tag", "x"], "--tag"), (["follow", "--warmup", "1s"], "--warmup"),
+            (["follow", "--tag", "x"], "--tag"),
+            (["unary", "--max-error-rate", "1"], "--max-error-rate is a percentage"), (["follow", "--warmup", "1s"], "--warmup"),
             (["follow", "--rate", "100000", "--duration", "24h"], "books"),
             (["unary", "u1"], "one shape")]:
         _, stderr = cli.attempt(pair, "bench", *args, code=2)

@@ -134,7 +134,7 @@ def test_a_terminal_gets_a_table_and_no_escapes_of_the_data(no_colour):
             [str(BUILD / "postcli"), "stream-list", "--target", target, "--no-progress"],
             stdout=follower,
             env={**clean_environment(), "NO_COLOR": no_colour,
-                              "TERM": "xterm"})
+                              "PAGER": "cat", "TERM": "xterm"})
         os.close(follower)
         text = read_terminal(leader)
         assert process.wait(timing.CALL) == 0

@@ -35,6 +35,7 @@ struct daemon_program {
     size_t ngroups;
     const struct service *const *services;
     size_t nservices;
+    struct bytes openapi; /* what /openapi.json answers, with --web; empty: there is none */
     /* Services of other processes, of whose health this one tells, too: under their names
      * alone, and open says of them. May be NULL. */
     const struct service *const *others;

@@ -115,7 +115,7 @@ static void respond_in_dialect(struct http_call *c, const struct status *status,
 /* Nothing was sent, and the status is known. */
 static bool tells_status(const struct http_call *c)
 {
-    return c->dialect->head_waits || (c->out.closed && c->out.queued == 0);
+    return c->dialect->head_waits || (c->out.closed && c->out.ends_at_once);
 }
 
 static bool make_end(struct http_call *c, struct buf *to, bool started)
@@ -148,6 +148,7 @@ void call_head_close(struct http_call *c)
         queue_tail(c, buf_ref(tail));
     buf_unref(tail);
     c->out.closed = true;
+    c->out.ends_at_once = !started;
 }
 
 /* --- Answers ------------------------------------------------------------------------ */

@@ -249,6 +249,11 @@ static void on_deadline(struct timer *timer)
 {
     struct http_call *c = container_of(timer, struct http_call, deadline);
     struct status why = status_of(STATUS_DEADLINE_EXCEEDED, "Deadline Exceeded");
+    if (call_out_is_over(c)) {
+        c->conn->ops->reset(c, NGHTTP2_NO_ERROR);
+        conn_wants_flush(c->conn);
+        return;
+    }
     if (!c->has_timeout) {
         why = status_of(STATUS_DEADLINE_EXCEEDED,
                         "the call took %llu ms, which is the limit for a call without a deadline",
@@ -256,6 +261,11 @@ static void on_deadline(struct timer *timer)
         status_because(&why, "SERVER_TIME_LIMIT");
     }
     http_call_cut(c, &why);
+}
+
+void http_call_linger(struct http_call *c, uint64_t ms)
+{
+    timer_start(c->stream.loop, &c->deadline, ms);
 }
 
 void http_call_drain(struct http_call *c)

@@ -107,6 +107,7 @@ struct call_out {
     bool started;         /* headers went before the status: a reset tells of it */
     bool recodes;         /* messages are packed, or become a dialect's: a run goes whole */
     bool closed;          /* the last bytes of a dialect's body are queued, or went out */
+    bool ends_at_once;    /* with them, and nothing before */
     bool sized;           /* its head said how long the body is */
     uint8_t encodings;    /* that the client takes */
     uint64_t progress_ms; /* when something went out, or began to wait */
@@ -167,6 +168,9 @@ void http_call_cut(struct http_call *c, const struct status *why);
 /** Its stream is closed, or the connection is gone: tells the handler and frees
  * the call. */
 void http_call_over(struct http_call *c);
+
+/** Its answer is out; a client that has not ended its request after @ms is told to stop. */
+void http_call_linger(struct http_call *c, uint64_t ms);
 
 /** The server is about to stop. */
 void http_call_drain(struct http_call *c);

@@ -378,3 +378,36 @@ Test(options, version)
                               (const char *const[]){ "--loops", "x", "--version", "--bad", NULL }),
                      "post-server 1.2.3\n", "it wins over what is wrong");
 }
+
+/* --- A text that can be none -------------------------------------------------------- */
+
+static const char *pager;
+
+static const struct option_row row_of_pager[] = {
+    OPT_TEXT("pager", pager, "read by it", .arg = "COMMAND", .has_no = true),
+};
+
+static enum option_result parse_pager(const char *argument)
+{
+    static char name[] = "post-server", room[32];
+    char *argv[] = { name, room, NULL };
+    int behind;
+    const struct option_program program = {
+        .name = "post-server", .usage = "", .summary = "Reads.", .rows = row_of_pager, .nrows = 1
+    };
+    snprintf(room, sizeof room, "%s", argument);
+    pager = NULL;
+    return options_parse(&program, 2, argv, &behind);
+}
+
+Test(options, no_is_an_empty_text)
+{
+    setenv("POST_SERVER_PAGER", "more", 1);
+    cr_assert_eq(parse_pager("x"), OPTIONS_OK);
+    cr_expect_str_eq(pager, "more");
+    cr_assert_eq(parse_pager("--pager=less"), OPTIONS_OK);
+    cr_expect_str_eq(pager, "less");
+    cr_assert_eq(parse_pager("--no-pager"), OPTIONS_OK);
+    cr_expect_str_eq(pager, "", "and it wins over the environment");
+    unsetenv("POST_SERVER_PAGER");
+}

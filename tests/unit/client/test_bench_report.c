@@ -197,13 +197,30 @@ Test(bench_report, csv)
     cr_expect_not_null(strstr(run, "started,shape,method,"));
     cr_expect_not_null(strstr(run, "\r\n1970-01-02T00:00:00Z,server-stream,/v1.post.Post/"));
     cr_expect_not_null(strstr(run, ",\"u1\nu2\",\"\"\"x\"\", y\",,"), "%s", run);
-    cr_expect_not_null(strstr(run, ",false,101,1,0,0,1000,200,5000000,50.5,500,100,2.5,"));
+    cr_expect_not_null(strstr(run, ",false,101,1,0,0,0,1000,200,5000000,50.5,500,100,2.5,"));
     cr_expect_eq(strncmp(seconds, "start_s,calls,failed,posts,messages,bytes,p50_ms,", 49), 0);
     cr_expect_not_null(strstr(seconds, "\n0,50,0,500,0,0,"));
     cr_expect_not_null(strstr(seconds, "\n1,50,0,500,0,0,"));
     free(run);
     free(seconds);
     json_decref(json);
+    free_stats(s);
+    assert_no_leaks();
+}
+
+/* Columns, not bytes: "µs" has one more of these. */
+Test(bench_report, times_stand_below_each_other)
+{
+    struct stats *s = calloc(1, sizeof *s);
+    cr_assert_eq(stats_init(s, 0), 0);
+    hist_add(&s->latency, 5000);
+    hist_add(&s->failed, 5 * MS);
+    char *table = table_of(s);
+    cr_expect_not_null(strstr(table, "\ncall             5.00 µs   5.00 µs   5.00 µs"), "%s",
+                       table);
+    cr_expect_not_null(strstr(table, "\nfailed call      5.00 ms   5.00 ms   5.00 ms"), "%s",
+                       table);
+    free(table);
     free_stats(s);
     assert_no_leaks();
 }

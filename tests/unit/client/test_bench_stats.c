@@ -1,8 +1,10 @@
 /* What a load test counts: times, seconds, codes. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "client-cli/bench/bench_hist.h"
+#include "client-cli/bench/bench_limits.h"
 #include "client-cli/bench/bench_series.h"
 #include "client-cli/bench/bench_stats.h"
 #include "lib/leaks.h"
@@ -170,9 +172,9 @@ Test(bench_stats, codes_keep_their_first_message)
 {
     struct stats *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
     cr_assert(stats_init(a, ORIGIN) == 0 && stats_init(b, ORIGIN) == 0);
-    cr_expect_not(stats_all_ok(a), "nothing happened");
+    cr_expect_not(stats_ok(a, 0), "nothing happened");
     stats_code(&a->calls, STATUS_OK, "", 0, 3);
-    cr_expect(stats_all_ok(a));
+    cr_expect(stats_ok(a, 0));
     stats_code(&b->calls, STATUS_UNAVAILABLE, "first!", 5, 1);
     stats_code(&b->calls, STATUS_UNAVAILABLE, "second", 6, 1);
     stats_code(&b->calls, 99, "odd", 3, 1);
@@ -186,7 +188,7 @@ Test(bench_stats, codes_keep_their_first_message)
     cr_expect_null(a->calls.first[STATUS_OK]);
     cr_expect_eq(a->errors.count[STATUS_NOT_FOUND], 7);
     cr_expect_float_eq(stats_seconds(a), 5, 1e-9);
-    cr_expect_not(stats_all_ok(a));
+    cr_expect_not(stats_ok(a, 0));
     stats_close(a);
     free(a);
     free(b);
@@ -199,7 +201,57 @@ Test(bench_stats, failed_requests_are_not_ok)
     cr_assert_eq(stats_init(s, 0), 0);
     stats_code(&s->calls, STATUS_OK, "", 0, 1);
     stats_code(&s->errors, STATUS_NOT_FOUND, "x", 1, 1);
-    cr_expect_not(stats_all_ok(s));
+    cr_expect_not(stats_ok(s, 0));
     stats_close(s);
     free(s);
+}
+
+Test(bench_stats, some_errors_may_be_accepted)
+{
+    struct stats *s = calloc(1, sizeof *s);
+    cr_assert_eq(stats_init(s, 0), 0);
+    stats_code(&s->calls, STATUS_OK, "", 0, 98);
+    stats_code(&s->calls, STATUS_INTERNAL, "", 0, 2);
+    s->flawed = 3; /* of those that were OK */
+    cr_expect_eq(stats_bad(s), 5);
+    cr_expect(stats_ok(s, 0.05));
+    cr_expect_not(stats_ok(s, 0.049));
+    cr_expect_not(stats_ok(s, 0));
+    s->follow.missed = 1;
+    cr_expect_not(stats_ok(s, 0.05), "a post that was missed is none of these errors");
+    stats_close(s);
+    free(s);
+}
+
+/* --- How much may go wrong ----------------------------------------------------------- */
+
+Test(bench_limits, percentages)
+{
+    static const struct {
+        const char *text;
+        double part; /* below 0: none */
+    } cases[] = {
+        { "1%", 0.01 },   { "0.5%", 0.005 }, { "0%", 0 },   { "150%", 1.5 }, { ".5%", 0.005 },
+        { "1", -1 },      { "", -1 },        { "%", -1 },   { "-1%", -1 },   { "1 %", -1 },
+        { "1.2.3%", -1 }, { "x%", -1 },      { "1%%", -1 }, { "inf%", -1 },  { ".%", -1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        double part = 0;
+        cr_expect_eq(percent_parse(cases[i].text, &part), cases[i].part >= 0, "%s", cases[i].text);
+        cr_expect(cases[i].part < 0 || fabs(part - cases[i].part) < 1e-12, "%s", cases[i].text);
+    }
+}
+
+Test(bench_limits, an_early_error_is_not_all_of_a_run)
+{
+    const struct error_limit none = { .text = "" };
+    const struct error_limit l = { .text = "2%", .part = 0.02 };
+    const struct error_limit zero = { .text = "0%", .part = 0 };
+    cr_expect_not(error_limit_passed(&none, 1000, 1000));
+    cr_expect_not(error_limit_passed(&l, 2, 2));
+    cr_expect(error_limit_passed(&l, 3, 3));
+    cr_expect_not(error_limit_passed(&l, 20, 1000));
+    cr_expect(error_limit_passed(&l, 21, 1000));
+    cr_expect_not(error_limit_passed(&zero, 0, 5));
+    cr_expect(error_limit_passed(&zero, 1, 5));
 }
