@@ -56,7 +56,7 @@ int tls_try(const char *client_ca)
     const struct tls_server_options o = options_of(client_ca);
     if (!tls_server_new(&g_server, &o, error))
         return ENOMEM;
-    const int rv = tls_context_new(&g_context, g_server);
+    const int rv = tls_context_new(&g_context, g_server, false);
     if (rv != 0)
         tls_shut();
     return rv;

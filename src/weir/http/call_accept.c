@@ -7,6 +7,7 @@
 #include "grpc_request.h"
 #include "http_call.h"
 #include "lane.h"
+#include "web_gate.h"
 
 static struct bytes header(struct http_call *c, const char *name)
 {
@@ -28,7 +29,7 @@ static const struct web_options *web_of(const struct http_call *c)
 static bool is_grpc(struct http_call *c)
 {
     const struct bytes type = header(c, "content-type");
-    return is_post(c) && type.data != NULL && grpc_content_type(type);
+    return c->conn->ops->carries_grpc && is_post(c) && type.data != NULL && grpc_content_type(type);
 }
 
 static void accept_grpc(struct http_call *c, struct accepted *ret)
@@ -87,7 +88,9 @@ static void refuse(struct http_call *c)
 static bool accept_other(struct http_call *c, struct accepted *ret)
 {
     struct answer a = { 0 };
-    const enum acceptance result = web_of(c) != NULL ? ask(c, web_of(c), ret, &a) : ACCEPT_OTHER;
+    enum acceptance result = ACCEPT_OTHER;
+    if (web_of(c) != NULL)
+        result = web_gate_pass(c, &a) ? ask(c, web_of(c), ret, &a) : ACCEPT_ANSWER;
     if (result == ACCEPT_ANSWER)
         call_answer(c, &a);
     else if (result == ACCEPT_OTHER)

@@ -12,6 +12,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/states.h"
+#include "h1_session.h"
 #include "http_call.h"
 #include "lane.h"
 #include "tls_session.h"
@@ -173,7 +174,7 @@ static void start_timers(struct conn *c)
 {
     const struct connection_options *o = options_of(c);
     c->heard_ms = c->idle_ms = loop_now_ms(c->lane->loop);
-    if (o->keepalive_time_ms > 0)
+    if (o->keepalive_time_ms > 0 && c->session != NULL) /* HTTP/1.1 has no pings */
         start_timer(c, &c->keepalive_timer, o->keepalive_time_ms);
     if (o->max_idle_ms > 0)
         start_timer(c, &c->idle_timer, o->max_idle_ms);
@@ -212,12 +213,13 @@ static void give_notice(struct conn *c)
     conn_ping(c, PING_NOTICE);
 }
 
-/* Or was said: then what is left to do is to look whether it is done. */
+/* Or was said: then what is left to do is to look whether it is done. HTTP/1.1 says it in the
+ * head of its last answer. */
 static void last_is_due(struct conn *c)
 {
     if (c->state != CONN_LEAVING)
         return;
-    if (c->farewell < FAREWELL_DUE)
+    if (c->farewell < FAREWELL_DUE && c->session != NULL)
         farewell_move(c, FAREWELL_DUE);
     conn_wants_flush(c);
 }
@@ -336,6 +338,26 @@ void conn_move(struct conn *c, enum conn_state next)
     }
 }
 
+static uint64_t hello_timeout_ms(const struct conn *c)
+{
+    const uint64_t ms = options_of(c)->handshake_timeout_ms;
+    return ms > 0 ? ms : DEFAULT_HELLO_TIMEOUT_MS;
+}
+
+void conn_expect_hello(struct conn *c)
+{
+    c->greeted = false;
+    start_timer(c, &c->phase_timer, hello_timeout_ms(c));
+}
+
+void conn_heard_hello(struct conn *c)
+{
+    if (c->greeted || c->state != CONN_OPEN)
+        return;
+    c->greeted = true;
+    timer_stop(&c->phase_timer);
+}
+
 void conn_wants_flush(struct conn *c)
 {
     if (c->state < CONN_CLOSED)
@@ -349,7 +371,7 @@ void conn_leave(struct conn *c)
     if (c->state != CONN_OPEN)
         return;
     conn_move(c, CONN_LEAVING);
-    if (c->ncalls > 0)
+    if (c->ncalls > 0 && c->session != NULL)
         give_notice(c);
     else
         last_is_due(c);
@@ -411,6 +433,7 @@ void conn_end_session(struct conn *c)
     end_calls(c);
     nghttp2_session_del(c->session);
     c->session = NULL;
+    h1_free(c);
 }
 
 static void close_now(struct conn *c)
@@ -550,7 +573,6 @@ void conn_open(struct lane *lane, int fd, bool tls)
         return;
     }
     conn_note(c);
-    const uint64_t hello_ms = options_of(c)->handshake_timeout_ms;
-    start_timer(c, &c->phase_timer, hello_ms > 0 ? hello_ms : DEFAULT_HELLO_TIMEOUT_MS);
+    conn_expect_hello(c);
     conn_start_io(c);
 }

@@ -35,6 +35,7 @@
 #include "weir/loop.h"
 #include "weir/stream.h"
 
+struct h1;
 struct http_call;
 struct lane;
 struct rest;
@@ -72,7 +73,9 @@ struct conn {
     bool greeted; /* its SETTINGS came: that is the end of the hello (RFC 9113, 3.4) */
 
     const struct session_ops *ops;
-    nghttp2_session *session; /* NULL: no preface yet */
+    nghttp2_session *session; /* of HTTP/2; NULL: no preface yet, or HTTP/1.1 */
+    struct h1 *h1;            /* of HTTP/1.1; NULL: it is none, or nothing came yet */
+    bool held;                /* nothing is read: conn_hold() */
     size_t held_bytes;        /* that the session and its calls take */
     size_t noted_bytes;       /* all it holds, as the lane knows it (pressure.h) */
     struct ring hoard;        /* of the lane's, while that is much */
@@ -155,6 +158,10 @@ void conn_break(struct conn *c, enum refusal why);
  * What it still sends is thrown away; its calls are over when that is out. */
 void conn_calm_down(struct conn *c, enum refusal why, const char *reason);
 
+/** Its client has to say what it wants within the time of a hello; it did. */
+void conn_expect_hello(struct conn *c);
+void conn_heard_hello(struct conn *c);
+
 /** Frees its calls, which are over, and the session: no frames any more. */
 void conn_end_session(struct conn *c);
 
@@ -187,6 +194,10 @@ void conn_count_frame(struct conn *c, const nghttp2_frame_hd *hd);
 
 /** Reads from now on. */
 void conn_start_io(struct conn *c);
+
+/** Reads nothing until conn_go_on(), which hands on first what came before. */
+void conn_hold(struct conn *c);
+void conn_go_on(struct conn *c);
 
 /** What the socket did not take. */
 size_t conn_rest_bytes(const struct conn *c);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "h1_session.h"
 #include "http_call.h"
 #include "lane.h"
 #include "tls_session.h"
@@ -31,12 +32,27 @@ static void refuse_preface(struct conn *c)
         linger(c);
 }
 
+/* What is not HTTP/2's preface is a request of HTTP/1, which begins with a letter. What came of
+ * the preface belongs to it. */
+static void take_other(struct conn *c, uint8_t first)
+{
+    const bool is_letter = (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
+    const bool is_line_end = first == '\r' || first == '\n';
+    const bool is_h1 = c->preface_len > 0 || is_letter || is_line_end;
+    if (c->lane->server->options.web == NULL || !is_h1) {
+        refuse_preface(c);
+        return;
+    }
+    if (!h1_open(c) || !h1_parse(c, bytes_of(NGHTTP2_CLIENT_MAGIC, c->preface_len)))
+        conn_cut(c, REFUSED_MEMORY);
+}
+
 /* No session before the whole preface is there: strangers cost little. */
 static void take_preface(struct conn *c, struct bytes *bytes)
 {
     while (c->preface_len < NGHTTP2_CLIENT_MAGIC_LEN && bytes->len > 0) {
         if (*bytes->data != (uint8_t)NGHTTP2_CLIENT_MAGIC[c->preface_len]) {
-            refuse_preface(c);
+            take_other(c, *bytes->data);
             return;
         }
         c->preface_len++;
@@ -53,13 +69,16 @@ static void take_preface(struct conn *c, struct bytes *bytes)
         conn_close(c);
 }
 
-/* Plain bytes of HTTP/2. */
+/* Plain bytes. */
 static void take(struct conn *c, struct bytes bytes)
 {
-    if (c->state == CONN_HELLO)
+    if (c->state == CONN_HELLO && c->h1 == NULL)
         take_preface(c, &bytes);
-    if ((c->state == CONN_OPEN || c->state == CONN_LEAVING) && bytes.len > 0 && !c->broken &&
-        !conn_parse(c, bytes))
+    if (c->h1 != NULL) {
+        if (bytes.len > 0 && !c->broken)
+            h1_parse(c, bytes);
+    } else if ((c->state == CONN_OPEN || c->state == CONN_LEAVING) && bytes.len > 0 && !c->broken &&
+               !conn_parse(c, bytes))
         c->broken = true;
     conn_wants_flush(c);
 }
@@ -78,7 +97,7 @@ static void tls_failed(struct conn *c)
 static void take_plain(struct conn *c)
 {
     size_t n;
-    while (c->state < CONN_LINGER && !c->broken) {
+    while (c->state < CONN_LINGER && !c->broken && !c->held) {
         switch (tls_session_read(c->tls, c->lane->input, READ_MAX_BYTES, &n)) {
         case TLS_OK:
             take(c, bytes_of(c->lane->input, n));
@@ -240,6 +259,22 @@ void conn_start_io(struct conn *c)
     uv_read_start(&c->uv.stream, on_alloc, on_read);
 }
 
+void conn_hold(struct conn *c)
+{
+    c->held = true;
+    uv_read_stop(&c->uv.stream);
+}
+
+void conn_go_on(struct conn *c)
+{
+    if (!c->held)
+        return;
+    c->held = false;
+    conn_start_io(c);
+    if (c->tls != NULL)
+        take_plain(c);
+}
+
 /* --- Out ---------------------------------------------------------------------------- */
 
 /* What the socket did not take, on its way with libuv. */
@@ -383,6 +418,10 @@ static bool collect(struct conn *c)
     struct outbox *o = &c->lane->outbox;
     const uint8_t *data;
     ssize_t n = 0;
+    if (c->h1 != NULL) {
+        h1_collect(c);
+        return true;
+    }
     c->parsing = true;
     while (outbox_has_room(o) && (n = nghttp2_session_mem_send(c->session, &data)) > 0)
         outbox_copy(o, bytes_of(data, (size_t)n));
@@ -431,6 +470,8 @@ static bool shut_down(struct conn *c)
 static void linger(struct conn *c)
 {
     conn_move(c, CONN_LINGER);
+    if (c->held)
+        conn_start_io(c);
     conn_end_session(c); /* of one that was cut, calls may be open */
     if (c->tls != NULL) {
         tls_session_close(c->tls);
@@ -442,6 +483,8 @@ static void linger(struct conn *c)
 
 static bool is_done(const struct conn *c)
 {
+    if (c->h1 != NULL)
+        return c->broken || h1_is_done(c);
     if (c->session == NULL)
         return c->broken;
     if (c->broken || (c->state == CONN_LEAVING && c->ncalls == 0 && c->farewell == FAREWELL_SAID))
@@ -450,10 +493,22 @@ static bool is_done(const struct conn *c)
            nghttp2_session_want_write(c->session) == 0;
 }
 
+static bool has_session(const struct conn *c)
+{
+    return c->session != NULL || c->h1 != NULL;
+}
+
+static bool wants_write(const struct conn *c)
+{
+    if (c->h1 != NULL)
+        return h1_wants_write(c);
+    return c->session != NULL && nghttp2_session_want_write(c->session);
+}
+
 static void flush(struct conn *c)
 {
     conn_say_farewell(c);
-    if (c->session != NULL && !collect(c)) {
+    if (has_session(c) && !collect(c)) {
         outbox_clear(&c->lane->outbox);
         conn_close(c);
         return;
@@ -464,9 +519,13 @@ static void flush(struct conn *c)
     if (c->rest == NULL)
         tell_sent(c);
     watch_stuck(c);
+    if (c->rest == NULL && c->h1 != NULL && !c->broken)
+        h1_go_on(c);
+    if (c->state >= CONN_LINGER)
+        return;
     if (c->rest == NULL && is_done(c))
         linger(c);
-    else if (c->rest == NULL && c->session != NULL && nghttp2_session_want_write(c->session))
+    else if (c->rest == NULL && wants_write(c))
         conn_wants_flush(c);
 }
 
@@ -482,7 +541,7 @@ void conn_on_flush(struct task *task)
         conn_wants_flush(c);
     } else if (c->rest == NULL) {
         flush(c);
-    } else if (c->broken && c->session != NULL) {
+    } else if (c->broken && has_session(c)) {
         conn_end_session(c); /* and it may never hear why */
         conn_close_soon(c);
     }

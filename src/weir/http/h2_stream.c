@@ -118,6 +118,7 @@ static void forget(struct http_call *c)
 }
 
 const struct session_ops h2_session = {
+    .carries_grpc = true,
     .respond = respond,
     .resume = resume,
     .trailers = trailers,

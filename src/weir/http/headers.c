@@ -11,7 +11,7 @@
 
 struct decoded {
     struct decoded *next;
-    const nghttp2_rcbuf *of;
+    const uint8_t *of; /* where its text is */
     size_t len;
     uint8_t bytes[];
 };
@@ -27,16 +27,33 @@ static bool grow(struct received_headers *h)
     return true;
 }
 
+static bool append_received(struct received_headers *h, const struct received_header *one)
+{
+    h->bytes += (uint32_t)(one->name.len + one->value.len + HEADER_OVERHEAD);
+    if (h->n == h->cap && !grow(h))
+        return false;
+    h->items[h->n++] = *one;
+    return true;
+}
+
 bool received_headers_add(struct received_headers *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 {
-    const struct bytes text = rcbuf_bytes(name);
-    h->bytes += (uint32_t)(text.len + rcbuf_bytes(value).len + HEADER_OVERHEAD);
-    if (h->n == h->cap && !grow(h))
+    const struct received_header one = { rcbuf_bytes(name), rcbuf_bytes(value), name, value };
+    if (!append_received(h, &one))
         return false;
     nghttp2_rcbuf_incref(name);
     nghttp2_rcbuf_incref(value);
-    h->items[h->n++] = (struct received_header){ text, name, value };
     return true;
+}
+
+bool received_headers_put(struct received_headers *h, struct bytes name, struct bytes value)
+{
+    return append_received(h, &(struct received_header){ .name = name, .value = value });
+}
+
+void received_headers_own(struct received_headers *h, struct buf *block)
+{
+    h->block = block;
 }
 
 static bool is_binary(struct bytes name)
@@ -51,12 +68,12 @@ static struct bytes first_value(struct bytes list)
     return grpc_list_next(&list, &first) ? first : list;
 }
 
-static struct bytes decoded_value(struct received_headers *h, nghttp2_rcbuf *value)
+static struct bytes decoded_value(struct received_headers *h, struct bytes value)
 {
     for (const struct decoded *d = h->decoded; d != NULL; d = d->next)
-        if (d->of == value)
+        if (d->of == value.data)
             return bytes_of(d->bytes, d->len);
-    const struct bytes text = first_value(rcbuf_bytes(value));
+    const struct bytes text = first_value(value);
     struct decoded *d = malloc(sizeof *d + base64_room(text.len));
     if (d == NULL)
         return bytes_of(NULL, 0);
@@ -64,7 +81,7 @@ static struct bytes decoded_value(struct received_headers *h, nghttp2_rcbuf *val
         free(d);
         return bytes_of(NULL, 0);
     }
-    d->of = value;
+    d->of = value.data;
     d->next = h->decoded;
     h->decoded = d;
     return bytes_of(d->bytes, d->len);
@@ -76,8 +93,8 @@ struct bytes received_headers_get(struct received_headers *h, const char *name)
     for (uint16_t i = 0; i < h->n; i++) {
         if (!bytes_equal(h->items[i].name, wanted))
             continue;
-        nghttp2_rcbuf *value = h->items[i].value;
-        return is_binary(wanted) ? decoded_value(h, value) : rcbuf_bytes(value);
+        const struct bytes value = h->items[i].value;
+        return is_binary(wanted) ? decoded_value(h, value) : value;
     }
     return bytes_of(NULL, 0);
 }
@@ -85,10 +102,13 @@ struct bytes received_headers_get(struct received_headers *h, const char *name)
 void received_headers_clear(struct received_headers *h)
 {
     for (uint16_t i = 0; i < h->n; i++) {
+        if (h->items[i].name_buf == NULL)
+            continue;
         nghttp2_rcbuf_decref(h->items[i].name_buf);
-        nghttp2_rcbuf_decref(h->items[i].value);
+        nghttp2_rcbuf_decref(h->items[i].value_buf);
     }
     free(h->items);
+    buf_unref(h->block);
     for (struct decoded *d = h->decoded, *next; d != NULL; d = next) {
         next = d->next;
         free(d);

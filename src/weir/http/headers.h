@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 
 /* --- Received ----------------------------------------------------------------------- */
@@ -14,10 +15,11 @@
 /* What one counts beside its texts: RFC 9113, 6.5.2. */
 #define HEADER_OVERHEAD 32
 
-/* nghttp2 counts references to what it has decoded, so nothing is copied. */
+/* nghttp2 counts references to what it has decoded, so nothing is copied. Of HTTP/1 the texts
+ * lie in the block, and the two are NULL. */
 struct received_header {
-    struct bytes name; /* of name_buf */
-    nghttp2_rcbuf *name_buf, *value;
+    struct bytes name, value;
+    nghttp2_rcbuf *name_buf, *value_buf;
 };
 
 /* Zero is empty. */
@@ -26,10 +28,17 @@ struct received_headers {
     uint16_t n, cap;
     uint32_t bytes;          /* as SETTINGS_MAX_HEADER_LIST_SIZE counts them */
     struct decoded *decoded; /* values of "-bin" headers that were asked for */
+    struct buf *block;       /* that of HTTP/1, which they lie in */
 };
 
 /** Keeps a reference to both. false: out of memory. */
 bool received_headers_add(struct received_headers *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
+
+/** The same for texts that stay as long as what is given to received_headers_own(). */
+bool received_headers_put(struct received_headers *h, struct bytes name, struct bytes value);
+
+/** Takes the caller's reference to @block. Once. */
+void received_headers_own(struct received_headers *h, struct buf *block);
 
 /** The first value of this name; data == NULL: there is none, or it is "-bin" and
  * no base64. Valid until received_headers_clear(). */

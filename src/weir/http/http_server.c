@@ -48,7 +48,8 @@ static bool lane_init(struct lane *lane, struct http_server *server, struct loop
     if (!outbox_init(&lane->outbox) || lane->input == NULL || lane->deflater == NULL ||
         !lane_open_sessions(lane))
         return false;
-    return server->options.tls == NULL || tls_context_new(&lane->tls, server->options.tls) == 0;
+    return server->options.tls == NULL ||
+           tls_context_new(&lane->tls, server->options.tls, server->options.web != NULL) == 0;
 }
 
 static void lane_close(struct lane *lane)

@@ -127,20 +127,12 @@ static void on_headers(struct conn *conn, nghttp2_session *session, const nghttp
         call_in_end(c);
 }
 
-static void greet(struct conn *c)
-{
-    if (c->greeted || c->state != CONN_OPEN)
-        return;
-    c->greeted = true;
-    timer_stop(&c->phase_timer);
-}
-
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct conn *conn = arg;
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
-        greet(conn);
+        conn_heard_hello(conn);
         break;
     case NGHTTP2_HEADERS:
         on_headers(conn, session, frame);

@@ -15,6 +15,8 @@
 struct http_call;
 
 struct session_ops {
+    bool carries_grpc; /* whether gRPC itself can be spoken on it: there are trailers */
+
     /** The head of the answer; @nv begins with ":status". @body: something follows, and the
      * session asks for it; otherwise the answer ends with its head. false: out of memory. */
     bool (*respond)(struct http_call *c, const nghttp2_nv *nv, size_t n, bool body);

@@ -32,33 +32,45 @@ struct tls_context {
     unsigned seen;       /* which files were looked at last */
     unsigned used;       /* which of them @ssl has */
     uint64_t tickets_ms; /* when it last got the keys of tickets */
+    bool web;            /* HTTP/1.1 is served as well */
 };
 
 /* --- ALPN --------------------------------------------------------------------------- */
 
-static int take_h2(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
-                   const unsigned char *in, unsigned int len, void *arg)
+/* Finds @protocol among those that the client names. */
+static bool find_protocol(const char *protocol, const unsigned char **ret, unsigned char *ret_len,
+                          const unsigned char *in, unsigned int len)
 {
-    static const unsigned char h2[] = { 2, 'h', '2' };
-    (void)ssl, (void)arg;
-    for (unsigned i = 0; i + sizeof h2 <= len; i += in[i] + 1u) /* OpenSSL has checked lengths */
-        if (memcmp(in + i, h2, sizeof h2) == 0) {
+    const size_t n = strlen(protocol);
+    for (unsigned i = 0; i < len; i += in[i] + 1u) /* OpenSSL has checked lengths */
+        if (in[i] == n && memcmp(in + i + 1, protocol, n) == 0) {
             *ret = in + i + 1;
-            *ret_len = 2;
-            return SSL_TLSEXT_ERR_OK;
+            *ret_len = (unsigned char)n;
+            return true;
         }
+    return false;
+}
+
+static int take_protocol(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+                         const unsigned char *in, unsigned int len, void *arg)
+{
+    const bool *web = arg;
+    (void)ssl;
+    if (find_protocol("h2", ret, ret_len, in, len) ||
+        (*web && find_protocol("http/1.1", ret, ret_len, in, len)))
+        return SSL_TLSEXT_ERR_OK;
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Whoever does not name a protocol means HTTP/1 or nothing that we know, and
- * the function above is not asked. */
+/* Whoever does not name a protocol means HTTP/1, which may be served, or nothing that we
+ * know, and the function above is not asked. */
 static int want_alpn(SSL *ssl, int *alert, void *arg)
 {
+    const bool *web = arg;
     const unsigned char *in;
     size_t len;
-    (void)arg;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &in,
-                                  &len) == 1)
+    if (*web || SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
+                                          &in, &len) == 1)
         return SSL_CLIENT_HELLO_SUCCESS;
     ERR_raise(ERR_LIB_SSL, SSL_R_NO_APPLICATION_PROTOCOL); /* or nobody would read why */
     *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
@@ -148,11 +160,13 @@ static bool allow_to_resume(SSL_CTX *ssl)
 
 /* The chain is sent as the file has it: to look for one among the clients' CAs
  * would take a verification at each handshake. */
-static bool set_up(SSL_CTX *ssl, const struct pem *pem, bool asks_clients)
+static bool set_up(const struct tls_context *c, SSL_CTX *ssl, const struct pem *pem)
 {
+    static bool no, yes = true; /* sessions outlive the context */
+    const bool asks_clients = tls_server_asks_clients(c->tls);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-    SSL_CTX_set_alpn_select_cb(ssl, take_h2, NULL);
-    SSL_CTX_set_client_hello_cb(ssl, want_alpn, NULL);
+    SSL_CTX_set_alpn_select_cb(ssl, take_protocol, c->web ? &yes : &no);
+    SSL_CTX_set_client_hello_cb(ssl, want_alpn, c->web ? &yes : &no);
     return allow(ssl) && allow_to_resume(ssl) &&
            each_certificate(pem->part[PEM_CERT], take_own, ssl) &&
            use_key(ssl, pem->part[PEM_KEY]) &&
@@ -166,11 +180,12 @@ static const char *why(void)
 }
 
 /* 0, ENOMEM or EINVAL; @consequence is for the log. */
-static int make(SSL_CTX **ret, const struct pem *pem, bool asks_clients, const char *consequence)
+static int make(const struct tls_context *c, SSL_CTX **ret, const struct pem *pem,
+                const char *consequence)
 {
     ERR_clear_error();
     SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
-    if (ssl != NULL && set_up(ssl, pem, asks_clients)) {
+    if (ssl != NULL && set_up(c, ssl, pem)) {
         *ret = ssl;
         return 0;
     }
@@ -201,8 +216,7 @@ static void follow_files(struct tls_context *c, uint64_t now_ms)
     SSL_CTX *ssl;
     if (!tls_server_newer(c->tls, &c->seen, &pem))
         return;
-    const int rv = make(&ssl, &pem, tls_server_asks_clients(c->tls),
-                        "; the files that were read before stay in use");
+    const int rv = make(c, &ssl, &pem, "; the files that were read before stay in use");
     pem_close(&pem);
     if (rv == 0) {
         SSL_CTX_free(c->ssl);
@@ -224,16 +238,17 @@ struct ssl_ctx_st *tls_context_now(struct tls_context *c, uint64_t now_ms)
 
 /* --- Life --------------------------------------------------------------------------- */
 
-int tls_context_new(struct tls_context **ret, struct tls_server *tls)
+int tls_context_new(struct tls_context **ret, struct tls_server *tls, bool web)
 {
     struct pem pem;
     struct tls_context *c = calloc(1, sizeof *c);
     if (c == NULL)
         return ENOMEM;
     c->tls = tls;
+    c->web = web;
     int rv = ENOMEM;
     if (tls_server_newer(tls, &c->seen, &pem)) {
-        rv = make(&c->ssl, &pem, tls_server_asks_clients(tls), "");
+        rv = make(c, &c->ssl, &pem, "");
         pem_close(&pem);
     }
     if (rv != 0) {

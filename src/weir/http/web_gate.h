@@ -14,6 +14,6 @@ bool web_gate_pass(struct http_call *c, struct answer *a);
 
 /** Adds what every answer to a browser has: that a page of another origin may read it, and
  * that its content-type is meant. */
-void web_gate_mark(const struct http_call *c, struct answer *a);
+void web_gate_mark(struct http_call *c, struct answer *a);
 
 #endif
