@@ -1,7 +1,9 @@
 """Running it for good: what make install puts where, units, pages, completion, the manager."""
 import os
+import re
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -28,12 +30,45 @@ def test_install_and_uninstall(tmp_path):
                  "lib/systemd/system/post-server.service"):
         assert f"opt/pair/{name}" in installed
     unit = (tmp_path / "opt/pair/lib/systemd/system/user-server.service").read_text()
-    assert "ExecStart=/opt/pair/bin/user-server " in unit
+    assert "ExecStart=/opt/pair/bin/user-server\n" in unit
+    # What /etc/default says comes behind it, and counts.
+    assert unit.index("\nEnvironment=USER_SERVER_DB=%S/user-server\n") < \
+        unit.index("\nEnvironmentFile=-/etc/default/user-server\n")
     done = subprocess.run([tmp_path / "opt/pair/bin/postcli", "--help"], capture_output=True,
                           check=True, timeout=10)
     assert b"stream-list" in done.stdout
     make("uninstall", f"DESTDIR={tmp_path}", "prefix=/opt/pair")
     assert files(tmp_path) == []
+
+
+def needed_by(program):
+    """The libraries that it names itself."""
+    said = subprocess.run(["readelf", "-d", str(BUILD / program)], capture_output=True, text=True,
+                          check=True, timeout=30).stdout
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", said)
+
+
+def packages_of(library):
+    said = subprocess.run(["dpkg", "-S", f"*/{library}"], capture_output=True, text=True,
+                          check=True, timeout=30).stdout
+    return {line.split(":")[0] for line in said.splitlines()}
+
+
+def is_bookworm():
+    release = Path("/etc/os-release")
+    return release.exists() and "VERSION_CODENAME=bookworm" in release.read_text()
+
+
+@pytest.mark.skipif(not is_bookworm(), reason="the image is of Debian 12")
+def test_the_image_has_the_libraries_of_all_programs():
+    """But libc's and those of a sanitizer, which every image or none has."""
+    words = set((ROOT / "docs" / "deploy" / "Containerfile").read_text().split())
+    libraries = {each for program in ("user-server", "post-server", "postcli")
+                 for each in needed_by(program)}
+    assert "libpq.so.5" in libraries
+    for library in libraries:
+        if not re.match(r"(libc|libm|libpthread|ld-linux.*|libasan|libubsan|libtsan|libgcc_s)\.", library):
+            assert packages_of(library) & words, library
 
 
 @pytest.mark.parametrize("command", [["post-server"], ["user-server"], ["postcli", "users", "get"],
