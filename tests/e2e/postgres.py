@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import ports
 import timing
 
 PROGRAMS = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1:]
@@ -47,11 +48,12 @@ def ordinary():
 class Postgres:
     """Which answers once it was made, and until stop()."""
 
-    def __init__(self, settings=(), standby_of=None):
+    def __init__(self, settings=(), standby_of=None, port=False):
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         if os.getuid() == 0:
             shutil.chown(self.folder, "nobody")
-        self.port = 5432  # a part of the socket's name, no more
+        # A part of the socket's name, no more, if it listens to no address.
+        self.port = ports.free_port() if port else 5432
         self.settings = {**SETTINGS, **dict(settings)}
         self.numbers = itertools.count()
         self.process = None

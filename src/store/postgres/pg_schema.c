@@ -11,7 +11,10 @@
 #define ATTEMPTS 5
 
 const struct pg_statement pg_schema_look = {
-    .sql = "SELECT store_id, format, revision, kind FROM store"
+    .sql = "SELECT store_id, format, revision, kind, concat_ws(', ', "
+           "CASE WHEN to_regclass('groups') IS NULL THEN 'groups' END, "
+           "CASE WHEN to_regclass('records') IS NULL THEN 'records' END, "
+           "CASE WHEN to_regclass('changes') IS NULL THEN 'changes' END) FROM store"
 };
 
 enum { CREATE_STORE, CREATE_GROUPS, CREATE_RECORDS, CREATE_CHANGES, INSERT_STORE, NSCHEMA };
@@ -58,7 +61,9 @@ struct pg_identity pg_identity_of(const PGresult *rows)
                              .format = pg_number_at(rows, 0, 1),
                              .revision = pg_number_at(rows, 0, 2) };
     const struct bytes kind = pg_bytes_at(rows, 0, 3);
+    const struct bytes missing = pg_bytes_at(rows, 0, 4);
     snprintf(i.kind, sizeof i.kind, "%.*s", (int)kind.len, (const char *)kind.data);
+    snprintf(i.missing, sizeof i.missing, "%.*s", (int)missing.len, (const char *)missing.data);
     return i;
 }
 
@@ -140,6 +145,10 @@ int pg_schema_judge(const char *name, const struct pg_identity *found, const cha
     if (strcmp(found->kind, kind) != 0)
         return store_fail(error, "the database %s holds %s, not %s: use another", name, found->kind,
                           kind);
+    if (found->missing[0] != '\0')
+        return store_fail(error,
+                          "the database %s has lost its tables %s: restore them from a backup",
+                          name, found->missing);
     return 0;
 }
 

@@ -102,6 +102,7 @@ struct pg_identity {
     bool there;
     uint64_t store_id, format, revision;
     char kind[16];
+    char missing[32]; /* the tables that are not there beside it */
 };
 
 /** The question for that row, and the answer. */

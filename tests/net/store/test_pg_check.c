@@ -282,7 +282,7 @@ Test(pg_check, an_empty_store)
 Test(pg_check, a_table_that_is_missing)
 {
     expect_refused("ALTER TABLE changes RENAME TO lost", "posts",
-                   "cannot check the database postgres: relation \"changes\" does not exist");
+                   "the database postgres has lost its tables changes: restore them from a backup");
 }
 
 Test(pg_check, no_server)
