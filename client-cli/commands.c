@@ -151,7 +151,10 @@ const struct command commands[] = {
       .summary =
           "Stores the posts or users of an NDJSON file (\"-\": standard input), by\n"
           "ImportPosts or ImportUsers. Records that are known are updated. Lines that cannot\n"
-          "be used are named and left out.",
+          "be used are named and left out. Posts of users that User does not know are stored\n"
+          "and counted; with --strict they are rejected, and named by their lines. Post asks\n"
+          "User for that. If User does not answer, posts are stored and not counted, and with\n"
+          "--strict the import ends with UNAVAILABLE.",
       .choices = "posts|users",
       .most = ANY_NUMBER,
       .examples = "postcli import users people.ndjson\n"

@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "base/wire.h"
 #include "import_errors.h"
+#include "import_users.h"
 #include "weir/server.h"
 
 /* Fields of the responses of imports. */
@@ -16,9 +17,12 @@ enum {
     FIELD_UNCHANGED = 3,
     FIELD_REJECTED = 4,
     FIELD_ERRORS = 5,
+    FIELD_UNRESOLVED = 6,
+    FIELD_UNRESOLVED_USER_IDS = 7,
+    FIELD_USERS_UNCHECKED = 8,
 };
 
-#define COUNTS_BYTES 64 /* more than the four of them */
+#define COUNTS_BYTES 80 /* more than those of them that are numbers */
 
 struct import {
     struct writing writing;
@@ -26,6 +30,10 @@ struct import {
     int64_t records; /* received */
     int64_t imported, updated, unchanged;
     struct import_errors errors;
+
+    enum unknown_users unknown; /* of the request at hand */
+    struct import_users users;
+    bool unchecked; /* User was not asked for all that was to be counted */
 };
 
 struct item {
@@ -138,13 +146,15 @@ static struct writing_batch *batch_of(struct writing *w, const ProtobufCMessage 
                                       struct bytes raw, struct status *why)
 {
     size_t n;
+    struct import *im = import_of(w);
     writing_list(request, &n);
+    im->unknown = im->kind->unknown != NULL ? im->kind->unknown(request) : UNKNOWN_STORE;
     struct upsert *u = upsert_new(n);
     if (u == NULL) {
         *why = status_no_memory();
         return NULL;
     }
-    check_records(import_of(w), u, request, raw);
+    check_records(im, u, request, raw);
     if (u->base.batch.nrecords > 0 && keep_records(u))
         return &u->base;
     if (u->base.batch.nrecords > 0)
@@ -153,12 +163,103 @@ static struct writing_batch *batch_of(struct writing *w, const ProtobufCMessage 
     return NULL;
 }
 
+/* --- Its users ---------------------------------------------------------------------- */
+
+static struct bytes group_of(const void *arg, size_t i)
+{
+    return ((const struct upsert *)arg)->records[i].group;
+}
+
+static void reject_unknown(struct import *im, const struct write_record *r, int64_t number)
+{
+    struct status why = status_of(STATUS_NOT_FOUND, "there is no %s %.*s", im->kind->group_name,
+                                  (int)r->group.len, (const char *)r->group.data);
+    import_errors_add(&im->errors, number, &why);
+}
+
+/* Counts those of unknown users, and keeps them or not. */
+static void sort_out(struct import *im, struct upsert *u)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < u->base.batch.nrecords; i++) {
+        if (!import_users_check(&im->users, i) && im->unknown == UNKNOWN_REJECT) {
+            reject_unknown(im, &u->records[i], u->items[i].number);
+            continue;
+        }
+        u->records[kept] = u->records[i];
+        u->items[kept++] = u->items[i];
+    }
+    u->base.batch.nrecords = kept;
+    import_users_stop(&im->users);
+}
+
+static void on_users_known(struct import_users *users)
+{
+    struct import *im = container_of(users, struct import, users);
+    sort_out(im, container_of(im->writing.held, struct upsert, base));
+    writing_go_on(&im->writing);
+}
+
+static void on_users_failed(struct import_users *users, const struct status *status)
+{
+    struct import *im = container_of(users, struct import, users);
+    if (im->unknown == UNKNOWN_REJECT) {
+        writing_fail(&im->writing, status);
+        return;
+    }
+    im->unchecked = true;
+    writing_go_on(&im->writing);
+}
+
+/* Who only counts does not wait for a User who is away, and not more than once. */
+static bool asks(struct import *im, const struct resolver *resolver)
+{
+    if (im->unknown == UNKNOWN_COUNT)
+        im->unchecked |= resolver_stats(resolver).connected == 0;
+    return im->unknown == UNKNOWN_REJECT || (im->unknown == UNKNOWN_COUNT && !im->unchecked);
+}
+
+static bool hold(struct writing *w, struct writing_batch *b)
+{
+    struct import *im = import_of(w);
+    struct upsert *u = container_of(b, struct upsert, base);
+    if (im->unknown == UNKNOWN_STORE)
+        return false;
+    struct resolver *resolver = im->kind->resolver(w->stream->loop);
+    if (!asks(im, resolver))
+        return false;
+    im->users.known = on_users_known;
+    im->users.failed = on_users_failed;
+    if (import_users_ask(&im->users, resolver, b->batch.nrecords, group_of, u) != 0) {
+        stream_fail_memory(w->stream);
+        return true; /* until it is closed */
+    }
+    if (import_users_waits(&im->users))
+        return true;
+    sort_out(im, u);
+    return false;
+}
+
+static void unhold(struct writing *w)
+{
+    import_users_stop(&import_of(w)->users);
+}
+
 /* --- The response ------------------------------------------------------------------- */
 
 static bool put_error(struct buf **b, const struct import_error *e)
 {
     const int32_t index = e->number < INT32_MAX ? (int32_t)e->number : INT32_MAX;
     return answer_put_error(b, FIELD_ERRORS, index, e->code, e->message);
+}
+
+static bool put_users(struct buf *b, const struct import *im)
+{
+    bool whole = writing_put_count(b, FIELD_UNRESOLVED, im->users.unresolved) &&
+                 writing_put_count(b, FIELD_USERS_UNCHECKED, im->unchecked);
+    for (size_t i = 0; whole && i < im->users.nids; i++)
+        whole = wire_append_bytes(b, FIELD_UNRESOLVED_USER_IDS, bytes_of_text(im->users.ids[i]));
+    return whole;
 }
 
 /* NULL: out of memory. */
@@ -172,6 +273,7 @@ static struct buf *response_of(const struct writing *w)
                  writing_put_count(b, FIELD_REJECTED, im->errors.total);
     for (size_t i = 0; whole && i < im->errors.n; i++)
         whole = put_error(&b, &im->errors.first[i]);
+    whole = whole && put_users(b, im);
     if (whole)
         return b;
     buf_unref(b);
@@ -214,17 +316,20 @@ static void count(struct writing *w, const struct writing_batch *b)
 
 /* --- The call ----------------------------------------------------------------------- */
 
-static void close_errors(struct writing *w)
+static void close_import(struct writing *w)
 {
     import_errors_close(&import_of(w)->errors);
+    import_users_close(&import_of(w)->users);
 }
 
 static const struct writing_content content = {
     .bytes = sizeof(struct import),
     .batch = batch_of,
+    .hold = hold,
+    .unhold = unhold,
     .count = count,
     .response = response_of,
-    .close = close_errors,
+    .close = close_import,
 };
 
 void import_on_open(struct stream *s)

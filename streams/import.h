@@ -4,6 +4,9 @@
  * store's writer as one batch; the others are counted, and the first 100 of them named in
  * the response. Nothing of that stops the call.
  *
+ * Where a request asks for it, a batch waits until User has said which of its users exist
+ * (import_users.h).
+ *
  * Because records are upserted, an import can be repeated: the same import again changes
  * nothing. */
 #ifndef STREAMS_IMPORT_H
@@ -19,6 +22,11 @@
 
 #define IMPORT_ERRORS_MAX 100
 
+struct resolver;
+
+/* What to do about records whose group is a user that User does not know. */
+enum unknown_users { UNKNOWN_STORE, UNKNOWN_COUNT, UNKNOWN_REJECT };
+
 /* What a service imports; method->data points to it. */
 struct import_kind {
     const char *id_name;    /* what a record's id is called in messages: "post_id" */
@@ -31,6 +39,11 @@ struct import_kind {
 
     /** The store behind this loop. */
     struct store *(*store)(struct loop *loop);
+
+    /** What the request wants of unknown users, and who knows them. NULL: groups are no
+     * users. */
+    enum unknown_users (*unknown)(const ProtobufCMessage *request);
+    struct resolver *(*resolver)(struct loop *loop);
 };
 
 /** The handler for an import whose requests decode as @request_type, for a

@@ -71,7 +71,7 @@ static void tick(struct writing *w)
     if (w->stream == NULL) {
         if (w->batches == 0)
             free_call(w);
-    } else if (w->over || w->reading) {
+    } else if (w->over || w->reading || w->held != NULL) {
         return;
     } else if (!w->ended && w->batches < WRITING_BATCHES && w->bytes < WRITING_BYTES) {
         w->reading = true;
@@ -117,6 +117,35 @@ static void hand_over(struct writing *w, struct writing_batch *b)
     store_write(w->store(w->stream->loop), &b->batch);
 }
 
+/* The batch goes to the writer, if it is still wanted. */
+static void write_or_drop(struct writing *w, struct writing_batch *b)
+{
+    if (w->over || w->stream == NULL || b->batch.nrecords == 0)
+        writing_batch_free(b);
+    else
+        hand_over(w, b);
+}
+
+static struct writing_batch *take_held(struct writing *w)
+{
+    struct writing_batch *b = w->held;
+    w->held = NULL;
+    return b;
+}
+
+void writing_go_on(struct writing *w)
+{
+    write_or_drop(w, take_held(w));
+    tick(w);
+}
+
+void writing_fail(struct writing *w, const struct status *why)
+{
+    writing_batch_free(take_held(w));
+    fail(w, why);
+    tick(w);
+}
+
 /* --- The stream --------------------------------------------------------------------- */
 
 struct writing *writing_open(struct stream *s, const struct writing_content *content,
@@ -141,8 +170,10 @@ void writing_on_message(struct stream *s, const ProtobufCMessage *message, struc
     if (w->over)
         return;
     struct writing_batch *b = w->content->batch(w, message, bytes, &why);
-    if (b != NULL)
-        hand_over(w, b);
+    if (b != NULL && w->content->hold != NULL && w->content->hold(w, b))
+        w->held = b;
+    else if (b != NULL)
+        write_or_drop(w, b);
     else if (why.code != STATUS_OK)
         fail(w, &why);
     tick(w);
@@ -163,5 +194,9 @@ void writing_on_close(struct stream *s, const struct status *status)
     if (w == NULL)
         return;
     w->stream = NULL;
+    if (w->held != NULL) {
+        w->content->unhold(w);
+        writing_batch_free(take_held(w));
+    }
     tick(w);
 }

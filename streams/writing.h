@@ -50,6 +50,13 @@ struct writing_content {
     struct writing_batch *(*batch)(struct writing *w, const ProtobufCMessage *request,
                                    struct bytes raw, struct status *why);
 
+    /** Whether the batch has to wait for something else before it is written; then comes
+     * writing_go_on(), later, and until then no request is read. May be NULL: none has. */
+    bool (*hold)(struct writing *w, struct writing_batch *b);
+
+    /** It waits no more, for the call is closed. With hold only. */
+    void (*unhold)(struct writing *w);
+
     /** Counts what became of the records of a batch that is durable. */
     void (*count)(struct writing *w, const struct writing_batch *b);
 
@@ -67,7 +74,8 @@ struct writing {
     const struct writing_content *content; /* private, as the rest */
     struct store *(*store)(struct loop *loop);
     struct write_sequence sequence;
-    size_t batches; /* with the writer, and the memory they take */
+    struct writing_batch *held; /* waits, as hold() has it; NULL: none does */
+    size_t batches;             /* with the writer, and the memory they take */
     size_t bytes;
     bool reading, ended;
     bool over; /* answered, or failed */
@@ -88,6 +96,13 @@ void writing_on_end(struct stream *s);
 void writing_on_close(struct stream *s, const struct status *status);
 
 /* --- For contents ------------------------------------------------------------------- */
+
+/** What the batch that is held has waited for is there. It is written now, or dropped if
+ * nothing of it is left. */
+void writing_go_on(struct writing *w);
+
+/** Ends the call early with @why. A batch that is held is dropped. May free @w. */
+void writing_fail(struct writing *w, const struct status *why);
 
 /** Field 1 of a request, a repeated one of messages or strings: where the pointers to
  * them begin. */

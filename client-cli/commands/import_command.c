@@ -18,6 +18,8 @@
 
 #define BATCH_BYTES ((size_t)256 * 1024)
 #define TOLD_MOST   100 /* damaged lines; of rejected records the server tells as many */
+#define USERS_MOST  100 /* unknown users that the server names */
+#define NAMED_MOST  10  /* of those that are named here */
 #define ARENA_BYTES ((size_t)32 * 1024 * 1024) /* for one line */
 
 /* What is imported. */
@@ -76,13 +78,27 @@ static void go_on(struct session *s)
         input_resume(&input);
 }
 
-/* Both import requests are nothing but records of field 1: so one is made by
- * appending each record behind its tag and length. */
+/* A request without records. It says what is to be done about posts of unknown users: they are
+ * counted, or with --strict rejected. Of users there is nothing to say. NULL: out of memory. */
+static struct buf *begin_batch(void)
+{
+    V1__Post__ImportPostsRequest m = V1__POST__IMPORT_POSTS_REQUEST__INIT;
+    struct buf *b = buf_new(BATCH_BYTES + BATCH_BYTES / 4);
+    if (b == NULL || !kind->posts)
+        return b;
+    m.unknown_users = strict ? V1__POST__UNKNOWN_USERS__UNKNOWN_USERS_REJECT
+                             : V1__POST__UNKNOWN_USERS__UNKNOWN_USERS_COUNT;
+    b->len += protobuf_c_message_pack(&m.base, b->data);
+    return b;
+}
+
+/* In both import requests records are field 1: so one is made by appending each record
+ * behind its tag and length. */
 static bool append_record(const ProtobufCMessage *record)
 {
     size_t size = protobuf_c_message_get_packed_size(record);
     if (batch == NULL)
-        batch = buf_new(BATCH_BYTES + BATCH_BYTES / 4);
+        batch = begin_batch();
     uint8_t *to = batch != NULL ? buf_reserve(batch, size + 11) : NULL;
     if (to == NULL)
         return false;
@@ -201,12 +217,42 @@ static void tell_counts(struct session *s, const V1__Post__ImportPostsResponse *
     output_commit(&s->out);
 }
 
+/* "u7, u9", and "and others" where there are more. */
+static void put_users(char *to, size_t room, const V1__Post__ImportPostsResponse *m)
+{
+    size_t n = 0;
+    to[0] = '\0';
+    for (size_t i = 0; i < m->n_unresolved_user_ids && i < NAMED_MOST && n < room; i++)
+        n += (size_t)snprintf(to + n, room - n, "%s%.40s", i > 0 ? ", " : "",
+                              m->unresolved_user_ids[i]);
+    if (m->n_unresolved_user_ids > NAMED_MOST && n < room)
+        snprintf(to + n, room - n, " and others");
+}
+
+static void tell_unknown_users(struct session *s, const V1__Post__ImportPostsResponse *m)
+{
+    char posts_text[32], users_text[32], ids[640];
+    const size_t n = m->n_unresolved_user_ids;
+    if (m->users_unchecked)
+        session_say(s, "User does not answer Post, so posts of unknown users are not counted");
+    if (m->unresolved == 0)
+        return;
+    put_users(ids, sizeof ids, m);
+    session_say(s, "%s post%s belong%s to %s%s user%s that User does not know: %s; %s",
+                text_number(posts_text, (uint64_t)m->unresolved), m->unresolved == 1 ? "" : "s",
+                m->unresolved == 1 ? "s" : "", n == USERS_MOST ? "at least " : "",
+                text_number(users_text, n), n == 1 ? "" : "s", ids,
+                strict ? "nothing of them is stored" : "listings show them without an author");
+}
+
 static void take(struct session *s, const ProtobufCMessage *message, struct bytes bytes)
 {
     const V1__Post__ImportPostsResponse *m = (const V1__Post__ImportPostsResponse *)message;
     (void)bytes;
     s->failed |= m->rejected > 0;
     tell_rejected(s, m);
+    if (kind->posts)
+        tell_unknown_users(s, m);
     tell_counts(s, m);
 }
 
@@ -277,7 +323,9 @@ static void close_import(void)
 }
 
 static const struct option_row rows[] = {
-    OPT_FLAG("strict", strict, "stop at the first line that cannot be used"),
+    OPT_FLAG("strict", strict,
+             "stop at the first line that cannot be used, and store no post of a user that User "
+             "does not know"),
     ROW_DEADLINE,
     ROW_PROGRESS,
 };

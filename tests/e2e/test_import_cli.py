@@ -13,6 +13,7 @@ import cli
 import timing
 from cli import Postcli
 from client import Client
+from logs import may_log
 from protos import post
 from test_shapes import NoPair, as_line, rows_of
 
@@ -108,6 +109,7 @@ def test_rejected_records_are_named_by_their_lines(henry):
 
 
 def test_the_post_of_another(henry):
+    henry.import_users([{"user_id": "2", "name": "Michael"}])
     cli.run(henry, "import", "posts", "-", stdin=line(1))
     out, err = cli.attempt(henry, "import", "posts", "-", stdin=line(2) + line(1, user_id="2"))
     assert out == counts(imported=1, rejected=1)
@@ -283,3 +285,83 @@ def test_post_dies_under_postcli(pair, made_up):
     for r in rows_of(posts):
         by_user.setdefault(r["user_id"], []).append(r["post_id"])
     assert stored(pair) == [i for ids in by_user.values() for i in ids]
+
+
+# --- Posts of users that User does not know -------------------------------------------------
+
+
+def test_posts_of_unknown_users_are_counted(henry):
+    """They are stored, and a line says how many they are and of whom."""
+    lines = [line(1), line(2, user_id="u7"), line(3, user_id="u9"), line(4, user_id="u7"), line(5)]
+    out, err = cli.attempt(henry, "import", "posts", "-", stdin=b"".join(lines), code=0)
+    assert out == counts(imported=5)
+    assert err == ("postcli: 3 posts belong to 2 users that User does not know: u7, u9; listings show "
+                   "them without an author\n")
+    out, err = cli.attempt(henry, "import", "posts", "-", stdin=line(4, user_id="u7"), code=0)
+    assert out == counts(unchanged=1)
+    assert err.startswith("postcli: 1 post belongs to 1 user that User does not know: u7; ")
+    assert sorted(stored(henry)) == ["1", "2", "3", "4", "5"]
+
+
+def test_strict_refuses_posts_of_unknown_users(henry):
+    """Each by its line; the others are stored."""
+    lines = [line(1), b"\n", line(2, user_id="u7"), line(3, user_id="u9"), line(4)]
+    out, err = cli.attempt(henry, "import", "posts", "-", "--strict", stdin=b"".join(lines))
+    assert out == counts(imported=2, rejected=2)
+    assert err == ("-:3: NOT_FOUND: there is no user u7\n-:4: NOT_FOUND: there is no user u9\n"
+                   "postcli: 2 posts belong to 2 users that User does not know: u7, u9; nothing of them "
+                   "is stored\n")
+    assert stored(henry) == ["1", "4"]
+
+
+def test_who_is_imported_meanwhile_is_known(henry):
+    """Post remembers that there was no such user, and hears that there is one now."""
+    post_of_u7 = line(1, user_id="u7")
+    assert cli.attempt(henry, "import", "posts", "-", "--strict", stdin=post_of_u7)[0] == counts(rejected=1)
+    henry.import_users([{"user_id": "u7", "name": "Seven"}])
+
+    def is_taken():
+        return b"imported 1" in cli.shell(
+            henry, f"echo '{post_of_u7.decode().strip()}' | $POSTCLI import posts - --strict").stdout
+
+    timing.wait_until(is_taken, "the user is known")
+
+
+def test_more_unknown_users_than_are_named(henry):
+    lines = b"".join(line(i, user_id=f"u{i % 250}") for i in range(500))
+    out, err = cli.attempt(henry, "import", "posts", "-", stdin=lines, code=0)
+    assert out == counts(imported=500)
+    assert err.startswith("postcli: 500 posts belong to at least 100 users that User does not know: "
+                          "u0, u1, u2, u3, u4, u5, u6, u7, u8, u9 and others; ")
+    out, err = cli.attempt(henry, "import", "posts", "-", "--strict", stdin=lines)
+    assert out == counts(rejected=500)
+    assert "postcli: 400 more were rejected\n" in err
+
+
+def test_many_posts_of_many_users_in_strict(henry):
+    """Several requests, each of which waits for names."""
+    henry.import_users([{"user_id": f"u{i}", "name": f"User {i}"} for i in range(3000)])
+    lines = b"".join(line(i, user_id=f"u{i % 3001}", body="x" * 200) for i in range(20000))
+    out, _ = cli.attempt(henry, "import", "posts", "-", "--strict", stdin=lines)
+    assert out == counts(imported=20000 - 6, rejected=6)
+
+
+@may_log("User is unreachable")
+def test_without_user_nothing_is_counted(henry):
+    """An import does not need User; one that is strict does."""
+    henry.user.stop()
+    wait_for_no_user(henry)
+    out, err = cli.attempt(henry, "import", "posts", "-", stdin=line(1), code=0)
+    assert out == counts(imported=1)
+    assert err == "postcli: User does not answer Post, so posts of unknown users are not counted\n"
+    out, err = cli.attempt(henry, "import", "posts", "-", "--strict", stdin=line(2, user_id="never seen"))
+    assert out == b"" and "postcli: UNAVAILABLE: " in err
+    henry.user.start()
+    timing.wait_until(lambda: b"SERVING" in cli.shell(henry, "$POSTCLI health v1.user.User").stdout.split(b'"')[-2:],
+                      "User is back")
+    assert stored(henry) == ["1"]
+
+
+def wait_for_no_user(pair):
+    timing.wait_until(lambda: b"NOT_SERVING" in cli.shell(pair, "$POSTCLI health v1.user.User").stdout,
+                      "Post notices")
