@@ -9,9 +9,10 @@ from google.protobuf import json_format
 
 import h2
 import hpack
+from issuer import hash_line
 from library import GHOST, small_library
 from logs import may_log
-from pair import Pair
+from pair import Pair, Server
 from protos import post, user
 from raw import Raw
 
@@ -389,6 +390,27 @@ def test_openapi_follows_reflection(start_pair):
     pair = start_pair(post_args=["--web", "--no-reflection"])
     with Raw(port(pair.post)) as raw:
         failed(get(raw, "/openapi.json"), 404, 5)
+
+
+def test_tokens(tmp_path):
+    """What a token may do is asked of all protocols alike; who has none is told how to say it."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(hash_line("reader"))
+    server = Server("user-server", tmp_path, "--web", "--token-file", str(tokens))
+    server.start()
+    with Raw(port(server)) as raw:
+        told = get(raw, "/v1/users/nobody")
+        failed(told, 401, 16)
+        assert told.headers["www-authenticate"] == "Bearer"
+        reader = {"authorization": "Bearer reader"}
+        failed(get(raw, "/v1/users/nobody", **reader), 404, 5)
+        failed(send(raw, "/v1/users:import", b"[]", **reader), 403, 7)
+        failed(get(raw, "/openapi.json", **reader), 404, 5)
+    server.stop()
+    server.start("--open-reflection")
+    with Raw(port(server)) as raw:
+        assert get(raw, "/openapi.json").status == 200
+    server.stop()
 
 
 def test_without_web_it_is_no_call(start_pair):
