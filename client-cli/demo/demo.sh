@@ -66,10 +66,10 @@ stop() {
     fi
 }
 
-serve user-server --db "$USER_DB"
+serve user-server --web --db "$USER_DB"
 user=$pid
 export POSTCLI_USER_TARGET="$address"
-serve post-server --db "$POST_DB" --user-target "$address"
+serve post-server --web --db "$POST_DB" --user-target "$address"
 post=$pid
 export POSTCLI_TARGET="$address"
 echo "user-server on $POSTCLI_USER_TARGET, post-server on $POSTCLI_TARGET"

@@ -72,10 +72,10 @@ USER_DB=$data/user-server
 POST_DB=$data/post-server
 [ "${STORE:-}" != postgres ] || postgres_start "$data"
 
-serve user-server --db "$USER_DB"
+serve user-server --web --db "$USER_DB"
 user=$pid
 export POSTCLI_USER_TARGET="$address"
-serve post-server --db "$POST_DB" --user-target "$address"
+serve post-server --web --db "$POST_DB" --user-target "$address"
 post=$pid
 export POSTCLI_TARGET="$address"
 if [ -z "$("$build/postcli" users list | head -n 1)" ]; then
@@ -91,5 +91,9 @@ echo "the data is kept in $data"
 targets=
 [ "$POSTCLI_TARGET" = 127.0.0.1:9001 ] || targets=" --target $POSTCLI_TARGET"
 [ "$POSTCLI_USER_TARGET" = 127.0.0.1:9000 ] || targets="$targets --user-target $POSTCLI_USER_TARGET"
+case $POSTCLI_TARGET in
+unix:*) ;;
+*) echo "without gRPC: curl http://$POSTCLI_TARGET/v1/posts" ;;
+esac
 echo "try: $build/postcli$targets stream-list (Ctrl-C here stops both servers)"
 wait "$user" "$post"

@@ -216,7 +216,7 @@ static void resume_in(int version, const char *client_ca)
     const struct tls_peer_options o = *tls_client(version, "client");
     struct tls_context *other;
     tls_open(client_ca);
-    cr_assert_eq(tls_context_new(&other, g_server), 0);
+    cr_assert_eq(tls_context_new(&other, g_server, false), 0);
     cr_expect(resumes_elsewhere(&o, other));
     certs_make(g_dir, "server", "ca", 0);
     cr_expect(resumes_elsewhere(&o, other), "with the new files");
