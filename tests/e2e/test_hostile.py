@@ -42,13 +42,22 @@ def tls_pair(tmp_path_factory, certs):
         yield pair
 
 
+@pytest.fixture(scope="module")
+def web_pair(tmp_path_factory):
+    args = [*QUIET, "--loops", "1", "--handshake-timeout", "1s", "--web"]
+    with Pair(tmp_path_factory.mktemp("web"), post_args=args) as pair:
+        fill(pair, posts=5000)
+        yield pair
+
+
 def ends_by_itself(hostile):
     return hostile.expected == {"closed"}
 
 
 @pytest.mark.parametrize("hostile", peers.ALL, ids=[h.name.replace(" ", "-") for h in peers.ALL])
 def test_hostile_peer(request, hostile):
-    pair = request.getfixturevalue("tls_pair" if hostile.tls else "pair")
+    pair = request.getfixturevalue("tls_pair" if hostile.tls else
+                                   "web_pair" if hostile.web else "pair")
     pid, over = pair.post.pid, threading.Event()
     if not ends_by_itself(hostile):
         over.set()

@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import cli  # noqa: E402
-import peers  # noqa: E402
+import web_peers  # noqa: E402
 from certs import Certs  # noqa: E402
 from front import fronted  # noqa: E402
 from pair import Pair  # noqa: E402
@@ -199,6 +199,12 @@ def plain(folder):
 
 
 @contextlib.contextmanager
+def with_web(folder):
+    with Pair(folder, post_args=[*QUIET, "--web"]) as pair:
+        yield pair, None
+
+
+@contextlib.contextmanager
 def behind_front(folder):
     with fronted(folder, QUIET) as (pair, certs):
         yield pair, context_of(certs)
@@ -227,12 +233,13 @@ def main():
     parser.add_argument("--tries", type=int, default=3, help="until others did not have to wait")
     args = parser.parse_args()
     raise_limit()
-    chosen, failed = [h for h in peers.ALL if any(map(h.name.count, args.only.split(",")))], []
+    chosen, failed = [h for h in web_peers.ALL if any(map(h.name.count, args.only.split(",")))], []
     print(HEADING, flush=True)
     if args.front:
-        run(chosen, behind_front, failed, 1)
+        run([h for h in chosen if not h.web], behind_front, failed, 1)
     else:
-        run([h for h in chosen if not h.tls], plain, failed, args.tries)
+        run([h for h in chosen if not h.tls and not h.web], plain, failed, args.tries)
+        run([h for h in chosen if h.web], with_web, failed, args.tries)
         run([h for h in chosen if h.tls], encrypted, failed, args.tries)
     if failed:
         sys.exit("not as it has to be:\n" + "\n".join(failed))

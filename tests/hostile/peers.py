@@ -25,14 +25,15 @@ CANCEL = struct.pack(">I", 8)
 CALM = "GOAWAY ENHANCE_YOUR_CALM"
 
 # expected: something of it must be seen.
-Hostile = namedtuple("Hostile", "name what run few many expected seconds tls")
+Hostile = namedtuple("Hostile", "name what run few many expected seconds tls web")
 ALL = []
 
 
-def hostile(what, few, many, expected, seconds=3, tls=False):
+def hostile(what, few, many, expected, seconds=3, tls=False, web=False):
+    """web: of a server with --web."""
     def add(run):
         ALL.append(Hostile(run.__name__.replace("_", " "), what, run, few, many, set(expected),
-                           seconds, tls))
+                           seconds, tls, web))
         return run
     return add
 

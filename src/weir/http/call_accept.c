@@ -29,13 +29,15 @@ static const struct web_options *web_of(const struct http_call *c)
 static bool is_grpc(struct http_call *c)
 {
     const struct bytes type = header(c, "content-type");
-    return c->conn->ops->carries_grpc && is_post(c) && type.data != NULL && grpc_content_type(type);
+    const enum session_carries carries = c->conn->ops->carries;
+    return carries == CARRIES_GRPC_ALONE ||
+           (carries == CARRIES_GRPC && is_post(c) && type.data != NULL && grpc_content_type(type));
 }
 
 static void accept_grpc(struct http_call *c, struct accepted *ret)
 {
     ret->method = routes_find(&c->conn->lane->server->routes, header(c, ":path"));
-    c->stream.protocol = "grpc";
+    c->stream.protocol = c->conn->ops->protocol;
     grpc_request_read(&c->stream, ret);
 }
 

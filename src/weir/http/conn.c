@@ -16,6 +16,7 @@
 #include "http_call.h"
 #include "lane.h"
 #include "tls_session.h"
+#include "ws_session.h"
 
 /* gRPC's own, where none is given. */
 #define DEFAULT_KEEPALIVE_TIMEOUT_MS 20000
@@ -74,6 +75,10 @@ void conn_ping(struct conn *c, enum ping_kind kind)
 {
     const uint8_t opaque[8] = { (uint8_t)kind };
     counter_add(&c->lane->stats.pings_out, 1);
+    if (c->h1 != NULL) {
+        ws_ping(c->h1);
+        return;
+    }
     nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, opaque);
     conn_wants_flush(c);
 }
@@ -170,12 +175,18 @@ static void on_stuck_timer(struct timer *timer)
         start_timer(c, timer, next_ms - now_ms);
 }
 
+void conn_watch_silence(struct conn *c)
+{
+    if (options_of(c)->keepalive_time_ms > 0)
+        start_timer(c, &c->keepalive_timer, options_of(c)->keepalive_time_ms);
+}
+
 static void start_timers(struct conn *c)
 {
     const struct connection_options *o = options_of(c);
     c->heard_ms = c->idle_ms = loop_now_ms(c->lane->loop);
-    if (o->keepalive_time_ms > 0 && c->session != NULL) /* HTTP/1.1 has no pings */
-        start_timer(c, &c->keepalive_timer, o->keepalive_time_ms);
+    if (c->session != NULL) /* HTTP/1.1 has no pings */
+        conn_watch_silence(c);
     if (o->max_idle_ms > 0)
         start_timer(c, &c->idle_timer, o->max_idle_ms);
     if (o->max_age_ms > 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "h1_internal.h"
+#include "ws_frames.h"
 
 /* A chunk's, with both line ends. */
 #define CHUNK_BYTES ((size_t)16 * 1024)
@@ -155,10 +156,22 @@ static bool respond(struct http_call *c, const nghttp2_nv *nv, size_t n, bool bo
 
 /* --- Bodies ------------------------------------------------------------------------- */
 
+static void put_ws_frame(struct h1 *h, size_t n)
+{
+    uint8_t head[WS_HEAD_MAX];
+    struct outbox *o = &h->conn->lane->outbox;
+    outbox_copy(o, bytes_of(head, ws_put_head(head, WS_BINARY, n)));
+    call_out_take(h->call, o, n);
+}
+
 static void put_chunk(struct h1 *h, size_t n)
 {
     char size[24];
     struct outbox *o = &h->conn->lane->outbox;
+    if (h->state == H1_SOCKET) {
+        put_ws_frame(h, n);
+        return;
+    }
     const int len = h->chunked ? snprintf(size, sizeof size, "%zx\r\n", n) : 0;
     if (len > 0)
         outbox_copy(o, bytes_of(size, (size_t)len));
@@ -169,8 +182,7 @@ static void put_chunk(struct h1 *h, size_t n)
 
 static void end_body(struct h1 *h)
 {
-    struct http_call *c = h->call;
-    call_out_end(c);
+    call_out_end(h->call);
     if (h->chunked)
         outbox_copy(&h->conn->lane->outbox, bytes_of("0\r\n\r\n", 5));
     h->has_body = false;
@@ -271,6 +283,7 @@ static void forget(struct http_call *c)
 }
 
 const struct session_ops h1_session = {
+    .carries = CARRIES_WEB,
     .respond = respond,
     .resume = resume,
     .trailers = trailers,

@@ -291,3 +291,16 @@ unsigned h1_head_parse(struct h1_head *ret, uint8_t *data, size_t len)
         wrong = 400;
     return wrong != 0 ? wrong : read_host(ret);
 }
+
+bool h1_fields_parse(struct h1_head *ret, uint8_t *data, size_t len)
+{
+    struct lines lines = { data, data + len };
+    bool bad = false;
+    *ret = (struct h1_head){ .minor = 1 };
+    if (len > 2 && h1_head_length(data, len, 0, &bad) != len)
+        return false;
+    while (lines.end - lines.at > 2)
+        if (read_field(ret, next_line(&lines)) != 0)
+            return false;
+    return true;
+}

@@ -44,6 +44,10 @@ size_t h1_head_length(const uint8_t *data, size_t len, size_t seen, bool *ret_ba
  * it: 400, 414, 417, 431, 501, 505. */
 unsigned h1_head_parse(struct h1_head *ret, uint8_t *data, size_t len);
 
+/** Parses fields alone, with the empty line behind them, as a head's: into ret->fields. false: they
+ * are malformed. */
+bool h1_fields_parse(struct h1_head *ret, uint8_t *data, size_t len);
+
 /** Whether one of the words of @list, which commas separate, is @word, in whatever case. */
 bool h1_list_has(struct bytes list, const char *word);
 

@@ -48,6 +48,9 @@ void h1_refuse(struct h1 *h, unsigned status, const char *text, enum refusal why
 void h1_say(struct h1 *h, struct bytes bytes);
 void h1_say_text(struct h1 *h, const char *text);
 
+/** The client has ended its WebSocket. */
+void h1_end_socket(struct h1 *h);
+
 /** The phrase of an HTTP status. */
 const char *h1_phrase(unsigned status);
 

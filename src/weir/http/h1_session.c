@@ -3,9 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "answer.h"
 #include "base/log.h"
 #include "base/states.h"
 #include "h1_internal.h"
+#include "web_gate.h"
+#include "ws_session.h"
 
 /* Of a request's head, as on HTTP/2 (http_session.c), with its first line. */
 #define HEAD_MAX_BYTES ((size_t)16 * 1024)
@@ -105,6 +108,32 @@ static void set_answer(struct h1 *h, const struct h1_head *head)
     h->unread = 0;
 }
 
+/* false: it was answered otherwise. */
+static bool may_be_socket(struct h1 *h, const struct h1_head *head)
+{
+    struct answer a = { 0 };
+    unsigned wrong = ws_check(head);
+    const bool may = wrong == 0 && web_gate_pass(h->call, &a);
+    if (wrong != 0)
+        answer_status(&a, wrong);
+    if (wrong == 426)
+        answer_put(&a, "sec-websocket-version", "13");
+    if (!may) {
+        h1_move(h, H1_BUSY);
+        call_answer(h->call, &a);
+    }
+    answer_clear(&a);
+    return may;
+}
+
+/* The request becomes a WebSocket, which has the call. */
+static void begin_socket(struct h1 *h, const struct h1_head *head)
+{
+    h->keep_alive = false;
+    if (may_be_socket(h, head) && !ws_begin(h, head))
+        conn_break(h->conn, REFUSED_MEMORY);
+}
+
 /* Its call: the head's texts are the call's from here on. */
 static void begin_call(struct h1 *h, const struct h1_head *head)
 {
@@ -118,6 +147,10 @@ static void begin_call(struct h1 *h, const struct h1_head *head)
     set_answer(h, head);
     h->call = c;
     h1_body_begin(&h->body, head->chunked, head->length);
+    if (ws_is_wanted(head)) {
+        begin_socket(h, head);
+        return;
+    }
     h1_move(h, H1_BUSY);
     http_call_begin(c, h1_body_is_over(&h->body));
     if (h->continues && !h1_body_is_over(&h->body) && c->out.state == OUT_QUIET &&
@@ -222,6 +255,8 @@ static bool may_take(const struct h1 *h)
 {
     if (h->conn->broken || h->conn->state >= CONN_LINGER)
         return false;
+    if (h->state == H1_SOCKET)
+        return h->unread < WINDOW_BYTES;
     return h->state != H1_BUSY || (!h1_body_is_over(&h->body) && h->unread < WINDOW_BYTES);
 }
 
@@ -234,6 +269,9 @@ static void take(struct h1 *h, struct bytes *input)
             break;
         case H1_BUSY:
             take_body(h, input);
+            break;
+        case H1_SOCKET:
+            ws_take(h, input);
             break;
         default:
             *input = bytes_of(input->data, 0);
@@ -292,12 +330,25 @@ static void end_call(struct h1 *h)
     h->ended = false;
     if (c != NULL)
         http_call_over(c);
+    if (h->state == H1_SOCKET)
+        h1_move(h, H1_DEAD);
     if (h->state != H1_BUSY)
         return;
     if (!h->keep_alive || h1_body_is_over(&h->body))
         begin_next(h);
     else
         conn_expect_hello(h->conn); /* for what is left of the body, which nobody wants */
+}
+
+void h1_end_socket(struct h1 *h)
+{
+    struct http_call *c = h->call;
+    h->call = NULL;
+    h->has_body = false;
+    if (c != NULL)
+        http_call_over(c);
+    if (h->state == H1_SOCKET)
+        h1_move(h, H1_DEAD);
 }
 
 void h1_go_on(struct conn *c)
@@ -348,5 +399,6 @@ void h1_free(struct conn *c)
     buf_unref(h->head);
     buf_unref(h->waiting);
     buf_unref(h->out);
+    ws_free(h);
     free(h);
 }

@@ -118,7 +118,8 @@ static void forget(struct http_call *c)
 }
 
 const struct session_ops h2_session = {
-    .carries_grpc = true,
+    .protocol = "grpc",
+    .carries = CARRIES_GRPC,
     .respond = respond,
     .resume = resume,
     .trailers = trailers,

@@ -53,7 +53,7 @@ bool received_headers_put(struct received_headers *h, struct bytes name, struct 
 
 void received_headers_own(struct received_headers *h, struct buf *block)
 {
-    h->block = block;
+    h->blocks[h->blocks[0] != NULL] = block;
 }
 
 static bool is_binary(struct bytes name)
@@ -108,7 +108,8 @@ void received_headers_clear(struct received_headers *h)
         nghttp2_rcbuf_decref(h->items[i].value_buf);
     }
     free(h->items);
-    buf_unref(h->block);
+    buf_unref(h->blocks[0]);
+    buf_unref(h->blocks[1]);
     for (struct decoded *d = h->decoded, *next; d != NULL; d = next) {
         next = d->next;
         free(d);

@@ -28,7 +28,7 @@ struct received_headers {
     uint16_t n, cap;
     uint32_t bytes;          /* as SETTINGS_MAX_HEADER_LIST_SIZE counts them */
     struct decoded *decoded; /* values of "-bin" headers that were asked for */
-    struct buf *block;       /* that of HTTP/1, which they lie in */
+    struct buf *blocks[2];   /* those of HTTP/1 and of WebSockets, which they lie in */
 };
 
 /** Keeps a reference to both. false: out of memory. */
@@ -37,7 +37,7 @@ bool received_headers_add(struct received_headers *h, nghttp2_rcbuf *name, nghtt
 /** The same for texts that stay as long as what is given to received_headers_own(). */
 bool received_headers_put(struct received_headers *h, struct bytes name, struct bytes value);
 
-/** Takes the caller's reference to @block. Once. */
+/** Takes the caller's reference to @block. Twice at most. */
 void received_headers_own(struct received_headers *h, struct buf *block);
 
 /** The first value of this name; data == NULL: there is none, or it is "-bin" and

@@ -1,5 +1,6 @@
-/* What a call asks of the connection that carries it: HTTP/2 (h2_stream.c) or HTTP/1.1
- * (h1_session.c). A table of functions; a connection has one from its first bytes on.
+/* What a call asks of the connection that carries it: HTTP/2 (h2_stream.c), HTTP/1.1
+ * (h1_answer.c) or a WebSocket (ws_session.c). A table of functions; a connection has one from its
+ * first bytes on.
  *
  *   call ──▶ session   respond, resume, trailers, reset, consume, widen
  *   session ──▶ call   http_call_begin(), call_in_data(), call_in_end(), http_call_over();
@@ -14,8 +15,16 @@
 
 struct http_call;
 
+/* What is spoken on it. */
+enum session_carries {
+    CARRIES_WEB,        /* other protocols only: there are no trailers */
+    CARRIES_GRPC,       /* gRPC, where a request says so, and others */
+    CARRIES_GRPC_ALONE, /* nothing else, whatever a request says */
+};
+
 struct session_ops {
-    bool carries_grpc; /* whether gRPC itself can be spoken on it: there are trailers */
+    enum session_carries carries;
+    const char *protocol; /* what gRPC is called on it, for metrics and logs */
 
     /** The head of the answer; @nv begins with ":status". @body: something follows, and the
      * session asks for it; otherwise the answer ends with its head. false: out of memory. */
