@@ -86,7 +86,7 @@ static int run_one_of(const struct command *group, int argc, char **argv)
         return choice_error(group->name, words, word);
     printf("Usage: postcli %s %s [OPTION]...\n%s\n\n", group->name, words, group->summary);
     print_list(group->commands, GROUP_COLUMNS);
-    printf("\npostcli %s --help and so on tell more.\n", group->commands->name);
+    printf("\npostcli %s --help and so on say more.\n", group->commands->name);
     return EXIT_DONE;
 }
 
@@ -158,7 +158,7 @@ static int print_what_there_is(void)
 {
     print_usage(stderr);
     print_names(stderr);
-    fputs("postcli --help tells more.\n", stderr);
+    fputs("postcli --help says more.\n", stderr);
     return EXIT_USAGE;
 }
 

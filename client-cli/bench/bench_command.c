@@ -257,7 +257,7 @@ static const struct option_row rows[] = {
 static const char *take_users(void)
 {
     if (*users_text != '\0' && *common.user != '\0')
-        return "--user or --users, not both";
+        return "--user and --users cannot both be given";
     plan.users_text = *common.user != '\0' ? common.user : users_text;
     if (*common.user != '\0' && !users_one(&plan.users, common.user))
         return "--user: the id is longer than 256 bytes";

@@ -51,7 +51,7 @@ json_t *bench_compare_load(const char *path, const char *shape, char *why, size_
     }
     const char *of = json_string_value(get(report, "settings", "shape"));
     if (strcmp(get_text(report, "program"), "postcli bench") != 0 || of == NULL)
-        snprintf(why, size, "--compare: %s is no report of postcli bench as JSON", path);
+        snprintf(why, size, "--compare: %s is not a JSON report of postcli bench", path);
     else if (strcmp(of, shape) != 0)
         snprintf(why, size, "--compare: %s is of %s, and cannot be compared with %s", path, of,
                  shape);

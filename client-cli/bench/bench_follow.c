@@ -160,7 +160,7 @@ static void on_import_answer(struct stream *stream, const ProtobufCMessage *mess
     struct response r;
     (void)message;
     if (!response_read(import->run->plan, bytes, &import->run->stats, &r))
-        stream_fail(stream, STATUS_INTERNAL, "the server sent bytes that are no such response");
+        stream_fail(stream, STATUS_INTERNAL, "the server sent bytes that are not such a response");
     else
         import->stored = r.rejected == 0;
 }

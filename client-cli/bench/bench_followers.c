@@ -117,7 +117,7 @@ static void on_message(struct stream *stream, const ProtobufCMessage *message, s
     if (take_message(f, bytes, now))
         stream_read(stream);
     else
-        stream_fail(stream, STATUS_INTERNAL, "the server sent bytes that are no such response");
+        stream_fail(stream, STATUS_INTERNAL, "the server sent bytes that are not such a response");
 }
 
 /* --- Calls -------------------------------------------------------------------------- */

@@ -146,7 +146,7 @@ static void on_message(struct stream *stream, const ProtobufCMessage *message, s
     uint64_t now = now_ns();
     (void)message; /* not decoded */
     if (!response_read(slot->load->plan, bytes, &slot->load->stats, &r)) {
-        stream_fail(stream, STATUS_INTERNAL, "the server sent bytes that are no such response");
+        stream_fail(stream, STATUS_INTERNAL, "the server sent bytes that are not such a response");
         return;
     }
     count_response(slot, now, &r, bytes.len);

@@ -125,7 +125,8 @@ static const char *check_books(const struct bench_plan *p)
     const size_t followers = (size_t)(p->connections * p->streams);
     if (__builtin_mul_overflow(plan_calls(p), (uint64_t)p->items, &posts) || posts > BOOKS_POSTS ||
         ledger_bytes(posts, users, followers) > BOOKS_BYTES)
-        return "more posts, or posts times followers, than fit in the books: a shorter run";
+        return "this program cannot count so many posts, or posts times followers: make a shorter "
+               "run";
     return NULL;
 }
 
@@ -156,8 +157,8 @@ const char *plan_check(struct bench_plan *p)
     if (p->duration_ms == 0 && p->count == 0)
         p->duration_ms = DURATION_MS;
     if (p->loops > p->connections)
-        return "more --loops than --connections";
+        return "--loops cannot be more than --connections";
     if (p->connections * p->streams > CALLS_MAX)
-        return "more than 100,000 calls at once (--connections times --streams)";
+        return "at most 100,000 calls can run at once (--connections times --streams)";
     return check_books(p);
 }

@@ -65,7 +65,7 @@ static bool fill(struct pb_pool *pool, const char *path, struct buf *b,
         return false;
     }
     if (pb_pool_add_set(pool, buf_bytes(b)) != 0) {
-        snprintf(error, SCHEMA_ERROR_BYTES, "%.200s is no set of descriptors: %s", path,
+        snprintf(error, SCHEMA_ERROR_BYTES, "%.200s is not a set of descriptors: %s", path,
                  pb_pool_error(pool));
         return false;
     }

@@ -117,7 +117,8 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     bool stopped_early = *m->next_page_token != '\0';
     if (stopped_early && (bad_index || went_nowhere(s, m))) {
         stream_fail(s->call, STATUS_INTERNAL,
-                    "the answer stops at request %" PRId32 ", nowhere new", m->request_index);
+                    "the answer stops at request %" PRId32 ", where it had stopped before",
+                    m->request_index);
         return;
     }
     for (size_t i = 0; i < m->n_errors; i++)

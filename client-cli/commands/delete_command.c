@@ -204,13 +204,12 @@ static int check(const struct command *c, int n, char **arguments)
     if (n == 0 || (from_input && n > 1))
         return usage_error(c->name, "takes ids, or - for those on standard input", "");
     if (!yes && from_input)
-        return usage_error(c->name, "standard input has the ids, and no answer: it needs --yes",
-                           "");
-    if (!yes && !isatty(STDIN_FILENO))
         return usage_error(c->name,
-                           "nobody can be asked, for standard input is no terminal: it "
-                           "needs --yes",
-                           "");
+                           "standard input brings the ids, so nobody can answer: give --yes", "");
+    if (!yes && !isatty(STDIN_FILENO))
+        return usage_error(
+            c->name, "nobody can be asked, because standard input is not a terminal: give --yes",
+            "");
     return check_ids(c, n, arguments);
 }
 

@@ -61,13 +61,13 @@ static void fail(struct stream *stream, int error)
 {
     if (error == ENOENT)
         stream_fail(stream, STATUS_NOT_FOUND,
-                    "%s is no service, method, message, field or enum of what the server sent",
+                    "%s is not a service, method, message, field or enum of what the server sent",
                     symbol);
     else if (error == E2BIG)
         stream_fail(stream, STATUS_INTERNAL, "the server sent a %s that has " NESTING_TOO_DEEP_TEXT,
                     google__protobuf__file_descriptor_proto__descriptor.name);
     else if (error == EINVAL)
-        stream_fail(stream, STATUS_INTERNAL, "the server sent what is no descriptor");
+        stream_fail(stream, STATUS_INTERNAL, "the server sent something that is not a descriptor");
     else if (error == ENOMEM)
         session_no_memory(stream);
 }

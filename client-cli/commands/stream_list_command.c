@@ -30,10 +30,9 @@ static int check(const struct command *c, int n, char **arguments)
     if (from_now && !follow)
         return usage_error(c->name, "--from-now needs --follow", "");
     if (follow && common.format == FORMAT_CSV)
-        return usage_error(c->name,
-                           "CSV has no line for a post that is deleted, and --follow tells of "
-                           "those: take --format ndjson",
-                           "");
+        return usage_error(
+            c->name,
+            "CSV has no line for a deleted post, which --follow needs: use --format ndjson", "");
     return EXIT_DONE;
 }
 
@@ -111,7 +110,7 @@ static bool try_again(struct session *s, const struct status *status)
 static void advise(struct session *s, const struct status *status)
 {
     if (status->code == STATUS_FAILED_PRECONDITION && *s->paging.token != '\0')
-        s->advice = "no token leads there any more: begin again without --page-token";
+        s->advice = "nothing can be resumed from there any more: begin again without --page-token";
 }
 
 /* Complete is complete, even if the connection broke before the status. And a

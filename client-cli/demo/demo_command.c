@@ -177,8 +177,9 @@ static void finish(struct demo *d, struct session *s)
               same ? "All four shapes brought the same posts."
                    : "THE SHAPES BROUGHT DIFFERENT POSTS.");
     if (d->strangers)
-        draw_text(&d->drawing, "Some are by people whom User does not know; a listing by user "
-                               "has them not.");
+        draw_text(
+            &d->drawing,
+            "Some are by people whom User does not know; a listing by user does not have them.");
     if (!d->pause.good)
         draw_text(&d->drawing, "THE READER THAT STOPPED DID NOT GET WHAT IT SHOULD.");
     if (live && !d->live.good)

@@ -58,7 +58,7 @@ bool target_complete(const char *given, const char *port, char ret[TARGET_MAX],
     if (begins_with(given, "https://"))
         return complain(error, given, "a target is HOST:PORT, without https://; --tls encrypts");
     if (strstr(given, "://") != NULL && !has_scheme(given))
-        return complain(error, given, "a target is HOST:PORT, and no URL");
+        return complain(error, given, "a target is HOST:PORT, and not a URL");
     if (has_scheme(given)) {
         snprintf(ret, TARGET_MAX, "%s", given);
         return true;

@@ -13,11 +13,11 @@ struct arena;
  * memory for blocks until first used. NULL: out of memory. */
 struct arena *arena_new(size_t limit_bytes);
 
-/** @size bytes, aligned for any type, uninitialised; NULL: the limit is
- * reached, or out of memory. */
+/** Returns @size bytes, aligned for any type and uninitialised. NULL: the limit is
+ * reached, or there is no memory. */
 void *arena_alloc(struct arena *a, size_t size);
 
-/** Takes everything back; keeps one block for the next use. */
+/** Takes everything back, and keeps one block for the next use. */
 void arena_reset(struct arena *a);
 
 /** Whether an allocation since the last reset failed at the limit. */

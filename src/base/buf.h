@@ -1,8 +1,8 @@
-/* A growable, reference-counted run of bytes: what messages are built in and
- * sent from. One thread writes; once a part of it was given to stream_send()
- * that part must not change, though more may be appended as long as the
- * capacity suffices (a growing buffer moves, and a sent one must not move:
- * buf_reserve() refuses to grow a buffer with more than one reference). */
+/* A growable, reference-counted buffer of bytes. Messages are built in it and sent
+ * from it. One thread writes. A part that was given to stream_send() must not
+ * change any more. More may be appended as long as the capacity suffices. A buffer
+ * that grows may move, and one that is being sent must not move. So buf_reserve()
+ * refuses to grow a buffer with more than one reference. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -28,21 +28,21 @@ struct buf *buf_new(size_t cap);
 /** A new buffer that holds a copy of @b. NULL: out of memory. Any thread. */
 struct buf *buf_copy(struct bytes b);
 
-/** One reference more. Returns @b. Any thread. */
+/** Takes one reference more. Returns @b. Any thread. */
 struct buf *buf_ref(struct buf *b);
 
-/** One reference less; the last one frees. NULL is fine. Any thread. */
+/** Gives one reference back. The last one frees the buffer. NULL is fine. Any thread. */
 void buf_unref(struct buf *b);
 
-/** The same for those who call back with a void *, as gRPC does for a slice. */
+/** The same as a callback that gets a void *, as gRPC has it for a slice. */
 void buf_unref_any(void *b);
 
-/** Makes room for @n more bytes and returns where they go; count them in
- * b->len afterwards. NULL: out of memory, or the buffer is shared and would
- * have to grow; nothing changed. */
+/** Makes room for @n more bytes and returns where they go. Add them to b->len
+ * afterwards. NULL: out of memory, or the buffer is shared and would have to grow.
+ * Nothing has changed then. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
 
-/** Appends. false as for buf_reserve(). */
+/** Appends @more. false: see NULL of buf_reserve(). */
 bool buf_append(struct buf *b, struct bytes more);
 
 static inline struct bytes buf_bytes(const struct buf *b)

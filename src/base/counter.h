@@ -16,7 +16,8 @@ static inline uint64_t counter_get(const struct counter *c)
     return atomic_load_explicit(&c->n, memory_order_relaxed);
 }
 
-/** Only its one thread. With (uint64_t)-1 it is one less. */
+/** Adds @n. Only the thread that writes the counter may call it. (uint64_t)-1 takes
+ * one away. */
 static inline void counter_add(struct counter *c, uint64_t n)
 {
     atomic_store_explicit(&c->n, counter_get(c) + n, memory_order_relaxed);

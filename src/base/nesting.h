@@ -1,9 +1,9 @@
-/* How deep the messages of a message lie in one another, seen before protobuf-c
- * decodes it: that goes as deep as the bytes do, and a few KB of them are enough
- * for more than the stack has.
+/* Checks how deep messages are nested in a message, before protobuf-c decodes it.
+ * protobuf-c goes as deep as the bytes do, and a few KB of bytes can go deeper than
+ * the stack allows.
  *
- * Only types that can contain themselves are looked at, and only messages that
- * are long enough. Which types can is found out once for each. */
+ * Only types that can contain themselves are checked, and only messages that are
+ * long enough. Which types can contain themselves is found out once for each type. */
 #ifndef BASE_NESTING_H
 #define BASE_NESTING_H
 
@@ -19,7 +19,7 @@
 #define NESTING_TOO_DEEP_TEXT "messages more than 100 deep in one another"
 
 enum nesting {
-    NESTING_FINE,     /* it may be decoded; whether it can be is not known */
+    NESTING_FINE,     /* it is safe to try to decode it, and that may still fail */
     NESTING_TOO_DEEP, /* somewhere in it */
     NESTING_DAMAGED, /* it is not made of fields to its end: protobuf-c might see more than we do */
 };

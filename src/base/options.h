@@ -32,12 +32,13 @@ struct option_row {
     int64_t min, max; /* OPTION_INT; both 0: any. A default outside: none */
     const char *choices;
     char letter; /* "-n"; 0: it has none */
-    bool once;   /* given twice it is refused: of two values the first would be lost */
+    bool once;   /* it is refused if it is given twice, because the first value would be lost */
     bool has_no; /* OPTION_TEXT: "--no-x" is a name for an empty text */
 };
 
-/* A row for a variable of the type that its kind has: any other does not compile. What else
- * a row has comes last: OPT_INT("loops", loops, "threads to make", .min = 1, .max = 64). */
+/* A row for a variable, which must have the type of the row's kind: any other type does not
+ * compile. Further fields come last: OPT_INT("loops", loops, "threads to make", .min = 1, .max =
+ * 64). */
 /* clang-format off */
 #define OPT_FLAG(name, var, ...)     OPT_ROW(OPTION_FLAG, bool, name, var, __VA_ARGS__)
 #define OPT_TEXT(name, var, ...)     OPT_ROW(OPTION_TEXT, const char *, name, var, __VA_ARGS__)
@@ -77,24 +78,24 @@ struct option_program {
 
 enum option_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
 
-/** Reads the arguments, and for rows without one the environment, into the
- * rows' values: the command line wins over a variable, that over the default.
- * An empty variable counts as unset. A given list replaces the default one.
- * Texts point into argv and the environment (lists from there into a copy that
- * is never freed). *ret_first is the index of the first argument that is no
- * option (argv is reordered). May be called again with other rows.
+/** Reads the arguments into the values of the rows, and the environment for rows
+ * that have no argument. The command line wins over a variable, and a variable over
+ * the default. An empty variable counts as unset. A list that is given replaces the
+ * default list. Texts point into argv and the environment. (Lists from the
+ * environment point into a copy that is never freed.) *ret_first is the index of the
+ * first argument that is not an option, and argv is reordered for that. It may be
+ * called again with other rows. Call it before any thread is started. Returns
  *   OPTIONS_OK
- *   OPTIONS_HELP  --help: printed to standard output; exit 0. --help=man prints
- *                 a manual page, --help=words what a shell can complete. Or the
- *                 version was, for --version
+ *   OPTIONS_HELP  help was printed to standard output for --help: exit with 0.
+ *                 --help=man prints a manual page, and --help=words prints what a
+ *                 shell can complete. Or the version was printed for --version
  *   OPTIONS_BAD   one line on standard error says what is wrong, and what was
- *                 perhaps meant; exit 2
- * Before any thread is started. */
+ *                 perhaps meant: exit with 2 */
 enum option_result options_parse(const struct option_program *program, int argc, char **argv,
                                  int *ret_first);
 
-/** "500ms" -> 500. Digits and one of ms, s, m, h; the unit is required but for
- * 0. false: not a duration, or more than 10 years. */
+/** Reads a duration, "500ms" -> 500: digits and one of ms, s, m, h. Only 0 may lack
+ * the unit. false: it is not a duration, or more than 10 years. */
 bool duration_parse(const char *text, uint64_t *ret_ms);
 
 #endif

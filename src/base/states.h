@@ -1,5 +1,5 @@
-/* Tables of states: what each is called, and which may follow it. What is in a
- * state has one function that sets it, by a step of its table:
+/* Tables of states: what each state is called, and which states may follow it. For
+ * whatever has a state, one function sets it, by a step of the table:
  *
  *   static const struct state_row doors[] = {
  *       [OPEN] = { "OPEN", STATE(SHUT) },

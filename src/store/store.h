@@ -40,44 +40,45 @@ struct store;
 
 /* What may be left out is 0. */
 struct store_options {
-    uint64_t keep_changes; /* so many of the last ones are in the log; 0: STORE_KEEP_CHANGES */
-    /* A commit has changed something and can be read: one of this process, or of another one
-     * that has the same database. On a thread of the store. */
+    uint64_t keep_changes; /* how many changes the log keeps; 0: STORE_KEEP_CHANGES */
+    /* Called when a commit has changed something that can be read now. It is a commit of this
+     * process, or of another one that has the same database. On a thread of the store. */
     void (*committed)(void *arg);
-    /* A database is away, so that who reads or writes fails; or it is back. On a thread of
-     * the store, whenever that changes; it is there at first. NULL: nobody asks. */
+    /* Called when a database goes away, so that reading and writing fail, and when it is back.
+     * At first it is there. On a thread of the store. May be NULL. */
     void (*reachable)(void *arg, bool yes);
     void *arg;
-    /* So long one who reads, or a batch, waits for a database; 0: STORE_TIMEOUT_MS. */
+    /* How long a reader or a batch waits for a database; 0: STORE_TIMEOUT_MS. */
     uint64_t timeout_ms;
 };
 
-/** Opens the store in @where: a folder, which is made if it is missing (its parent
- * is not), and is for one process at a time; or a PostgreSQL database (postgres/pg_target.h),
- * whose tables are made if they are missing. A store of an older format is taken over, in one
- * transaction; older programs refuse it from then on. @options NULL: all left out.
- * Returns 0; or -1 with a line in @error that says what failed, on what, and
- * what to do: no permission, disk full, in use by another process, not a store
+/** Opens the store in @where. That is a folder, which is made if it is missing (its
+ * parent is not), and which one process uses at a time. Or it is a PostgreSQL database
+ * (postgres/pg_target.h), whose tables are made if they are missing. A store of an older
+ * format is converted in one transaction, and older programs refuse it from then on.
+ * @options may be NULL. Returns 0, or -1 with a line in @error that says what failed, on
+ * what, and what to do: no permission, disk full, in use by another process, not a store
  * of @kind ("posts", "users"), written by a newer version. */
 int store_open(struct store **ret, const char *where, const char *kind,
                const struct store_options *options, char error[STORE_ERROR_MAX]);
 
-/** Waits for batches under way, then closes. No reader is left. NULL is fine. */
+/** Waits for the batches under way, and closes the store. No reader may be left. NULL is
+ * fine. */
 void store_close(struct store *store);
 
-/** A random number drawn when the store was made: page tokens hold it. Any thread. */
+/** A random number that was drawn when the store was made. Page tokens hold it. Any thread. */
 uint64_t store_id(const struct store *store);
 
 /* As of the last commit. */
 struct store_stats {
     uint64_t records, groups;
     uint64_t revision;  /* of the last change */
-    uint64_t changes;   /* in the log: the last ones */
-    uint64_t oldest_ms; /* when the first of them was committed, since 1970; 0: there is none */
+    uint64_t changes;   /* how many the log keeps */
+    uint64_t oldest_ms; /* when the oldest of them was committed, since 1970; 0: there is none */
     uint64_t log_bytes;
-    uint64_t used_bytes; /* pages, with those that are free to be used again */
-    uint64_t file_bytes; /* of the disk */
-    uint64_t map_bytes;  /* how large it may become */
+    uint64_t used_bytes; /* pages, including those that are free to be used again */
+    uint64_t file_bytes; /* what the file takes on the disk */
+    uint64_t map_bytes;  /* how large the file may become */
 };
 
 /** Returns 0, or -1: the store cannot be read. Any thread. */
@@ -105,34 +106,34 @@ struct write_record {
     enum write_result result; /* set before done is called */
 };
 
-/* Batches that belong together: once one of them is not done, none that comes behind it is, so
- * that they are not done in another order. Zero it; it stays until all are answered. */
+/* Batches that belong together. Once one of them fails, none after it is done, so that they are
+ * never done in another order. Zero it. It must stay until all batches are answered. */
 struct write_sequence {
-    bool broken; /* of the writer */
+    bool broken; /* the writer's own */
 };
 
-/* One batch: all of it is committed, or none. Belongs to the caller, with all
- * it points to, and stays untouched until done. */
+/* One batch: all of it is committed, or nothing. It belongs to the caller, with
+ * everything that it points to. Do not touch it until done is called. */
 struct write_batch {
     struct write_record *records;
     size_t nrecords;
-    struct write_sequence *sequence; /* that it is of; NULL: of none */
+    struct write_sequence *sequence; /* that it belongs to; NULL: to none */
     struct loop *loop;               /* where done is called */
     void (*done)(struct write_batch *batch);
     char error[STORE_ERROR_MAX]; /* "": committed and durable; else nothing of it was done */
     bool full;                   /* with an error: there was no room, on the disk or in the map */
-    bool unavailable;         /* with an error: the database is away, and it may work later. Whether
-                                 it was done is not known then, if the line says so */
+    bool unavailable;         /* with an error: the database is away, and a later attempt may work.
+                                 If the line says so, it is not known whether this one was done */
     struct write_batch *next; /* private, as all below */
     struct posting answer;
     void *of_engine;
     uint64_t deadline_ms;
 };
 
-/** Hands the batch to the writer. Batches are applied in the order they come;
- * several that wait share one commit. batch->done is called exactly once, on
- * batch->loop, after the commit; the loop does not stop before. On that loop's
- * thread. */
+/** Hands the batch to the writer. Batches are applied in the order in which they
+ * come, and several that wait share one commit. batch->done is called exactly once,
+ * on batch->loop, after the commit. The loop does not stop before. Call it on the
+ * thread of that loop. */
 void store_write(struct store *store, struct write_batch *batch);
 
 /* --- Reading ------------------------------------------------------------------------ */
@@ -141,25 +142,27 @@ void store_write(struct store *store, struct write_batch *batch);
 int reader_new(struct reader **ret, struct store *store, struct loop *loop,
                char error[STORE_ERROR_MAX]);
 
-/** Nothing is fetched, and the loop does not run any more; it may turn in here. NULL is fine. */
+/** Frees a reader that fetches nothing. The loop must not run any more; it may run for a moment
+ * in here. NULL is fine. */
 void reader_free(struct reader *reader);
 
-/** Begins a step: everything until reader_end() sees one state of the store,
- * and bytes that a reader returns stay valid until then. A step is short: it
- * keeps the writer from reusing pages. Returns 0, or -1 with a line in @error.
- * The loop of the reader only. */
+/** Begins a step. Everything until reader_end() sees one state of the store, and the
+ * bytes that the reader returns stay valid until then. Keep a step short, because it
+ * keeps the writer from reusing pages. Returns 0, or -1 with a line in @error. Only
+ * on the loop of the reader. */
 int reader_begin(struct reader *reader, char error[STORE_ERROR_MAX]);
 void reader_end(struct reader *reader);
 
-/* The functions below are for inside a step. They return 1: found, 0: there is
- * none, -1: the store cannot be read (damaged, I/O error), see reader_error(). */
+/* Call the functions below inside a step. They return 1 if it was found, 0 if there
+ * is none, and -1 if the store cannot be read (damaged, I/O error); then see
+ * reader_error(). */
 
 const char *reader_error(const struct reader *reader);
 
-/** After -1: whether it may work later, for the database is away, or busy. */
+/** After -1: whether a later attempt may work, because the database is away or busy. */
 bool reader_unavailable(const struct reader *reader);
 
-/* A place in the order, just after a record; zero: before the first. */
+/* A place in the order, right after a record. Zero is the place before the first one. */
 struct position {
     uint32_t group;    /* ordinal */
     uint64_t sequence; /* of the record, from 1 */
@@ -167,8 +170,8 @@ struct position {
 
 /* --- What a step needs -------------------------------------------------------------- */
 
-/* An engine may have to fetch what is read. So before anything else is read in a step,
- * the reader is told what will be; what is not among it is not asked for then. */
+/* An engine may have to fetch what is read. So before a step reads anything, it tells
+ * the reader what it will read. It must not ask for anything else then. */
 enum need_kind {
     NEED_RECORDS, /* scan: records after a position; group ids: of these, and of the
                      NEED_GROUPS_AHEAD groups after each */
@@ -185,7 +188,7 @@ struct store_need {
     enum need_kind kind;
     struct position after;   /* RECORDS; GROUP: the sequence alone */
     uint32_t last_group;     /* RECORDS */
-    uint64_t wants;          /* RECORDS, GROUP: so many are read at most; 0: it is not known */
+    uint64_t wants;          /* RECORDS, GROUP: how many are read at most; 0: it is not known */
     bool numbers;            /* the same: count, how many groups, and revision are read, too */
     struct bytes group;      /* GROUP; CHANGES: may be empty */
     const struct bytes *ids; /* IDS */
@@ -193,31 +196,32 @@ struct store_need {
     uint64_t revision; /* CHANGES; UINT64_MAX: none, only the last revision */
 };
 
-/* Where what was fetched for one who reads is kept. Lives in its owner, and stays where it
- * is; zero it, and set ready. */
+/* Where an engine keeps what it fetched for one user of the reader. It lives in its owner and
+ * must stay where it is. Zero it, and set ready. */
 struct store_fetch {
-    /** What was needed is there: begin a step, and say again what it needs. On the loop,
-     * from no function of the store. */
+    /** What was needed is there. Begin a step, and say again what it needs. It is called on
+     * the loop, and not from inside a function of the store. */
     void (*ready)(struct store_fetch *fetch);
     void *of_engine; /* private; NULL: nothing is kept */
     const struct reader_engine *engine;
 };
 
-/** 1: what @need names can be read now, in this step. 0: fetch->ready will be called, be it
- * asked for just now or by a call before; end the step until then. -1: it cannot be had, see
- * reader_error(). What @need points to is not looked at after this returns. */
+/** Says what the step needs. Returns 1 if it can be read now, in this step. Returns 0 if
+ * fetch->ready will be called, because it was asked for now or by an earlier call; end the step
+ * until then. Returns -1 if it cannot be had; see reader_error(). What @need points to is not
+ * used after this returns. */
 int reader_need(struct reader *reader, struct store_fetch *fetch, const struct store_need *need);
 
-/** Whether needs have to be fetched at all: then what is needed soon is better said soon.
- * Any time. */
+/** Whether this engine has to fetch at all. If so, it is better to say early what will be
+ * needed. Call it at any time. */
 bool reader_fetches(const struct reader *reader);
 
-/** Forgets what was fetched; ready does not come. Fine if nothing was. */
+/** Forgets what was fetched, and ready does not come. It is fine if nothing was fetched. */
 void store_fetch_drop(struct store_fetch *fetch);
 
 /* --- Records ------------------------------------------------------------------------ */
 
-/** How many records there are, and groups that ever had one. 1, or -1. */
+/** How many records there are, and how many groups ever had one. Returns 1, or -1. */
 int reader_count(struct reader *reader, uint64_t *ret);
 int reader_groups(struct reader *reader, uint64_t *ret);
 
@@ -227,8 +231,8 @@ int reader_groups(struct reader *reader, uint64_t *ret);
  * what is needed again, from this id on. */
 int reader_get(struct reader *reader, struct bytes id, struct bytes *ret_value);
 
-/** The ordinal of a group, and the id of an ordinal. Once there is one, both are
- * for ever. */
+/** The ordinal of a group, and the id of an ordinal. Once a group has an ordinal, it
+ * keeps it for ever. */
 int reader_group(struct reader *reader, struct bytes id, uint32_t *ret_ordinal);
 int reader_group_id(struct reader *reader, uint32_t ordinal, struct bytes *ret_id);
 
@@ -237,10 +241,10 @@ struct visit {
     bool (*record)(struct visit *visit, struct position at, struct bytes value);
 };
 
-/** Visits the records strictly after *at, up to and including group
- * @last_group, in order, and moves *at along, to the last one visited.
- * Returns 1: stopped by the visitor; 0: there is no record left; READER_MORE: what was
- * fetched is used up, say again what is needed; -1. */
+/** Visits the records strictly after *at, up to and including group @last_group, in
+ * order, and moves *at to the last one that was visited. Returns 1 if the visitor
+ * stopped it, 0 if no record is left, READER_MORE if what was fetched is used up (say
+ * again what is needed), or -1. */
 int reader_scan(struct reader *reader, struct position *at, uint32_t last_group,
                 struct visit *visit);
 
@@ -261,19 +265,19 @@ struct change_visit {
     bool (*change)(struct change_visit *visit, const struct change *change);
 };
 
-/** The revision of the last change; *ret is 0 where there was none yet. 1, or -1. */
+/** The revision of the last change. *ret is 0 if there was no change yet. Returns 1, or -1. */
 int reader_revision(struct reader *reader, uint64_t *ret);
 
 #define READER_EXPIRED 3
 
-/** Visits the changes after *revision in order, and moves *revision along, to the
- * last one visited. Returns 1: stopped by the visitor; 0: there is no change left;
- * READER_MORE: as reader_scan(); READER_EXPIRED: the log does not have all of them any more, and
- * none was visited; -1. */
+/** Visits the changes after *revision in order, and moves *revision to the last one
+ * that was visited. Returns 1 if the visitor stopped it, 0 if no change is left,
+ * READER_MORE as reader_scan() does, READER_EXPIRED if the log does not have all of them any
+ * more (then none was visited), or -1. */
 int reader_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit);
 
-/** The value that this change has put. 0: the record was changed again, or deleted,
- * since; a later change tells. For CHANGE_PUT, of this step. */
+/** The value that this change has put. Returns 0 if the record was changed again or deleted
+ * since; a later change says so. Only for a CHANGE_PUT of this step. */
 int reader_put_value(struct reader *reader, const struct change *change, struct bytes *ret_value);
 
 /** Where the record with this id is now. READER_MORE: as reader_get(), of ids. */

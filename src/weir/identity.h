@@ -25,10 +25,10 @@ struct identity {
  * with one or more spaces between them) are copied. NULL: out of memory. */
 struct identity *identity_new(struct bytes name, struct bytes scopes, int64_t expires_s);
 
-/** One reference more. Returns @id. */
+/** Takes one reference more. Returns @id. */
 struct identity *identity_ref(struct identity *id);
 
-/** One reference less; the last one frees. NULL is fine. */
+/** Gives one reference back. The last one frees the identity. NULL is fine. */
 void identity_unref(struct identity *id);
 
 /** Whether @scope is one of its scopes. */

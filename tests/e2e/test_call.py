@@ -201,7 +201,7 @@ def test_sets_that_are_none(foreign, tmp_path):
     path = tmp_path / "set.pb"
     assert "No such file" in error(foreign, "--proto-set", path, "far.Away/Echo", code=2)
     path.write_bytes(b"\xff junk")
-    assert "is no set of descriptors" in error(foreign, "--proto-set", path, "far.Away/Echo", code=2)
+    assert "is not a set of descriptors" in error(foreign, "--proto-set", path, "far.Away/Echo", code=2)
     path.write_bytes(foreign.set_bytes("far.proto"))
     assert "--include_imports" in error(foreign, "--proto-set", path, "far.Away/Echo", code=2)
     path.write_bytes(foreign.set_bytes())

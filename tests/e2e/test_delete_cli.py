@@ -136,7 +136,7 @@ def test_ids_from_a_terminal(ten):
     """It cannot take both the ids and the answer."""
     with Terminal(ten, "delete", "posts", "-") as terminal:
         assert terminal.end() == (2, "")
-        assert "needs --yes" in terminal.said
+        assert "give --yes" in terminal.said
     with Terminal(ten, "delete", "posts", "-", "--yes") as terminal:
         terminal.type("3\n\x04")
         assert terminal.end() == (0, "1 post deleted\n")

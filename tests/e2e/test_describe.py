@@ -111,7 +111,7 @@ def test_what_is_printed_compiles_to_the_same(pair, which, tmp_path):
     ("v1.post.Nothing", "NOT_FOUND: there is no symbol v1.post.Nothing"),
     ("v1.user.User", "NOT_FOUND: there is no symbol v1.user.User"),
     ("grpc.health.v1.HealthCheckResponse.SERVING",
-     "NOT_FOUND: grpc.health.v1.HealthCheckResponse.SERVING is no service, method, message, "
+     "NOT_FOUND: grpc.health.v1.HealthCheckResponse.SERVING is not a service, method, message, "
      "field or enum of what the server sent"),
 ])
 def test_what_cannot_be_described(pair, symbol, error):
@@ -177,8 +177,8 @@ ESCAPES.message_type.add(name="x").field.add(name="\x1b[2J", number=1, type="TYP
      "INTERNAL: the server answered something else"),
     ([response(error_response=reflection.ErrorResponse(error_code=99, error_message="so"))],
      "UNKNOWN: so"),
-    ([response(data=b"\xff")], "INTERNAL: the server sent what is no descriptor"),
-    ([response(file=NAMELESS)], "NOT_FOUND: x is no service"),
+    ([response(data=b"\xff")], "INTERNAL: the server sent something that is not a descriptor"),
+    ([response(file=NAMELESS)], "NOT_FOUND: x is not a service"),
     ([b"\xff"], "INTERNAL: "),
 ], ids=str)
 def test_strange_answers(pair, strange, answers, words):

@@ -377,7 +377,7 @@ def test_changes_that_are_kept_no_more(start_pair):
     out, err = cli.attempt(pair, "stream-list", "--follow", *token)
     assert out == b"" and err == (
         "postcli: FAILED_PRECONDITION: the changes since this token are not kept any more: list again from the start\n"
-        "postcli: no token leads there any more: begin again without --page-token\n")
+        "postcli: nothing can be resumed from there any more: begin again without --page-token\n")
 
 
 @pytest.mark.parametrize("args", [["--user", "nobody"], ["--page-token", "damaged"]], ids=" ".join)
@@ -443,7 +443,7 @@ def test_what_ends_it_after_a_break():
         done = postcli(target, "stream-list", "--follow")
     assert done.returncode == 1 and done.stderr == (
         "postcli: FAILED_PRECONDITION: not kept\n"
-        "postcli: no token leads there any more: begin again without --page-token\n")
+        "postcli: nothing can be resumed from there any more: begin again without --page-token\n")
 
 
 # --- A terminal -------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def many(filled):
     (["delete", "cats", "1"], "posts or users?: cats"),
     (["delete", "posts"], "takes ids, or -"),
     (["delete", "posts", "--yes", "1", "-"], "takes ids, or -"),
-    (["delete", "users", "1"], "it needs --yes"),
+    (["delete", "users", "1"], "give --yes"),
     (["generate", "posts"], "--count"),
     (["generate"], "posts or users?"),
     (["generate", "posts", "--count", "1", "2"], "takes no more arguments: 2"),

@@ -220,7 +220,7 @@ def test_collect_list_does_not_ask_for_ever():
     with serving(ListPostsByUserIdClientStream=answer) as target:
         done = postcli(target, "collect-list", "a")
     assert done.returncode == 1
-    assert "INTERNAL: the answer stops at request 0, nowhere new" in done.stderr
+    assert "INTERNAL: the answer stops at request 0, where it had stopped before" in done.stderr
 
 
 # --- describe ------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_a_definition_that_is_too_deep(depth):
 def test_a_definition_that_is_none():
     done = describe(b"\x0a\xff")
     assert done.returncode == 1
-    assert done.stderr == "postcli: INTERNAL: the server sent what is no descriptor\n"
+    assert done.stderr == "postcli: INTERNAL: the server sent something that is not a descriptor\n"
 
 
 @pytest.mark.parametrize("code, again", [

@@ -74,7 +74,7 @@ def test_slips(demo_pair, args, words):
 
 
 @pytest.mark.parametrize("args, words", [
-    ("list --target http://localhost:9001", "--target: http://localhost:9001: a target is HOST:PORT, and no URL"),
+    ("list --target http://localhost:9001", "--target: http://localhost:9001: a target is HOST:PORT, and not a URL"),
     ("list --user-target localhost:", "--user-target: localhost:: the port is not a number"),
     ("list --tag a --tag b", "--tag is given twice, and takes one value"),
     ("list --user 1 --user 3", "--user is given twice, and takes one value"),

@@ -1,12 +1,12 @@
-/* What every server program does: read its options, open what it needs, run
- * its loops, say that it serves, and stop cleanly on SIGTERM or SIGINT.
+/* What every server program does. It reads its options, opens what it needs, runs
+ * its loops, says that it serves, and stops cleanly on SIGTERM or SIGINT.
  *
  *   options -> open -> start_loop, for each loop -> listen -> ready -> serve
  *   signal -> drain -> stop_loop, for each, on its thread -> free_loop -> close
  *
- * A second signal ends the process at once.
- * Exit status: 0 stopped, 1 could not start (the reason on standard error) or,
- * on gRPC's core, accepts no connections any more (self_probe.h), 2 bad usage. */
+ * A second signal ends the process at once. The exit status is 0 when it stopped,
+ * 1 when it could not start (the reason is on standard error) or when it accepts no
+ * connections any more on gRPC's core (self_probe.h), and 2 for wrong usage. */
 #ifndef DAEMON_H
 #define DAEMON_H
 
@@ -36,49 +36,49 @@ struct daemon_program {
     const struct service *const *services;
     size_t nservices;
     struct bytes openapi; /* what /openapi.json answers, with --web; empty: there is none */
-    /* Services of other processes, of whose health this one tells, too: under their names
-     * alone, and open says of them. May be NULL. */
+    /* Services of other processes, whose health this one reports too, under their names.
+     * open sets it. May be NULL. */
     const struct service *const *others;
     size_t nothers;
 
-    /* What is wrong with its own options together, or NULL. May be NULL. */
+    /* Returns what is wrong with its own options together, or NULL. May be NULL. */
     const char *(*check_options)(void);
 
-    /* --check: looks at what is stored instead of serving, says what it found,
+    /* For --check: checks what is stored instead of serving, prints what it found,
      * and returns the exit status. NULL: there is no such option. */
     int (*check)(void);
 
-    /* News of what it serves (weir/news.h): there from before open until after the loops
-     * were freed, which may still have posts of it. May be NULL. */
+    /* News of what it serves (weir/news.h). They exist from before open until after the loops
+     * were freed, because the loops may still have posts of them. May be NULL. */
     struct news *news;
 
-    /* What the program has once, and on each loop. One that has nothing, and
-     * keeps all it knows of a call in stream->data, leaves them out: each may be
-     * NULL (free_loop only without start_loop, close without open; stop_loop where
-     * a loop has nothing to end).
+    /* What the program has once, and on each loop. A program that has nothing of that
+     * kind, and keeps everything about a call in stream->data, leaves these out. Each
+     * may be NULL: free_loop if there is no start_loop, close if there is no open,
+     * stop_loop if a loop has nothing to end.
      *
-     * Functions that return false say why in @error, in one line; what they
-     * began is cleaned up by themselves. All on the main thread, before the
-     * loops run or after, but for stop_loop. */
+     * A function that returns false says why in @error, in one line, and cleans up
+     * what it began. All but stop_loop are called on the main thread, before the loops
+     * run or after. */
 
-    /* @health, valid until close, says of every service that it serves. */
+    /* @health is valid until close. It says of every service whether it serves. */
     bool (*open)(struct loop *const *loops, size_t nloops, struct health *health,
                  char error[DAEMON_ERROR_MAX]);
     bool (*start_loop)(struct loop *loop, char error[DAEMON_ERROR_MAX]);
-    /* The last thing before serving; @first may be run. */
+    /* The last step before serving. It may run the loop @first. */
     bool (*ready)(struct loop *first, char error[DAEMON_ERROR_MAX]);
-    /* Its metrics, beside those of every program, with print_arg. While the
-     * loops run, on a thread of its own (metrics.h). May be NULL. */
+    /* Prints its metrics, after those of every program, with print_arg. It is called
+     * while the loops run, on another thread (metrics.h). May be NULL. */
     void (*print_metrics)(struct exposition *e, void *arg);
     void *print_arg;
-    /* Ends what start_loop began and calls stopped(loop) then, at once or
-     * later. On the loop's thread; no call is open any more. */
+    /* Ends what start_loop began, and then calls stopped(loop), at once or later. It is
+     * called on the loop's thread when no call is open any more. */
     void (*stop_loop)(struct loop *loop, void (*stopped)(struct loop *loop));
     void (*free_loop)(struct loop *loop);
     void (*close)(void);
 };
 
-/** The whole of main(). */
+/** This is all that main() of a server program does. */
 int daemon_main(const struct daemon_program *program, int argc, char **argv);
 
 #endif

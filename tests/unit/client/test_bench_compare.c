@@ -174,7 +174,7 @@ Test(bench_compare, files_that_are_no_such_report)
     } cases[] = {
         { "", "cannot read" },
         { "{", "cannot read" },
-        { "[]", "is no report of postcli bench" },
+        { "[]", "is not a JSON report of postcli bench" },
         { "{\"program\":\"wrk\",\"settings\":{\"shape\":\"unary\"}}", "is no report" },
         { "{\"program\":\"postcli bench\"}", "is no report" },
         { "{\"program\":\"postcli bench\",\"settings\":{\"shape\":\"bidi\"}}",

@@ -27,7 +27,7 @@ Test(target, is_completed)
 Test(target, is_refused)
 {
     static const char *const table[][2] = {
-        { "http://localhost:9001", "HOST:PORT, and no URL" },
+        { "http://localhost:9001", "HOST:PORT, and not a URL" },
         { "https://localhost:9001", "--tls encrypts" },
         { "localhost:", "the port is not a number" },
         { "localhost:0", "the port is not a number" },
