@@ -2,7 +2,7 @@
 """make foreign: clients that nobody here wrote, over TLS and with a token; and postcli with a
 server that nobody here wrote.
 
-grpc-js, buf curl (which knows our services by reflection only) and a health
+grpc-js, connect-node, buf curl (which knows our services by reflection only) and a health
 probe, against a pair that asks for both. python3-grpcio is what tests/e2e is
 written with. Prints a line for each thing that holds; exit status 1: one does
 not."""
@@ -75,6 +75,7 @@ class World:
         self.client = ["--tls-ca", str(self.ca), "--token-file", str(folder / "token")]
         self.post_args = ["--user-tls-ca", str(self.ca), "--user-token-file",
                           str(folder / "token"), "--user-tls-server-name", "localhost"]
+        self.args.append("--web")
         self.pair = Pair(folder, self.args, self.args + self.post_args)
 
     def __enter__(self):
@@ -136,13 +137,51 @@ def ids_of(text):
 
 
 def buf_curl(world):
-    for service, expected in EXPECTED.items():
-        for method, ids in expected.items():
-            out = run(MODULES / ".bin/buf", "curl", "--protocol", "grpc", "--cacert", world.ca,
-                      "-H", f"authorization: Bearer {TOKEN}", "--reflect-header",
-                      f"authorization: Bearer {TOKEN}", "-d", requests(method),
-                      f"https://{world.address(service)}/{service}/{method}")
-            holds(f"buf curl  {service}/{method}", out.startswith("{") and ids_of(out) == ids, out)
+    for protocol in ("grpc", "grpcweb", "connect"):
+        for service, expected in EXPECTED.items():
+            for method, ids in expected.items():
+                out = run(MODULES / ".bin/buf", "curl", "--protocol", protocol, "--cacert",
+                          world.ca, "-H", f"authorization: Bearer {TOKEN}", "--reflect-header",
+                          f"authorization: Bearer {TOKEN}", "-d", requests(method),
+                          f"https://{world.address(service)}/{service}/{method}")
+                holds(f"buf curl {protocol}  {service}/{method}",
+                      out.startswith("{") and ids_of(out) == ids, out)
+
+
+# --- connect-node ----------------------------------------------------------------------------
+
+# What goes wrong, by the names of connect.js.
+WRONG = {
+    "v1.post.Post": {
+        "badToken": "InvalidArgument INVALID_PAGE_TOKEN", "noPost": "NotFound POST_NOT_FOUND",
+        "badStream": "InvalidArgument INVALID_PAGE_TOKEN", "deadline": "DeadlineExceeded",
+        "cancel": "Canceled"},
+    "v1.user.User": {"nobody": "NotFound USER_NOT_FOUND"},
+}
+# A server that hears of the deadline too adds its reason to the client's.
+REASONS = {"DeadlineExceeded DEADLINE_EXCEEDED": "DeadlineExceeded"}
+
+
+def connect_node(world):
+    for protocol, http in [("connect", "2"), ("connect-json", "2"), ("grpc-web", "2"),
+                           ("grpc", "2"), ("connect", "1.1"), ("connect-json", "1.1"),
+                           ("grpc-web", "1.1")]:
+        for service, expected in EXPECTED.items():
+            out = run("node", HERE / "connect.js", f"https://{world.address(service)}", world.ca,
+                      TOKEN, BUILD / "gen/descriptors.pb", service, protocol, http)
+            got = json.loads(out) if out.startswith("{") else {"": out}
+            one_way = [m for m in expected if http == "2" or not two_ways(m)]
+            for method in one_way:
+                holds(f"connect-node {protocol} HTTP/{http}  {service}/{method}",
+                      got.get(method) == expected[method], out)
+            for what, wrong in WRONG[service].items():
+                said = got.get(what)
+                holds(f"connect-node {protocol} HTTP/{http}  {what}: {wrong}",
+                      REASONS.get(said, said) == wrong, out)
+
+
+def two_ways(method):
+    return method.endswith("BidiStream") or method == "ResolveUsers"
 
 
 # --- Clients that go on ------------------------------------------------------------------------
@@ -263,6 +302,7 @@ def main():
         with World(folder) as world:
             grpc_js(world)
             buf_curl(world)
+            connect_node(world)
             follow(world)
             health(world, folder)
 
