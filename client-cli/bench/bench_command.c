@@ -313,14 +313,29 @@ static const char *take_options(void)
     return wrong;
 }
 
+/* As a shell reads it back: in single quotes, unless nothing in it is special there. */
+static bool append_word(struct buf *b, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=.,:/@%";
+    if (*word != '\0' && word[strspn(word, plain)] == '\0')
+        return buf_append(b, bytes_of_text(word));
+    bool good = buf_append(b, bytes_of_text("'"));
+    for (size_t n; *word != '\0' && good; word += n) {
+        n = *word == '\'' ? 1 : strcspn(word, "'");
+        good = buf_append(b, *word == '\'' ? bytes_of_text("'\\''") : bytes_of(word, n));
+    }
+    return good && buf_append(b, bytes_of_text("'"));
+}
+
 /* For the report: options_parse() reorders argv. */
 static struct buf *make_command_line(int argc, char **argv)
 {
     struct buf *b = buf_new(256);
     bool good = b != NULL && buf_append(b, bytes_of_text("postcli"));
     for (int i = 0; i < argc && good; i++) {
-        struct bytes word = bytes_of_text(utf8_valid(bytes_of_text(argv[i])) ? argv[i] : "?");
-        good = buf_append(b, bytes_of_text(" ")) && buf_append(b, word);
+        const char *word = utf8_valid(bytes_of_text(argv[i])) ? argv[i] : "?";
+        good = buf_append(b, bytes_of_text(" ")) && append_word(b, word);
     }
     if (good && buf_append(b, bytes_of("", 1)))
         return b;

@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import os
+import pathlib
 import pty
 import re
 import select
@@ -481,6 +482,48 @@ def test_a_run_that_cannot_be_compared_with(pair, tmp_path):
     assert "--fail-if-slower needs --compare" in said
     said = cli.attempt(pair, "bench", "unary", "--compare", other, "--fail-if-slower", "10", code=2)[1]
     assert "is a percentage" in said
+
+
+# --- The page ----------------------------------------------------------------------------
+
+
+def shown(path, width):
+    """What the page of a report shows, by its own script."""
+    script = pathlib.Path(__file__).with_name("page_of_bench.js")
+    done = subprocess.run(["node", script, path, str(width)], capture_output=True, text=True,
+                          check=False, timeout=timing.CALL)
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert not any(word in text for text in (got["page"], *got["plots"])
+                   for word in ("NaN", "undefined", "Infinity"))
+    return got
+
+
+@pytest.mark.parametrize("width", [280, 1200])
+def test_what_the_page_shows(pair, tmp_path, width):
+    """With an earlier run beside it, calls that failed, and text that is meant to break it."""
+    old, page = tmp_path / "old.json", tmp_path / "page.html"
+    args = ["bench", "unary", "--users", "u1..u40", "--page-size", 3, "--count", 200]
+    cli.run(pair, *args, "--report", old, "--max-error-rate", "50%")
+    cli.run(pair, *args, "--tag", "<img src=x>'s", "--compare", old, "--report", page,
+            "--max-error-rate", "50%")
+    got = shown(page, width)
+    assert got["title"] == "postcli bench unary" and len(got["plots"]) == 4
+    text = re.sub("<wbr>", "", got["page"])
+    for words in ("Each call asks for a page of up to 3 posts of one user.", "call p99", "NOT_FOUND",
+                  "there is no user u40", "noise not known", "Settings that differ: tag none, now "
+                  "&#60;img src=x&#62;&#39;s.", "--tag &#39;&#60;img src=x&#62;&#39;\\&#39;&#39;s&#39;"):
+        assert words in text, words
+    assert "<img" not in got["page"]
+    assert got["plots"][0].count('class="curve"') == 3, "calls, posts and those that failed"
+    assert got["plots"][2].count('class="curve"') == 2, "now and before"
+
+
+def test_the_page_of_a_run_in_which_nothing_was_ok(tmp_path):
+    page = tmp_path / "page.html"
+    run_to_its_end("unary", "--count", "2", "--target", "127.0.0.1:1", "--report", page)
+    got = shown(page, 800)
+    assert len(got["plots"]) == 1 and "no times to draw" in got["page"]
 
 
 def test_wrong_usage(pair):
