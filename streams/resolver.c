@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/states.h"
 #include "names.h"
+#include "resolver_log.h"
 #include "v1/user/user.pb-c.h"
 #include "waits.h"
 #include "weir/loop.h"
@@ -176,6 +177,7 @@ static void ask(struct resolver *r)
         size_t n = collect(r, ids);
         if (!send_ids(r, ids, n))
             return;
+        resolver_log_asked(ids, n);
         mark_asked(r, request, n);
     }
     if (!r->greeted)
@@ -304,6 +306,7 @@ static void on_message(struct stream *s, const ProtobufCMessage *message, struct
     if (!is_open(r))
         return;
     note_answer(r);
+    resolver_log_told((const V1__User__ResolveUsersResponse *)message);
     if (take_in(r, (const V1__User__ResolveUsersResponse *)message))
         stream_read(s);
     else

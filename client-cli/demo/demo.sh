@@ -69,7 +69,9 @@ stop() {
 serve user-server --web --db "$USER_DB"
 user=$pid
 export POSTCLI_USER_TARGET="$address"
-serve post-server --web --db "$POST_DB" --user-target "$address"
+# One loop, so that there is one stream to User; and a log that says what goes over it.
+export POST_SERVER_LOOPS="${POST_SERVER_LOOPS:-1}"
+serve post-server --web --db "$POST_DB" --user-target "$address" --log-level debug
 post=$pid
 export POSTCLI_TARGET="$address"
 echo "user-server on $POSTCLI_USER_TARGET, post-server on $POSTCLI_TARGET"
@@ -80,6 +82,17 @@ printf 'posts: '
 "$build/postcli" import posts "$here/posts.ndjson"
 
 "$build/postcli" demo --live
+
+# What Post's log says of its stream to User, as arrows.
+cat <<EOT
+
+Where the names came from: a post has the id of its author only. Post asks User for the names, on
+one stream for all calls (v1.user.User/ResolveUsers), and remembers them. On the same stream User
+tells what changes, without being asked. This is all of it, from Post's log:
+
+EOT
+sed -n -e 's/.* asks User for names: \(.*\)/  Post ---> User   \1/p' \
+    -e 's/.* User tells names: \(.*\)/  Post <--- User   \1/p' "$work/post-server.log"
 
 cat <<EOT
 

@@ -20,6 +20,7 @@
 
 #define PAGE_SIZE   2 /* so that streams have several messages */
 #define POSTS_MOST  24
+#define ROWS_MOST   5 /* of the table at the beginning */
 #define SCENE_COUNT 5
 
 /* What runs, beside the scenes by their number. */
@@ -199,8 +200,21 @@ static bool begin(struct session *s)
 /* The first call connects; it would make the first scene look slow. */
 static void warm_up(struct session *s)
 {
-    const struct post_query first_post = { .page_token = "", .tag = "", .page_size = 1 };
-    post_query_ask(s, SHAPE_UNARY, &first_post);
+    const struct post_query first_posts = { .page_token = "", .tag = "", .page_size = ROWS_MOST };
+    post_query_ask(s, SHAPE_UNARY, &first_posts);
+}
+
+/* What it brings is what the scenes are about, as a person sees it. */
+static void show_first_posts(struct demo *d, struct session *s,
+                             const V1__Post__ListPostsResponse *m)
+{
+    const struct rows_look look = { .format = FORMAT_TABLE };
+    if (m->n_post_messages == 0)
+        return; /* that is told after the first scene */
+    draw_text(&d->drawing, "\nThe first posts, with the names that User has for their authors:\n");
+    rows_init(&s->rows, &row_post, &look, &s->out);
+    if (!rows_add(&s->rows, (const void *const *)m->post_messages, m->n_post_messages))
+        session_no_memory(s->call);
 }
 
 static void open_pause(struct demo *d, struct session *s, int number)
@@ -235,8 +249,8 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     const V1__Post__ListPostsResponse *m = (const V1__Post__ListPostsResponse *)message;
     struct demo *d = &demo;
     if (d->running == WARM_UP)
-        return;
-    if (m->n_errors > 0)
+        show_first_posts(d, s, m);
+    else if (m->n_errors > 0)
         stream_fail(s->call, (enum status_code)m->errors[0]->code, "%s", m->errors[0]->message);
     else if (d->running < PAUSE)
         scene_take(&d->scenes[d->running], s, m, bytes.len);

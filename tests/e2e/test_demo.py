@@ -70,8 +70,21 @@ def test_the_demo_shows_all_shapes_and_leaves_nothing(tmp_path, store):
     assert "All four shapes brought the same posts." in done.stdout
     assert "the server waits" in done.stdout
     assert "A and B have heard the same" in done.stdout
+    assert re.search(r"^1 +Henry +One call, many answers +grpc, streaming +2020-10-25$", done.stdout, re.M)
     assert "\x1b" not in done.stdout  # plain: no terminal
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_the_demo_shows_who_asks_whom_for_names(tmp_path):
+    """What Post has asked User, each name once, and what it was told."""
+    done = subprocess.run([SCRIPTS / "demo.sh"], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=timing.limit(60),
+                          env=environment(tmp_path))
+    logs.look_at(done.stderr)
+    arrows = re.findall(r"^  Post (--->|<---) User   (.*)$", done.stdout, re.M)
+    asked = [ids.split(", ") for arrow, ids in arrows if arrow == "--->"]
+    assert sorted(sum(asked, [])) == ["1", "3", "4", "5"]
+    assert arrows[-1] == ("<---", "1 is Henry, 3 is Jessie, 4 is Max, 5 is Tony")
 
 
 def test_the_demo_says_why_it_failed(tmp_path):
