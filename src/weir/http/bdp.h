@@ -1,14 +1,14 @@
-/* How much must be under way to fill a connection: its bandwidth times its delay.
+/* How many bytes must be under way to fill a connection: its bandwidth times its delay.
  *
- * A stream may have a window of bytes on its way to us, and gets it back as they
- * are read: a window a round trip. 256 KiB fill any link of this machine and no
- * long one (at 50 ms they are 5 MB/s). So while much comes in, a ping is sent, and
- * what comes until its answer is what was under way. If that is half of the
- * window or more, the window may be what held the client back, and it grows:
- * streams whose handlers keep up get the new one, those that are not read do not.
+ * A stream may have one window of bytes on its way to us, and gets the window back as
+ * they are read. So it has one window for each round trip. 256 KiB are enough for any
+ * link of this machine, but not for a long one: at 50 ms they allow 5 MB/s. So while much
+ * comes in, a ping is sent. What comes until its answer is what was under way. If that
+ * is half of the window or more, the window may hold the client back, and it grows.
+ * Streams whose handlers keep up get the new window, and those that are not read do not.
  *
- * The same idea as gRPC's BDP estimator (grpc.io/blog/grpc-go-perf-improvements),
- * but that it never asks where little comes in: listings cost nothing. */
+ * gRPC's BDP estimator has the same idea (grpc.io/blog/grpc-go-perf-improvements). This
+ * one never pings where little comes in, so listings cost nothing. */
 #ifndef HTTP_BDP_H
 #define HTTP_BDP_H
 

@@ -1,9 +1,9 @@
-/* gRPC's messages out of the bytes of a stream (Length-Prefixed-Message of
- * PROTOCOL-HTTP2.md), which DATA frames cut anywhere.
+/* Finds gRPC's messages (Length-Prefixed-Message of PROTOCOL-HTTP2.md) in the bytes
+ * of a stream, which DATA frames cut anywhere.
  *
- * A message that lies whole in what came is handed on where it lies. Only one
- * that is cut is kept, and as much memory is taken as has come of it, at most
- * doubled: a head that says 4 MiB costs nothing until they come. */
+ * A message that lies whole in what came is handed on from where it lies. Only a
+ * message that is cut is kept. It takes at most twice as much memory as has come of
+ * it, so a head that announces 4 MiB costs nothing until they come. */
 #ifndef HTTP_DEFRAME_H
 #define HTTP_DEFRAME_H
 
@@ -35,10 +35,10 @@ enum deframe {
 /** Takes the next message out of *input, which is advanced beyond it.
  *   DEFRAME_MESSAGE    *ret lies in what *input was, or in @d: until the next
  *                      call. *ret_compressed: it is to be unpacked.
- *   DEFRAME_MORE       all of *input was taken, and is no whole message
+ *   DEFRAME_MORE       all of *input was taken, and it is not a whole message yet
  *   DEFRAME_TOO_LARGE  its head says that it has more than @max_bytes, whatever
  *                      has come of it
- *   DEFRAME_BAD_FLAG   its head says neither compressed nor not
+ *   DEFRAME_BAD_FLAG   its head says neither that it is compressed nor that it is not
  *   DEFRAME_NOMEM
  * After the last three the stream has failed, and deframer_clear() is all that
  * may be called. */

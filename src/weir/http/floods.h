@@ -1,11 +1,12 @@
 /* What odd frames of a connection cost.
  *
- * Frames that a client seldom needs cost tokens. There are FLOOD_BURST to begin
- * with, and FLOOD_RATE more a second; what is sent to the client earns some as
- * well, for it answers that with window updates and pings. It may answer late: a busy
- * client reads thousands of small frames, and updates its windows for all of them in a
- * row. So what was earned is kept beside the others, for as many frames as may be on
- * their way. A flood ends within a moment, and no client that does its work comes near.
+ * Frames that a client seldom needs cost tokens. A connection has FLOOD_BURST tokens at
+ * first, and gets FLOOD_RATE more in each second. What is sent to the client earns some
+ * tokens too, because the client answers it with window updates and pings. It may answer
+ * late: a busy client reads thousands of small frames, and then updates its windows for
+ * all of them in a row. So tokens that were earned are counted by themselves, and as many
+ * are kept as there can be frames on their way. A flood ends within a moment, and a
+ * client that does its work never comes near the limit.
  *
  * nghttp2 itself counts CONTINUATIONs (8), and SETTINGS and answers that the
  * client does not take (1,000).
@@ -35,10 +36,10 @@ struct flood {
 
 void flood_init(struct flood *f, uint64_t now_ms);
 
-/** Takes so many tokens. false: there are not as many, and none is taken. */
+/** Takes so many @tokens. false: there are not so many left, and none is taken. */
 bool flood_charge(struct flood *f, uint32_t tokens, uint64_t now_ms);
 
-/** So many were earned by what was sent. */
+/** Adds @tokens that were earned by what was sent. */
 void flood_credit(struct flood *f, uint32_t tokens);
 
 /** What a frame with this head costs. */

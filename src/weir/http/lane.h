@@ -18,12 +18,12 @@
  *   bdp.c          how long the link is, and so how large a window has to be
  *   http_session_heap.c  what nghttp2 takes, counted
  *
- * Who owns what: the server its lanes and listeners; a lane, on its loop, its
- * connections; a connection its session and its calls. Nothing is shared between
- * lanes but the server's options, table of methods and budget.
+ * Who owns what: the server owns its lanes and listeners. A lane, on its loop, owns its
+ * connections. A connection owns its session and its calls. Lanes share only the options,
+ * the table of methods and the budget of the server.
  *
- * A connection, its session, its calls and the books about what they hold call each
- * other in circles: they are one machine, cut into files by topic. The others know only
+ * A connection, its session, its calls and the accounts of what they hold call each other
+ * in circles. They are one machine, cut into files by topic. The other files know only
  * what is below them. */
 #ifndef HTTP_LANE_H
 #define HTTP_LANE_H
@@ -43,7 +43,7 @@ struct tls_context;
 /* How a lane stops, one after the other (http_server.c). */
 enum lane_state {
     LANE_SERVING,
-    LANE_DRAINING, /* its connections end with their calls; what comes now is turned away */
+    LANE_DRAINING, /* its connections end with their calls; new ones are turned away */
     LANE_GONE,     /* no connection is left: the first loop was told */
 };
 

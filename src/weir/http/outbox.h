@@ -1,10 +1,9 @@
-/* What a loop's connections write: the frames of one of them, for one system
- * call.
+/* The outbox: the frames of one connection, collected for one system call.
  *
  * Small pieces are copied into one block, so that heads of frames and small
- * messages go out as one; of large ones a reference is kept until they are
- * written (a copy of 2 KiB costs about what a piece of its own does). A loop has
- * one outbox, which its connections use in turn: it is empty between turns. */
+ * messages go out together. Of large pieces a reference is kept until they are
+ * written. (To copy 2 KiB costs about as much as a separate piece does.) A loop
+ * has one outbox. Its connections use it in turn, and it is empty between turns. */
 #ifndef HTTP_OUTBOX_H
 #define HTTP_OUTBOX_H
 
@@ -16,9 +15,9 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
-/* Beyond so much the next connection gets its turn. A listing's messages have 96 KiB
- * and the record that fills them: none should need a second system call for its
- * last bytes. */
+/* When so many bytes are collected the next connection gets its turn. A message of a
+ * listing has 96 KiB and the record that fills it, and should not need a second system
+ * call for its last bytes. */
 #define OUTBOX_BYTES (100 * 1024)
 
 /* The largest frame that is put at once: nghttp2's own, and a head. */
@@ -54,7 +53,7 @@ void outbox_copy(struct outbox *o, struct bytes bytes);
 /** Puts bytes [from, from + len) of @b: a copy, or a reference. */
 void outbox_put(struct outbox *o, struct buf *b, size_t from, size_t len);
 
-/** Copies all that is behind the first @skip bytes to @to. */
+/** Copies everything after the first @skip bytes to @to. */
 void outbox_rest(const struct outbox *o, size_t skip, uint8_t *to);
 
 /** Empties it. */

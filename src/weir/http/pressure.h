@@ -1,26 +1,27 @@
 /* What connections hold, and who must go when it is too much.
  *
- * A connection counts, in c->held_bytes, what its session takes
- * (http_session_heap.h), what came in and was not read yet, what is queued to go
- * out, and so much for each call. After each turn conn_note() adds to that what waits in the
- * socket's stead and in TLS, and tells its lane; the lane tells the server's budget, in steps, so
- * that turns cost no bus lock.
+ * A connection counts in c->held_bytes what its session takes (http_session_heap.h),
+ * what came in and was not read yet, what is queued to go out, and a fixed amount for
+ * each call. After each turn conn_note() adds what the socket did not take and what TLS
+ * holds, and tells the lane. The lane tells the budget of the server in steps, so that
+ * turns cost no bus lock.
  *
  *   call ──▶ conn (held_bytes) ──▶ lane (held) ── 64 KiB ──▶ budget (all lanes)
  *
- * Over RELIEF_NUM/RELIEF_DEN of the budget the lane that holds most lets go of one
- * connection a round until that is over:
- *   - the one that holds most, if that is much, counted less while it has held it for under a
- *     second: a large message on its way is no hoard. Its client hears
+ * While more than RELIEF_NUM/RELIEF_DEN of the budget is taken, the lane that holds most
+ * lets go of one connection in each round:
+ *   - the one that holds most, if that is much. It counts less while it has been held for
+ *     under a second, because a large message on its way is not a hoard. The client hears
  *     ENHANCE_YOUR_CALM
- *   - where none does, the one that has had no call for longest: GOAWAY,
- *     and its client makes a new one when it needs it
- *   - where all have calls, the one that holds most all the same
- * Over all of the budget no call and no connection is taken (REFUSED_STREAM, of
- * which clients know that it was not looked at).
+ *   - if no connection holds much, the one that has had no call for longest. It gets
+ *     GOAWAY, and its client makes a new one when it needs it
+ *   - if all have calls, the one that holds most after all
+ * When the whole budget is taken, no call and no connection is accepted. Calls end with
+ * REFUSED_STREAM, by which clients know that they were not processed.
  *
- * When there are too many connections, a stranger that has not spoken yet gives way to
- * the next one of its lane: strangers keep nobody out. */
+ * A stranger is a connection that has not spoken yet. When there are too many
+ * connections, a stranger gives way to the next connection of its lane, so strangers keep
+ * nobody out. */
 #ifndef HTTP_PRESSURE_H
 #define HTTP_PRESSURE_H
 
@@ -58,10 +59,10 @@ void pressure_init(struct lane *lane);
 /** The lane's last connection is gone. On its loop. */
 void pressure_end(struct lane *lane);
 
-/** Tells the books what @c holds now; from its turns. */
+/** Counts what @c holds now. Call it from the turns of @c. */
 void conn_note(struct conn *c);
 
-/** @c is gone: it holds nothing. */
+/** @c is gone, and holds nothing any more. */
 void conn_note_end(struct conn *c);
 
 /** What @c's input and queue hold has changed. */
@@ -73,8 +74,8 @@ void http_call_note_end(struct http_call *c);
 /** Whether no call and no connection may be taken. */
 bool lane_is_full(const struct lane *lane);
 
-/** There are too many connections, and @newcomer is the last: lets go of one of
- * this lane that is not needed. false: there is none. */
+/** There are too many connections, and @newcomer is the last one. Lets go of a
+ * connection of this lane that is not needed. false: there is none. */
 bool lane_make_way(struct lane *lane, const struct conn *newcomer);
 
 #endif
