@@ -135,14 +135,17 @@ const struct command commands[] = {
           "made-up posts, which stay. With follow many clients follow what is imported, of\n"
           "all users or of one user each. With resolve the User service gives names for ids.",
       .epilogue =
-          "The exit status is 0 if all calls were OK, 1 if not, and 130 after Ctrl-C, which\n"
-          "still prints the report.",
+          "The exit status is 0 if all calls were OK, or no more of them had an error than\n"
+          "--max-error-rate accepts. It is 1 if not, or if the run was slower than\n"
+          "--fail-if-slower accepts, and 130 after Ctrl-C, which still prints the report.",
       .choices = "unary|server-stream|client-stream|bidi|import|resolve|follow",
       .most = 1,
       .too_many = "takes one shape",
       .examples = "postcli bench server-stream --duration 10s\n"
                   "postcli bench unary --limit 10 --count 1000\n"
-                  "postcli bench bidi --users 1..5 --duration 10s --report bench.html",
+                  "postcli bench bidi --users 1..5 --duration 10s --report bench.html\n"
+                  "postcli bench unary --duration 10s --report before.json\n"
+                  "postcli bench unary --duration 10s --compare before.json",
       .runs = &bench_routine },
     { .name = "import",
       .arguments = "posts|users FILE",
