@@ -11,7 +11,9 @@
  * message, or a short page. */
 #define BARREN_BYTES (16 << 20)
 
-#define READ_AHEAD 64
+/* Requests. More where each round trip brings what many of them need. */
+#define READ_AHEAD         64
+#define READ_AHEAD_FETCHED 256
 
 #define INDEX_MAX ((uint32_t)INT32_MAX) /* of a request */
 
@@ -29,9 +31,11 @@ static void fail_spent(struct listing *l)
 
 /* --- Requests ----------------------------------------------------------------------- */
 
-static uint32_t ring_size(const struct stream *s)
+static uint32_t ring_size(const struct stream *s, const struct listing_env *env)
 {
-    return s->method->requests == MANY ? READ_AHEAD : 1;
+    if (s->method->requests != MANY)
+        return 1;
+    return reader_fetches(env->reader) ? READ_AHEAD_FETCHED : READ_AHEAD;
 }
 
 static struct query *current(struct listing *l)
@@ -45,7 +49,7 @@ static void pop_query(struct listing *l)
     struct follow *f = q->follow;
     query_clear(q);
     follow_free(f);
-    l->oldest = (l->oldest + 1) % ring_size(l->s);
+    l->oldest = (l->oldest + 1) % l->ring;
     l->nqueries--;
 }
 
@@ -89,7 +93,7 @@ static void drop(struct listing *l, struct query *q)
 
 static void read_ahead(struct listing *l)
 {
-    if (!many_requests(l) || l->reading || l->ended || l->spent || l->nqueries == READ_AHEAD)
+    if (!many_requests(l) || l->reading || l->ended || l->spent || l->nqueries == l->ring)
         return;
     if (l->draining && many_responses(l)) /* what was read is answered, and no more */
         return;
@@ -450,7 +454,8 @@ void listing_on_open(struct stream *s)
 {
     const struct listing_kind *kind = s->method->data;
     const struct listing_env *env = kind->env(s->loop);
-    struct listing *l = malloc(sizeof *l + ring_size(s) * sizeof l->queries[0]);
+    const uint32_t ring = ring_size(s, env);
+    struct listing *l = malloc(sizeof *l + ring * sizeof l->queries[0]);
     s->data = l;
     if (l == NULL) {
         stream_fail_memory(s);
@@ -460,6 +465,7 @@ void listing_on_open(struct stream *s)
         .s = s,
         .kind = kind,
         .env = env,
+        .ring = ring,
         .state = LISTING_IDLE,
         .next_index = env->first_index,
         .wait = { .known = on_name_known, .failed = on_name_failed },
@@ -471,7 +477,7 @@ void listing_on_open(struct stream *s)
 
 static bool add_query(struct listing *l, const struct listing_request *request)
 {
-    struct query *q = &l->queries[(l->oldest + l->nqueries++) % ring_size(l->s)];
+    struct query *q = &l->queries[(l->oldest + l->nqueries++) % l->ring];
     const int32_t index = (int32_t)l->next_index++;
     if (query_init(q, l->kind, l->env, request, index, many_responses(l)) != 0)
         return false;

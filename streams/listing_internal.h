@@ -37,7 +37,8 @@ struct listing {
     enum listing_state state;
 
     /* Requests read and not answered, oldest first. */
-    uint32_t oldest, nqueries; /* of `queries` */
+    uint32_t oldest, nqueries; /* of `queries`, */
+    uint32_t ring;             /* which has so many */
     uint32_t next_index;
     bool reading, ended, draining;
     bool spent; /* one came after the last that can have an index */
@@ -70,7 +71,7 @@ struct listing {
     size_t scanned_bytes; /* since the loop had its last turn */
     bool stepping;        /* the reader's step began: it ends with this tick */
 
-    struct query queries[]; /* a ring of READ_AHEAD; of one for a single request */
+    struct query queries[]; /* a ring; of one for a single request */
 };
 
 static inline bool many_requests(const struct listing *l)

@@ -4,6 +4,7 @@
 #define FIRST_ROWS  128 /* of a block that is the first */
 #define GROWS_BY    4
 #define LEAST_ROWS  16
+#define FEWER_BY    8  /* where many are held */
 #define GROUPS_MORE 64 /* than the last block would have needed */
 
 static struct pg_step *add_step(struct pg_fetch *f, enum pg_read statement)
@@ -92,18 +93,21 @@ static void ask_changes(struct pg_fetch *f)
     add_param(f, step, pg_bytes_param(bytes_of(f->group, f->group_len)));
 }
 
-/* A block of them, by what the last one had. */
+/* What a block of @n of them has room for, by what the last one had. */
+static size_t count_fitting(size_t n, const struct pg_fetch *before)
+{
+    const size_t had = before->end - before->first, many = before->r->held > PG_HELD_MANY;
+    size_t bytes = 0;
+    for (size_t i = before->first; i < before->end; i++)
+        bytes += before->block->rows[i].value.len;
+    return pg_least(n, PG_BLOCK_BYTES / (many ? FEWER_BY : 1) / (pg_block_bytes(had, bytes) / had));
+}
+
 static size_t count_rows(const struct pg_fetch *f, const struct pg_fetch *before)
 {
     size_t n = FIRST_ROWS;
-    if (before != NULL && before->end > before->first) {
-        size_t bytes = 0;
-        for (size_t i = before->first; i < before->end; i++)
-            bytes += before->block->rows[i].value.len;
-        const size_t each = bytes / (before->end - before->first) + 1;
-        n = GROWS_BY * before->rows;
-        n = pg_least(n, PG_BLOCK_BYTES / each);
-    }
+    if (before != NULL && before->end > before->first)
+        n = count_fitting(GROWS_BY * before->rows, before);
     if (f->wants > 0 && f->wants < PG_BLOCK_ROWS && (before == NULL || f->wants < n))
         n = f->wants + 1; /* and whether there are more */
     n = n > LEAST_ROWS ? n : LEAST_ROWS;

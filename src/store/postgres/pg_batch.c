@@ -3,7 +3,8 @@
 
 #include "pg_fetch.h"
 
-#define BATCH_MAX   64
+#define BATCH_MAX   128
+#define BATCH_LEAST 8
 #define BATCHES_MAX 2 /* under way; behind them the line grows, and the next is fuller */
 #define PART_ROWS   512
 
@@ -151,14 +152,23 @@ static void find_ends(struct pg_batch *b, const PGresult *rows)
     }
 }
 
-/* How large records are, about: by the last ones mostly. */
-static void note_size(struct pg_reader *r, const struct pg_block *b)
+/* How large records are, and how many of a group are wanted, about: by the last ones mostly. So
+ * is known how many fit into a batch; what is more can go with another one. */
+static void note_size(struct pg_batch *b)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < b->nrows; i++)
-        bytes += b->rows[i].value.len;
-    if (b->nrows > 0)
-        r->record_bytes = (3 * r->record_bytes + bytes / b->nrows) / 4 + 1;
+    struct pg_reader *r = b->r;
+    const struct pg_block *block = b->block;
+    size_t bytes = 0, parts = 0;
+    for (size_t i = 0; i < block->nrows; i++)
+        bytes += pg_block_bytes(1, block->rows[i].value.len);
+    for (size_t i = 0; i < b->n; i++)
+        parts += b->ends[i] > (i == 0 ? 0 : b->ends[i - 1]);
+    if (parts == 0 || block->nrows == 0)
+        return;
+    r->record_bytes = (3 * r->record_bytes + bytes / block->nrows) / 4 + 1;
+    r->part_rows = (3 * r->part_rows + block->nrows / parts) / 4 + 1;
+    r->batch_fits = PG_BLOCK_BYTES / r->record_bytes / r->part_rows + BATCH_LEAST;
+    r->batch_fits = pg_least(r->batch_fits, BATCH_MAX);
 }
 
 static void keep_numbers(struct pg_batch *b, const PGresult *rows)
@@ -179,8 +189,10 @@ static void on_rows(struct pg_request *request, unsigned step, const PGresult *r
     }
     pg_block_unref(b->block);
     b->no_memory = pg_block_of_records(&b->block, rows) != 0;
-    if (!b->no_memory)
-        find_ends(b, rows);
+    if (b->no_memory)
+        return;
+    pg_block_count(b->block, &b->r->held);
+    find_ends(b, rows);
 }
 
 static void on_again(struct pg_request *request)
@@ -206,7 +218,7 @@ static void on_done(struct pg_request *request, const struct pg_error *error)
     if (error != NULL || b->no_memory) {
         fail_all(b, error);
     } else {
-        note_size(b->r, b->block);
+        note_size(b);
         give_parts(b);
     }
     tell_all(b);
@@ -241,7 +253,7 @@ static bool fill(struct pg_batch *b)
         b->arrays[i] = pg_array_new(i == IDS ? PG_ARRAY_BYTEA : PG_ARRAY_BIGINT);
         fits = fits && b->arrays[i] != NULL;
     }
-    while (fits && b->n < BATCH_MAX && !ring_empty(&r->line)) {
+    while (fits && b->n < r->batch_fits && !ring_empty(&r->line)) {
         struct pg_fetch *f = first_of(&r->line);
         numbers = numbers || f->numbers;
         fits = add(b, f);
@@ -328,4 +340,5 @@ void pg_batch_init(struct pg_reader *r)
     ring_init(&r->put_off);
     r->send.run = on_send;
     r->record_bytes = PG_BLOCK_BYTES / PG_BLOCK_ROWS;
+    r->batch_fits = BATCH_MAX;
 }

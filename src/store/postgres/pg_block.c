@@ -36,11 +36,19 @@ void pg_block_unref(struct pg_block *b)
 {
     if (b == NULL || --b->refs > 0)
         return;
+    if (b->held != NULL)
+        *b->held -= b->size;
     free(b->rows);
     free(b->more);
     free(b->groups);
     free(b->bytes);
     free(b);
+}
+
+void pg_block_count(struct pg_block *b, size_t *held)
+{
+    b->held = held;
+    *held += b->size;
 }
 
 /* --- Values ------------------------------------------------------------------------- */
@@ -77,7 +85,7 @@ static struct position place_at(const PGresult *r, int row, int column)
 int pg_block_of_records(struct pg_block **ret, const PGresult *r)
 {
     size_t n = 0, nbytes = 0;
-    while (n < (size_t)PQntuples(r) && nbytes < PG_BLOCK_BYTES)
+    while (n < (size_t)PQntuples(r) && pg_block_bytes(n, nbytes) < PG_BLOCK_BYTES)
         nbytes += length_at(r, (int)n++, PG_VALUE);
     struct pg_block *b = *ret = block_new(n, false, 0, nbytes);
     if (b == NULL)
@@ -86,7 +94,7 @@ int pg_block_of_records(struct pg_block **ret, const PGresult *r)
     for (b->nrows = 0; b->nrows < n; b->nrows++)
         b->rows[b->nrows] = (struct pg_row){ place_at(r, (int)b->nrows, PG_GRP),
                                              keep_at(r, (int)b->nrows, PG_VALUE, &to) };
-    b->whole = n == (size_t)PQntuples(r) && nbytes < PG_BLOCK_BYTES;
+    b->whole = n == (size_t)PQntuples(r) && pg_block_bytes(n, nbytes) < PG_BLOCK_BYTES;
     return 0;
 }
 

@@ -36,14 +36,22 @@ struct pg_block {
     size_t ngroups;
     bool whole;                              /* none was left out because of its size */
     uint64_t total_groups, revision, oldest; /* of changes; oldest: of the log; 0: it is empty */
-    size_t size;                             /* in bytes */
+    size_t size;                             /* in bytes, */
+    size_t *held;                            /* which are counted here; NULL: nowhere */
     void *bytes;                             /* that all of them point to */
 };
+
+/** What so many records take here. */
+static inline size_t pg_block_bytes(size_t nrows, size_t nbytes)
+{
+    return nrows * sizeof(struct pg_row) + nbytes;
+}
 
 /* Each copies what a statement of pg_sql.h brought. The caller has one reference to *ret. 0, or
  * -1: out of memory. */
 
-/** Of RECORDS, LARGE and BATCH: up to the row that makes it PG_BLOCK_BYTES large. A row of BATCH
+/** Of RECORDS, LARGE and BATCH: up to the row that makes it PG_BLOCK_BYTES large, what a row
+ * takes here included. A row of BATCH
  * that stands for a group without records has the sequence 0. */
 int pg_block_of_records(struct pg_block **ret, const PGresult *result);
 int pg_block_of_ids(struct pg_block **ret, const PGresult *result);
@@ -55,6 +63,9 @@ int pg_block_of_groups(struct pg_block **ret, const PGresult *result, const stru
 
 struct pg_block *pg_block_ref(struct pg_block *block); /* either is fine with NULL */
 void pg_block_unref(struct pg_block *block);
+
+/** Counts its bytes in *@held for as long as it is there. */
+void pg_block_count(struct pg_block *block, size_t *held);
 
 /** NULL: it has none; @block NULL is fine. */
 const struct pg_named *pg_block_find_group(const struct pg_block *block, uint32_t ordinal);

@@ -199,13 +199,18 @@ static int keep_groups(struct pg_fetch *f, const PGresult *rows)
 
 static int keep_rows(struct pg_fetch *f, const PGresult *rows)
 {
+    int rv;
     pg_block_unref(f->block);
     f->block = NULL;
     if (f->kind == NEED_IDS)
-        return pg_block_of_ids(&f->block, rows);
-    if (f->kind == NEED_CHANGES)
-        return pg_block_of_changes(&f->block, rows);
-    return pg_block_of_records(&f->block, rows);
+        rv = pg_block_of_ids(&f->block, rows);
+    else if (f->kind == NEED_CHANGES)
+        rv = pg_block_of_changes(&f->block, rows);
+    else
+        rv = pg_block_of_records(&f->block, rows);
+    if (rv == 0)
+        pg_block_count(f->block, &f->r->held);
+    return rv;
 }
 
 void pg_fetch_on_rows(struct pg_request *request, unsigned step, const PGresult *rows)
@@ -289,7 +294,7 @@ void pg_fetch_ahead(struct pg_fetch *f)
 {
     const size_t had = f->end - f->first;
     if (f->next != NULL || f->whole || had == 0 || !pg_is_listing(f->kind) ||
-        (f->wants > 0 && f->wants <= had))
+        f->r->held > PG_HELD_MANY || (f->wants > 0 && f->wants <= had))
         return;
     const struct store_need need = { .kind = f->kind,
                                      .after = f->block->rows[f->end - 1].at,

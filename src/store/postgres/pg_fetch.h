@@ -42,6 +42,7 @@ struct pg_reader {
     char error[STORE_ERROR_MAX];
     bool unavailable;
 
+    size_t held;       /* bytes of all blocks */
     struct ring there; /* fetches that are THERE: the one that was touched last is the last */
     struct timer idle; /* looks for those that nobody touches */
 
@@ -50,7 +51,13 @@ struct pg_reader {
     struct task send;
     unsigned batches;    /* under way */
     size_t record_bytes; /* of a record, about */
+    size_t part_rows;    /* that one of a batch has, about */
+    size_t batch_fits;   /* as many of them as will have room */
 };
+
+/* Bytes of the blocks of a reader. Where there are more, blocks are smaller, and none is asked
+ * for ahead. */
+#define PG_HELD_MANY ((size_t)64 << 20)
 
 enum { PG_FETCH_STEPS = 3, PG_FETCH_PARAMS = 6 };
 
