@@ -30,6 +30,7 @@ import load_tester  # noqa: E402
 import long_link  # noqa: E402
 import loops  # noqa: E402
 import names  # noqa: E402
+import postgres  # noqa: E402
 import report as reports  # noqa: E402
 import slow_readers  # noqa: E402
 import tls  # noqa: E402
@@ -55,7 +56,8 @@ TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
           "slow": slow_readers.run, "bursts": bursts.run, "cli": cli.run, "load-tester": load_tester.run,
           "loops": loops.run, "long-link": long_link.run, "tls": tls.run,
           "handshakes": handshakes.run, "features": features.run, "growth": growth.run,
-          "import": imports.run, "follows": follows.run}
+          "import": imports.run, "follows": follows.run,
+          "postgres": postgres.run}
 
 
 def arguments():

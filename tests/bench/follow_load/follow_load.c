@@ -39,8 +39,10 @@ static void load_open(struct load *l, int argc, char **argv)
     l->nlinks = (size_t)l->plan.connections + 1;
     l->links = must_have(calloc(l->nlinks, sizeof *l->links));
     l->polled = must_have(calloc(l->nlinks + 1, sizeof *l->polled));
-    for (size_t i = 0; i < l->nlinks; i++)
+    const int64_t import_port = l->plan.import_port != 0 ? l->plan.import_port : l->plan.port;
+    for (size_t i = 0; i < l->nlinks - 1; i++)
         h2_link_open(&l->links[i], (uint16_t)l->plan.port);
+    h2_link_open(&l->links[l->nlinks - 1], (uint16_t)import_port);
     importer_open(&l->importer, &l->plan, &l->links[l->nlinks - 1]);
     followers_open(&l->followers, &l->plan, l->links);
 }

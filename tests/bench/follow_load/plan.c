@@ -48,6 +48,8 @@ static void options_read(struct plan *p, int argc, char **argv)
 {
     const struct option_row rows[] = {
         OPT_INT("port", p->port, "of the server, on 127.0.0.1", .arg = "PORT", .max = UINT16_MAX),
+        OPT_INT("import-port", p->import_port, "where to import; 0: at --port", .arg = "PORT",
+                .max = UINT16_MAX),
         OPT_INT("followers", p->followers, "how many", .arg = "N", .max = 1000000),
         OPT_INT("connections", p->connections, "that they share", .arg = "N", .min = 1,
                 .max = 10000),

@@ -19,7 +19,7 @@ enum plan_import {
 };
 
 struct plan {
-    int64_t port, connections, followers;
+    int64_t port, import_port, connections, followers; /* import_port 0: the same */
     const char *users_file, *tokens_file, *save_tokens_file, *name;
     struct lines users;  /* post number N of the load is by user N, and so round */
     struct lines tokens; /* to resume with, one for each follower; none: they begin */
