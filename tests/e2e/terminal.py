@@ -2,6 +2,7 @@
 whoever follows a page of samples (samples.py) at several of them."""
 import fcntl
 import os
+import re
 import select
 import struct
 import subprocess
@@ -14,6 +15,9 @@ from pair import DIES_WITH_US
 from protos import ROOT
 
 COLUMNS, ROWS = 100, 50
+
+# What postcli says of a server that is slow: on a busy machine any may be.
+WAITING = re.compile(r"^postcli: .* does not answer.*; .*\n", re.M)
 
 # Commands come as NUL-terminated texts by descriptor 3, and their exit statuses go out by 4: nothing
 # of that is on the terminal. Ctrl-C reaches the shell too, where the trap is all that it does.
@@ -72,32 +76,37 @@ class Terminal:
         """What is printed next; the end of the command is read behind all that it printed."""
         ready, _, _ = select.select([self.leader, self.statuses], [], [], max(0, seconds))
         if self.leader in ready:
-            text = os.read(self.leader, 1 << 16)
-            self.said += text.decode(errors="replace")
+            assert self.take(), "the shell has ended"
         elif self.statuses in ready:
             assert os.read(self.statuses, 64), "the shell has ended"
             self.running = False
 
     def close(self):
-        """Ends what still runs."""
+        """Ends what still runs, and takes what it says at its end: else it might wait for room."""
         if self.running:
             self.type("^C")
         os.close(self.commands)
+        ended = os.pidfd_open(self.shell.pid)
         end = time.monotonic() + timing.STOP
-        while self.shell.poll() is None and time.monotonic() < end:
-            self.drain()
+        sources = [ended, self.leader]
+        while ended in sources and time.monotonic() < end:
+            ready, _, _ = select.select(sources, [], [], max(0, end - time.monotonic()))
+            if ended in ready:
+                sources.remove(ended)
+            elif ready and not self.take():
+                sources.remove(self.leader)
         self.shell.kill()
         self.shell.wait()
-        os.close(self.leader)
-        os.close(self.statuses)
+        for descriptor in ended, self.leader, self.statuses:
+            os.close(descriptor)
 
-    def drain(self):
-        """Nobody waits for room to print."""
-        if select.select([self.leader], [], [], 0.05)[0]:
-            try:
-                self.said += os.read(self.leader, 1 << 16).decode(errors="replace")
-            except OSError:  # EIO: nobody has it open
-                time.sleep(0.01)
+    def take(self):
+        """What was printed. False: nobody has the terminal any more."""
+        try:
+            self.said += os.read(self.leader, 1 << 16).decode(errors="replace")
+            return True
+        except OSError:  # EIO
+            return False
 
 
 def plain(descriptor):
@@ -130,7 +139,10 @@ class Reader:
         since = self.since[step.terminal]
 
         def seen():
-            return samples.folded(terminal.said[since:])
+            said = terminal.said[since:]
+            if not any("does not answer" in line for line in step.shown):
+                said = WAITING.sub("", said)
+            return samples.folded(said)
 
         if step.typed:
             terminal.type(step.typed)
