@@ -30,6 +30,38 @@ static void metrics_of_log(struct exposition *e, const struct store_stats *s)
                       age_s(s->oldest_ms));
 }
 
+static void metrics_of_connections(struct exposition *e, const struct store_database *d)
+{
+    const struct {
+        const char *name;
+        uint64_t n;
+    } states[] = { { "connecting", d->connecting },
+                   { "ready", d->ready },
+                   { "broken", d->broken } };
+    exposition_family(e, "store", "database_connections", METRIC_GAUGE,
+                      "Connections to the database, by their state.");
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        const struct label state = { "state", states[i].name };
+        exposition_count(e, &(struct labels){ &state, 1 }, states[i].n);
+    }
+}
+
+static void metrics_of_database(struct exposition *e, const struct store_database *d)
+{
+    metrics_of_connections(e, d);
+    exposition_single(e, "store_database_waiting", METRIC_GAUGE,
+                      "Requests that wait for a connection to the database.", (double)d->waiting);
+    exposition_single(e, "store_database_waits_total", METRIC_COUNTER,
+                      "Requests that had to wait for a connection to the database.",
+                      (double)d->waits);
+    exposition_single(e, "store_database_requests_total", METRIC_COUNTER,
+                      "Requests to the database that are over.", (double)d->requests);
+    exposition_single(
+        e, "store_database_request_seconds_total", METRIC_COUNTER,
+        "The time that these requests took together, after the wait for a connection.",
+        (double)d->request_ns / 1e9);
+}
+
 /* A store that cannot be read says so to its callers: here it has no metrics. */
 void metrics_of_store(struct exposition *e, struct store *store)
 {
@@ -45,9 +77,12 @@ void metrics_of_store(struct exposition *e, struct store *store)
                       (double)s.used_bytes);
     exposition_single(e, "store_file_bytes", METRIC_GAUGE,
                       "Bytes that the store's file takes on the disk.", (double)s.file_bytes);
-    exposition_single(e, "store_map_bytes", METRIC_GAUGE, "How large the store's file may become.",
-                      (double)s.map_bytes);
+    if (s.map_bytes > 0)
+        exposition_single(e, "store_map_bytes", METRIC_GAUGE,
+                          "How large the store's file may become.", (double)s.map_bytes);
     metrics_of_log(e, &s);
+    if (s.is_database)
+        metrics_of_database(e, &s.database);
 }
 
 /* --- Followers ---------------------------------------------------------------------- */

@@ -69,6 +69,13 @@ void store_close(struct store *store);
 /** A random number that was drawn when the store was made. Page tokens hold it. Any thread. */
 uint64_t store_id(const struct store *store);
 
+/* The connections to a database, and what is asked by them. */
+struct store_database {
+    uint64_t connecting, ready, broken; /* so many are; the last wait for their next attempt */
+    uint64_t waiting, waits;            /* for a connection: now; those that ever had to */
+    uint64_t requests, request_ns;      /* that are over, and what these took together */
+};
+
 /* As of the last commit. */
 struct store_stats {
     uint64_t records, groups;
@@ -78,7 +85,9 @@ struct store_stats {
     uint64_t log_bytes;
     uint64_t used_bytes; /* pages, including those that are free to be used again */
     uint64_t file_bytes; /* what the file takes on the disk */
-    uint64_t map_bytes;  /* how large the file may become */
+    uint64_t map_bytes;  /* how large the file may become; 0: that is not known */
+    bool is_database;    /* the sizes are sampled; file_bytes is the whole database's */
+    struct store_database database;
 };
 
 /** Returns 0, or -1: the store cannot be read. Any thread. */

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import h2
+import postgres
 import timing
 from certs import Certs
 from client import failure
@@ -124,10 +125,13 @@ def test_store_and_memory(start_pair):
     assert of_post.get("store_records") == 0
     pair.import_users(USERS)
     pair.import_posts(POSTS)
-    assert of_post.get("store_records") == 8 and of_post.get("store_groups") == 1
-    assert of_user.get("store_records") == 3
-    assert 0 < of_post.get("store_used_bytes") < of_post.get("store_map_bytes")
-    assert of_post.get("store_file_bytes") > 0
+    # A database is asked for its numbers behind each commit, and for its sizes at the start.
+    of_post.until(8, "store_records")
+    of_user.until(3, "store_records")
+    assert of_post.get("store_groups") == 1
+    assert 0 < of_post.get("store_used_bytes") <= of_post.get("store_file_bytes")
+    if not postgres.wanted:
+        assert of_post.get("store_used_bytes") < of_post.get("store_map_bytes")
     assert of_post.get("store_changes_total") == 8 == of_post.get("store_kept_changes")
     assert of_post.get("store_kept_changes_bytes") > 0
     assert 0 <= of_post.get("store_oldest_kept_change_seconds") < 60

@@ -19,6 +19,7 @@ from library import ask, collect, posts_of, request_of, small_library
 from logs import expects_log, may_log
 from pair import BUILD, Server, clean_environment
 from protos import post
+from scrape import METRICS, Metrics
 from test_postgres import on_databases, refusal
 
 pytestmark = pytest.mark.skipif(postgres.WHY_NOT is not None, reason=str(postgres.WHY_NOT))
@@ -268,6 +269,42 @@ def test_more_servers_than_connections(tmp_path):
         first.start()
         timing.wait_until(lambda: "too many clients already" in refusal(first.db), "none is left")
         first.stop()
+    finally:
+        server.remove()
+
+
+def states_of(metrics):
+    return [metrics.get("store_database_connections", state=state)
+            for state in ("connecting", "ready", "broken")]
+
+
+@may_log("the database", "UNAVAILABLE")
+def test_the_metrics_of_a_database(tmp_path):
+    """Its connections are counted in each state; so are who waits, and what was asked."""
+    server = postgres.Postgres()
+    try:
+        with on_databases(tmp_path / "pair", server, post_args=["--loops", "2", *METRICS]) as pair:
+            metrics = Metrics(pair.post)
+            timing.wait_until(lambda: states_of(metrics) == [0, 6, 0], "six are ready")
+            before = metrics.get("store_database_requests_total")
+            small_library().load(pair)
+            assert listed(pair) == small_library().expected()
+            assert metrics.get("store_database_requests_total") > before
+            assert metrics.get("store_database_request_seconds_total") > 0
+            assert metrics.get("store_file_bytes") > metrics.get("store_used_bytes") > 65536
+            assert metrics.get("store_map_bytes") is None
+            server.stop()
+            timing.wait_until(lambda: states_of(metrics)[1] == 0, "none is ready")
+            assert sum(states_of(metrics)) == 6
+            waits = metrics.get("store_database_waits_total")
+            with concurrent.futures.ThreadPoolExecutor(1) as threads:
+                waiting = threads.submit(failure, lambda: listed(pair))
+                timing.wait_until(lambda: metrics.get("store_database_waiting") > 0, "one waits")
+                assert waiting.result()[0] == Code.UNAVAILABLE
+            assert metrics.get("store_database_waits_total") > waits
+            server.start()
+            timing.wait_until(lambda: states_of(metrics) == [0, 6, 0], "six are ready again")
+            metrics.until(0, "store_database_waiting")
     finally:
         server.remove()
 

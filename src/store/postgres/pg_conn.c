@@ -6,6 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/states.h"
 
@@ -23,8 +24,17 @@ static const char *name_of(const struct pg_conn *c)
     return c->options->target->name;
 }
 
+/* Nobody has those that are CLOSED. */
+static void count(const struct pg_conn *c, enum pg_conn_state state, uint64_t by)
+{
+    if (c->options->numbers != NULL && state != PG_CLOSED)
+        pg_number_add(&c->options->numbers->states[state], by);
+}
+
 void pg_conn_move(struct pg_conn *c, enum pg_conn_state next)
 {
+    count(c, c->state, (uint64_t)-1);
+    count(c, next, 1);
     c->state = state_step_logged(states, c->state, next, "database %s", name_of(c));
 }
 
@@ -109,11 +119,22 @@ static void drop(struct pg_conn *c)
     c->alone = c->full = c->listens = false;
 }
 
+static void count_request(const struct pg_conn *c, uint64_t sent_ns)
+{
+    struct pg_numbers *n = c->options->numbers;
+    if (n == NULL)
+        return;
+    pg_number_add(&n->requests, 1);
+    pg_number_add(&n->request_ns, clock_ns() - sent_ns);
+}
+
 struct pg_slot pg_conn_pop(struct pg_conn *c)
 {
     const struct pg_slot slot = c->slots[c->first_slot];
     c->first_slot = (c->first_slot + 1) % PG_IN_FLIGHT_MAX;
     c->in_flight--;
+    if (slot.kind == PG_SLOT_REQUEST)
+        count_request(c, slot.sent_ns);
     if (slot.request != NULL)
         slot.request->place = PG_NOWHERE;
     return slot;

@@ -31,6 +31,7 @@
 #define PG_CONN_H
 
 #include "pg_lookup.h"
+#include "pg_numbers.h"
 #include "pg_request.h"
 
 #define PG_IN_FLIGHT_MAX 32
@@ -42,7 +43,8 @@ struct pg_options {
     const struct pg_target *target; /* stays, as all here */
     const struct pg_statement *statements;
     unsigned nstatements;
-    const char *channel; /* to LISTEN to, where the server can; NULL: to none */
+    struct pg_numbers *numbers; /* NULL: nobody counts */
+    const char *channel;        /* to LISTEN to, where the server can; NULL: to none */
     uint64_t connect_timeout_ms, statement_timeout_ms; /* 0: none */
 };
 
@@ -64,6 +66,7 @@ struct pg_slot {
     bool in_transaction, commits;
     bool synced;          /* its end came: what it did is known */
     unsigned results;     /* that came of it */
+    uint64_t sent_ns;     /* of a request */
     uint64_t deadline_ms; /* 0: none */
 };
 

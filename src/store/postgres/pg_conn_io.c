@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/container.h"
 #include "pg_conn.h"
 
@@ -130,6 +131,7 @@ void pg_conn_send(struct pg_conn *c, struct pg_request *r)
     push(c, (struct pg_slot){ .kind = PG_SLOT_REQUEST,
                               .request = r,
                               .in_transaction = r->begin != NULL,
+                              .sent_ns = clock_ns(),
                               .commits = r->commits });
     synchronise(c, send_steps(c, r));
     pg_conn_arm(c);

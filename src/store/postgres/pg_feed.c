@@ -155,6 +155,7 @@ int pg_feed_start(struct pg_store *s)
     if (pg_pool_new(&f->pool, s->loop, &o) != 0)
         return -1;
     ask(s);
+    pg_sizes_start(s);
     return 0;
 }
 
@@ -168,11 +169,30 @@ void pg_feed_end(struct pg_store *s)
     f->pool = NULL;
 }
 
+static struct store_database figures_of(const struct pg_numbers *n)
+{
+    struct store_database d = { .ready = pg_number_get(&n->states[PG_READY]),
+                                .broken = pg_number_get(&n->states[PG_BROKEN]),
+                                .waiting = pg_number_get(&n->waiting),
+                                .waits = pg_number_get(&n->waits),
+                                .requests = pg_number_get(&n->requests),
+                                .request_ns = pg_number_get(&n->request_ns) };
+    for (int state = PG_RESOLVING; state <= PG_PREPARING; state++)
+        d.connecting += pg_number_get(&n->states[state]);
+    return d;
+}
+
 int pg_stats(struct store *store, struct store_stats *ret)
 {
-    struct pg_feed *f = &pg_store_of(store)->feed;
+    struct pg_store *s = pg_store_of(store);
+    struct pg_feed *f = &s->feed;
     pthread_mutex_lock(&f->lock);
     *ret = f->stats;
+    ret->used_bytes = s->sizes.used_bytes;
+    ret->log_bytes = s->sizes.log_bytes;
+    ret->file_bytes = s->sizes.database_bytes;
     pthread_mutex_unlock(&f->lock);
+    ret->is_database = true;
+    ret->database = figures_of(&s->numbers);
     return 0;
 }

@@ -36,11 +36,19 @@ static struct pg_request *request_of(struct ring *link)
     return container_of(link, struct pg_request, link);
 }
 
+static void count_waiting(const struct pg_pool *p, uint64_t by)
+{
+    if (p->options.each.numbers != NULL)
+        pg_number_add(&p->options.each.numbers->waiting, by);
+}
+
 static void leave(struct pg_request *r)
 {
     ring_remove(&r->link);
-    if (r->place == PG_WAITS)
+    if (r->place == PG_WAITS) {
         r->pool->nwaiting--;
+        count_waiting(r->pool, (uint64_t)-1);
+    }
     r->place = PG_NOWHERE;
 }
 
@@ -316,6 +324,9 @@ static void wait_in_line(struct pg_pool *p, struct pg_request *r)
     }
     put_by_deadline(&p->waiting, r);
     p->nwaiting++;
+    count_waiting(p, 1);
+    if (p->options.each.numbers != NULL)
+        pg_number_add(&p->options.each.numbers->waits, 1);
     retry_sooner(p);
     watch_deadline(p);
 }

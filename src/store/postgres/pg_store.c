@@ -5,10 +5,11 @@
 #include <stdlib.h>
 
 /* Where there are several hosts, one that stands still leaves time for another one. */
-struct pg_pool_options pg_store_pool(const struct pg_store *s)
+struct pg_pool_options pg_store_pool(struct pg_store *s)
 {
     const uint64_t to_connect_ms = s->target->nhosts > 1 ? s->timeout_ms / 2 : s->timeout_ms;
     return (struct pg_pool_options){ .each = { .target = s->target,
+                                               .numbers = &s->numbers,
                                                .connect_timeout_ms = to_connect_ms,
                                                .statement_timeout_ms = s->timeout_ms },
                                      .connections = 1,
@@ -38,6 +39,7 @@ static int start_thread(struct pg_store *s)
 
 static void end_pools(struct pg_store *s)
 {
+    pg_sizes_end(s);
     pg_feed_end(s);
     pg_pool_free(s->writer.pool);
     s->writer.pool = NULL;

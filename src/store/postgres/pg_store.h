@@ -3,6 +3,7 @@
  *   pg_store.c    open, close, the thread
  *   pg_schema.c   the tables: made at the first start, looked at in each
  *   pg_check.c    --check
+ *   pg_sizes.c    how large the tables are
  *   pg_writer.c   batches into transactions (pg_transaction.c)
  *   pg_probe.c    what became of a transaction that has no answer
  *   pg_feed.c     what was committed, here or by another server
@@ -71,6 +72,14 @@ struct pg_feed {
     struct store_stats stats; /* under it */
 };
 
+/* Sampled; the numbers are under the feed's lock. */
+struct pg_sizes {
+    struct pg_request request;
+    struct pg_step step;
+    struct timer timer; /* of the next question */
+    uint64_t used_bytes, log_bytes, database_bytes;
+};
+
 struct pg_store {
     struct store store;
     struct pg_target *target;
@@ -83,6 +92,8 @@ struct pg_store {
     void *arg; /* of both */
     struct pg_writer writer;
     struct pg_feed feed;
+    struct pg_sizes sizes;
+    struct pg_numbers numbers; /* of all its pools */
 };
 
 static inline struct pg_store *pg_store_of(struct store *store)
@@ -145,10 +156,16 @@ void pg_feed_look(struct pg_store *s);
 struct pg_pool *pg_feed_pool(struct pg_store *s);
 int pg_stats(struct store *store, struct store_stats *ret);
 
+/* --- pg_sizes.c: on the store's thread ------------------------------------------------ */
+
+/** While the feed has a pool. */
+void pg_sizes_start(struct pg_store *s);
+void pg_sizes_end(struct pg_store *s);
+
 /* --- pg_store.c --------------------------------------------------------------------- */
 
 /** Options of a pool for this store, of one connection. */
-struct pg_pool_options pg_store_pool(const struct pg_store *s);
+struct pg_pool_options pg_store_pool(struct pg_store *s);
 
 /* --- pg_reader.c -------------------------------------------------------------------- */
 
