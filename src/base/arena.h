@@ -30,7 +30,7 @@ bool arena_no_memory(const struct arena *a);
  * reset; never call free_unpacked on it. Belongs to the arena. */
 ProtobufCAllocator *arena_protobuf(struct arena *a);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void arena_free(struct arena *a);
 
 #endif

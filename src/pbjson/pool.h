@@ -119,7 +119,7 @@ struct pb_service {
 /** An empty pool that takes at most @limit_bytes of memory. NULL: out of memory. */
 struct pb_pool *pb_pool_new(size_t limit_bytes);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void pb_pool_free(struct pb_pool *p);
 
 /** Adds what @file, a FileDescriptorProto as bytes, defines; copies what it needs.

@@ -17,7 +17,7 @@ struct web_api {
 int web_api_new(struct web_api **ret, struct bytes descriptors, struct bytes openapi,
                 const struct service *const *services, size_t n, char *ret_error);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void web_api_free(struct web_api *api);
 
 /** The types of a method of the server. NULL: no descriptor tells of it. */

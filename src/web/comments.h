@@ -11,7 +11,7 @@ struct comments;
 /** Of all files of @set, a FileDescriptorSet, which must stay. NULL: out of memory. */
 struct comments *comments_new(struct bytes set);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void comments_free(struct comments *c);
 
 /** The comment before a service, method, message, field, enum or value with this full name, or else

@@ -23,7 +23,7 @@ struct pem_files;
  * says in one line which file is wrong and how. */
 bool pem_files_new(struct pem_files **ret, const struct pem *names, char error[PEM_ERROR_MAX]);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void pem_files_free(struct pem_files *files);
 
 /** Checks whether the files have changed, which takes a stat() of each. Returns

@@ -1,4 +1,4 @@
-/* What tokens a server takes: the group "Authentication" of its options. */
+/* Which tokens a server accepts: the group "Authentication" of its options. */
 #ifndef AUTH_OPTIONS_H
 #define AUTH_OPTIONS_H
 
@@ -8,7 +8,7 @@
 
 #define AUTH_ERROR 512
 
-/* All NULL and false: nobody is asked for a token. */
+/* All NULL and false: calls need no token. */
 struct auth_options {
     const char *token_file;  /* of hashes; see token_list.h */
     const char *jwks;        /* keys that JWTs are signed with: a file or URL */
@@ -26,7 +26,7 @@ extern const struct option_group auth_group;
 /** Whether they go together; else *error says what is missing. */
 bool auth_options_good(const struct auth_options *o, char error[AUTH_ERROR]);
 
-/** Whether any token is asked for. */
+/** Whether calls need a token. */
 bool auth_options_ask(const struct auth_options *o);
 
 #endif

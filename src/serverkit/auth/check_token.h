@@ -1,17 +1,17 @@
 /* The interceptor that asks each call for a token: "authorization: Bearer …".
  *
- *   no token, or no good one       UNAUTHENTICATED
- *   it lacks the method's scope    PERMISSION_DENIED
- *   it cannot be checked now       UNAVAILABLE
- *   too many bad ones lately, all
- *   from this address              RESOURCE_EXHAUSTED, and it is not checked
+ *   there is no token, or it is bad    UNAUTHENTICATED
+ *   it lacks the method's scope        PERMISSION_DENIED
+ *   it cannot be checked now           UNAVAILABLE
+ *   too many bad tokens came lately
+ *   from this address                  RESOURCE_EXHAUSTED, and it is not checked
  *
- * Tokens that are known to be good are never too many: of those behind one
- * proxy, one that guesses does not shut the others out.
+ * A token that is known to be good always passes. So of several clients behind
+ * one proxy, one that guesses does not shut the others out.
  *
- * A good one makes stream->identity. Methods without a scope pass: health, and
- * reflection if it is to be open. A call is checked when it begins, not while it
- * lasts. No message has anything of a token in it. */
+ * A good token sets stream->identity. Methods without a scope pass: health, and
+ * reflection if it is open. A call is checked when it begins, and not while it
+ * lasts. No message contains any part of a token. */
 #ifndef AUTH_CHECK_TOKEN_H
 #define AUTH_CHECK_TOKEN_H
 

@@ -1,11 +1,11 @@
-/* A small text that is kept current: it is loaded again and again, off the
- * loops, and whoever uses it looks whether there is a new edition. What cannot
- * be loaded or is no good leaves the last good edition in place, and one line
- * in the log.
+/* A document: a small text that is kept current. It is loaded again and again,
+ * outside of the loops, and whoever uses it checks whether there is a new edition.
+ * If a text cannot be loaded, or is not good, the last good edition stays, and one
+ * line goes into the log.
  *
- * A document belongs to one loop; the functions that any thread may call are
- * marked. What is made of the text is each user's own: only the text itself
- * goes from thread to thread. */
+ * A document belongs to one loop. Functions that any thread may call are marked.
+ * Each user makes its own things of the text: only the text itself goes from thread
+ * to thread. */
 #ifndef AUTH_DOCUMENT_H
 #define AUTH_DOCUMENT_H
 
@@ -38,11 +38,11 @@ bool document_load(struct document *d, char error[DOCUMENT_ERROR]);
  * without a text is loaded at once. */
 void document_watch(struct document *d, struct loop *loop);
 
-/** Ends that; a load in flight is given up, and the loop held for so long.
- * Loop thread only. */
+/** Stops keeping it current. A load in flight is given up, and holds the loop until it
+ * has ended. Loop thread only. */
 void document_stop(struct document *d);
 
-/** After its loop has ended. NULL is fine. */
+/** Frees it, after its loop has ended. NULL is fine. */
 void document_free(struct document *d);
 
 /** The number of the current edition; 0: there is no text yet. Any thread. */

@@ -1,9 +1,9 @@
 /* The public keys that tokens are signed with: a JSON Web Key Set (RFC 7517).
  *
- * Only signatures that need a private key count. A shared secret (HS256) would
- * let everyone who can check a token make one too; so keys of that type are
- * skipped, as are those for encryption, those too small, and those of types
- * that are not known here. Belongs to one loop: cjose's keys have no lock. */
+ * Only signatures that need a private key are accepted. With a shared secret
+ * (HS256) everyone who can check a token could make one too. So keys of that type
+ * are skipped. So are keys for encryption, keys that are too small, and keys of
+ * unknown types. A key set belongs to one loop, because cjose's keys have no lock. */
 #ifndef AUTH_JWKS_H
 #define AUTH_JWKS_H
 
@@ -29,9 +29,9 @@ const struct jws_algorithm *jws_algorithm_find(const char *name);
 
 struct jwks;
 
-/** Reads a key set. One without any key is fine (no token is good then); one
- * with keys of which none can be used is not. Returns 0 and *ret, or EINVAL
- * and *error* says what is wrong, or ENOMEM. */
+/** Reads a key set. A set without any key is accepted, and then no token is good. A
+ * set whose keys cannot be used is refused. Returns 0 and *ret, or EINVAL, and then
+ * *error* says what is wrong, or ENOMEM. */
 int jwks_parse(struct jwks **ret, struct bytes json, char error[JWKS_ERROR]);
 
 /** The keys that a token of this algorithm and key id (NULL: it names none)
@@ -40,7 +40,7 @@ int jwks_parse(struct jwks **ret, struct bytes json, char error[JWKS_ERROR]);
 const cjose_jwk_t *jwks_next(const struct jwks *keys, const struct jws_algorithm *algorithm,
                              const char *kid, size_t *place);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void jwks_free(struct jwks *keys);
 
 #endif

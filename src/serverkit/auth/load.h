@@ -1,10 +1,10 @@
-/* Reads a small text, whole: a file, what a URL answers, or the keys of an
- * OpenID provider. Blocks, so it runs on a thread that may: libuv's pool, or
- * main before there is anything to serve.
+/* Reads a small text as a whole: a file, what a URL answers, or the keys of an
+ * OpenID provider. It blocks, so it runs on a thread that may block: one of libuv's
+ * pool, or main before there is anything to serve.
  *
- * URLs are https, with the certificate checked; or http of this machine only:
- * whoever can change keys on their way can make tokens. Redirects are not
- * followed. A URL has 5 s. */
+ * URLs must be https, and the certificate is checked. http is allowed only on this
+ * machine, because whoever can change keys on their way can make tokens. Redirects
+ * are not followed. A URL has 5 s to answer. */
 #ifndef AUTH_LOAD_H
 #define AUTH_LOAD_H
 

@@ -1,6 +1,6 @@
-/* What a token may be good for: the scopes of methods (weir/server.h), which
- * check_token.h compares with those of the caller. None includes another: who may
- * write may not delete. */
+/* What a token may allow: the scopes of methods (weir/server.h), which check_token.h
+ * compares with those of the caller. No scope includes another, so whoever may write
+ * may not delete. */
 #ifndef AUTH_SCOPES_H
 #define AUTH_SCOPES_H
 

@@ -1,9 +1,9 @@
 /* The interceptor that puts a token on each call: "authorization: Bearer …".
  *
- * The token is a fixed text, or in a file that is read again when it changes,
- * as for tokens that are renewed while we run. It is not sent where it could
- * be read on the way, unless whoever starts us says so: such calls fail with
- * UNAUTHENTICATED and have left nothing on the wire. */
+ * The token is a fixed text, or it is in a file. The file is read again when it
+ * changes, because tokens may be renewed while we run. A token is not sent where it
+ * could be read on the way, unless an option allows that. Such calls fail with
+ * UNAUTHENTICATED, and nothing of them was sent. */
 #ifndef AUTH_SEND_TOKEN_H
 #define AUTH_SEND_TOKEN_H
 

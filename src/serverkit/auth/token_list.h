@@ -44,7 +44,7 @@ int token_list_parse(struct token_list **ret, struct bytes text, char error[TOKE
 struct identity *token_list_find(const struct token_list *list,
                                  const uint8_t hash[TOKEN_HASH_BYTES]);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void token_list_free(struct token_list *list);
 
 #endif

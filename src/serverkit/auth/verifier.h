@@ -1,6 +1,6 @@
-/* Who has this token? Asked on every loop, answered there without a lock: at
- * once, but when the token is signed with a key that is not known (yet). Then
- * the keys are loaded again, off the loops, and the answer comes later.
+/* Who has this token? Every loop asks, and gets the answer there without a lock. It
+ * comes at once, unless the token is signed with a key that is not known yet. Then
+ * the keys are loaded again, outside of the loops, and the answer comes later.
  *
  *                      token list            key set             cache
  *     document ──────▶ each loop's own ──▶ each loop's own ──▶ each loop's own
@@ -33,7 +33,7 @@ bool verifier_new(struct verifier **ret, const struct auth_options *options,
 void verifier_start(struct verifier *v);
 void verifier_stop(struct verifier *v);
 
-/** After the loops have ended. NULL is fine. */
+/** Frees it, after the loops have ended. NULL is fine. */
 void verifier_free(struct verifier *v);
 
 /* Zero it, and set the first two. */

@@ -1,11 +1,10 @@
-/* What a service manager wants to hear: sd_notify(3)'s protocol, which is a
- * datagram with lines of text to the socket that $NOTIFY_SOCKET names. Nothing
- * happens where that is not set.
+/* Tells the service manager how we are, by the protocol of sd_notify(3): a datagram
+ * with lines of text goes to the socket that $NOTIFY_SOCKET names. If that is not
+ * set, nothing happens.
  *
- * The watchdog ($WATCHDOG_USEC): three times in that span every loop is asked
- * for a sign of life (pulse.h), and the manager is told that we live if
- * all have given the one before. A loop that hangs is thus noticed, whichever
- * it is. */
+ * The watchdog ($WATCHDOG_USEC): three times in that span every loop is asked for a
+ * sign of life (pulse.h). If all loops have answered the question before, the manager
+ * is told that we live. So a loop that hangs is noticed, whichever it is. */
 #ifndef DAEMON_NOTIFY_H
 #define DAEMON_NOTIFY_H
 

@@ -1,5 +1,6 @@
-/* Signs of life of loops. Each is asked by loop_post(), and has answered once it gets to
- * that; a loop that hangs does not. One thread asks, whichever it is. */
+/* Signs of life of loops. Each loop is asked by loop_post(), and has answered once it runs
+ * that. A loop that hangs does not answer. It does not matter which thread asks, but it must
+ * be one at a time. */
 #ifndef DAEMON_PULSE_H
 #define DAEMON_PULSE_H
 
@@ -12,7 +13,7 @@ struct pulse;
 /** For @loops, which stay the caller's. Returns 0 or ENOMEM. */
 int pulse_new(struct pulse **ret, struct loop *const *loops, size_t n);
 
-/** Asks every loop. Only if all have answered before: questions would pile up. */
+/** Asks every loop. Call it only if all have answered before, or questions would pile up. */
 void pulse_ask(struct pulse *p);
 
 /** The first loop that has not answered the last question. false: all have, or none was asked. */

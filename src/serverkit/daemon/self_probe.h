@@ -1,11 +1,11 @@
-/* Whether the listeners of a server on gRPC's core still accept, asked by the
- * process itself. (Those of our own transport do: weir/http/listener.h.)
+/* The process asks itself whether its listeners on gRPC's core still accept. (Those of
+ * our own transport always do: weir/http/listener.h.)
  *
- * gRPC's core stops to accept for good when accept() fails once, as it does
- * where the process has no descriptor left; clients connect to the kernel then,
- * and wait. So a connection to each listener is made every now and then. The
- * server has to do something about it: send its settings, or hang up. Where
- * nothing comes three times in a row, the listener is dead. */
+ * gRPC's core stops to accept for good when accept() fails once, as it does when the
+ * process has no descriptor left. Then clients connect to the kernel only, and wait. So
+ * a connection to each listener is made every now and then. The server must react to
+ * it: send its settings, or hang up. If nothing comes three times in a row, the listener
+ * is dead. */
 #ifndef DAEMON_SELF_PROBE_H
 #define DAEMON_SELF_PROBE_H
 

@@ -1,9 +1,9 @@
-/* Gives memory back to the system that malloc keeps.
+/* Gives memory that malloc keeps back to the system.
  *
- * What is freed between two blocks in use stays with the process: a burst of
- * calls leaves a server as large as it was at its largest. So every few seconds
- * it is looked whether much is unused, and then whole pages of that are given
- * back; off the loops, since it walks all that is free. */
+ * Memory that is freed between two blocks in use stays with the process. So after a
+ * burst of calls a server would stay as large as it was at its largest. Every few
+ * seconds this checks whether much is unused, and then gives whole pages of it back.
+ * It does so outside of the loops, because it walks over everything that is free. */
 #ifndef DAEMON_TRIM_H
 #define DAEMON_TRIM_H
 

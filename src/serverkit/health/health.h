@@ -1,9 +1,9 @@
 /* Whether the services of this process serve, and grpc.health.v1 to ask it.
  *
- * A state is an atomic, so any thread may set and read it. A change is news
- * (weir/news.h) to the calls of Watch on every loop: each compares the state
- * with what it told last. So a watch that cannot send keeps nothing but that,
- * and tells the latest state when it can. */
+ * A state is an atomic, so any thread may set and read it. A change makes news
+ * (weir/news.h) for the calls of Watch on every loop. Each compares the state with
+ * what it has told last. A watch that cannot send keeps only that, and tells the
+ * latest state when it can. */
 #ifndef HEALTH_H
 #define HEALTH_H
 

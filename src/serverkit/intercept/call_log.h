@@ -1,8 +1,8 @@
-/* One line for a call, when it has ended: who called what, how it ended, how
- * long it took and how much went each way. Never what was in it.
+/* Writes one line for a call when it has ended: who called what, how it ended, how
+ * long it took, and how much went each way. The content is never written.
  *
- * Which calls have a line is an option. Errors and slow calls are always among
- * them, unless there is no line at all. */
+ * An option says which calls get a line. Errors and slow calls are always among them,
+ * unless no call gets one. */
 #ifndef INTERCEPT_CALL_LOG_H
 #define INTERCEPT_CALL_LOG_H
 

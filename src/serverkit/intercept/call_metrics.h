@@ -1,10 +1,10 @@
-/* Counts calls: how many, how they ended, how long they took, what went each
- * way; for each method, under the names that gRPC's Prometheus middleware for
- * Go and Java made common.
+/* Counts calls for each method: how many there were, how they ended, how long they
+ * took, and what went each way. The names are those that gRPC's Prometheus middleware
+ * for Go and Java made common.
  *
- * Each loop counts in a block of its own, and a scrape adds them up: nothing
- * is shared while calls run. Methods are those of the services, and one more
- * for all that clients make up: they cannot make series. */
+ * Each loop counts in a block of its own, and a scrape adds them up, so nothing is
+ * shared while calls run. The methods are those of the services, and one more stands
+ * for all that clients make up. So clients cannot create new series. */
 #ifndef INTERCEPT_CALL_METRICS_H
 #define INTERCEPT_CALL_METRICS_H
 
@@ -24,7 +24,7 @@ enum call_metrics_of { CALL_METRICS_SERVER, CALL_METRICS_CLIENT };
 int call_metrics_new(struct call_metrics **ret, enum call_metrics_of side,
                      const struct service *const *services, size_t nservices, size_t nloops);
 
-/** No call is counted any more. NULL is fine. */
+/** Frees it when no call is counted any more. NULL is fine. */
 void call_metrics_free(struct call_metrics *metrics);
 
 /** The interceptor of either side; its arg is a struct call_metrics. */

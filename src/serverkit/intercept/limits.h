@@ -1,15 +1,15 @@
-/* How much one caller may ask for, and all of them together: calls at once, and
- * calls a second. What is too much ends with RESOURCE_EXHAUSTED and the time
- * after which to try again. Health is never limited: who asks how we are must
- * not hear that we are busy.
+/* Limits how much one caller, and all callers together, may ask for: calls at once,
+ * and calls in a second. A call beyond that ends with RESOURCE_EXHAUSTED and the time
+ * after which to try again. Health is never limited, because whoever asks how we are
+ * must not hear that we are busy.
  *
- * A caller is its identity, or without a token the address that it comes from
- * (caller.h): one process cannot take the share of others by opening more
- * connections. All that comes through one proxy is one caller.
+ * A caller is its identity. Without a token it is the address that it comes from
+ * (caller.h), so one process cannot take the share of others by opening more
+ * connections. Everything that comes through one proxy is one caller.
  *
- * The counts are shared by all loops, without a lock: a caller has a place in a
- * table, found by its hash, and a place that is idle goes to the next one. Where
- * too many callers are active at once, new ones share a place with another. */
+ * All loops share the counts, without a lock. A caller has a place in a table, which
+ * is found by its hash. A place that is idle goes to the next caller. When too many
+ * callers are active at once, new ones share a place with another. */
 #ifndef INTERCEPT_LIMITS_H
 #define INTERCEPT_LIMITS_H
 

@@ -28,7 +28,7 @@ struct index_file {
  * Returns 0, ENOMEM, or EINVAL: not a FileDescriptorSet, or imports are missing. */
 int index_new(struct index **ret, struct bytes set, const char *const *services, size_t nservices);
 
-/** NULL is fine. */
+/** Frees it. NULL is fine. */
 void index_free(struct index *ix);
 
 /** By its name in import statements. NULL: not known. */
