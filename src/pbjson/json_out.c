@@ -84,6 +84,36 @@ static void put_rest(struct jsonout *o, const uint8_t *p, const uint8_t *end)
     put_byte(o, '"');
 }
 
+/* Copies while it looks. */
+static bool copy_plain(uint8_t *to, const uint8_t *from, size_t n)
+{
+    uint64_t words[2];
+    for (; n >= sizeof words; n -= sizeof words) {
+        memcpy(words, from, sizeof words);
+        if (json_any_special(words[0]) | json_any_special(words[1]))
+            return false;
+        memcpy(to, words, sizeof words);
+        from += sizeof words;
+        to += sizeof words;
+    }
+    for (; n > 0; n--) {
+        if (*from >= 0x7f || !is_plain(from))
+            return false;
+        *to++ = *from++;
+    }
+    return true;
+}
+
+bool jsonout_plain_text(struct jsonout *o, struct bytes text)
+{
+    uint8_t *to = room_for(o, text.len + 2);
+    if (to == NULL || !copy_plain(to + 1, text.data, text.len))
+        return false;
+    to[0] = to[text.len + 1] = '"';
+    o->b->len += text.len + 2;
+    return true;
+}
+
 /* Most texts are plain. */
 void jsonout_text(struct jsonout *o, struct bytes utf8)
 {

@@ -22,6 +22,10 @@ void jsonout_put(struct jsonout *o, struct bytes json);
  * escaped, those of C1 too, which a terminal would obey. */
 void jsonout_text(struct jsonout *o, struct bytes utf8);
 
+/** The same for a text of ASCII alone that has none of these. false: it has, and nothing was
+ * written; so it may be no text. Most are such, and need to be looked at only once. */
+bool jsonout_plain_text(struct jsonout *o, struct bytes text);
+
 /** Base64 in quotes, with padding. */
 void jsonout_base64(struct jsonout *o, struct bytes bytes);
 

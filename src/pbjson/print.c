@@ -74,6 +74,16 @@ static void print_enum(struct printer *p, const struct pb_enum *e, uint64_t raw)
         print_integer(p, PB_INT32, raw);
 }
 
+static int print_text(struct printer *p, struct bytes text, const struct place *at)
+{
+    if (jsonout_plain_text(&p->out, text))
+        return 0;
+    if (text.len > 0 && !utf8_valid(text))
+        return place_refuse(p->error, at, "the text is not UTF-8");
+    jsonout_text(&p->out, text);
+    return 0;
+}
+
 int print_scalar(struct printer *p, enum pb_type type, const struct pb_enum *e, struct value v,
                  const struct place *at)
 {
@@ -92,10 +102,7 @@ int print_scalar(struct printer *p, enum pb_type type, const struct pb_enum *e, 
         jsonout_base64(&p->out, v.bytes);
         return 0;
     case PB_STRING:
-        if (v.bytes.len > 0 && !utf8_valid(v.bytes))
-            return place_refuse(p->error, at, "the text is not UTF-8");
-        jsonout_text(&p->out, v.bytes);
-        return 0;
+        return print_text(p, v.bytes, at);
     default:
         print_integer(p, type, v.raw);
         return 0;

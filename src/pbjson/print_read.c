@@ -30,8 +30,27 @@ static struct value value_of(const struct wire_field *f, const uint8_t *end)
     }
 }
 
+/* A field of bytes with a number below 16 and less than 128 of them, as most are. */
+static bool next_short(struct walk *w)
+{
+    const uint8_t *from = w->rest.data;
+    if (w->rest.len < 2 || (from[0] & 0x87) != WIRE_BYTES || from[0] < 8 || from[1] >= 0x80 ||
+        w->rest.len - 2 < from[1])
+        return false;
+    w->from = from;
+    w->field.number = from[0] >> 3;
+    w->field.type = WIRE_BYTES;
+    w->field.varint = 0;
+    w->field.bytes = w->value.bytes = bytes_of(from + 2, from[1]);
+    w->value.raw = 0;
+    w->rest = bytes_of(from + 2 + from[1], w->rest.len - 2 - from[1]);
+    return true;
+}
+
 bool walk_next(struct walk *w)
 {
+    if (next_short(w))
+        return true;
     const struct bytes *list = w->parts.n > 0 ? w->parts.list : &w->parts.one;
     const size_t n = w->parts.n > 0 ? w->parts.n : 1;
     while (w->rest.len == 0 && w->next < n)
@@ -144,14 +163,28 @@ static size_t settle_oneofs(struct run *runs, size_t n)
     return kept;
 }
 
-/* Mostly they are in order. */
+#define FEW_RUNS 16
+
+/* Moves each back to its place: of those that are in order, as most are, that is where it is. */
+static void sort_few(struct run *runs, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (by_number(&runs[i - 1], &runs[i]) < 0)
+            continue;
+        const struct run one = runs[i];
+        size_t at = i;
+        for (; at > 0 && by_number(&runs[at - 1], &one) > 0; at--)
+            runs[at] = runs[at - 1];
+        runs[at] = one;
+    }
+}
+
 static void sort(struct run *runs, size_t n)
 {
-    for (size_t i = 0; i + 1 < n; i++)
-        if (by_number(&runs[i], &runs[i + 1]) > 0) {
-            qsort(runs, n, sizeof *runs, by_number);
-            return;
-        }
+    if (n <= FEW_RUNS)
+        sort_few(runs, n);
+    else
+        qsort(runs, n, sizeof *runs, by_number);
 }
 
 int runs_read(struct printer *p, const struct pb_message *type, const struct parts *parts,
