@@ -184,6 +184,8 @@ static enum acceptance accept_route(const struct dialect_call *d, const struct r
     rest_of(d)->route = route;
     ret->method = route->method;
     ret->dialect = dialect_for(form, has_lines(d, route));
+    if (form == FORM_EVENTS)
+        rest_events_begin(d);
     ret->is_wrong =
         !read_timeout(d, ret) || !read_encoding(d, ret) ||
         !rest_request_fix(d, form == FORM_EVENTS ? last_id : bytes_of(NULL, 0), &ret->wrong);
@@ -208,6 +210,7 @@ static enum acceptance accept(const struct dialect_call *d, struct accepted *ret
 
 static void close(const struct dialect_call *d)
 {
+    timer_stop(&rest_of(d)->silence);
     buf_unref(rest_of(d)->fixed);
 }
 

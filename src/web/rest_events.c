@@ -7,10 +7,14 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/container.h"
 #include "rest_events.h"
 #include "rest_internal.h"
 
 #define RETRY_MS 1000 /* if the status does not say */
+
+/* Fronts cut an answer in which nothing comes, many after 60 s or 30 s. */
+#define SILENCE_MS 10000
 
 /* It may come again: not with an HTTP status that EventSource gives up at. */
 static bool is_for_later(const struct status *status)
@@ -28,6 +32,22 @@ static void head(const struct dialect_call *d, struct answer *a, const struct st
     answer_put(a, "content-type", "text/event-stream");
     answer_put(a, "cache-control", "no-store");
     answer_put(a, "x-accel-buffering", "no"); /* fronts are not to keep events for later */
+}
+
+/* A comment, which EventSource drops. */
+static void on_silence(struct timer *timer)
+{
+    struct rest *r = container_of(timer, struct rest, silence);
+    dialect_put(&r->call, bytes_of_text(":\n\n"));
+    timer_start(r->call.stream->loop, timer, SILENCE_MS);
+}
+
+void rest_events_begin(const struct dialect_call *d)
+{
+    struct rest *r = rest_of(d);
+    r->call = *d;
+    r->silence.fired = on_silence;
+    timer_start(d->stream->loop, &r->silence, SILENCE_MS);
 }
 
 static bool put(struct buf *to, const char *text)

@@ -11,9 +11,12 @@
 #include "api.h"
 #include "pbjson/json_out.h"
 #include "rest_protocol.h"
+#include "weir/loop.h"
 
 /* Of one call. */
 struct rest {
+    struct dialect_call call; /* of events: for what is said while there is nothing to say */
+    struct timer silence;
     const struct rest_route *route;
     struct bytes values[PATH_VARIABLES_MAX]; /* of the path, as they came */
     struct bytes query;
@@ -37,6 +40,9 @@ extern const struct dialect rest_object, rest_object_of_lines;
 extern const struct dialect rest_lines, rest_lines_of_lines;
 extern const struct dialect rest_array, rest_array_of_lines;
 extern const struct dialect rest_events, rest_events_of_lines;
+
+/** Begins to say now and then that the answer is there, if nothing else is said. */
+void rest_events_begin(const struct dialect_call *d);
 
 /** Makes rest->fixed. @token: a page_token that stands over that of the query; empty: none. false:
  * *why is set. */

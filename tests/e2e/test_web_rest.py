@@ -9,6 +9,7 @@ from google.protobuf import json_format
 
 import h2
 import hpack
+import timing
 from issuer import hash_line
 from library import GHOST, small_library
 from logs import may_log
@@ -268,6 +269,21 @@ def test_a_follow_as_events(pair, raw):
     raw.send(h2.reset(stream))
     raw.sync()
     assert send(raw, "/v1/posts:delete", b'["new"]').json == {"deleted": "1"}
+
+
+def test_a_follow_says_that_it_is_there(raw):
+    """Where nothing comes fronts cut: so a comment does, which is no event; and then an event."""
+    stream = raw.begin(block("GET", "/v1/posts?follow=true&fromNow=true", accept=EVENTS), end=True)
+    answer = raw.answers[stream]
+    raw.sock.settimeout(timing.limit(30))
+    raw.until(lambda: answer.data.count(b"\n\n:\n\n") == 1)
+    raw.until(lambda: answer.data.count(b":\n\n") == 2)
+    body = json.dumps([{"post_id": "late", "userId": "u1"}]).encode()
+    assert send(raw, "/v1/posts:import", body).json == {"imported": "1"}
+    raw.until(lambda: b'"postId":"late"' in answer.data)
+    assert send(raw, "/v1/posts:delete", b'["late"]').json == {"deleted": "1"}
+    raw.until(lambda: b"deletedPostIds" in answer.data)
+    raw.send(h2.reset(stream))
 
 
 # --- streams of requests --------------------------------------------------------------------

@@ -234,7 +234,12 @@ void call_refuse(struct http_call *c, unsigned http_status)
     answer_clear(&a);
 }
 
-/* --- Trailers, for dialects --------------------------------------------------------- */
+/* --- What dialects ask for -------------------------------------------------------- */
+
+bool dialect_put(const struct dialect_call *d, struct bytes body)
+{
+    return call_out_note(http_call_of(d->stream), body);
+}
 
 bool dialect_trailer(const struct dialect_call *d, size_t n, struct bytes *ret_name,
                      struct bytes *ret_value)

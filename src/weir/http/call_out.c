@@ -190,12 +190,18 @@ size_t call_out_held(const struct http_call *c)
     return m != NULL && m->responses == MANY ? 2 * bytes : bytes;
 }
 
+/* A note is the first: it is only put where nothing waits. */
+static bool is_noted(const struct http_call *c)
+{
+    return c->out.queued > 0 && c->out.queue[0].is_note;
+}
+
 static int enqueue(struct http_call *c, const struct outgoing *m)
 {
     struct stream *s = &c->stream;
     if (s->finished || c->life != LIFE_OPEN)
         return EPIPE;
-    if (c->out.queued == 2)
+    if (c->out.queued == (is_noted(c) ? 3 : 2))
         return EAGAIN;
     if (c->out.queued == 0)
         c->out.progress_ms = loop_now_ms(s->loop);
@@ -232,6 +238,21 @@ int call_out_send_run(struct stream *s, struct buf *b, size_t from, size_t len, 
     return enqueue(http_call_of(s), &m);
 }
 
+bool call_out_note(struct http_call *c, struct bytes body)
+{
+    if (!http_call_is_open(c) || c->out.queued > 0 || c->out.state >= OUT_ENDING)
+        return false;
+    struct buf *b = buf_copy(body);
+    if (b == NULL)
+        return false;
+    c->out.progress_ms = loop_now_ms(c->stream.loop);
+    c->out.queue[c->out.queued++] = (struct outgoing){
+        .buf = b, .len = body.len, .passed_bytes = body.len, .coded = true, .is_note = true
+    };
+    kick(c);
+    return true;
+}
+
 void call_out_finish(struct http_call *c)
 {
     go_on(c);
@@ -263,7 +284,7 @@ static void pop(struct http_call *c)
     buf_unref(c->out.queue[0].buf);
     c->out.queue[0] = c->out.queue[1];
     if (--c->out.queued > 1)
-        c->out.queue[1] = c->out.queue[2];
+        memmove(&c->out.queue[1], &c->out.queue[2], (c->out.queued - 1) * sizeof c->out.queue[0]);
 }
 
 /* A run is out: its handler is told when the socket has taken it. */
@@ -295,8 +316,10 @@ static size_t put_some(struct http_call *c, struct outbox *o, size_t room)
         outbox_put(o, m->buf, m->from + m->sent, n);
     m->sent += n;
     if (m->sent == m->len && m->head_sent == m->head_len) {
+        const bool was_note = m->is_note;
         pop(c);
-        owe(c);
+        if (!was_note)
+            owe(c);
         http_call_note(c);
     }
     return head + n;
@@ -354,7 +377,7 @@ void call_out_truncate(struct http_call *c)
         buf_unref(c->out.queue[--c->out.queued].buf);
     if (c->out.queued == 1 && !cut_run(&c->out.queue[0]))
         pop(c);
-    const bool is_closing = c->out.queued > 0 && c->out.queue[0].messages == 0;
+    const bool is_closing = c->out.queued > 0 && c->out.queue[0].messages == 0 && !is_noted(c);
     c->out.closed = c->out.closed && is_closing; /* else the end of a dialect's body is made anew */
 }
 

@@ -137,6 +137,10 @@ bool dialect_trailer(const struct dialect_call *d, size_t n, struct bytes *ret_n
  * does not. */
 const char *dialect_encoding(const struct dialect_call *d);
 
+/** Puts @body, which is no message, into the body of an answer that has nothing to send now. false:
+ * it has, or it is over, or there is no memory: nothing was put. Later than accept(). */
+bool dialect_put(const struct dialect_call *d, struct bytes body);
+
 /* --- Answers ------------------------------------------------------------------------ */
 
 /** Sets the HTTP status, three digits. */

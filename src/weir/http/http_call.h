@@ -90,11 +90,12 @@ struct outgoing {
     uint8_t head[STREAM_HEAD_BYTES];
     uint8_t head_len, head_sent; /* 0: the heads are in the buffer */
     bool coded;                  /* a dialect's, or packed away: there are no heads to go by */
+    bool is_note;                /* a dialect's own, of which the handler does not know */
     unsigned flags;
 };
 
-/* Two of the handler's, and the last bytes of a dialect's body. */
-#define OUT_QUEUE_MAX 3
+/* A note, two of the handler's, and the last bytes of a dialect's body. */
+#define OUT_QUEUE_MAX 4
 
 struct call_out {
     enum out_state state;
@@ -227,6 +228,9 @@ size_t call_in_held(const struct http_call *c);
 int call_out_send(struct stream *s, struct buf *b, size_t from, size_t len, unsigned flags);
 int call_out_send_run(struct stream *s, struct buf *b, size_t from, size_t len, size_t messages,
                       unsigned flags);
+
+/** Sends a dialect's own @body, if nothing else is to be sent; see dialect_put(). */
+bool call_out_note(struct http_call *c, struct bytes body);
 
 /** c->last is what it ends with: goes out behind what is queued. */
 void call_out_finish(struct http_call *c);
