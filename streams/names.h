@@ -52,7 +52,7 @@ struct name {
 /** Returns 0 or ENOMEM. */
 int names_init(struct names *names, size_t max_cached_bytes, uint64_t seed);
 
-/** Frees all; none is held. */
+/** Frees all names. None may be held. */
 void names_close(struct names *names);
 
 /** NULL: not in the table. */
@@ -62,7 +62,7 @@ struct name *names_find(const struct names *names, struct bytes id);
  * user can have is MISSING at once. NULL: out of memory. */
 struct name *names_hold(struct names *names, struct bytes id);
 
-/** One hold less. The last one drops a WANTED name, and caches a known one. */
+/** Gives one hold back. The last one drops a WANTED name, and caches a known one. */
 void names_unhold(struct name *name);
 
 /** A WANTED name was sent in @request. */
@@ -72,8 +72,8 @@ void names_asked(struct name *name, unsigned request);
  * Those that nobody holds are cached. false: out of memory, nothing changed. */
 bool names_learn(struct name *name, bool found, struct bytes text);
 
-/** What is known may be out of date, and with @asked_too no answer will come
- * to what was asked: held names are WANTED again, others are forgotten. */
+/** What is known may be out of date. With @asked_too, no answers will come any more to
+ * what was asked. Names that are held become WANTED again, and others are forgotten. */
 void names_distrust(struct names *names, bool asked_too);
 
 /** Forgets the least recently used names until the cache is in its bounds. */

@@ -1,31 +1,31 @@
 /* The author resolver: names for user ids, over one bidirectional stream.
  *
- * It is a client of User's contract, proto/v1/user/user.proto: whoever lists what
+ * It is a client of User's contract, proto/v1/user/user.proto. Whoever lists what
  * people wrote can use it. The rest of streams/ knows no types of a service.
  *
- * One resolver per loop. It keeps one ResolveUsers stream to User open, from
- * start on, and reopens it with backoff. A *name* is an entry of its table:
+ * There is one resolver on each loop. From the start on it keeps one ResolveUsers
+ * stream to User open, and reopens it with backoff. A *name* is an entry of its table:
  *
  *   WANTED   waits to be sent          -> ASKED
  *   ASKED    was sent on this stream   -> FOUND | MISSING
  *   FOUND    User knows it; the text is there
  *   MISSING  User does not know the id
  *
- * FOUND and MISSING change into each other, and the text changes, when User
- * says so unasked: a name in use is never stale. When the stream breaks, or
- * User says invalidate_all, every name becomes WANTED again (those that nobody
- * holds are forgotten), because changes may have been missed.
+ * User also sends changes by itself. Then FOUND and MISSING change into each
+ * other, or the text changes. So a name in use is never stale. When the stream
+ * breaks, or User says invalidate_all, changes may have been missed. Then every
+ * name becomes WANTED again, and those that nobody holds are forgotten.
  *
- * A new stream carries at least an empty request, whose (empty) answer tells
- * that User is there. Answers and unasked changes are taken in alike: an id is
- * answered when User says something about it, in whatever message. A request
- * that stays unanswered for six timeouts has the stream replaced.
+ * A new stream carries at least an empty request, and its empty answer shows that
+ * User is there. Answers and changes are treated alike: an id is answered when User
+ * says something about it, in whatever message. If a request stays unanswered for
+ * six timeouts, the stream is replaced.
  *
- * Back-pressure: ids that are wanted go out together, at most 1,000 a request,
- * at most REQUESTS_IN_FLIGHT unanswered requests; the rest waits. Reading never
- * waits for sending, so the two sides cannot block each other. Memory: names
- * that someone holds, plus a bounded number of others, the least recently used
- * of which goes first.
+ * Back-pressure: ids that are wanted go out together, at most 1,000 in a request,
+ * with at most REQUESTS_IN_FLIGHT requests unanswered. The rest waits. Reading
+ * never waits for sending, so the two sides cannot block each other. Memory: it
+ * keeps the names that somebody holds, and a bounded number of others, of which the
+ * least recently used goes first.
  *
  * Everything here is for the loop's thread only. */
 #ifndef STREAMS_RESOLVER_H
@@ -66,16 +66,16 @@ typedef int (*resolver_dial)(void *dial_arg, struct loop *loop,
 int resolver_new(struct resolver **ret, struct loop *loop, resolver_dial dial, void *dial_arg,
                  const struct resolver_options *options);
 
-/** Ends the stream and calls @closed(arg) when it is gone and the resolver
- * freed: later, never from inside. No name is held and nobody waits any more. */
+/** Ends the stream. Calls @closed(arg) later, and never from inside, when the stream
+ * is gone and the resolver is freed. No name may be held, and nobody may wait. */
 void resolver_close(struct resolver *resolver, void (*closed)(void *arg), void *arg);
 
 /* --- Names -------------------------------------------------------------------------- */
 
-/** The name for @user_id, held until name_release(): asked for if it is not
- * known, and never twice at once. Ids wanted in one turn of the loop go out in
- * one request. What cannot be an id (empty, over 256 bytes, not UTF-8, with a
- * NUL in it) is MISSING without asking. NULL: out of memory. */
+/** The name for @user_id, which is held until name_release(). If it is not known it
+ * is asked for, and never twice at once. Ids that are wanted in one round of the loop
+ * go out in one request. Something that cannot be an id (empty, over 256 bytes, not
+ * UTF-8, with a NUL in it) is MISSING without asking. NULL: out of memory. */
 struct name *resolver_want(struct resolver *resolver, struct bytes user_id);
 void name_release(struct name *name); /* NULL is fine */
 
@@ -90,12 +90,13 @@ static inline bool name_is_known(enum name_state state)
 struct bytes name_text(const struct name *name);
 struct bytes name_user_id(const struct name *name); /* valid while held */
 
-/** A number that goes with the name, for who uses names: 0 at first, and again
- * once the name was forgotten. */
+/** A number that users of the name may keep with it. It is 0 at first, and 0 again
+ * after the name was forgotten. */
 uint32_t *name_note(struct name *name);
 
-/** For who collects names one after the other, each once: another number for each
- * collection, and whether the name does not have that number yet. */
+/** For whoever collects names one after the other, and each once. resolver_mark() gives
+ * a new number for each collection, and name_mark() says whether the name did not have
+ * that number yet. */
 uint64_t resolver_mark(struct resolver *r);
 bool name_mark(struct name *name, uint64_t mark);
 
@@ -116,12 +117,12 @@ struct name_wait {
  * later, and then the wait is over. The name must be held meanwhile. */
 void name_wait_start(struct name *name, struct name_wait *wait);
 
-/** Neither callback will come; fine if nothing is waited for. */
+/** Ends a wait: neither callback comes. It is fine if nothing is waited for. */
 void name_wait_stop(struct name_wait *wait);
 
-/** A wait that has no deadline, and for a name that may be known: known comes, once, when
- * User has said something of it again, for what that was see name_state(). The name must
- * be held meanwhile. */
+/** Waits without a deadline for a change of a name, which may be known already. known comes
+ * once, when User has said something about the name again; name_state() says what. The name
+ * must be held meanwhile. */
 void name_watch_start(struct name *name, struct name_wait *wait);
 
 /* --- Figures ------------------------------------------------------------------------ */
@@ -138,7 +139,7 @@ struct resolver_stats {
     uint64_t pushed;       /* changes that came unasked */
 };
 
-/** Any thread, as long as the resolver is there. */
+/** Any thread, as long as the resolver exists. */
 struct resolver_stats resolver_stats(const struct resolver *resolver);
 
 #endif

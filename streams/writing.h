@@ -1,19 +1,19 @@
-/* Calls that write: many requests, one response, whatever they ask for. This is the
- * frame; what is in it, a writing_content, is an import (import.h) or a deletion
+/* Calls that write: many requests and one response, whatever they ask for. This is the
+ * frame. Its content, a writing_content, is an import (import.h) or a deletion
  * (delete.h).
  *
  *   request -> decoded -> batch of the content -> committed -> counted by the content
  *
  * Back-pressure: at most WRITING_BATCHES batches and about WRITING_BYTES of a call are
- * with the store's writer (several, so that they share a commit), and the next request
- * is read when there is room. The response says that all is durable.
+ * with the store's writer. There are several, so that they share a commit. The next
+ * request is read when there is room. The response says that everything is durable.
  *
  * A commit that fails ends the call early, and so does a request that the content
  * refuses. What was committed before stays, and batches under way are still finished,
- * also if the client goes away: the call's memory goes with the last of them.
+ * even if the client goes away. The memory of the call is freed with the last of them.
  *
  * What is written can be written again, so a client that lost its call makes it anew.
- * There is nothing to do on drain: a call that makes no end is ended by the server's
+ * There is nothing to do on drain: a call that does not end is ended by the server's
  * timeout. */
 #ifndef STREAMS_WRITING_H
 #define STREAMS_WRITING_H
@@ -108,7 +108,7 @@ void writing_fail(struct writing *w, const struct status *why);
  * them begin. */
 const void *writing_list(const ProtobufCMessage *request, size_t *ret_n);
 
-/** A batch that is not to be written after all; NULL is fine. */
+/** Frees a batch that will not be written after all. NULL is fine. */
 void writing_batch_free(struct writing_batch *b);
 
 /** Copies @b to @to and points it there. Returns what is behind. */
