@@ -28,21 +28,16 @@ $(ALPHA): proto/grpc/reflection/v1/reflection.proto
 	$(call say,GEN,$(@F))
 	$(Q)sed 's/^package grpc.reflection.v1;/package grpc.reflection.v1alpha;/' $< >$@
 
-# What server reflection tells: descriptors of everything.
+# What server reflection tells: descriptors of everything, with their comments.
 PROTO_FILES := $(sort $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto)) $(ALPHA)
-$(BUILD)/gen/descriptors.pb: $(PROTO_FILES)
+$(BUILD)/gen/descriptors.pb: $(PROTO_FILES) mk/proto.mk
 	@mkdir -p $(@D)
 	$(call say,GEN,$(@F))
 	$(Q)protoc -I proto -I $(BUILD)/gen/proto -I $(dir $(PROTO_INCLUDE)) --include_imports \
-	    --descriptor_set_out=$@ $^
+	    --include_source_info --descriptor_set_out=$@ $(PROTO_FILES)
 
-# The same with comments, of which /openapi.json is made: one of each service of ours.
-$(BUILD)/gen/described.pb: $(PROTO_FILES)
-	@mkdir -p $(@D)
-	$(call say,GEN,$(@F))
-	$(Q)protoc -I proto -I $(BUILD)/gen/proto -I $(dir $(PROTO_INCLUDE)) --include_imports \
-	    --include_source_info --descriptor_set_out=$@ $^
-$(BUILD)/gen/openapi/%.json: $(BUILD)/gen/described.pb $(BUILD)/openapi
+# /openapi.json is made of it: one of each service of ours.
+$(BUILD)/gen/openapi/%.json: $(BUILD)/gen/descriptors.pb $(BUILD)/openapi
 	@mkdir -p $(@D)
 	$(call say,GEN,$(@D:$(BUILD)/gen/%=%)/$(@F))
 	$(Q)$(BUILD)/openapi $< v1.$*.$$(echo $* | sed 's/^./\U&/') >$@

@@ -275,6 +275,7 @@ static const struct option_row rows[] = {
 
 const struct routine call_routine = {
     .options = { rows, COUNT_OF(rows) },
+    .any_server = true,
     .prepare = prepare,
     .check = check,
     .close = close_all,

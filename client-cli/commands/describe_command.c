@@ -17,8 +17,9 @@
 #define RESPONSE(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
 
 static const char *symbol; /* NULL: the services */
-static bool alpha;         /* by the older name, which the server may know */
-static bool again;         /* with that */
+static bool comments = true;
+static bool alpha; /* by the older name, which the server may know */
+static bool again; /* with that */
 
 /* --- Answers ------------------------------------------------------------------------ */
 
@@ -42,7 +43,7 @@ static int put_file(struct buf *b, struct bytes bytes)
         google__protobuf__file_descriptor_proto__unpack(NULL, bytes.len, bytes.data);
     if (file == NULL)
         return EINVAL;
-    const int rv = describe_print(b, file, symbol);
+    const int rv = describe_print(b, file, symbol, comments);
     google__protobuf__file_descriptor_proto__free_unpacked(file, NULL);
     return rv;
 }
@@ -131,10 +132,15 @@ static bool more(struct session *s)
     return again;
 }
 
-static const struct option_row rows[] = { ROW_SERVER, ROW_DEADLINE };
+static const struct option_row rows[] = {
+    OPT_FLAG("comments", comments, "print the comments of the .proto file, if the server has them"),
+    ROW_SERVER,
+    ROW_DEADLINE,
+};
 
 const struct routine describe_routine = {
     .options = { rows, COUNT_OF(rows) },
+    .any_server = true,
     .brings = { .answer = &grpc__reflection__v1__server_reflection_response__descriptor },
     .next = next,
     .take = take,

@@ -131,6 +131,7 @@ static const struct option_row rows[] = {
 
 const struct routine health_routine = {
     .options = { rows, COUNT_OF(rows) },
+    .any_server = true,
     .brings = { .answer = &grpc__health__v1__health_check_response__descriptor,
                 .rows = &row_health },
     .check = check,

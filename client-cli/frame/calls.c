@@ -173,7 +173,9 @@ static void await(struct session *s, enum due due)
     const struct content *brings = &s->routine->brings;
     const struct silence_of of = {
         .channel = channel,
-        .name = user ? "User" : "Post",
+        .name = s->routine->any_server ? "the server"
+                : user                 ? "User"
+                                       : "Post",
         .target = user ? connection.user_target : connection.target,
         .needs_user = due != A_CONNECTION && brings->rows == &row_post,
         .first = due == THE_FIRST_ANSWER && !s->answered && brings->rows != NULL,

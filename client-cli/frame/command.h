@@ -53,6 +53,7 @@ struct routine {
     struct content brings;
     int64_t page_size; /* --page-size without the option */
     bool calls_nobody;
+    bool any_server;      /* whom it calls may be anybody, and is called by the target alone */
     uint64_t patience_ms; /* session->patience_ms */
 
     /** Before the options are read: defaults of its own. May be NULL. */

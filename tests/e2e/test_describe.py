@@ -30,9 +30,40 @@ def test_services(pair, which):
     assert lines == SERVED[which][0]
 
 
+def test_comments(pair):
+    """Those above a definition, and those behind it, as they stand in the .proto file."""
+    def describe(symbol):
+        return cli.run(pair, "describe", symbol).decode().split("\n\n", 1)[1]
+
+    assert describe("grpc.health.v1.HealthCheckResponse") == """message HealthCheckResponse {
+  enum ServingStatus {
+    UNKNOWN = 0;
+    SERVING = 1;
+    NOT_SERVING = 2;
+    SERVICE_UNKNOWN = 3;  // only from Watch
+  }
+  HealthCheckResponse.ServingStatus status = 1;
+}
+"""
+    assert describe("v1.post.PostMessage.post_id") == "string post_id = 1;  // 1 to 256 bytes, unique\n"
+    assert describe("v1.post.Post/ImportPosts") == """\
+// Upsert by post_id. Batches are committed as they come; the response says
+// that all of them are durable. The same import again changes nothing.
+rpc ImportPosts(stream ImportPostsRequest) returns (ImportPostsResponse);
+"""
+    assert describe("v1.post.UnknownUsers").startswith("""\
+// What to do about posts whose user_id User does not know. They have no author in listings.
+enum UnknownUsers {
+  // They are stored, and User is not asked.
+  UNKNOWN_USERS_UNSPECIFIED = 0;
+  // They are stored, and counted.""")
+    assert "\n  // One post, as a listing has it" in describe("v1.post.Post")
+    assert "//" not in cli.run(pair, "describe", "v1.post.Post", "--no-comments").decode()
+
+
 def test_definitions(pair):
     def describe(symbol):
-        return cli.run(pair, "describe", symbol).decode()
+        return cli.run(pair, "describe", symbol, "--no-comments").decode()
 
     assert describe("v1.post.ListPostsByUserIdRequest") == """package v1.post;
 

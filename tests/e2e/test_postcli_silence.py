@@ -189,3 +189,13 @@ def test_a_listing_that_breaks_and_goes_on():
     assert done.returncode == 0 and ids(done) == ["1", "2"]
     assert re.fullmatch(rf"postcli: Post at {target} does not answer: down; trying again, "
                         r"1[45] s left\npostcli: resumed 1 time\n", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("args", [["call", "a.B/C"], ["describe"], ["health"]], ids=" ".join)
+def test_a_server_that_is_not_ours_is_called_by_its_target(args):
+    """Whoever it is, it need not be Post."""
+    target = f"127.0.0.1:{free_port()}"
+    done = postcli(target, *args, "--wait-for-ready", "--deadline", "1500ms")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"postcli: the server at {target} does not answer"), done.stderr
+    assert "Post" not in done.stderr
