@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """make failover: PostgreSQL's primary is killed and its standby promoted, while all goes on.
 
-    failover.py [--moments N] [--seed S]
+    failover.py [--moments N] [--seed S] [--faults]
 
-Two Post servers and a User server have their stores in one pair of a primary and a synchronous
-standby. Listings in all four shapes, imports, deletes, and follows of all kinds run on both
-(follow_model/ has the model of these). At a random moment the primary is killed (-9, with all its
-processes), at another one the standby becomes the primary, and at a third the dead one comes back
-as a standby; until then no commit is answered. Then
+Two Post servers and a User server have their stores in one database. Listings in all four shapes,
+imports, deletes, and follows of all kinds run on both (follow_model/ has the model of these). What
+happens at each of the moments is said in disturbances.py: failovers, or with --faults what can
+become of the connections to the database. Then
 
   each listing is exact, over all the calls that it took; none claims to be whole and is not
   what an import or a delete was answered for is there
@@ -26,13 +25,13 @@ import traceback
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
-sys.path[1:1] = [str(TESTS / "e2e"), str(TESTS / "follow_model")]
+sys.path[1:1] = [str(TESTS / "e2e"), str(TESTS / "follow_model"), str(TESTS / "faults")]
 
 import timing  # noqa: E402
+from disturbances import STORE_TIMEOUT, Failovers, Faults  # noqa: E402
 from lister import FIXED, KINDS, Lister  # noqa: E402
 from model import GHOST, Broken, Log, Record, expect  # noqa: E402
 from pair import Pair, Server  # noqa: E402
-from pg_cluster import Cluster  # noqa: E402
 from protos import post  # noqa: E402
 from watcher import DONE, Watcher  # noqa: E402
 from writer import TAGS, Writer  # noqa: E402
@@ -41,21 +40,21 @@ USERS = [f"u{i}" for i in range(6)]
 LATE = "late"  # known, and has no posts until the end
 FIXED_USERS = [f"fixed {i}" for i in range(12)]  # whose posts do not change
 FIXED_POSTS = 1500
-ARGS = ["--store-timeout", "2s", "--drain-timeout", "2s"]
-PROGRESS = timing.limit(60)  # after a failover, of everybody
+ARGS = ["--store-timeout", f"{STORE_TIMEOUT}s", "--drain-timeout", "2s"]
+PROGRESS = timing.limit(60)  # after a disturbance, of everybody
 SETTLED = timing.limit(60)
 
 
 class World:
     """The servers, on one database. Watchers know it as that of follow_model.py."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, disturbances):
+        self.disturbances = disturbances
         self.forgets, self.ended = False, 0
         self.known = [*USERS, LATE]
-        self.cluster = Cluster()
         self.pair = Pair(folder, user_args=ARGS,
                          post_args=[*ARGS, "--user-timeout", f"{round(timing.limit(10))}s"])
-        self.pair.user.db, self.pair.post.db = self.cluster.database(), self.cluster.database()
+        self.pair.user.db, self.pair.post.db = disturbances.database(), disturbances.database()
         self.pair.__enter__()
         self.second = Server("post-server", folder / "second", *self.pair.post.args)
         (folder / "second").mkdir()
@@ -78,13 +77,13 @@ class World:
     def close(self):
         self.second.stop()
         self.pair.__exit__()
-        self.cluster.remove()
+        self.disturbances.close()
 
     def kill(self):
         for server in self.servers:
             if server.process is not None:
                 server.kill()
-        self.cluster.remove()
+        self.disturbances.close()
 
 
 # --- Who works ----------------------------------------------------------------------------------
@@ -133,14 +132,14 @@ def raise_failed(threads):
             raise Broken(f"{thread}: {thread.failed}") from thread.failed
 
 
-# --- A failover ---------------------------------------------------------------------------------
+# --- A moment -----------------------------------------------------------------------------------
 
 
 class Moments:
-    """One failover after another, and what everybody has done since the last one."""
+    """One disturbance after another, and what everybody has done since the last one."""
 
     def __init__(self, world, workers, listers, watchers):
-        self.world, self.cluster = world, world.cluster
+        self.world = world
         self.workers, self.listers, self.watchers = workers, listers, watchers
 
     def check(self):
@@ -160,19 +159,13 @@ class Moments:
             expect(time.monotonic() < end, "nothing goes on", self.progress(), before)
             time.sleep(0.02)
 
-    def fail_over(self, rng):
-        """Returns how long nobody was the primary."""
+    def next(self, rng):
+        """Returns what happened."""
         self.wait_for_progress(self.progress())
         time.sleep(rng.uniform(0, 0.5))
-        began = time.monotonic()
-        self.cluster.primary.kill()
-        time.sleep(rng.choice((0, rng.uniform(0, 0.5), rng.uniform(0, 3))))
-        self.cluster.promote()
-        without = time.monotonic() - began
-        time.sleep(rng.choice((0, rng.uniform(0, 1))))
-        self.cluster.bring_back()
+        what = self.world.disturbances.disturb(rng)
         self.check()
-        return without
+        return what
 
 
 def write_the_end(world, log):
@@ -217,8 +210,8 @@ def run(world, args):
     moments = Moments(world, workers, listers, watchers)
     for number in range(args.moments):
         began = time.monotonic()
-        without = moments.fail_over(rng)
-        print(f"{number:4}  {without * 1000:5.0f} ms without a primary  "
+        what = moments.next(rng)
+        print(f"{number:4}  {what:30}  "
               f"{sum(lister.whole for lister in listers):6} listings  "
               f"{sum(lister.broken for lister in listers):4} breaks in them  "
               f"{sum(len(log.records) for log in logs[:-1]):6} records  "
@@ -232,10 +225,11 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moments", type=int, default=30)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--faults", action="store_true")
     args = parser.parse_args()
     print(f"seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="failover-"))
-    world = World(folder)
+    world = World(folder, Faults() if args.faults else Failovers())
     try:
         run(world, args)
         world.close()
