@@ -25,10 +25,10 @@ follow-model: setup-test ## follows against a model, while all breaks; R="ROUNDS
 	    --rounds $(firstword $(R)) $(addprefix --seed ,$(word 2,$(R)))
 
 SEED ?=
-failover: setup-test ## PostgreSQL's primary is killed and its standby promoted, R times; SEED=7
-	@$(MAKE) --no-print-directory -j2 all
+failover: setup-test ## PostgreSQL's primary is killed and its standby promoted, R times; SEED=7; F=--faults for its connections
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/fault-proxy
 	@BUILD=$(BUILD) TEST_STRETCH=$(STRETCH) $(PYTHON) -B tests/failover/failover.py \
-	    --moments $(firstword $(R)) $(addprefix --seed ,$(SEED))
+	    --moments $(firstword $(R)) $(addprefix --seed ,$(SEED)) $(F)
 
 SOAK_MINUTES ?= 10
 S ?=

@@ -226,8 +226,18 @@ static int need_records(struct listing *l, struct query *q, struct reader *reade
         .group = q->user_id,
         .wants = count_wanted(l, q),
         .numbers = wants_count(l, q) || wants_revision(q),
+        .may_lag = !l->kind->by_user && q->follow == NULL && !q->newest,
+        .floor = q->floor,
     };
     return reader_need(reader, &q->fetch, &need);
+}
+
+/* What is listed later is not older: by this call, or by its tokens. */
+static void note_floor(struct query *q, const struct reader *reader)
+{
+    const uint64_t floor = reader_floor(reader);
+    if (floor > q->floor)
+        q->floor = floor;
 }
 
 /* What is read once, at the beginning. 0, or -1 (see reader_error()). */
@@ -262,6 +272,7 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
     }
+    note_floor(q, reader);
     if (q->empty)
         return STEP_ANSWERED;
     switch (reader_scan(reader, &q->at, q->last_group, &f.visit)) {

@@ -8,9 +8,10 @@
 
 #define VERSION        1
 #define VERSION_FOLLOW 2
+#define VERSION_FLOOR  3
 
 #define TOKEN_BYTES        33
-#define TOKEN_BYTES_FOLLOW 42
+#define TOKEN_BYTES_FOLLOW 42 /* and of a floor */
 #define CHECKSUM_BYTES     4
 
 static uint8_t *put32(uint8_t *to, uint32_t v)
@@ -53,16 +54,31 @@ uint64_t page_token_bind(const char *listing, struct bytes user_id, struct bytes
     return XXH3_64bits_withSeed(tag.data, tag.len, h);
 }
 
+static uint8_t version_of(const struct page_token *token)
+{
+    return token->follows ? VERSION_FOLLOW : token->revision > 0 ? VERSION_FLOOR : VERSION;
+}
+
+/* 0: there is no such version. */
+static size_t length_of(uint8_t version)
+{
+    static const size_t lengths[] = { [VERSION] = TOKEN_BYTES,
+                                      [VERSION_FOLLOW] = TOKEN_BYTES_FOLLOW,
+                                      [VERSION_FLOOR] = TOKEN_BYTES_FOLLOW };
+    return version < sizeof lengths / sizeof lengths[0] ? lengths[version] : 0;
+}
+
 size_t page_token_write(const struct page_token *token, char text[PAGE_TOKEN_TEXT_MAX])
 {
     uint8_t raw[TOKEN_BYTES_FOLLOW], *to = raw;
-    const size_t len = token->follows ? TOKEN_BYTES_FOLLOW : TOKEN_BYTES;
-    *to++ = token->follows ? VERSION_FOLLOW : VERSION;
+    const uint8_t version = version_of(token);
+    const size_t len = length_of(version);
+    *to++ = version;
     to = put64(to, token->store_id);
     to = put64(to, token->binding);
     to = put32(to, token->at.group);
     to = put64(to, token->at.sequence);
-    if (token->follows) {
+    if (version != VERSION) {
         *to++ = token->in_changes;
         to = put64(to, token->revision);
     }
@@ -72,10 +88,8 @@ size_t page_token_write(const struct page_token *token, char text[PAGE_TOKEN_TEX
 
 static bool is_whole(const uint8_t *raw, size_t len)
 {
-    const size_t want = raw[0] == VERSION          ? TOKEN_BYTES
-                        : raw[0] == VERSION_FOLLOW ? TOKEN_BYTES_FOLLOW
-                                                   : 0;
-    return len > 0 && len == want && get32(raw + len - CHECKSUM_BYTES) == checksum(raw, len);
+    return len > 0 && len == length_of(raw[0]) &&
+           get32(raw + len - CHECKSUM_BYTES) == checksum(raw, len);
 }
 
 enum page_token_result page_token_read(struct bytes text, uint64_t store_id, uint64_t binding,
@@ -96,8 +110,8 @@ enum page_token_result page_token_read(struct bytes text, uint64_t store_id, uin
         .at = { get32(raw + 17), get64(raw + 21) },
         .follows = raw[0] == VERSION_FOLLOW,
     };
-    if (ret->follows) {
-        ret->in_changes = raw[29] != 0;
+    if (raw[0] != VERSION) {
+        ret->in_changes = ret->follows && raw[29] != 0;
         ret->revision = get64(raw + 30);
     }
     return PAGE_TOKEN_OK;

@@ -14,6 +14,11 @@
  *     1 byte   1: its listing is over, and it is among the changes; 0
  *     8 bytes  revision: of the store when it began, or of the last change told
  *
+ * Where a standby may answer, tokens are of version 3, with as many:
+ *
+ *     1 byte   0
+ *     8 bytes  revision: no older state of the store may be listed from here on
+ *
  * Numbers are little-endian. */
 #ifndef STREAMS_PAGE_TOKEN_H
 #define STREAMS_PAGE_TOKEN_H
@@ -26,15 +31,15 @@
 #include "store/store.h"
 
 #define PAGE_TOKEN_TEXT     44 /* characters of version 1 */
-#define PAGE_TOKEN_TEXT_MAX 56 /* of version 2 */
+#define PAGE_TOKEN_TEXT_MAX 56 /* of versions 2 and 3 */
 
 struct page_token {
     uint64_t store_id;
     uint64_t binding;
     struct position at;
-    bool follows; /* version 2; else what is below is 0 */
+    bool follows; /* version 2 */
     bool in_changes;
-    uint64_t revision;
+    uint64_t revision; /* 0 and no follow: version 1; else version 3 */
 };
 
 enum page_token_result {

@@ -40,7 +40,9 @@ static struct status take_token(struct query *q, const struct page_token *token,
     q->at = token->at;
     q->in_changes = token->in_changes;
     q->has_revision = token->follows;
-    q->revision = token->revision;
+    q->revision = token->follows ? token->revision : 0;
+    q->floor = token->revision;
+    q->newest = token->revision == 0;
     return status_ok();
 }
 
@@ -136,7 +138,7 @@ size_t query_page_token(struct query *q, const struct listing_kind *kind,
         .at = q->at,
         .follows = q->follow != NULL,
         .in_changes = q->in_changes,
-        .revision = q->revision,
+        .revision = q->follow != NULL ? q->revision : q->floor,
     };
     return page_token_write(&token, text);
 }

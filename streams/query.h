@@ -35,6 +35,8 @@ struct query {
     uint64_t barren_bytes;    /* scanned since the last record that matched */
 
     struct follow *follow; /* it goes on with what changes; owned; NULL: it ends */
+    uint64_t floor;        /* of the store: no older state may be listed; 0: not known */
+    bool newest;           /* what it goes on from does not say: the newest state it is */
     bool in_changes;       /* its listing is over */
     bool has_revision;
     uint64_t revision; /* of the store when the listing began, or of the last change told */

@@ -20,7 +20,7 @@
 #include "weir/loop.h"
 
 static struct {
-    const char *db;
+    const char *db, *db_replica; /* db_replica NULL: none */
     int64_t max_answer_bytes, answer_memory_bytes;
     int64_t keep_changes, max_follows_per_caller;
     uint64_t store_timeout_ms;
@@ -47,6 +47,8 @@ static const struct option_row rows[] = {
              "the folder of the posts, which is made if it is missing; or a PostgreSQL database: "
              "postgres://...",
              .arg = "DIR"),
+    OPT_TEXT("db-replica", g.db_replica,
+             "standbys of that database, which may answer listings: postgres://...", .arg = "URI"),
     OPT_DURATION("store-timeout", g.store_timeout_ms,
                  "how long a call waits for a database of --db, with the wait for a connection",
                  .min = 100, .max = 3600000),
@@ -259,7 +261,8 @@ static bool open_posts(char error[DAEMON_ERROR_MAX])
     const struct store_options options = { .keep_changes = (uint64_t)g.keep_changes,
                                            .committed = on_committed,
                                            .reachable = on_reachable,
-                                           .timeout_ms = g.store_timeout_ms };
+                                           .timeout_ms = g.store_timeout_ms,
+                                           .replica = g.db_replica };
     const struct limits_options follows = { .max_calls_per_caller = g.max_follows_per_caller };
     limits_init(&g.follows, &follows);
     return store_open(&g.store, g.db, "posts", &options, error) == 0;

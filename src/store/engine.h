@@ -42,6 +42,7 @@ struct reader_engine {
                 struct visit *visit);
 
     int (*revision)(struct reader *reader, uint64_t *ret);
+    uint64_t (*floor)(const struct reader *reader); /* NULL: 0 */
     int (*changes)(struct reader *reader, uint64_t *revision, struct change_visit *visit);
     int (*put_value)(struct reader *reader, const struct change *change, struct bytes *ret_value);
 };

@@ -10,6 +10,9 @@ static const struct store_engine *engine_of(const char *where)
 int store_open(struct store **ret, const char *where, const char *kind,
                const struct store_options *options, char error[STORE_ERROR_MAX])
 {
+    if (options != NULL && options->replica != NULL && engine_of(where) != &pg_engine)
+        return store_fail(error, "--db-replica is for a --db in PostgreSQL, and %s is a folder",
+                          where);
     return engine_of(where)->open(ret, where, kind, options, error);
 }
 
@@ -131,6 +134,11 @@ int reader_scan(struct reader *reader, struct position *at, uint32_t last_group,
 int reader_revision(struct reader *reader, uint64_t *ret)
 {
     return reader->engine->revision(reader, ret);
+}
+
+uint64_t reader_floor(const struct reader *reader)
+{
+    return reader->engine->floor == NULL ? 0 : reader->engine->floor(reader);
 }
 
 int reader_changes(struct reader *reader, uint64_t *revision, struct change_visit *visit)

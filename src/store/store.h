@@ -50,6 +50,9 @@ struct store_options {
     void *arg;
     /* How long a reader or a batch waits for a database; 0: STORE_TIMEOUT_MS. */
     uint64_t timeout_ms;
+    /* Standbys of the database, for what may be a little older (store_need); as @where. NULL:
+     * there are none. Those that are away, or too far behind, are done without. */
+    const char *replica;
 };
 
 /** Opens the store in @where. That is a folder, which is made if it is missing (its
@@ -203,6 +206,8 @@ struct store_need {
     const struct bytes *ids; /* IDS */
     size_t nids;
     uint64_t revision; /* CHANGES; UINT64_MAX: none, only the last revision */
+    bool may_lag;      /* RECORDS: a standby may tell, if it is as far as this revision: */
+    uint64_t floor;
 };
 
 /* Where an engine keeps what it fetched for one user of the reader. It lives in its owner and
@@ -276,6 +281,10 @@ struct change_visit {
 
 /** The revision of the last change. *ret is 0 if there was no change yet. Returns 1, or -1. */
 int reader_revision(struct reader *reader, uint64_t *ret);
+
+/** What the step reads is no newer than this revision. 0: nobody has to know, for there are
+ * no standbys that could show less later, or the need did not let one tell. */
+uint64_t reader_floor(const struct reader *reader);
 
 #define READER_EXPIRED 3
 

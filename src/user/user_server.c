@@ -20,6 +20,7 @@ static int64_t g_max_answer_bytes = 4 << 20;
 static int64_t g_answer_memory_bytes = 128 << 20;
 static struct budget g_budget;
 static struct user_shared g_service;
+static const char *g_db_replica; /* NULL: none */
 static uint64_t g_store_timeout_ms = STORE_TIMEOUT_MS;
 static struct health *g_health;
 static struct news g_news; /* of its commits */
@@ -29,6 +30,8 @@ static const struct option_row rows[] = {
              "the folder of the users, which is made if it is missing; or a PostgreSQL database: "
              "postgres://...",
              .arg = "DIR"),
+    OPT_TEXT("db-replica", g_db_replica,
+             "standbys of that database, which may answer listings: postgres://...", .arg = "URI"),
     OPT_DURATION("store-timeout", g_store_timeout_ms,
                  "how long a call waits for a database of --db, with the wait for a connection",
                  .min = 100, .max = 3600000),
@@ -59,7 +62,8 @@ static bool open_store(struct loop *const *loops, size_t nloops, struct health *
     const struct store_options options = { .keep_changes = CHANGES_KEPT,
                                            .committed = on_committed,
                                            .reachable = on_reachable,
-                                           .timeout_ms = g_store_timeout_ms };
+                                           .timeout_ms = g_store_timeout_ms,
+                                           .replica = g_db_replica };
     (void)loops;
     (void)nloops;
     g_health = health;

@@ -28,6 +28,7 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path[1:1] = [str(TESTS / "e2e"), str(TESTS / "follow_model"), str(TESTS / "faults")]
 
 import timing  # noqa: E402
+import watcher  # noqa: E402
 from disturbances import STORE_TIMEOUT, Failovers, Faults  # noqa: E402
 from lister import FIXED, KINDS, Lister  # noqa: E402
 from model import GHOST, Broken, Log, Record, expect  # noqa: E402
@@ -43,6 +44,8 @@ FIXED_POSTS = 1500
 ARGS = ["--store-timeout", f"{STORE_TIMEOUT}s", "--drain-timeout", "2s"]
 PROGRESS = timing.limit(60)  # after a disturbance, of everybody
 SETTLED = timing.limit(60)
+# A connection that is dead without a word is noticed after --store-timeout, by each in its turn.
+watcher.SILENT = timing.limit(5 * STORE_TIMEOUT)
 
 
 class World:
@@ -186,13 +189,13 @@ def settle(moments, world, log):
     join(moments.listers)
     write_the_end(world, log)
     end = time.monotonic() + SETTLED
-    while any(watcher.is_alive() for watcher in moments.watchers) and time.monotonic() < end:
+    while any(each.is_alive() for each in moments.watchers) and time.monotonic() < end:
         time.sleep(0.02)
-        for watcher in moments.watchers:
-            watcher.look()
+        for each in moments.watchers:
+            each.look()
     join(moments.watchers)
-    for watcher in moments.watchers:
-        for seen in watcher.seen:
+    for each in moments.watchers:
+        for seen in each.seen:
             seen.judge()
 
 

@@ -135,6 +135,40 @@ static void inherit(struct pg_fetch *f, const struct pg_fetch *before)
     f->ordinal = before->ordinal;
 }
 
+/* A standby has half of the time, and what is lost there is for the primary. */
+static void submit(struct pg_fetch *f)
+{
+    const struct pg_reader *r = f->r;
+    const uint64_t all_ms = r->store->timeout_ms;
+    f->of_replica = f->may_lag && pg_pool_health(r->replicas) == PG_UP;
+    if (f->of_replica) {
+        f->request.again = NULL;
+        pg_pool_submit_until(r->replicas, &f->request, f->asked_ms + all_ms / 2);
+    } else {
+        f->request.again = pg_fetch_on_again;
+        pg_pool_submit_until(r->pool, &f->request, f->asked_ms + all_ms);
+    }
+}
+
+void pg_ask_primary(struct pg_fetch *f)
+{
+    f->of_replica = f->no_memory = false;
+    f->request.again = pg_fetch_on_again;
+    pg_pool_submit_until(f->r->pool, &f->request, f->asked_ms + f->r->store->timeout_ms);
+}
+
+/* Where standbys may tell, the records are between two states that are known. */
+static void ask_listing(struct pg_fetch *f, const struct pg_fetch *before)
+{
+    if (f->numbers || f->may_lag)
+        add_step(f, PG_READ_STORE);
+    ask_records(f);
+    if (f->kind == NEED_RECORDS)
+        ask_more_groups(f, before);
+    if (f->may_lag)
+        add_step(f, PG_READ_STORE);
+}
+
 bool pg_ask(struct pg_fetch *f, const struct store_need *need, const struct pg_fetch *before)
 {
     bool asked = true;
@@ -146,18 +180,14 @@ bool pg_ask(struct pg_fetch *f, const struct store_need *need, const struct pg_f
         return true;
     }
     begin_request(f);
-    if (pg_is_listing(f->kind) && f->numbers)
-        add_step(f, PG_READ_STORE);
     if (pg_is_listing(f->kind))
-        ask_records(f);
-    if (f->kind == NEED_RECORDS)
-        ask_more_groups(f, before);
+        ask_listing(f, before);
     if (f->kind == NEED_IDS)
         asked = ask_ids(f, need);
     if (f->kind == NEED_CHANGES)
         ask_changes(f);
     if (asked)
-        pg_pool_submit(f->r->pool, &f->request);
+        submit(f);
     return asked;
 }
 
@@ -165,8 +195,12 @@ void pg_ask_large(struct pg_fetch *f)
 {
     f->large = true;
     begin_request(f);
+    if (f->may_lag)
+        add_step(f, PG_READ_STORE);
     ask_records(f);
-    pg_pool_submit(f->r->pool, &f->request);
+    if (f->may_lag)
+        add_step(f, PG_READ_STORE);
+    pg_ask_primary(f);
 }
 
 void pg_ask_groups(struct pg_fetch *f, uint32_t from)
@@ -174,5 +208,5 @@ void pg_ask_groups(struct pg_fetch *f, uint32_t from)
     begin_request(f);
     ask_groups(f, from, NEED_GROUPS_AHEAD + GROUPS_MORE);
     f->seeks_group = true;
-    pg_pool_submit(f->r->pool, &f->request);
+    pg_ask_primary(f); /* groups stay: it has all that a standby has */
 }

@@ -11,8 +11,8 @@
 #include "pg_store.h"
 #include "pg_values.h"
 
-#define POLL_MS      500 /* where nothing can be heard */
-#define POLL_HEAR_MS 5000
+#define POLL_MS      500  /* where nothing can be heard */
+#define POLL_HEAR_MS 1000 /* a connection may be dead without a word */
 
 static const struct pg_statement ask_revision = {
     .name = "feed",
@@ -144,6 +144,7 @@ int pg_feed_start(struct pg_store *s)
     o.each.statements = &ask_revision;
     o.each.nstatements = 1;
     o.each.channel = PG_CHANNEL;
+    o.each.statement_timeout_ms = s->timeout_ms / 2; /* the question is a small one */
     o.notified = on_notified;
     o.changed = on_health;
     o.arg = s;

@@ -177,13 +177,16 @@ bool pg_fetch_settle(struct pg_fetch *f, size_t first, size_t end, bool whole)
     return false;
 }
 
-static void keep_numbers(struct pg_fetch *f, const PGresult *rows)
+static void keep_numbers(struct pg_fetch *f, unsigned step, const PGresult *rows)
 {
     if (PQntuples(rows) != 1)
         return;
+    f->last_revision = pg_number_at(rows, 0, 2);
+    if (step > 0)
+        return; /* it is of a later state than the others */
     f->total_groups = pg_number_at(rows, 0, 0);
     f->count = pg_number_at(rows, 0, 1);
-    f->last_revision = pg_number_at(rows, 0, 2);
+    f->first_revision = f->last_revision;
 }
 
 static int keep_groups(struct pg_fetch *f, const PGresult *rows)
@@ -219,7 +222,7 @@ void pg_fetch_on_rows(struct pg_request *request, unsigned step, const PGresult 
     const struct pg_statement *s = f->steps[step].statement;
     int rv = 0;
     if (s == &pg_reads[PG_READ_STORE])
-        keep_numbers(f, rows);
+        keep_numbers(f, step, rows);
     else if (s == &pg_reads[PG_READ_GROUPS])
         rv = keep_groups(f, rows);
     else
@@ -245,9 +248,19 @@ void pg_fetch_on_again(struct pg_request *request)
     container_of(request, struct pg_fetch, request)->no_memory = false;
 }
 
+/* A standby that does not answer, or is not as far as it has to be, is none. */
+static bool is_no_answer(const struct pg_fetch *f, const struct pg_error *error)
+{
+    return f->of_replica && (error != NULL || f->no_memory || f->first_revision < f->floor);
+}
+
 void pg_fetch_on_done(struct pg_request *request, const struct pg_error *error)
 {
     struct pg_fetch *f = container_of(request, struct pg_fetch, request);
+    if (is_no_answer(f, error)) {
+        pg_ask_primary(f);
+        return;
+    }
     if (error != NULL)
         pg_fetch_fail(f, error);
     else if (f->no_memory)
@@ -267,6 +280,8 @@ static void keep_need(struct pg_fetch *f, const struct store_need *need)
     f->revision = need->revision;
     f->wants = need->wants;
     f->numbers = need->numbers;
+    f->may_lag = need->may_lag && f->r->replicas != NULL;
+    f->floor = need->floor;
     f->group_len = need->group.len <= STORE_ID_MAX ? need->group.len : 0;
     if (f->group_len > 0)
         memcpy(f->group, need->group.data, f->group_len);
@@ -300,7 +315,9 @@ void pg_fetch_ahead(struct pg_fetch *f)
                                      .after = f->block->rows[f->end - 1].at,
                                      .last_group = f->last_group,
                                      .group = bytes_of(f->group, f->group_len),
-                                     .wants = f->wants > 0 ? f->wants - had : 0 };
+                                     .wants = f->wants > 0 ? f->wants - had : 0,
+                                     .may_lag = f->may_lag,
+                                     .floor = f->last_revision };
     f->next = pg_fetch_new(f->r, f->fetch, &need, f);
     if (f->next != NULL)
         f->next->is_ahead = true;

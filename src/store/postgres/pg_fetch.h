@@ -35,7 +35,7 @@ struct pg_reader {
     struct reader reader;
     struct pg_store *store;
     struct loop *loop;
-    struct pg_pool *pool;
+    struct pg_pool *pool, *replicas; /* replicas NULL: there are none */
     bool stepping;
     struct pg_fetch *now;  /* what the step reads; NULL: nothing */
     struct pg_fetch *gone; /* dropped in this step, which may still have bytes of it */
@@ -59,7 +59,7 @@ struct pg_reader {
  * for ahead. */
 #define PG_HELD_MANY ((size_t)64 << 20)
 
-enum { PG_FETCH_STEPS = 3, PG_FETCH_PARAMS = 6 };
+enum { PG_FETCH_STEPS = 4, PG_FETCH_PARAMS = 6 };
 
 struct pg_fetch {
     struct pg_reader *r;
@@ -97,7 +97,11 @@ struct pg_fetch {
     bool has_group;          /* GROUP: it is there, */
     uint32_t ordinal;        /* under this number */
     uint64_t count, total_groups, last_revision;
-    bool no_memory; /* for what came */
+    bool may_lag; /* a standby may tell, if it is as far as this revision: */
+    uint64_t floor;
+    bool of_replica;         /* one was asked, */
+    uint64_t first_revision; /* whose records are as new as this, and no newer than the last */
+    bool no_memory;          /* for what came */
     struct pg_error error;
 
     struct pg_batch *batch; /* that it is in; NULL: none */
@@ -168,6 +172,9 @@ bool pg_ask(struct pg_fetch *f, const struct store_need *need, const struct pg_f
  * for once more, or for these. */
 void pg_ask_large(struct pg_fetch *f);
 void pg_ask_groups(struct pg_fetch *f, uint32_t from);
+
+/** The same once more, of the primary. */
+void pg_ask_primary(struct pg_fetch *f);
 
 /* --- pg_batch.c: by-group needs that share a statement ------------------------------- */
 

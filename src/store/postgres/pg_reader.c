@@ -186,6 +186,12 @@ static int pg_groups(struct reader *base, uint64_t *ret)
     return 1;
 }
 
+static uint64_t pg_floor(const struct reader *base)
+{
+    const struct pg_fetch *f = container_of(base, struct pg_reader, reader)->now;
+    return f != NULL && f->may_lag ? f->last_revision : 0;
+}
+
 static int pg_revision(struct reader *base, uint64_t *ret)
 {
     const struct pg_fetch *f = fetch_of(base);
@@ -354,6 +360,7 @@ static void pg_reader_free(struct reader *base)
     timer_stop(&r->idle);
     task_cancel(&r->send);
     pg_pool_free(r->pool);
+    pg_pool_free(r->replicas);
     loop_stop(r->loop);
     loop_run(r->loop);
     free(r);
@@ -375,9 +382,18 @@ static const struct reader_engine pg_reader_engine = {
     .group_id = pg_group_id,
     .scan = pg_scan,
     .revision = pg_revision,
+    .floor = pg_floor,
     .changes = pg_changes,
     .put_value = pg_put_value,
 };
+
+static int make_pools(struct pg_reader *r, struct pg_pool_options *o)
+{
+    if (pg_pool_new(&r->pool, r->loop, o) != 0)
+        return -1;
+    o->each.target = r->store->replica;
+    return r->store->replica == NULL ? 0 : pg_pool_new(&r->replicas, r->loop, o);
+}
 
 int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
                   char error[STORE_ERROR_MAX])
@@ -395,8 +411,8 @@ int pg_reader_new(struct reader **ret, struct store *store, struct loop *loop,
     r->loop = loop;
     pg_fetch_init(r);
     pg_batch_init(r);
-    if (pg_pool_new(&r->pool, loop, &o) != 0) {
-        free(r);
+    if (make_pools(r, &o) != 0) {
+        pg_reader_free(&r->reader);
         return store_fail(error, "cannot read the database %s: out of memory", s->target->name);
     }
     *ret = &r->reader;

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <sys/random.h>
 
+#include "base/log.h"
 #include "pg_store.h"
 #include "pg_values.h"
 
@@ -184,19 +185,63 @@ static void on_health(struct pg_pool *pool, void *arg)
     loop_break(s->loop);
 }
 
-int pg_schema_open(struct pg_store *s, const char *kind, char error[STORE_ERROR_MAX])
+/* Connected, or in vain. NULL: out of memory. */
+static struct pg_pool *connect_to(struct pg_store *s, const struct pg_target *target)
 {
     struct pg_pool *pool;
     struct pg_pool_options options = pg_store_pool(s);
+    options.each.target = target;
     options.changed = on_health;
     options.arg = s;
     if (pg_pool_new(&pool, s->loop, &options) != 0)
-        return store_fail(error, "cannot use the database %s: out of memory", s->target->name);
+        return NULL;
     while (pg_pool_health(pool) == PG_UNKNOWN)
         loop_run(s->loop);
+    return pool;
+}
+
+static int fail_memory(const struct pg_store *s, char error[STORE_ERROR_MAX])
+{
+    return store_fail(error, "cannot use the database %s: out of memory", s->target->name);
+}
+
+int pg_schema_open(struct pg_store *s, const char *kind, char error[STORE_ERROR_MAX])
+{
+    struct pg_pool *pool = connect_to(s, s->target);
+    if (pool == NULL)
+        return fail_memory(s, error);
     const int rv = pg_pool_health(pool) == PG_UP
                        ? open_tables(s, pool, kind, error)
                        : store_fail(error, "%s", pg_pool_error(pool)->line);
     pg_pool_free(pool);
     return rv;
+}
+
+static int judge_replica(const struct pg_store *s, const struct question *q,
+                         char error[STORE_ERROR_MAX])
+{
+    if (q->failed)
+        log_warn("--db-replica: %s", q->error.line);
+    else if (!q->found.there || q->found.store_id != s->store.id)
+        return store_fail(error, "--db-replica: the database %s is not a standby of %s",
+                          s->replica->name, s->target->name);
+    return 0;
+}
+
+int pg_schema_check_replica(struct pg_store *s, char error[STORE_ERROR_MAX])
+{
+    struct question q = { .s = s };
+    if (s->replica == NULL)
+        return 0;
+    struct pg_pool *pool = connect_to(s, s->replica);
+    if (pool == NULL)
+        return fail_memory(s, error);
+    if (pg_pool_health(pool) == PG_UP) {
+        look_at_it(pool, &q);
+    } else {
+        q.failed = true;
+        q.error = *pg_pool_error(pool);
+    }
+    pg_pool_free(pool);
+    return judge_replica(s, &q, error);
 }

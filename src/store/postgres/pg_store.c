@@ -55,18 +55,30 @@ static void free_all(struct pg_store *s)
 {
     loop_free(s->loop);
     pg_target_free(s->target);
+    pg_target_free(s->replica);
     pthread_mutex_destroy(&s->feed.lock);
     free(s);
 }
 
-static int start(struct pg_store *s, const char *where, const char *kind,
+static int read_targets(struct pg_store *s, const char *where, const char *replica,
+                        char error[STORE_ERROR_MAX])
+{
+    char why[STORE_ERROR_MAX];
+    if (pg_target_new(&s->target, where, error) != 0)
+        return -1;
+    if (replica == NULL || pg_target_new(&s->replica, replica, why) == 0)
+        return 0;
+    return store_fail(error, "--db-replica: %s", why);
+}
+
+static int start(struct pg_store *s, const char *where, const char *kind, const char *replica,
                  char error[STORE_ERROR_MAX])
 {
-    if (pg_target_new(&s->target, where, error) != 0)
+    if (read_targets(s, where, replica, error) != 0)
         return -1;
     if (loop_new(&s->loop, LOOP_IN_UV) != 0)
         return store_fail(error, "cannot make a loop for the database %s", s->target->name);
-    if (pg_schema_open(s, kind, error) != 0)
+    if (pg_schema_open(s, kind, error) != 0 || pg_schema_check_replica(s, error) != 0)
         return -1;
     if (pg_writer_start(s) == 0 && pg_feed_start(s) == 0 && start_thread(s) == 0)
         return 0;
@@ -97,7 +109,7 @@ static int pg_open(struct store **ret, const char *where, const char *kind,
     s->reachable = o->reachable;
     s->arg = o->arg;
     pthread_mutex_init(&s->feed.lock, NULL);
-    if (start(s, where, kind, error) != 0) {
+    if (start(s, where, kind, o->replica, error) != 0) {
         undo(s);
         return -1;
     }

@@ -82,7 +82,7 @@ struct pg_sizes {
 
 struct pg_store {
     struct store store;
-    struct pg_target *target;
+    struct pg_target *target, *replica; /* replica NULL: there is none */
     struct loop *loop;
     pthread_t thread;
     struct posting ending;
@@ -107,6 +107,10 @@ static inline struct pg_store *pg_store_of(struct store *store)
  * format. Fills in the store's id and the feed's revision. Runs the loop, which nobody
  * else does yet. Returns 0, or -1 with a line in @error. */
 int pg_schema_open(struct pg_store *s, const char *kind, char error[STORE_ERROR_MAX]);
+
+/** Sees to it, after that, that the replica is of the same store. One that does not answer
+ * may be so later: that is a warning. The rest as pg_schema_open(). */
+int pg_schema_check_replica(struct pg_store *s, char error[STORE_ERROR_MAX]);
 
 /* What the row of `store` says that it is. */
 struct pg_identity {

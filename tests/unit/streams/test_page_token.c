@@ -20,6 +20,18 @@ static const struct page_token follow = {
     .revision = 0x5a5a5a5a00ff00ff,
 };
 
+static const struct page_token floored = {
+    .store_id = 0x0123456789abcdef,
+    .binding = 0xfedcba9876543210,
+    .at = { .group = 0x80000001, .sequence = 0xa5a5a5a500ff00ff },
+    .revision = 0x5a5a5a5a00ff00ff,
+};
+
+static size_t length_of(const struct page_token *t)
+{
+    return t->follows || t->revision > 0 ? PAGE_TOKEN_TEXT_MAX : PAGE_TOKEN_TEXT;
+}
+
 static enum page_token_result read_text(const char *text, size_t len, struct page_token *ret)
 {
     return page_token_read(bytes_of(text, len), some.store_id, some.binding, ret);
@@ -37,7 +49,7 @@ static void round_trip(struct page_token t)
     char text[PAGE_TOKEN_TEXT_MAX];
     struct page_token read;
     const size_t len = page_token_write(&t, text);
-    cr_assert_eq(len, t.follows ? PAGE_TOKEN_TEXT_MAX : PAGE_TOKEN_TEXT);
+    cr_assert_eq(len, length_of(&t));
     cr_assert_eq(page_token_read(bytes_of(text, len), t.store_id, t.binding, &read), PAGE_TOKEN_OK);
     cr_assert_eq(read.at.group, t.at.group);
     cr_assert_eq(read.at.sequence, t.at.sequence);
@@ -49,6 +61,7 @@ static void round_trip(struct page_token t)
 Test(token, keeps_the_position)
 {
     round_trip(some);
+    round_trip(floored);
     round_trip((struct page_token){ 0 });
     round_trip((struct page_token){
         .store_id = UINT64_MAX, .binding = UINT64_MAX, .at = { UINT32_MAX, UINT64_MAX } });
@@ -118,6 +131,7 @@ Test(token, refuses_each_damaged_character)
 {
     damage_each_character(&some);
     damage_each_character(&follow);
+    damage_each_character(&floored);
 }
 
 Test(token, refuses_characters_that_changed_places)
@@ -143,6 +157,10 @@ Test(token, refuses_every_other_length)
         if (len != PAGE_TOKEN_TEXT)
             expect_damaged(text, len);
     page_token_write(&follow, text);
+    for (size_t len = 0; len <= sizeof text; len++)
+        if (len != PAGE_TOKEN_TEXT_MAX)
+            expect_damaged(text, len);
+    page_token_write(&floored, text);
     for (size_t len = 0; len <= sizeof text; len++)
         if (len != PAGE_TOKEN_TEXT_MAX)
             expect_damaged(text, len);
