@@ -250,8 +250,8 @@ static bool read_fetched(struct feed *feed)
         return true;
     }
     place_unborn(feed);
-    const int rv =
-        feed->ngroups > 0 ? reader_changes(feed->reader, &feed->revision, &look.visit) : 0;
+    const bool by_group = feed->ngroups > 0 || !ring_empty(&feed->unborn);
+    const int rv = by_group ? reader_changes(feed->reader, &feed->revision, &look.visit) : 0;
     if (rv == READER_MORE)
         last = feed->revision;
     else if (rv != 0)
@@ -367,6 +367,8 @@ static int start(struct feed *feed)
         reader_groups(feed->reader, &feed->groups) < 0)
         return EIO;
     news_join(feed->news, feed->loop, &feed->look);
+    if (reader_fetches(feed->reader)) /* what was fetched is older than the last news, maybe */
+        timer_start(feed->loop, &feed->retry, 0);
     return 0;
 }
 
