@@ -4,7 +4,7 @@
 
 #include "bench_plan.h"
 
-#define BENCH_ASKS_MAX 160
+#define BENCH_ASKS_MAX 256
 
 /** "each call asks for a page of up to 1,000 posts of everybody". Of a plan that was checked.
  * Returns @ret. */

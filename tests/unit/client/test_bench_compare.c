@@ -175,8 +175,8 @@ Test(bench_compare, files_that_are_no_such_report)
         { "", "cannot read" },
         { "{", "cannot read" },
         { "[]", "is not a JSON report of postcli bench" },
-        { "{\"program\":\"wrk\",\"settings\":{\"shape\":\"unary\"}}", "is no report" },
-        { "{\"program\":\"postcli bench\"}", "is no report" },
+        { "{\"program\":\"wrk\",\"settings\":{\"shape\":\"unary\"}}", "is not a JSON report" },
+        { "{\"program\":\"postcli bench\"}", "is not a JSON report" },
         { "{\"program\":\"postcli bench\",\"settings\":{\"shape\":\"bidi\"}}",
           "is of bidi, and cannot be compared with unary" },
     };
