@@ -84,24 +84,46 @@ static void put_rest(struct jsonout *o, const uint8_t *p, const uint8_t *end)
     put_byte(o, '"');
 }
 
-/* Copies while it looks. */
-static bool copy_plain(uint8_t *to, const uint8_t *from, size_t n)
+/* Each copies while it looks. One that is fooled by a plain character makes us look again. */
+static bool copy_word(uint8_t *to, const uint8_t *from)
 {
-    uint64_t words[2];
-    for (; n >= sizeof words; n -= sizeof words) {
-        memcpy(words, from, sizeof words);
-        if (json_any_special(words[0]) | json_any_special(words[1]))
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    memcpy(to, &word, sizeof word);
+    return !json_any_special(word);
+}
+
+/* 4 to 7 bytes, as two halves that overlap. */
+static bool copy_halves(uint8_t *to, const uint8_t *from, size_t n)
+{
+    uint32_t first, last;
+    memcpy(&first, from, sizeof first);
+    memcpy(&last, from + n - sizeof last, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy(to + n - sizeof last, &last, sizeof last);
+    return !json_any_special((uint64_t)first << 32 | last);
+}
+
+static bool copy_bytes(uint8_t *to, const uint8_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (from[i] >= 0x7f || !is_plain(from + i))
             return false;
-        memcpy(to, words, sizeof words);
-        from += sizeof words;
-        to += sizeof words;
-    }
-    for (; n > 0; n--) {
-        if (*from >= 0x7f || !is_plain(from))
-            return false;
-        *to++ = *from++;
+        to[i] = from[i];
     }
     return true;
+}
+
+static bool copy_plain(uint8_t *to, const uint8_t *from, size_t n)
+{
+    const size_t word = sizeof(uint64_t);
+    size_t i = 0;
+    if (n < word)
+        return n < word / 2 ? copy_bytes(to, from, n) : copy_halves(to, from, n);
+    for (; i + word < n; i += word)
+        if (!copy_word(to + i, from + i))
+            return false;
+    return copy_word(to + n - word, from + n - word);
 }
 
 bool jsonout_plain_text(struct jsonout *o, struct bytes text)
@@ -188,7 +210,8 @@ void jsonout_next(struct jsonout *o)
 void jsonout_key(struct jsonout *o, struct bytes name)
 {
     jsonout_next(o);
-    jsonout_text(o, name);
+    if (!jsonout_plain_text(o, name))
+        jsonout_text(o, name);
     put_byte(o, ':');
     if (o->indent > 0)
         put_byte(o, ' ');

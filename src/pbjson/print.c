@@ -232,16 +232,68 @@ static int print_fields(struct printer *p, const struct pb_message *type, const 
     return rv;
 }
 
+/* --- Messages as most are ----------------------------------------------------------- */
+
+static int print_few_texts(struct printer *p, const struct run *run, const struct place *at)
+{
+    struct bytes rest = bytes_of(run->from, (size_t)(run->to - run->from));
+    struct place item = { .up = at, .kind = PLACE_INDEX };
+    struct wire_field f;
+    int rv = 0;
+    print_key(p, run->field);
+    jsonout_begin(&p->out, '[');
+    for (; rv == 0 && wire_next(&rest, &f); item.index++) {
+        jsonout_next(&p->out);
+        rv = print_text(p, f.bytes, &item);
+    }
+    jsonout_end(&p->out, ']');
+    return rv;
+}
+
+/* What is not a scalar or a list of texts goes the way of all. */
+static int print_one_run(struct printer *p, const struct run *run, const struct place *up)
+{
+    const struct pb_field *f = run->field;
+    const struct place at = { .up = up, .kind = PLACE_FIELD, .name = f->name };
+    if (p->out.rv != 0)
+        return p->out.rv;
+    if (f->repeated && f->type == PB_STRING)
+        return print_few_texts(p, run, &at);
+    if (f->repeated || f->type == PB_MESSAGE)
+        return print_field(p, f, run, 1, up);
+    if (!f->presence && is_zero(f, run->last))
+        return 0;
+    print_key(p, f);
+    return print_scalar(p, f->type, f->enumeration, run->last, &at);
+}
+
+/* false: it is not as most are, and nothing was printed. */
+static bool print_few(struct printer *p, const struct pb_message *type, const struct parts *parts,
+                      const struct place *at, int *ret)
+{
+    struct run runs[FEW_RUNS];
+    size_t n;
+    if (p->options->defaults || parts->n > 0 || !runs_read_few(type, parts->one, runs, &n))
+        return false;
+    *ret = 0;
+    for (size_t i = 0; *ret == 0 && i < n; i++)
+        *ret = print_one_run(p, &runs[i], at);
+    return true;
+}
+
 int print_members(struct printer *p, const struct pb_message *type, const struct parts *parts,
                   const struct place *at)
 {
     const struct scratch_mark mark = scratch_mark(&p->scratch);
     struct run *runs;
     size_t n;
+    int rv;
     if (!type->defined)
         return place_refuse(p->error, at, "nothing describes the type %.*s",
                             (int)type->full_name.len, (const char *)type->full_name.data);
-    int rv = runs_read(p, type, parts, at, &runs, &n);
+    if (print_few(p, type, parts, at, &rv))
+        return rv;
+    rv = runs_read(p, type, parts, at, &runs, &n);
     if (rv == 0)
         rv = print_fields(p, type, runs, n, at);
     scratch_release(&p->scratch, mark);

@@ -63,6 +63,13 @@ struct run {
 int runs_read(struct printer *p, const struct pb_message *type, const struct parts *parts,
               const struct place *at, struct run **ret, size_t *ret_n);
 
+#define FEW_RUNS 16
+
+/** The same for a message that is as most are: no more runs than that, one of each field, and
+ * nothing that needs a closer look. false: it is not, or it is damaged. */
+bool runs_read_few(const struct pb_message *type, struct bytes message, struct run runs[FEW_RUNS],
+                   size_t *ret_n);
+
 /* All values of one field. */
 struct elements {
     const struct pb_field *field;

@@ -30,20 +30,24 @@ static struct value value_of(const struct wire_field *f, const uint8_t *end)
     }
 }
 
-/* A field of bytes with a number below 16 and less than 128 of them, as most are. */
+/* A field of bytes with a number below 16, as most are, and less than 16,384 of them. */
 static bool next_short(struct walk *w)
 {
     const uint8_t *from = w->rest.data;
-    if (w->rest.len < 2 || (from[0] & 0x87) != WIRE_BYTES || from[0] < 8 || from[1] >= 0x80 ||
-        w->rest.len - 2 < from[1])
+    size_t head = 2, len;
+    if (w->rest.len < 3 || (from[0] & 0x87) != WIRE_BYTES || from[0] < 8)
+        return false;
+    len = from[1];
+    if (len >= 0x80) {
+        len = (len & 0x7f) | (size_t)from[2] << 7;
+        head = 3;
+    }
+    if (from[head - 1] >= 0x80 || w->rest.len - head < len)
         return false;
     w->from = from;
-    w->field.number = from[0] >> 3;
-    w->field.type = WIRE_BYTES;
-    w->field.varint = 0;
-    w->field.bytes = w->value.bytes = bytes_of(from + 2, from[1]);
-    w->value.raw = 0;
-    w->rest = bytes_of(from + 2 + from[1], w->rest.len - 2 - from[1]);
+    w->field = (struct wire_field){ from[0] >> 3, WIRE_BYTES, 0, bytes_of(from + head, len) };
+    w->value = (struct value){ 0, w->field.bytes };
+    w->rest = bytes_of(from + head + len, w->rest.len - head - len);
     return true;
 }
 
@@ -163,8 +167,6 @@ static size_t settle_oneofs(struct run *runs, size_t n)
     return kept;
 }
 
-#define FEW_RUNS 16
-
 /* Moves each back to its place: of those that are in order, as most are, that is where it is. */
 static void sort_few(struct run *runs, size_t n)
 {
@@ -185,6 +187,70 @@ static void sort(struct run *runs, size_t n)
         sort_few(runs, n);
     else
         qsort(runs, n, sizeof *runs, by_number);
+}
+
+/* --- Few runs ----------------------------------------------------------------------- */
+
+/* Fields of a type are sorted by number, and mostly these are 1, 2, 3, … */
+static const struct pb_field *field_of(const struct pb_message *type, uint32_t number)
+{
+    if (number <= type->nfields && type->fields[number - 1].number == number)
+        return &type->fields[number - 1];
+    return pb_field_by_number(type, number);
+}
+
+static bool needs_a_look(const struct pb_field *f)
+{
+    return f->oneof != 0 || f->type == PB_GROUP || pb_is_map(f) ||
+           (f->type == PB_ENUM && f->enumeration->closed);
+}
+
+/* One of each field, once they are sorted. */
+static bool are_different(const struct run *runs, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++)
+        if (runs[i].field == runs[i + 1].field)
+            return false;
+    return true;
+}
+
+/* Goes on with the last run, or begins one. false: there are too many. */
+static bool note_few(const struct walk *w, const struct pb_field *f, struct run *runs, size_t *n)
+{
+    struct run *last = *n > 0 ? &runs[*n - 1] : NULL;
+    if (last != NULL && last->field == f && last->to == w->from) {
+        last->to = w->rest.data;
+        last->one = false;
+        last->last = w->value;
+        return true;
+    }
+    if (*n == FEW_RUNS)
+        return false;
+    runs[*n] = (struct run){ f, w->from, w->rest.data, *n, true, w->value };
+    ++*n;
+    return true;
+}
+
+bool runs_read_few(const struct pb_message *type, struct bytes message, struct run runs[FEW_RUNS],
+                   size_t *ret_n)
+{
+    const struct pb_field *f = NULL;
+    size_t n = 0;
+    struct walk w;
+    w.parts.n = 0;
+    w.next = 1;
+    w.rest = message;
+    while (walk_next(&w)) {
+        if (f == NULL || f->number != w.field.number)
+            f = field_of(type, w.field.number);
+        if (f == NULL)
+            continue;
+        if (w.field.type != f->wire || needs_a_look(f) || !note_few(&w, f, runs, &n))
+            return false;
+    }
+    sort_few(runs, n);
+    *ret_n = n;
+    return w.rest.len == 0 && are_different(runs, n);
 }
 
 int runs_read(struct printer *p, const struct pb_message *type, const struct parts *parts,
