@@ -28,7 +28,7 @@ _pair_command()
 
 _pair_complete()
 {
-    local program=$1 word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words
+    local program=$1 word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words values=
     local -a command
 
     # Readline takes "--format=ta" for three words.
@@ -43,11 +43,17 @@ _pair_complete()
         word="$before=$word" # the value, behind a space
     fi
     if [[ $word == *=* ]]; then
+        if [[ ${word#*=} == *,* ]]; then # several values: the last one is at hand
+            values=${word#*=}
+            values=${values%,*},
+            word="${word%%=*}=${word##*,}"
+        fi
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
         COMPREPLY=("${COMPREPLY[@]#*=}")
         [[ ${COMPREPLY[0]-} == "" ]] && COMPREPLY=("${COMPREPLY[@]:1}") # "--format=" itself
+        ((${#COMPREPLY[@]} == 0)) || COMPREPLY=("${COMPREPLY[@]/#/$values}")
         if ((${#COMPREPLY[@]} == 0)); then # a value of no known kind: a file, perhaps
-            mapfile -t COMPREPLY < <(compgen -f -- "${word#*=}")
+            mapfile -t COMPREPLY < <(compgen -f -- "$values${word#*=}")
         fi
         return
     fi

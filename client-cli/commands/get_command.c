@@ -18,7 +18,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     by_id_take(s, ((const V1__Post__GetPostResponse *)message)->post_message, "post");
 }
 
-static const struct option_row rows[] = { ROWS_OF_OUTPUT, ROW_DEADLINE };
+static const struct option_row rows[] = { ROWS_OF_OUTPUT(COLUMNS_OF_POSTS), ROW_DEADLINE };
 
 const struct routine get_routine = {
     .options = { rows, COUNT_OF(rows) },

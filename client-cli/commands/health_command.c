@@ -125,7 +125,7 @@ static int check(const struct command *c, int n, char **arguments)
 static const struct option_row rows[] = {
     ROW_SERVER,
     OPT_FLAG("watch", watch, "print each change with its time, until Ctrl-C"),
-    ROWS_OF_RECORDS,
+    ROWS_OF_RECORDS("time|service|status"),
     ROW_DEADLINE,
 };
 

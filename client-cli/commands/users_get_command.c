@@ -18,7 +18,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     by_id_take(s, ((const V1__User__GetUserResponse *)message)->user_message, "user");
 }
 
-static const struct option_row rows[] = { ROWS_OF_OUTPUT, ROW_DEADLINE };
+static const struct option_row rows[] = { ROWS_OF_OUTPUT(COLUMNS_OF_USERS), ROW_DEADLINE };
 
 const struct routine users_get_routine = {
     .options = { rows, COUNT_OF(rows) },

@@ -27,7 +27,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
 }
 
 static const struct option_row rows[] = {
-    ROWS_OF_OUTPUT,
+    ROWS_OF_OUTPUT(COLUMNS_OF_USERS),
     ROW_LIMIT,
     ROW_PAGE_SIZE("how many users to ask for at once; 0: all in one call"),
     ROW_PAGE_TOKEN,

@@ -130,7 +130,7 @@ static void next(struct session *s)
     ask_more(s);
 }
 
-static const struct option_row rows[] = { ROWS_OF_OUTPUT, ROW_DEADLINE };
+static const struct option_row rows[] = { ROWS_OF_OUTPUT("user_id|name|found"), ROW_DEADLINE };
 
 const struct routine users_resolve_routine = {
     .options = { rows, COUNT_OF(rows) },

@@ -37,10 +37,11 @@ extern struct common common;
                "how to print: wide is a table that cuts nothing, expanded has a line for each "    \
                "field, none only counts; the default is table on a terminal, else ndjson",         \
                .choices = "table|wide|expanded|csv|ndjson|json|none", .letter = 'o')
-#define ROW_COLUMNS                                                                                \
+/* @names is for completion: "a|b". */
+#define ROW_COLUMNS(names)                                                                         \
     OPT_TEXT("columns", common.columns,                                                            \
              "print only these fields, in this order: post_id,title and so on", .arg = "NAME,...", \
-             .once = true)
+             .choices = names, .once = true)
 #define ROW_EXPANDED                                                                               \
     OPT_CHOICE("expanded", common.expanded,                                                        \
                "print tables as expanded: always, or (auto) if they do not fit the terminal",      \
@@ -76,12 +77,16 @@ extern struct common common;
              .arg = "COMMAND", .has_no = true)
 
 /* Those of a command that prints records, and those of one that may print many. */
-#define ROWS_OF_RECORDS ROW_FORMAT, ROW_COLUMNS, ROW_EXPANDED, ROW_COLOR
-#define ROWS_OF_OUTPUT  ROWS_OF_RECORDS, ROW_PAGER
+#define ROWS_OF_RECORDS(names) ROW_FORMAT, ROW_COLUMNS(names), ROW_EXPANDED, ROW_COLOR
+#define ROWS_OF_OUTPUT(names)  ROWS_OF_RECORDS(names), ROW_PAGER
+
+/* The names of fields of posts and users. */
+#define COLUMNS_OF_POSTS "post_id|author|user_id|title|body|tags|date|create_time"
+#define COLUMNS_OF_USERS "user_id|name|phone_number|age"
 
 /* Those of a listing of posts: @whose is ROW_USER or ROW_ALL, @text is about --page-size. */
 #define ROWS_OF_POSTS(whose, text)                                                                 \
-    ROWS_OF_OUTPUT, whose, ROW_LIMIT, ROW_TAG, ROW_PAGE_SIZE(text), ROW_PAGE_TOKEN
+    ROWS_OF_OUTPUT(COLUMNS_OF_POSTS), whose, ROW_LIMIT, ROW_TAG, ROW_PAGE_SIZE(text), ROW_PAGE_TOKEN
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -29,9 +29,10 @@ struct option_row {
     void *value;     /* holds the default already */
     const char *arg; /* what help calls the argument: "DURATION" */
     const char *help;
-    int64_t min, max; /* OPTION_INT; both 0: any. A default outside: none */
-    const char *choices;
-    char letter; /* "-n"; 0: it has none */
+    int64_t min, max;    /* OPTION_INT; both 0: any. A default outside: none */
+    const char *choices; /* OPTION_CHOICE; of OPTION_TEXT what completion offers, one of which or
+                            several, with commas, are a value */
+    char letter;         /* "-n"; 0: it has none */
     bool once;   /* it is refused if it is given twice, because the first value would be lost */
     bool has_no; /* OPTION_TEXT: "--no-x" is a name for an empty text */
 };

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import unicodedata
 
@@ -99,6 +100,15 @@ def test_columns_of_every_kind(demo_pair, command, columns, row):
 def test_columns_that_are_refused(demo_pair, columns, why):
     out, err = cli.attempt(demo_pair, "list", "--columns", columns, code=2)
     assert out == b"" and err.startswith(f"postcli: --columns: {why}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["list", "get 1", "users list", "users get 1", "users resolve 1",
+                                     "health"])
+def test_completion_knows_the_columns(demo_pair, command):
+    words = cli.run(demo_pair, *command.split(), "--help=words").decode().split()
+    names = [word.split("=")[1] for word in words if word.startswith("--columns=")][1:]
+    _, err = cli.attempt(demo_pair, *command.split(), "--columns", "x", code=2)
+    assert re.search(r"there are (.*) \(try", err)[1].split(", ") == names
 
 
 def test_named_columns_stay_however_narrow_it_is(demo_pair):
