@@ -59,7 +59,7 @@ def test_csv_of_texts_with_everything_in_them(pair):
 
 def test_csv_and_deletions_do_not_go_together(demo_pair):
     _, err = cli.attempt(demo_pair, "stream-list", "--follow", "-o", "csv", code=2)
-    assert "CSV has no line for a post that is deleted" in err and "ndjson" in err
+    assert "CSV has no line for a deleted post" in err and "ndjson" in err
 
 
 # --- Columns ---------------------------------------------------------------------------
