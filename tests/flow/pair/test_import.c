@@ -214,7 +214,9 @@ static struct store *posts_of(struct loop *loop)
     return posts;
 }
 
-static const struct import_kind posts_kind = { "post_id", "user", post_check, posts_of };
+static const struct import_kind posts_kind = {
+    "post_id", "user", post_check, posts_of, NULL, NULL,
+};
 static const struct stream_handler posts_handler =
     IMPORT_HANDLER(&v1__post__import_posts_request__descriptor);
 static const struct method posts_method = { "/ImportPosts", MANY,        ONE,
