@@ -13,7 +13,7 @@
 
 /* Requests. More where each round trip brings what many of them need. */
 #define READ_AHEAD         64
-#define READ_AHEAD_FETCHED 256
+#define READ_AHEAD_FETCHED 512
 
 #define INDEX_MAX ((uint32_t)INT32_MAX) /* of a request */
 

@@ -30,6 +30,7 @@ OF_USER = """SELECT r.grp, r.seq, r.value FROM groups AS g JOIN records AS r ON 
 ONE_OF_MANY = r"\set n random(0, 999)" + "\n" + OF_USER.format("one-:n").replace(
     "'one-:n'", "('one-' || :n)")
 TABLES = ("groups", "records", "changes")
+OPTIONS = "--loops", 1, "--store-timeout", "60s"  # a busy machine is none that is away
 SERVERS, FOLLOWERS, RATE = 3, 1_000, 50
 FOLLOW_P99_S = 0.300
 STALLED, STALLED_KIB, LATER_S = 200, 250, 5
@@ -44,7 +45,7 @@ class OnDatabase(Pair):
         super().__init__(folder, user=user, cores=CORES)
 
     def start_post(self):
-        self.post = post_server(self.db, self.user, "--loops", 1, cores=CORES)
+        self.post = post_server(self.db, self.user, *OPTIONS, cores=CORES)
 
 
 def listing(bench, report):
@@ -176,7 +177,7 @@ def follow(bench, report):
     with contextlib.ExitStack() as stack:
         servers = [bench.pair.post]
         for _ in range(SERVERS - 1):
-            servers.append(post_server(bench.pair.db, bench.main.user, "--loops", 1, cores=CORES))
+            servers.append(post_server(bench.pair.db, bench.main.user, *OPTIONS, cores=CORES))
             stack.callback(servers[-1].stop)
         for _ in range(min(bench.sizes.rounds, 2)):
             loads = [subprocess.Popen(follower_command(bench, servers, number),

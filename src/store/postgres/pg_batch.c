@@ -3,7 +3,7 @@
 
 #include "pg_fetch.h"
 
-#define BATCH_MAX   128
+#define BATCH_MAX   256
 #define BATCH_LEAST 8
 #define BATCHES_MAX 2 /* under way; behind them the line grows, and the next is fuller */
 #define PART_ROWS   512

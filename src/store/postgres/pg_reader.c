@@ -112,6 +112,7 @@ static int pg_need(struct reader *base, struct store_fetch *fetch, const struct 
         return ask_anew(r, fetch, f, need);
     switch (f->state) {
     case PG_FETCH_PUT_OFF:
+        f->awaited = true;
         pg_batch_urge(f);
         return 0;
     case PG_FETCH_ASKED:
