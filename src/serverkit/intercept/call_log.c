@@ -100,6 +100,8 @@ static void write_line(enum log_level level, const char *name, const struct ende
         add_time(&f, "first_message_ms", e->first_ns - s->began_ns);
     add_traffic(&f, s);
     add_text(&f, "peer", peer);
+    if (s->protocol != NULL)
+        add_text(&f, "protocol", s->protocol);
     if (s->identity != NULL)
         add_text(&f, "caller", s->identity->name);
     add_trace(&f, e->trace);

@@ -21,11 +21,18 @@ struct cell {
     struct histogram handling, first_message;
 };
 
+/* What servers speak (struct protocol, http/dialect.h); a name that is not here is "other". */
+static const char *const protocols[] = {
+    "grpc", "grpc-web", "websocket", "connect", "rest", "other"
+};
+#define PROTOCOLS (sizeof protocols / sizeof protocols[0])
+
 struct call_metrics {
     enum call_metrics_of side;
     size_t nloops, nmethods;
     const struct method **methods;
-    struct cell **cells; /* of each loop: nmethods and one more, for unknown ones */
+    struct cell **cells;                 /* of each loop: nmethods and one more, for unknown ones */
+    struct counter (*spoken)[PROTOCOLS]; /* of each loop: calls that began */
 };
 
 /* What is kept of a call. */
@@ -67,10 +74,20 @@ static enum intercept count_message(const struct intercepted *i, struct flow *fl
     return INTERCEPT_PASS;
 }
 
+static size_t protocol_of(const struct stream *s)
+{
+    size_t i = 0;
+    while (s->protocol != NULL && i < PROTOCOLS - 1 && strcmp(protocols[i], s->protocol) != 0)
+        i++;
+    return i; /* that is not said, of the core, is gRPC */
+}
+
 static enum intercept on_call(const struct intercepted *i, struct status *why)
 {
     struct metrics_state *state = i->state;
+    const struct call_metrics *m = i->arg;
     (void)why;
+    counter_add(&m->spoken[loop_index(i->stream->loop)][protocol_of(i->stream)], 1);
     state->cell = cell_of(i->arg, i->stream);
     counter_add(&state->cell->started, 1);
     return INTERCEPT_PASS;
@@ -250,11 +267,28 @@ static void print_histogram(struct exposition *e, const struct call_metrics *m, 
     }
 }
 
+/* A client's calls are all gRPC's. */
+static void print_protocols(struct exposition *e, const struct call_metrics *m)
+{
+    if (m->side != CALL_METRICS_SERVER)
+        return;
+    begin(e, m, "protocol_calls_total", METRIC_COUNTER, "Calls that began, by what was spoken.");
+    for (size_t p = 0; p < PROTOCOLS; p++) {
+        struct label item = { "protocol", protocols[p] };
+        const struct labels labels = { &item, 1 };
+        uint64_t n = 0;
+        for (size_t i = 0; i < m->nloops; i++)
+            n += counter_get(&m->spoken[i][p]);
+        exposition_count(e, &labels, n);
+    }
+}
+
 void call_metrics_print(struct exposition *e, void *arg)
 {
     const struct call_metrics *m = arg;
     print_counters(e, m);
     print_handled(e, m);
+    print_protocols(e, m);
     print_open(e, m);
     print_histogram(e, m, "handling_seconds",
                     "How long calls took from their beginning to their end.",
@@ -282,7 +316,8 @@ static bool list_methods(struct call_metrics *m, const struct service *const *se
 static bool make_cells(struct call_metrics *m, size_t nloops)
 {
     m->cells = calloc(nloops, sizeof *m->cells);
-    if (m->cells == NULL)
+    m->spoken = calloc(nloops, sizeof *m->spoken);
+    if (m->cells == NULL || m->spoken == NULL)
         return false;
     for (; m->nloops < nloops; m->nloops++) {
         m->cells[m->nloops] = calloc(m->nmethods + 1, sizeof *m->cells[0]);
@@ -314,6 +349,7 @@ void call_metrics_free(struct call_metrics *m)
     for (size_t i = 0; i < m->nloops; i++)
         free(m->cells[i]);
     free(m->cells);
+    free(m->spoken);
     free(m->methods);
     free(m);
 }
