@@ -184,6 +184,32 @@ def two_ways(method):
     return method.endswith("BidiStream") or method == "ResolveUsers"
 
 
+# --- gRPC-Web, as its own clients speak it -----------------------------------------------------
+
+
+def shapes(kind, expected):
+    """What a client of this kind can call: a socket takes many requests."""
+    return {method: ids for method, ids in expected.items() if kind == "websocket" or not
+            method.endswith(("ClientStream", "BidiStream")) and method != "ResolveUsers"}
+
+
+def grpc_web(world):
+    for kind in ("binary", "text", "websocket"):
+        client = "improbable  a WebSocket" if kind == "websocket" else f"grpc-web  {kind}"
+        for service, expected in EXPECTED.items():
+            args = (f"https://{world.address(service)}", TOKEN, ROOT / "proto", service)
+            out = run("env", f"NODE_EXTRA_CA_CERTS={world.ca}", "node", HERE / "web.js", kind,
+                      *args)
+            got = json.loads(out) if out.startswith("{") else {"": out}
+            for method, ids in shapes(kind, expected).items():
+                holds(f"{client}  {service}/{method}", got.get(method) == ids, out)
+            out = run("env", f"NODE_EXTRA_CA_CERTS={world.ca}", "node", HERE / "web.js", kind,
+                      args[0], "wrong", *args[2:])
+            holds(f"{client}  {service} with a wrong token: UNAUTHENTICATED",
+                  out.startswith("{") and
+                  all(str(got).startswith("16:") for got in json.loads(out).values()), out)
+
+
 # --- Clients that go on ------------------------------------------------------------------------
 
 
@@ -302,6 +328,7 @@ def main():
         with World(folder) as world:
             grpc_js(world)
             buf_curl(world)
+            grpc_web(world)
             connect_node(world)
             follow(world)
             health(world, folder)

@@ -1,5 +1,5 @@
-/* A server that speaks HTTP/2 by nghttp2 on libuv: what its files share; for
- * nobody else but http_server_new().
+/* A server that speaks HTTP/2 by nghttp2 on libuv, and HTTP/1.1 with --web: what its
+ * files share; for nobody else but http_server_new().
  *
  *   http_server.c  life: making, starting, stopping, freeing
  *   listener.c     sockets that listen, and dealing out what they accept
@@ -10,6 +10,13 @@
  *   turns.c        who may go on in a round of the loop
  *   floods.c       what odd frames cost; pings.c: whether they are too many
  *   http_call.c    a call's life; call_in.c, call_out.c: its two directions
+ *   call_accept.c  whose protocol a request is, and which method; call_head.c: the beginning
+ *                  and the end of an answer; call_recode.c: what messages become on their way
+ *   session.h      what a call asks of what carries it: h2_stream.c, h1_answer.c, ws_session.c
+ *   h1_session.c   requests of HTTP/1.1, one after another; h1_head.c, h1_body.c read them
+ *   ws_session.c   a call on a WebSocket; ws_frames.c reads its frames
+ *   dialect.h      other protocols than gRPC; grpc_web.c is one; gather.c, base64_stream.c
+ *   web_gate.c     which pages and names of hosts are answered; answer.c: heads in the making
  *   conn_stats.c what all lanes have counted; routes.c: which method a path means
  *   outbox.c       what goes out with the next write; byte_queue.c: what waits for TLS
  *   headers.c      headers that came, and to be sent; grpc_text.c: gRPC's own in them
