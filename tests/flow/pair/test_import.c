@@ -271,11 +271,12 @@ Test(import, a_post_stays_with_its_user)
     free(dir);
 }
 
+/* Fields are in the order of their numbers. @a may have more: what only imports of posts say. */
 static void assert_same_fields(const ProtobufCMessageDescriptor *a,
                                const ProtobufCMessageDescriptor *b)
 {
-    cr_assert_eq(a->n_fields, b->n_fields);
-    for (unsigned i = 0; i < a->n_fields; i++) {
+    cr_assert_geq(a->n_fields, b->n_fields);
+    for (unsigned i = 0; i < b->n_fields; i++) {
         cr_assert_eq(a->fields[i].id, b->fields[i].id);
         cr_assert_eq(a->fields[i].type, b->fields[i].type);
         cr_assert_eq(a->fields[i].label, b->fields[i].label);
