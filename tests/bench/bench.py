@@ -34,6 +34,7 @@ import postgres  # noqa: E402
 import report as reports  # noqa: E402
 import slow_readers  # noqa: E402
 import tls  # noqa: E402
+import web  # noqa: E402
 from h2 import Failure  # noqa: E402
 from servers import BUILD, CLIENT_CORES, SERVER_CORES, Pair, client_stays  # noqa: E402
 
@@ -56,7 +57,7 @@ TOPICS = {"load": cases.run, "names": names.run, "first": first_post.run,
           "slow": slow_readers.run, "bursts": bursts.run, "cli": cli.run, "load-tester": load_tester.run,
           "loops": loops.run, "long-link": long_link.run, "tls": tls.run,
           "handshakes": handshakes.run, "features": features.run, "growth": growth.run,
-          "import": imports.run, "follows": follows.run,
+          "web": web.run, "import": imports.run, "follows": follows.run,
           "postgres": postgres.run}
 
 

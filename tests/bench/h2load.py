@@ -40,20 +40,21 @@ class Run:
 
 
 def load(port, path, data_bytes, body=None, calls=1, connections=1, streams=1, meanwhile=None,
-         scheme="http", headers=(), rate=0, window_bits=WINDOW_BITS):
+         scheme="http", headers=(), rate=0, window_bits=WINDOW_BITS, is_grpc=True, http1=False):
     """Sends calls, checks the answers, returns the Run.
 
-    body: a file of gRPC frames; without one it is a GET. data_bytes: of each
+    body: a file, of gRPC frames unless it is not is_grpc; without one it is a GET. data_bytes: of each
     answer, exactly; or a function that judges the sum. meanwhile is called now
     and then as long as it runs. rate: calls a second that each connection begins; 0: as many as
     streams allow. window_bits: of what the server may send unasked."""
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder) / "log"
-        grpc = ["-d", str(body), "-H", "content-type: application/grpc", "-H", "te: trailers"]
+        grpc = ["-H", "content-type: application/grpc", "-H", "te: trailers"] if is_grpc else []
         more = [word for header in headers for word in ("-H", header)]
         more += [f"--rps={rate}"] if rate else []
         command = ["h2load", "-n", calls, "-c", connections, "-m", streams, "-w", window_bits,
-                   "-W", window_bits, f"--log-file={log}", *(grpc if body else []), *more,
+                   "-W", window_bits, f"--log-file={log}", *(["-d", str(body), *grpc] if body else []),
+                   *(["--h1"] if http1 else []), *more,
                    f"{scheme}://127.0.0.1:{port}{path}"]
         with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as h2load:
             output = wait(h2load, meanwhile)
