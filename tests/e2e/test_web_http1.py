@@ -8,6 +8,7 @@ import http.client
 import socket
 import ssl
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -19,7 +20,8 @@ from logs import may_log
 from pair import Pair, Server
 from protos import post
 from raw import Raw, message, request
-from timing import MARGIN
+from scrape import METRICS, Metrics
+from timing import MARGIN, wait_until
 
 pytestmark = may_log("is no base64", "the deadline had passed", "a message has more than",
                      "in the midst of a message", "has no request message")
@@ -121,6 +123,12 @@ def test_pipelined_requests_are_answered_in_order(peer):
     assert well(peer.answer())
     assert peer.answer().headers["grpc-status"] == "12"
     assert all(well(peer.answer()) for _ in range(20))
+
+
+def test_answers_have_a_date(peer):
+    peer.send(head(), ONE)
+    date = parsedate_to_datetime(peer.answer().headers["date"])
+    assert abs(date.timestamp() - time.time()) < 2 + MARGIN
 
 
 def test_a_stream_goes_out_in_chunks(peer):
@@ -361,6 +369,47 @@ def test_drain_ends_an_idle_connection_and_finishes_an_answer(tmp_path):
                 assert well(peer.answer())
             pair.post.stop()
             assert idle.closed() and busy.closed()
+
+
+def test_an_idle_connection_ends(tmp_path):
+    with Pair(tmp_path, [], ["--web", "--max-connection-idle", "300ms"]) as pair:
+        with Peer(pair.post) as peer:
+            peer.send(head(), ONE)
+            assert peer.answer().status == 200
+            began = time.monotonic()
+            assert peer.closed() and 0.2 < time.monotonic() - began < 0.3 + MARGIN
+
+
+def ended(metrics, path):
+    """The codes that calls of the method have ended with."""
+    return {dict(labels)["grpc_code"] for (name, labels), _ in metrics.scrape().items()
+            if name == "grpc_server_handled_total"
+            and ("grpc_method", path.rpartition("/")[2]) in labels} & {"CANCELLED", "UNAVAILABLE"}
+
+
+def test_a_client_that_does_not_read_is_cut(tmp_path):
+    """Its call has failed, and nothing is kept for it."""
+    args = ["--web", "--write-timeout", "500ms", *METRICS]
+    with Pair(tmp_path, [], args) as pair:
+        metrics = Metrics(pair.post)
+        pair.import_posts([{"post_id": f"p{i}", "user_id": "1", "body": "x" * 10000}
+                           for i in range(3000)])
+        with Peer(pair.post) as peer:
+            peer.send(head(path=STREAM, length=5), message(b""))
+            wait_until(lambda: ended(metrics, STREAM), "the call has ended")
+            while peer.more():
+                pass
+            assert not peer.buffer.endswith(b"0\r\n\r\n")
+
+
+def test_a_deadline_in_the_midst_of_an_answer(pair):
+    """What has begun cannot be told of it but by the connection's end, or by the last frame."""
+    with Peer(pair.post) as peer:
+        peer.send(head("grpc-timeout: 300m", path="/v1.post.Post/ListPostsBidiStream",
+                       length=None) .replace("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                  f"{len(ONE):x}\r\n", ONE, "\r\n")
+        while b"grpc-status: 4" not in peer.buffer:
+            assert peer.more()
 
 
 # --- TLS ------------------------------------------------------------------------------------

@@ -293,7 +293,8 @@ size_t call_in_held(const struct http_call *c)
 {
     const size_t kept = has_kept(c) ? c->in.kept->cap : 0;
     const size_t message = c->in.message.own != NULL ? c->in.message.own->cap : 0;
-    return kept + message + deframer_bytes(&c->in.frames) + gather_bytes(&c->in.gather);
+    return c->in.headers.block_bytes + kept + message + deframer_bytes(&c->in.frames) +
+           gather_bytes(&c->in.gather);
 }
 
 static void take_data(struct http_call *c, struct bytes data)

@@ -74,11 +74,26 @@ static void say_field(struct h1 *h, struct bytes name, struct bytes value)
     h1_say_text(h, "\r\n");
 }
 
+/* Anew once a second. */
+static void say_date(struct h1 *h)
+{
+    struct lane *lane = h->conn->lane;
+    const time_t now = time(NULL);
+    struct tm tm;
+    if (lane->date.at != now && gmtime_r(&now, &tm) != NULL) {
+        strftime(lane->date.line, sizeof lane->date.line, "date: %a, %d %b %Y %H:%M:%S GMT\r\n",
+                 &tm);
+        lane->date.at = now;
+    }
+    h1_say_text(h, lane->date.line);
+}
+
 void h1_refuse(struct h1 *h, unsigned status, const char *text, enum refusal why)
 {
     char fields[120];
     counter_add(&h->conn->lane->stats.refused[why], 1);
     say_status(h, status);
+    say_date(h);
     snprintf(fields, sizeof fields,
              "content-type: text/plain; charset=utf-8\r\ncontent-length: %zu\r\n"
              "connection: close\r\n\r\n",
@@ -142,6 +157,7 @@ static bool respond(struct http_call *c, const nghttp2_nv *nv, size_t n, bool bo
     const unsigned status = number_of(&nv[0]);
     h->has_body = body && !h->is_head;
     say_status(h, status);
+    say_date(h);
     for (size_t i = 1; i < n; i++) {
         sized |= is(&nv[i], "content-length");
         say_field(h, bytes_of(nv[i].name, nv[i].namelen), bytes_of(nv[i].value, nv[i].valuelen));

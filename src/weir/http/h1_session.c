@@ -44,7 +44,8 @@ static size_t room_of(const struct buf *b)
 
 void h1_note(struct h1 *h)
 {
-    const size_t now = sizeof *h + room_of(h->head) + room_of(h->waiting) + room_of(h->out);
+    const size_t now =
+        sizeof *h + room_of(h->head) + room_of(h->waiting) + room_of(h->out) + ws_held(h);
     h->conn->held_bytes += now - h->counted;
     h->counted = now;
 }

@@ -54,6 +54,7 @@ bool received_headers_put(struct received_headers *h, struct bytes name, struct 
 void received_headers_own(struct received_headers *h, struct buf *block)
 {
     h->blocks[h->blocks[0] != NULL] = block;
+    h->block_bytes += block->cap;
 }
 
 static bool is_binary(struct bytes name)

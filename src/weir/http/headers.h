@@ -28,6 +28,7 @@ struct received_headers {
     uint16_t n, cap;
     uint32_t bytes;          /* as SETTINGS_MAX_HEADER_LIST_SIZE counts them */
     struct decoded *decoded; /* values of "-bin" headers that were asked for */
+    size_t block_bytes;      /* that those take */
     struct buf *blocks[2];   /* those of HTTP/1 and of WebSockets, which they lie in */
 };
 

@@ -35,6 +35,8 @@
 #ifndef HTTP_LANE_H
 #define HTTP_LANE_H
 
+#include <time.h>
+
 #include "base/spares.h"
 #include "conn.h"
 #include "outbox.h"
@@ -69,6 +71,10 @@ struct lane {
     struct tls_context *tls; /* NULL: plaintext */
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
+    struct {
+        time_t at; /* as time() says */
+        char line[48];
+    } date;             /* of answers of HTTP/1.1, which have to say it */
     struct ring hellos; /* TLS handshakes that wait for their turn */
     struct task hello_turn;
     struct conn_stats stats;

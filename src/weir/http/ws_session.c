@@ -371,6 +371,13 @@ void ws_take(struct h1 *h, struct bytes *input)
     }
 }
 
+size_t ws_held(const struct h1 *h)
+{
+    if (h->ws == NULL)
+        return 0;
+    return sizeof *h->ws + (h->ws->state == WS_HEADERS ? h->ws->headers->cap : 0);
+}
+
 void ws_free(struct h1 *h)
 {
     if (h->ws == NULL)

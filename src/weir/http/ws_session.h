@@ -34,6 +34,9 @@ void ws_ping(struct h1 *h);
 /** It ends, with a word to the client. */
 void ws_close(struct h1 *h, unsigned code);
 
+/** The memory that it holds, until its call has it. */
+size_t ws_held(const struct h1 *h);
+
 void ws_free(struct h1 *h);
 
 extern const struct session_ops ws_session;
