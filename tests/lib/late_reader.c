@@ -27,14 +27,21 @@ struct fetched {
     struct bytes *ids;
     uint32_t groups_from, groups_to; /* whose ids may be asked for */
     size_t left;                     /* of the block */
+    uint64_t as_of, groups;          /* the state that is told; UINT64_MAX: the last one */
 };
 
 static size_t fetches;
+static bool held;
 
 bool late_wanted(void)
 {
     const char *store = getenv("STORE");
     return store != NULL && strcmp(store, "late") == 0;
+}
+
+void late_hold(bool hold)
+{
+    held = hold;
 }
 
 size_t late_fetches(void)
@@ -106,6 +113,10 @@ static void drop(struct store_fetch *fetch)
 static void on_there(struct task *task)
 {
     struct fetched *f = container_of(task, struct fetched, task);
+    if (held) {
+        task_defer(f->late->loop, task);
+        return;
+    }
     f->there = true;
     f->fetch->ready(f->fetch);
 }
@@ -124,6 +135,10 @@ static int ask(struct late *l, struct store_fetch *fetch, const struct store_nee
     f->groups_from = need->after.group;
     f->groups_to = need->after.group + NEED_GROUPS_AHEAD;
     keep_need(f, need);
+    f->as_of = f->groups = UINT64_MAX;
+    if (held)
+        cr_assert(reader_revision(l->below, &f->as_of) == 1 &&
+                  reader_groups(l->below, &f->groups) == 1);
     fetch->of_engine = f;
     fetch->engine = l->reader.engine;
     task_defer(l->loop, &f->task);
@@ -186,7 +201,8 @@ static int count(struct reader *r, uint64_t *ret)
 static int groups(struct reader *r, uint64_t *ret)
 {
     may_count(r, OF(NEED_RECORDS) | OF(NEED_GROUP) | OF(NEED_CHANGES));
-    return reader_groups(late_of(r)->below, ret);
+    *ret = late_of(r)->now->groups;
+    return *ret < UINT64_MAX ? 1 : reader_groups(late_of(r)->below, ret);
 }
 
 /* Of ids a block has as many as of records. */
@@ -217,7 +233,8 @@ static int group(struct reader *r, struct bytes id, uint32_t *ret)
 {
     const struct fetched *f = may(r, OF(NEED_GROUP) | OF(NEED_CHANGES));
     cr_assert(f->need.kind == NEED_CHANGES || same_bytes(f->need.group, id));
-    return reader_group(late_of(r)->below, id, ret);
+    const int rv = reader_group(late_of(r)->below, id, ret);
+    return rv == 1 && f->need.kind == NEED_CHANGES && *ret >= f->groups ? 0 : rv;
 }
 
 static int group_id(struct reader *r, uint32_t ordinal, struct bytes *ret)
@@ -270,14 +287,15 @@ struct block_changes {
     struct change_visit visit;
     struct change_visit *of;
     struct fetched *f;
-    bool used_up;
+    bool used_up, ended;
 };
 
 static bool visit_change(struct change_visit *visit, const struct change *c)
 {
     struct block_changes *v = container_of(visit, struct block_changes, visit);
     v->used_up = v->f->left == 0;
-    if (v->used_up || !v->of->change(v->of, c))
+    v->ended = c->revision > v->f->as_of;
+    if (v->used_up || v->ended || !v->of->change(v->of, c))
         return false;
     v->f->left--;
     v->f->need.revision = c->revision;
@@ -287,7 +305,8 @@ static bool visit_change(struct change_visit *visit, const struct change *c)
 static int revision(struct reader *r, uint64_t *ret)
 {
     may_count(r, OF(NEED_RECORDS) | OF(NEED_GROUP) | OF(NEED_CHANGES));
-    return reader_revision(late_of(r)->below, ret);
+    *ret = late_of(r)->now->as_of;
+    return *ret < UINT64_MAX ? 1 : reader_revision(late_of(r)->below, ret);
 }
 
 static int changes(struct reader *r, uint64_t *from, struct change_visit *visit)
@@ -295,6 +314,8 @@ static int changes(struct reader *r, uint64_t *from, struct change_visit *visit)
     struct fetched *f = may(r, OF(NEED_CHANGES));
     struct block_changes v = { .visit.change = visit_change, .of = visit, .f = f };
     const int rv = reader_changes(late_of(r)->below, from, &v.visit);
+    if (rv == 1 && v.ended && !v.used_up)
+        return 0;
     return rv == 1 && v.used_up ? READER_MORE : rv;
 }
 

@@ -17,6 +17,9 @@ struct reader *late_reader(struct reader *reader, struct loop *loop, size_t most
 
 #define LATE_BLOCK 1000 /* what the worlds take for @most */
 
+/** What is asked for meanwhile comes when this is over, as it was when it was asked for. */
+void late_hold(bool hold);
+
 /** How often something was fetched, by all of them. */
 size_t late_fetches(void);
 

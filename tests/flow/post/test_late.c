@@ -111,3 +111,29 @@ Test(late, a_client_may_leave_at_every_turn)
         stop();
     }
 }
+
+/* --- Follows ------------------------------------------------------------------------ */
+
+/* What it has read first is older than what it hears of last, which was told before it
+ * listened. The user has no posts before. */
+Test(late, a_follow_hears_of_what_came_while_it_fetched)
+{
+    const struct ask from_now = { .user = "u9", .follow = true, .from_now = true };
+    start(100);
+    expect(UNARY, "u9", NULL); /* the name is known */
+    const size_t before = late_fetches();
+    late_hold(true);
+    struct fake_stream *f = listing_open(&w, SERVER_STREAM, &from_now, 1);
+    POST_UNTIL(&w, late_fetches() > before);
+    posts_add(&posts, "u9", 10, "");
+    posts_refill(&w, &posts, posts.n - 1, posts.n, 'n');
+    post_world_turns(&w, 3);
+    late_hold(false);
+    POST_UNTIL(&w, f->sent.n == 2);
+    struct answer a = answer_read(f);
+    cr_assert(a.messages[0].caught_up);
+    cr_assert_eq(a.nposts, 1);
+    answer_free(&a);
+    listing_hang_up(&w, f);
+    stop();
+}
