@@ -91,9 +91,9 @@ __attribute__((format(printf, 2, 3))) static void put_definition(struct printer 
     char *line;
     va_list args;
     const comment_location *l = describe_comments_find(&p->comments, &p->path);
-    const char *behind = l != NULL ? text(l->trailing_comments) : "";
-    const size_t len = strcspn(behind, "\n");
-    const bool is_short = behind[len] == '\0' || behind[len + 1] == '\0';
+    const char *trailing = l != NULL ? text(l->trailing_comments) : "";
+    const size_t len = strcspn(trailing, "\n");
+    const bool is_short = trailing[len] == '\0' || trailing[len + 1] == '\0';
     va_start(args, format);
     const int n = vasprintf(&line, format, args);
     va_end(args);
@@ -102,12 +102,12 @@ __attribute__((format(printf, 2, 3))) static void put_definition(struct printer 
         return;
     }
     put_comment(p, l != NULL ? l->leading_comments : NULL);
-    if (*behind != '\0' && is_short)
-        put(p, "%s  //%.*s", line, (int)len, behind);
+    if (*trailing != '\0' && is_short)
+        put(p, "%s  //%.*s", line, (int)len, trailing);
     else
         put_line(p, line);
     if (!is_short)
-        put_comment(p, behind);
+        put_comment(p, trailing);
     free(line);
 }
 
