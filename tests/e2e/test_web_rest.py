@@ -286,6 +286,28 @@ def test_a_follow_says_that_it_is_there(raw):
     raw.send(h2.reset(stream))
 
 
+def test_a_reader_that_stops(start_pair):
+    """The store is read no further than the reader has room: what waits is small, and is all there
+    when it goes on."""
+    pair = start_pair(post_args=["--web", "--loops", "1"])
+    pair.import_users([{"user_id": "u", "name": "U"}])
+    pair.import_posts([{"post_id": f"p{i}", "user_id": "u", "body": "x" * 20000}
+                       for i in range(300)])  # 6 MB of lines
+    with Raw(port(pair.post), (h2.INITIAL_WINDOW_SIZE, 1000)) as raw:
+        get(raw, "/v1/posts/p1", accept="text/html")  # warm
+        before = pair.post.rss_anon_bytes()
+        streams = [raw.begin(block("GET", "/v1/posts", accept=NDJSON), end=True)
+                   for _ in range(20)]
+        raw.until(lambda: all(len(raw.answers[s].data) == 1000 for s in streams))
+        raw.sync()
+        assert pair.post.rss_anon_bytes() - before < 20 * 1_000_000
+        raw.send(h2.update(streams[3], h2.LARGEST_WINDOW - 1000))
+        lines = Told(raw.answer_of(streams[3])).lines
+        assert [p.post_id for p in posts_of([line["result"] for line in lines])] == \
+            [f"p{i}" for i in range(300)]
+        assert all(len(raw.answers[s].data) == 1000 for s in streams if s != streams[3])
+
+
 # --- streams of requests --------------------------------------------------------------------
 
 
