@@ -3,7 +3,7 @@
 
 ##@ Test it with others' programs
 
-.PHONY: interop foreign
+.PHONY: interop foreign browser
 
 # Ours with each other, and with peers in Python and in Go; plaintext and TLS.
 interop: setup-test ## gRPC's own test cases, with ours and others' programs
@@ -18,6 +18,13 @@ foreign: setup-test ## our servers with clients that others wrote
 	@mkdir -p $(BUILD)/foreign && cp tests/foreign/package.json $(BUILD)/foreign
 	@cd $(BUILD)/foreign && npm install --silent --no-audit --no-fund
 	@BUILD=$(BUILD) MODULES=$(BUILD)/foreign/node_modules $(PYTHON) -B tests/foreign/foreign.py
+# Debian's Chromium, driven from npm.
+browser: setup-test ## the console, and others' clients, in a browser
+	@.ci/setup browser
+	@$(MAKE) --no-print-directory -j2 all
+	@mkdir -p $(BUILD)/browser && cp tests/browser/package.json $(BUILD)/browser
+	@cd $(BUILD)/browser && npm install --silent --no-audit --no-fund
+	@BUILD=$(BUILD) MODULES=$(BUILD)/browser/node_modules $(PYTHON) -B tests/browser/browser.py
 
 # --- in C ----------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ function sampleRequest(method, known, n) {
   for (const field of known.messages.get(method.input)?.fields ?? []) {
     if (field.json === 'pageSize') sample.pageSize = method.responses === 'many' ? 100 : 5;
     else if (field.json === 'limit' && method.requests === 'many') sample.limit = '5';
-    else if (/Id$/.test(field.json) && field.type === 'string') sample[field.json] = `${field.json[0]}${n}`;
+    else if (/Id$/.test(field.json) && field.type === 'string') sample[field.json] = String(n);
   }
   return JSON.stringify(sample);
 }
