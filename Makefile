@@ -105,6 +105,7 @@ $(BUILD)/obj/%.o: %.S
 	$(call say,AS,$<)
 	$(Q)$(CC) -Wa,-I$(BUILD)/gen -c -o $@ $<
 $(BUILD)/obj/client-cli/bench/bench_template.o: client-cli/bench/bench_report.html
+$(BUILD)/obj/src/web/console/console_parts.o: $(wildcard src/web/console/page.* src/web/console/*.js)
 $(BUILD)/obj/src/serverkit/reflection/descriptors.o: $(BUILD)/gen/descriptors.pb
 $(BUILD)/obj/src/post/openapi.o: $(BUILD)/gen/openapi/post.json
 $(BUILD)/obj/src/user/openapi.o: $(BUILD)/gen/openapi/user.json

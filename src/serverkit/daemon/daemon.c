@@ -53,7 +53,7 @@ struct daemon {
     struct call_metrics *calls; /* NULL, as the next: nobody wants metrics */
     struct metrics_http *scrapes;
     struct probes probes;
-    struct web_api *web; /* NULL: no --web */
+    struct web_protocols web;
     struct server *server;
     struct token_check token_check;
     uv_signal_t sigterm, sigint;
@@ -439,8 +439,8 @@ static bool make_chain(struct daemon *d, char *error)
 
 static bool make_server(struct daemon *d, char *error)
 {
-    if (!web_protocols_add(&d->web, &d->config, d->program->openapi, d->services, d->nservices,
-                           error))
+    if (!web_protocols_open(&d->web, &d->config, d->program->openapi, d->services, d->nservices,
+                            error))
         return false;
     const struct server_options options = {
         .transport = (enum server_transport)d->config.transport,
@@ -481,7 +481,7 @@ static bool run_opened(struct daemon *d, char *error)
     if (!served)
         stop_unserved(d);
     server_free(d->server);
-    web_api_free(d->web);
+    web_protocols_close(&d->web);
     verifier_free(d->token_check.verifier);
     call_metrics_free(d->calls);
     for (size_t i = 0; i < d->nstarted && d->program->free_loop != NULL; i++)

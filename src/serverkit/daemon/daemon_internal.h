@@ -16,7 +16,7 @@ struct daemon_config {
     struct option_list listen;
     int64_t loops;
     int transport, compression, log_level, log_format;
-    bool reflection, check;
+    bool reflection, console, check;
     uint64_t drain_timeout_ms, write_timeout_ms, max_call_ms, self_probe_ms;
 };
 

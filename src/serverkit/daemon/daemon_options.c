@@ -40,6 +40,8 @@ static const struct option_row rows[] = {
                "what speaks HTTP/2: http is our own code on nghttp2; core is the gRPC C core, to "
                "compare with, and only for clients that are trusted",
                .choices = "http|core"),
+    OPT_FLAG("console", config.console,
+             "answer / with a page that calls every method from a browser; needs --web"),
     OPT_FLAG("reflection", config.reflection,
              "tell clients by gRPC's server reflection what is served"),
     OPT_CHOICE("compression", config.compression,
@@ -61,6 +63,10 @@ static enum option_result check_options(const struct daemon_program *p)
         wrong = web_options_check();
     if (wrong == NULL && web_options_given() != NULL && config.transport == TRANSPORT_CORE)
         wrong = "--web needs --transport http";
+    if (wrong == NULL && config.console && web_options_given() == NULL)
+        wrong = "--console needs --web: its page calls the server by HTTP";
+    if (wrong == NULL && config.console && !config.reflection)
+        wrong = "--console needs reflection, which tells its page of the methods";
     if (wrong == NULL && p->check_options != NULL)
         wrong = p->check_options();
     if (wrong == NULL && !auth_options_good(&auth_options, error))

@@ -1,7 +1,7 @@
 /* The console: one page from which all methods of a server are called in a browser, in the
  * protocols that the server speaks beside gRPC.
  *
- * Its parts lie in the program (console.S) and are put together once, at the start. The page
+ * Its parts lie in the program (console_parts.S) and are put together once, at the start. The page
  * loads nothing but itself: its content security policy allows just this style and this
  * script, by their hashes, and calls to the server that it came from. It knows no secret
  * and is the same for everybody, so it is had without a token; what it asks of the server

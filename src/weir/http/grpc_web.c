@@ -3,6 +3,8 @@
  *
  * A call that ends before its first message is told in the headers alone: clients take
  * what is said in an empty answer's last frame for no error at all. */
+#include "grpc_web.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,8 +49,8 @@ static void put_status(struct answer *a, const struct status *status)
         answer_put_bytes(a, bytes_of_text("grpc-message"), bytes_of(message, len));
 }
 
-static void put_head(const struct dialect_call *d, struct answer *a, const struct status *status,
-                     const char *type)
+void grpc_web_put_head(const struct dialect_call *d, struct answer *a, const struct status *status,
+                       const char *type)
 {
     struct bytes name, value;
     const char *encoding = dialect_encoding(d);
@@ -66,12 +68,12 @@ static void put_head(const struct dialect_call *d, struct answer *a, const struc
 
 static void head_binary(const struct dialect_call *d, struct answer *a, const struct status *status)
 {
-    put_head(d, a, status, "application/grpc-web+proto");
+    grpc_web_put_head(d, a, status, "application/grpc-web+proto");
 }
 
 static void head_text(const struct dialect_call *d, struct answer *a, const struct status *status)
 {
-    put_head(d, a, status, "application/grpc-web-text+proto");
+    grpc_web_put_head(d, a, status, "application/grpc-web-text+proto");
 }
 
 static bool put_line(struct buf *to, struct bytes name, struct bytes value)
@@ -94,8 +96,8 @@ static bool put_trailers(const struct dialect_call *d, const struct status *stat
     return put;
 }
 
-static bool end(const struct dialect_call *d, const struct status *status, bool started,
-                struct buf *to)
+bool grpc_web_end(const struct dialect_call *d, const struct status *status, bool started,
+                  struct buf *to)
 {
     uint8_t frame[STREAM_HEAD_BYTES] = { 0 };
     const size_t from = to->len;
@@ -116,19 +118,20 @@ static bool wrap_text(const struct dialect_call *d, struct bytes body, struct bu
 
 static const struct dialect binary = {
     .head = head_binary,
-    .end = end,
+    .end = grpc_web_end,
 };
 
 static const struct dialect text = {
     .unwrap = unwrap_text,
     .head = head_text,
-    .end = end,
+    .end = grpc_web_end,
     .wrap = wrap_text,
 };
 
 /* --- The protocol ------------------------------------------------------------------- */
 
-/* What follows the type's name: nothing, or "+proto", and parameters. */
+/* What follows the type's name: nothing, or "+proto", and parameters. JSON needs descriptors, which
+ * are not known here: another protocol's (src/web/grpc_web_json.h). */
 static bool is_proto(struct bytes rest)
 {
     static const struct bytes proto = { (const uint8_t *)"+proto", 6 };
@@ -152,6 +155,8 @@ static enum acceptance accept(const struct dialect_call *d, struct accepted *ret
     if (!skip(&type, "application/grpc-web"))
         return ACCEPT_OTHER;
     ret->dialect = skip(&type, "-text") ? &text : &binary;
+    if (type.len >= 5 && memcmp(type.data, "+json", 5) == 0)
+        return ACCEPT_OTHER;
     if (!is_proto(type)) {
         answer_status(a, 415);
         return ACCEPT_ANSWER;
