@@ -4,6 +4,7 @@
 The scripts beside this file drive it. Each prints a line for each thing that holds, or
 "ask ..." for what is to be done to the servers. Exit status 1: something does not hold."""
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -33,7 +34,8 @@ class World:
 
     def __init__(self, folder):
         self.metrics = f"127.0.0.1:{ports.free_port()}"
-        web = ["--web", "--console"]
+        self.page_port = ports.free_port()
+        web = ["--web", "--console", "--web-origin", f"http://127.0.0.1:{self.page_port}"]
         self.pair = Pair(folder, web, [*web, "--metrics-listen", self.metrics])
 
     def __enter__(self):
@@ -50,6 +52,13 @@ class World:
 
     def count(self):
         return int(pipeline(self.pair, "$POSTCLI list --format ndjson --limit 0 | wc -l", 60))
+
+    def listed(self):
+        """What a gRPC client lists: the first posts of all, and those of two users."""
+        def ids(options):
+            lines = pipeline(self.pair, f"$POSTCLI list --format ndjson {options}", 60).splitlines()
+            return ["{post_id} {author}".format(**json.loads(line)) for line in lines]
+        return json.dumps({"first": ids("--limit 1000"), "users": ids("--user 1") + ids("--user 3")})
 
     def sent_bytes(self):
         with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=10) as page:
@@ -99,11 +108,30 @@ def play(world, script, *args):
     return process.returncode == 0
 
 
+def bundle_clients(folder):
+    """The page with everything that it imports, as one script."""
+    command = MODULES / ".bin"
+    gen = folder / "gen"
+    gen.mkdir()
+    subprocess.run(["protoc", "-I", ROOT / "proto", f"--plugin={command / 'protoc-gen-es'}",
+                    f"--es_out=target=js,import_extension=js:{gen}", "v1/post/post.proto",
+                    "google/api/http.proto", "google/api/annotations.proto"], check=True)
+    script = folder / "page.js"
+    subprocess.run([command / "esbuild", HERE / "clients_page.js", "--bundle", "--format=iife",
+                    "--log-level=error", f"--alias:gen={gen}", f"--outfile={script}"],
+                   check=True, env={**os.environ, "NODE_PATH": str(MODULES)})
+    return script
+
+
 def main():
     pictures = BUILD / "browser"
     with tempfile.TemporaryDirectory(prefix="browser-") as folder, World(Path(folder)) as world:
-        if not play(world, "console.js", f"http://{world.pair.post.listen}/", world.count(), pictures):
-            sys.exit(1)
+        url = f"http://{world.pair.post.listen}"
+        script = bundle_clients(Path(folder))
+        good = play(world, "console.js", url + "/", world.count(), pictures) and \
+            play(world, "clients.js", url, world.page_port, script, world.listed())
+    if not good:
+        sys.exit(1)
     print(f"Pictures of the console are in {pictures}.")
 
 
