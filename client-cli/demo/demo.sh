@@ -66,15 +66,22 @@ stop() {
     fi
 }
 
-serve user-server --web --db "$USER_DB"
+# Only our own transport speaks anything beside gRPC.
+web="--web --console"
+[ "${USER_SERVER_TRANSPORT:-http}${POST_SERVER_TRANSPORT:-http}" = httphttp ] || web=
+
+# shellcheck disable=SC2086  # two words, or none
+serve user-server --db "$USER_DB" $web
 user=$pid
 export POSTCLI_USER_TARGET="$address"
 # One loop, so that there is one stream to User; and a log that says what goes over it.
 export POST_SERVER_LOOPS="${POST_SERVER_LOOPS:-1}"
-serve post-server --web --db "$POST_DB" --user-target "$address" --log-level debug
+# shellcheck disable=SC2086
+serve post-server --db "$POST_DB" --user-target "$address" --log-level debug $web
 post=$pid
 export POSTCLI_TARGET="$address"
 echo "user-server on $POSTCLI_USER_TARGET, post-server on $POSTCLI_TARGET"
+[ -z "$web" ] || echo "while this runs, a console in a browser: http://$POSTCLI_TARGET/"
 
 printf 'users: '
 "$build/postcli" import users "$here/users.ndjson"
@@ -100,6 +107,7 @@ To try it yourself, start both servers with "make run", and in another terminal:
   $build/postcli stream-list
   $build/postcli bidi-list            (then type 1, 3 or 9, each with Enter)
   $build/postcli stream-list --follow (in a terminal of its own)
+  a browser on http://127.0.0.1:9001/ (the console: all four shapes, as they happen)
   $build/postcli generate users --count 1000 | $build/postcli import users -
   $build/postcli generate posts --count 1000000 | $build/postcli import posts -
 EOT

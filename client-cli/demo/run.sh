@@ -3,7 +3,7 @@
 # USER_LISTEN and POST_LISTEN say, or USER_SERVER_LISTEN and POST_SERVER_LISTEN, as
 # for the servers themselves. The data stays in the folder $DATA; an empty one begins
 # with the demo's people and posts. Ctrl-C stops both, once more ends their calls at
-# once. "make run" builds and runs it. With STORE=postgres the folder is that of a
+# once. "make run" builds and runs it. Both answer browsers too, and have a console. With STORE=postgres the folder is that of a
 # PostgreSQL (postgres.sh), which is stopped behind the servers.
 set -eu
 here=$(dirname "$0")
@@ -68,14 +68,28 @@ serve() {
 export USER_SERVER_LISTEN="${USER_SERVER_LISTEN:-127.0.0.1:9000}"
 export POST_SERVER_LISTEN="${POST_SERVER_LISTEN:-127.0.0.1:9001}"
 
+# tell SERVER ADDRESS TLS_CERT PATH: where a browser finds it, and how it is asked without gRPC.
+tell() {
+    case $2 in unix:*) return 0 ;; esac
+    scheme=http
+    [ -z "$3" ] || scheme=https
+    echo "$1 in a browser: $scheme://$2/ (without gRPC: curl $scheme://$2$4)"
+}
+
+# Only our own transport speaks anything beside gRPC.
+web="--web --console"
+[ "${USER_SERVER_TRANSPORT:-http}${POST_SERVER_TRANSPORT:-http}" = httphttp ] || web=
+
 USER_DB=$data/user-server
 POST_DB=$data/post-server
 [ "${STORE:-}" != postgres ] || postgres_start "$data"
 
-serve user-server --web --db "$USER_DB"
+# shellcheck disable=SC2086  # two words, or none
+serve user-server --db "$USER_DB" $web
 user=$pid
 export POSTCLI_USER_TARGET="$address"
-serve post-server --web --db "$POST_DB" --user-target "$address"
+# shellcheck disable=SC2086
+serve post-server --db "$POST_DB" --user-target "$address" $web
 post=$pid
 export POSTCLI_TARGET="$address"
 if [ -z "$("$build/postcli" users list | head -n 1)" ]; then
@@ -88,12 +102,12 @@ if [ -z "$("$build/postcli" list | head -n 1)" ]; then
 fi
 echo "the data is kept in $data"
 [ "${STORE:-}" != postgres ] || echo "to look at it: psql '$POST_DB'"
+if [ -n "$web" ]; then
+    tell User "$POSTCLI_USER_TARGET" "${USER_SERVER_TLS_CERT:-}" /v1/users
+    tell Post "$POSTCLI_TARGET" "${POST_SERVER_TLS_CERT:-}" /v1/posts
+fi
 targets=
 [ "$POSTCLI_TARGET" = 127.0.0.1:9001 ] || targets=" --target $POSTCLI_TARGET"
 [ "$POSTCLI_USER_TARGET" = 127.0.0.1:9000 ] || targets="$targets --user-target $POSTCLI_USER_TARGET"
-case $POSTCLI_TARGET in
-unix:*) ;;
-*) echo "without gRPC: curl http://$POSTCLI_TARGET/v1/posts" ;;
-esac
 echo "try: $build/postcli$targets stream-list (Ctrl-C here stops both servers)"
 wait "$user" "$post"

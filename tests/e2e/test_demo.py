@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,25 @@ def test_run_listens_where_the_servers_are_told_to(run):
     assert (f"try: {BUILD}/postcli --target {script.listen['post']} --user-target "
             f"{script.listen['user']} stream-list (Ctrl-C") in script.words
     assert " and [::1]:" in script.words
+    script.process.send_signal(signal.SIGINT)
+    assert script.end() == 0
+
+
+def test_run_says_where_the_consoles_are(run):
+    script = run().until_it_serves()
+    consoles = dict(re.findall(r"^(\w+) in a browser: (\S+) ", script.words, re.M))
+    assert consoles == {"User": f"http://{script.listen['user']}/",
+                        "Post": f"http://{script.listen['post']}/"}
+    for url in consoles.values():
+        with urllib.request.urlopen(url, timeout=timing.CALL) as page:
+            assert b"<title>Streaming console</title>" in page.read()
+    script.process.send_signal(signal.SIGINT)
+    assert script.end() == 0
+
+
+def test_run_on_the_core_has_no_console(run):
+    script = run(POST_SERVER_TRANSPORT="core").until_it_serves()
+    assert "console" not in script.words
     script.process.send_signal(signal.SIGINT)
     assert script.end() == 0
 
