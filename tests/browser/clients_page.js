@@ -68,7 +68,7 @@ function grpcWebCalls(format) {
   const client = new grpcWeb.GrpcWebClientBase({ format });
   const get = grpcWebMethod('GetPost', 'UNARY', schemasOf('GetPost'));
   const list = grpcWebMethod('ListPostsServerStream', 'SERVER_STREAMING', schemasOf('ListPosts'));
-  const one = (base, postId) => client.thenableCall(`${base}/${SERVICE}/GetPost`, create(pb.GetPostRequestSchema, { postId }), {}, get);
+  const one = (base, postId) => client.unaryCall(`${base}/${SERVICE}/GetPost`, create(pb.GetPostRequestSchema, { postId }), {}, get);
   return {
     one: async (base) => (await one(base, '1')).postMessage.author,
     error: (base) => one(base, 'nobody').then(() => 'it did not fail', (error) => grpcWeb.StatusCode[error.code] ?? Code[error.code]),

@@ -221,7 +221,7 @@ def test_run_says_where_the_consoles_are(run):
 
 def test_run_on_the_core_has_no_console(run):
     script = run(POST_SERVER_TRANSPORT="core").until_it_serves()
-    assert "console" not in script.words
+    assert "console of" not in script.words
     script.process.send_signal(signal.SIGINT)
     assert script.end() == 0
 

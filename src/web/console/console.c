@@ -106,6 +106,14 @@ static bool asks_for(const struct dialect_call *d, const char *name, const char 
     return got.len == strlen(value) && memcmp(got.data, value, got.len) == 0;
 }
 
+/* Of the body that GET has. */
+static void put_length(struct answer *a, size_t bytes)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%zu", bytes);
+    answer_put(a, "content-length", text);
+}
+
 static enum acceptance accept_page(const struct dialect_call *d, struct accepted *ret,
                                    struct answer *a)
 {
@@ -118,11 +126,12 @@ static enum acceptance accept_page(const struct dialect_call *d, struct accepted
         return ACCEPT_OTHER;
     answer_put(a, "content-type", "text/html; charset=utf-8");
     answer_put(a, "content-security-policy", c->policy);
-    answer_put(a, "x-content-type-options", "nosniff");
     answer_put(a, "referrer-policy", "no-referrer");
     answer_put(a, "cache-control", "no-cache");
     if (get)
         answer_body(a, c->page);
+    else
+        put_length(a, c->page->len);
     return ACCEPT_ANSWER;
 }
 
