@@ -1,7 +1,6 @@
 #include "grpc_web_json.h"
 
 #include "connect_internal.h"
-#include "media.h"
 #include "weir/http/grpc_request.h"
 #include "weir/http/grpc_web.h"
 
@@ -37,9 +36,10 @@ static const struct dialect json = {
 static enum acceptance accept(const struct dialect_call *d, struct accepted *ret, struct answer *a)
 {
     struct connect *c = connect_of(d);
-    if (!media_is(media_type(header(d, "content-type")), TYPE))
+    if (!grpc_web_is_json(header(d, "content-type")))
         return ACCEPT_OTHER;
-    if (!bytes_equal(header(d, ":method"), bytes_of_text("POST"))) {
+    if (!dialect_on_socket(d) &&
+        !bytes_equal(header(d, ":method"), bytes_of_text("POST"))) {
         answer_status(a, 405);
         answer_put(a, "allow", "POST");
         return ACCEPT_ANSWER;

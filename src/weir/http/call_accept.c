@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "base/clock.h"
 #include "grpc_request.h"
+#include "grpc_web.h"
 #include "http_call.h"
 #include "lane.h"
 #include "web_gate.h"
@@ -30,8 +31,9 @@ static bool is_grpc(struct http_call *c)
 {
     const struct bytes type = header(c, "content-type");
     const enum session_carries carries = c->conn->ops->carries;
-    return carries == CARRIES_GRPC_ALONE ||
-           (carries == CARRIES_GRPC && is_post(c) && type.data != NULL && grpc_content_type(type));
+    if (carries == CARRIES_GRPC_ALONE)
+        return type.data == NULL || !grpc_web_is_json(type);
+    return carries == CARRIES_GRPC && is_post(c) && type.data != NULL && grpc_content_type(type);
 }
 
 static void accept_grpc(struct http_call *c, struct accepted *ret)
@@ -48,6 +50,12 @@ static size_t most_state(const struct web_options *web)
         if (web->protocols[i].protocol->state_bytes > most)
             most = web->protocols[i].protocol->state_bytes;
     return most;
+}
+
+/* A socket was looked at when it became one. */
+static bool may_ask(struct http_call *c, struct answer *a)
+{
+    return c->conn->ops->carries == CARRIES_GRPC_ALONE || web_gate_pass(c, a);
 }
 
 static enum acceptance ask(struct http_call *c, const struct web_options *web, struct accepted *ret,
@@ -92,7 +100,7 @@ static bool accept_other(struct http_call *c, struct accepted *ret)
     struct answer a = { 0 };
     enum acceptance result = ACCEPT_OTHER;
     if (web_of(c) != NULL)
-        result = web_gate_pass(c, &a) ? ask(c, web_of(c), ret, &a) : ACCEPT_ANSWER;
+        result = may_ask(c, &a) ? ask(c, web_of(c), ret, &a) : ACCEPT_ANSWER;
     if (result == ACCEPT_ANSWER)
         call_answer(c, &a);
     else if (result == ACCEPT_OTHER)
@@ -166,6 +174,11 @@ void http_call_begin(struct http_call *c, bool ended)
 }
 
 /* --- What protocols ask for --------------------------------------------------------- */
+
+bool dialect_on_socket(const struct dialect_call *d)
+{
+    return http_call_of(d->stream)->conn->ops->carries == CARRIES_GRPC_ALONE;
+}
 
 const struct method *dialect_method_at(const struct dialect_call *d, struct bytes path)
 {

@@ -125,6 +125,9 @@ struct protocol {
     void (*close)(const struct dialect_call *d);
 };
 
+/** Whether the call lies on a WebSocket, whose ":method" is GET. */
+bool dialect_on_socket(const struct dialect_call *d);
+
 /** The method of this path, or NULL. */
 const struct method *dialect_method_at(const struct dialect_call *d, struct bytes path);
 

@@ -149,14 +149,18 @@ static bool skip(struct bytes *type, const char *prefix)
     return true;
 }
 
+bool grpc_web_is_json(struct bytes type)
+{
+    return skip(&type, "application/grpc-web+json") &&
+           (type.len == 0 || *type.data == ';' || *type.data == ' ');
+}
+
 static enum acceptance accept(const struct dialect_call *d, struct accepted *ret, struct answer *a)
 {
     struct bytes type = stream_get(d->stream, METADATA_HEADERS, "content-type");
-    if (!skip(&type, "application/grpc-web"))
+    if (grpc_web_is_json(type) || !skip(&type, "application/grpc-web"))
         return ACCEPT_OTHER;
     ret->dialect = skip(&type, "-text") ? &text : &binary;
-    if (type.len >= 5 && memcmp(type.data, "+json", 5) == 0)
-        return ACCEPT_OTHER;
     if (!is_proto(type)) {
         answer_status(a, 415);
         return ACCEPT_ANSWER;

@@ -4,6 +4,9 @@
 
 #include "dialect.h"
 
+/** Whether a content type is gRPC-Web's with messages in JSON. */
+bool grpc_web_is_json(struct bytes type);
+
 /** dialect.head(), with the content type @type. */
 void grpc_web_put_head(const struct dialect_call *d, struct answer *a, const struct status *status,
                        const char *type);

@@ -5,6 +5,7 @@
 
 #include "h1_internal.h"
 #include "ws_frames.h"
+#include "ws_session.h"
 
 /* A chunk's, with both line ends. */
 #define CHUNK_BYTES ((size_t)16 * 1024)
@@ -199,6 +200,10 @@ static void put_chunk(struct h1 *h, size_t n)
 static void end_body(struct h1 *h)
 {
     call_out_end(h->call);
+    if (h->state == H1_SOCKET) {
+        ws_end(h);
+        return;
+    }
     if (h->chunked)
         outbox_copy(&h->conn->lane->outbox, bytes_of("0\r\n\r\n", 5));
     h->has_body = false;

@@ -19,7 +19,7 @@ struct http_call;
 enum session_carries {
     CARRIES_WEB,        /* other protocols only: there are no trailers */
     CARRIES_GRPC,       /* gRPC, where a request says so, and others */
-    CARRIES_GRPC_ALONE, /* nothing else, whatever a request says */
+    CARRIES_GRPC_ALONE, /* whatever a request says; messages may be in another code */
 };
 
 struct session_ops {

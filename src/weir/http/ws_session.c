@@ -159,7 +159,7 @@ static bool say_block(struct h1 *h, const nghttp2_nv *nv, size_t n)
     return put;
 }
 
-static void end_answer(struct h1 *h)
+void ws_end(struct h1 *h)
 {
     h->has_body = false;
     h->ended = true;
@@ -175,7 +175,7 @@ static bool respond(struct http_call *c, const nghttp2_nv *nv, size_t n, bool bo
     if (!say_block(h, nv, n))
         return false;
     if (!body)
-        end_answer(h);
+        ws_end(h);
     return true;
 }
 
@@ -183,7 +183,7 @@ static bool trailers(struct http_call *c, const nghttp2_nv *nv, size_t n)
 {
     struct h1 *h = c->conn->h1;
     const bool said = h->ws->state == WS_OVER || say_block(h, nv, n);
-    end_answer(h);
+    ws_end(h);
     return said;
 }
 

@@ -7,7 +7,8 @@
  *            (0x80, a length, lines); and the end of the socket
  *
  * The call's path is that of the request that became the socket. A call that ends before its
- * first message has its status in the headers. The call itself is gRPC's: it has no dialect.
+ * first message has its status in the headers. The call itself is gRPC's, and has no dialect; or
+ * one whose messages are coded otherwise, if its headers say so ("application/grpc-web+json").
  *
  * Pings of the client are answered, and count as odd frames do on HTTP/2 (floods.h); we ping as
  * keepalive says. */
@@ -30,6 +31,9 @@ void ws_take(struct h1 *h, struct bytes *input);
 
 /** Pings the client. */
 void ws_ping(struct h1 *h);
+
+/** The answer went out whole. */
+void ws_end(struct h1 *h);
 
 /** It ends, with a word to the client. */
 void ws_close(struct h1 *h, unsigned code);
