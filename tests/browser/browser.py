@@ -25,8 +25,8 @@ import ports  # noqa: E402
 MODULES = Path(os.environ["MODULES"]).resolve()
 POSTS = 300_000  # more than a browser and two sockets hold
 LIMIT_S = 240    # of a script
-QUIET_S = 10     # until a server has filled all buffers there are
-METRIC = "post_server_sent_bytes_total"
+QUIET_S = 20     # until a server has filled all buffers there are
+METRIC = "http2_server_sent_bytes_total"
 
 
 class World:
