@@ -23,9 +23,10 @@ from protos import ROOT  # noqa: E402
 import ports  # noqa: E402
 
 MODULES = Path(os.environ["MODULES"]).resolve()
-POSTS = 300_000  # more than a browser and two sockets hold
-LIMIT_S = 240    # of a script
-QUIET_S = 20     # until a server has filled all buffers there are
+POSTS = 1_000_000  # more than Chromium and two sockets hold: some 80 MB were seen
+LIMIT_S = 300      # of a script
+QUIET_S = 30       # until a server has filled all buffers there are
+MORE_BYTES = 1 << 20
 METRIC = "http2_server_sent_bytes_total"
 
 
@@ -35,6 +36,7 @@ class World:
     def __init__(self, folder):
         self.metrics = f"127.0.0.1:{ports.free_port()}"
         self.page_port = ports.free_port()
+        self.quiet_at = 0.0
         web = ["--web", "--console", "--web-origin", f"http://127.0.0.1:{self.page_port}"]
         self.pair = Pair(folder, web, [*web, "--metrics-listen", self.metrics])
 
@@ -77,14 +79,21 @@ class World:
                 return "no"
             before = now
             time.sleep(0.5)
+        self.quiet_at = now
         return "yes"
+
+    def has_sent_more(self):
+        """Whether it had stood still in the midst of something."""
+        return "yes" if self.sent_bytes() > self.quiet_at + MORE_BYTES else "no"
 
     def import_post(self, post_id):
         self.pair.postcli("import", "posts", "-", stdin=f'{{"post_id":"{post_id}","user_id":"1"}}')
         return "done"
 
     def answer(self, word, *args):
-        return {"is-quiet": self.is_quiet, "import": self.import_post, "restart": self.restart}[word](*args)
+        do = {"is-quiet": self.is_quiet, "has-sent-more": self.has_sent_more,
+              "import": self.import_post, "restart": self.restart}
+        return do[word](*args)
 
     def restart(self):
         self.pair.post.restart("--drain-timeout", "200ms")
