@@ -38,8 +38,7 @@ static enum acceptance accept(const struct dialect_call *d, struct accepted *ret
     struct connect *c = connect_of(d);
     if (!grpc_web_is_json(header(d, "content-type")))
         return ACCEPT_OTHER;
-    if (!dialect_on_socket(d) &&
-        !bytes_equal(header(d, ":method"), bytes_of_text("POST"))) {
+    if (!dialect_on_socket(d) && !bytes_equal(header(d, ":method"), bytes_of_text("POST"))) {
         answer_status(a, 405);
         answer_put(a, "allow", "POST");
         return ACCEPT_ANSWER;

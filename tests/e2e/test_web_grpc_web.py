@@ -135,7 +135,8 @@ def test_an_unknown_method(raw):
 
 @pytest.mark.parametrize("content_type, status", [
     ("application/grpc-web", 200), ("application/grpc-web;charset=utf-8", 200),
-    ("application/grpc-web+json", 415), ("application/grpc-web+thrift", 415),
+    ("application/grpc-web+json", 200), ("application/grpc-web+jsonx", 415),
+    ("application/grpc-web+thrift", 415),
     ("application/grpc-web-text+json", 415), ("application/grpc-webby", 415),
     ("text/plain", 415), (None, 415)])
 def test_content_types(raw, content_type, status):
