@@ -29,7 +29,7 @@ static void head(const struct dialect_call *d, struct answer *a, const struct st
         rest_head_of_error(d, a, &last);
         return;
     }
-    answer_put(a, "content-type", "text/event-stream");
+    rest_put_type(d, a, "text/event-stream");
     answer_put(a, "cache-control", "no-store");
     answer_put(a, "x-accel-buffering", "no"); /* fronts are not to keep events for later */
 }

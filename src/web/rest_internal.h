@@ -66,6 +66,9 @@ struct status rest_end_of(const struct dialect_call *d, const struct status *sta
  * answer's head has waited for them. */
 void rest_put_trailers(const struct dialect_call *d, struct answer *a);
 
+/** The "content-type" of an answer, and to caches that "accept" chose it, if it did. */
+void rest_put_type(const struct dialect_call *d, struct answer *a, const char *type);
+
 /** The head of an error that comes before any message, with the trailers. */
 void rest_head_of_error(const struct dialect_call *d, struct answer *a,
                         const struct status *status);

@@ -13,10 +13,11 @@ static bool put(struct buf *to, const char *text)
 static void head_of_lines(const struct dialect_call *d, struct answer *a,
                           const struct status *status)
 {
-    if (status != NULL && rest_end_of(d, status).code != STATUS_OK)
-        rest_head_of_error(d, a, status);
+    const struct status last = status != NULL ? rest_end_of(d, status) : status_ok();
+    if (last.code != STATUS_OK)
+        rest_head_of_error(d, a, &last);
     else
-        answer_put(a, "content-type", "application/x-ndjson");
+        rest_put_type(d, a, "application/x-ndjson");
 }
 
 /* A message that cannot be said leaves no line. */
@@ -67,10 +68,11 @@ static bool end_lines(const struct dialect_call *d, const struct status *status,
 static void head_of_array(const struct dialect_call *d, struct answer *a,
                           const struct status *status)
 {
-    if (status != NULL && rest_end_of(d, status).code != STATUS_OK)
-        rest_head_of_error(d, a, status);
+    const struct status last = status != NULL ? rest_end_of(d, status) : status_ok();
+    if (last.code != STATUS_OK)
+        rest_head_of_error(d, a, &last);
     else
-        answer_put(a, "content-type", "application/json");
+        rest_put_type(d, a, "application/json");
 }
 
 /* What stands before an item. */

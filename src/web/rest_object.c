@@ -61,6 +61,14 @@ void rest_put_trailers(const struct dialect_call *d, struct answer *a)
         answer_put_bytes(a, name, value);
 }
 
+void rest_put_type(const struct dialect_call *d, struct answer *a, const char *type)
+{
+    const struct rest_route *route = rest_of(d)->route;
+    answer_put(a, "content-type", type);
+    if (route->twin != NULL || route->method->responses == MANY)
+        answer_put(a, "vary", "accept");
+}
+
 void rest_head_of_error(const struct dialect_call *d, struct answer *a, const struct status *status)
 {
     answer_status(a, status_of_error(status));
@@ -78,7 +86,7 @@ static void head(const struct dialect_call *d, struct answer *a, const struct st
         rest_head_of_error(d, a, &last);
         return;
     }
-    answer_put(a, "content-type", "application/json");
+    rest_put_type(d, a, "application/json");
     rest_put_trailers(d, a);
 }
 

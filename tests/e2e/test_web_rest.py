@@ -188,6 +188,12 @@ def test_deadlines(raw):
     failed(get(raw, "/v1/posts/p1", grpc_timeout="soon"), 400, 3)
 
 
+def test_caches_hear_that_accept_chose(raw):
+    for accept in (JSON, NDJSON, EVENTS):
+        assert get(raw, "/v1/posts?limit=1&pageSize=1", accept=accept).headers["vary"] == "accept"
+    assert "vary" not in get(raw, "/v1/posts/p1").headers
+
+
 def test_what_cannot_be_accepted(raw):
     failed(get(raw, "/v1/posts/p1", accept="text/html"), 406, 3)
     failed(get(raw, "/v1/posts/p1", accept=EVENTS), 406, 3)
