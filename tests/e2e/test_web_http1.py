@@ -450,6 +450,21 @@ def test_alpn(server, tmp_path, names, chosen):
             assert answer.status == 200 and b"grpc-status: 0" in answer.body
 
 
+def test_pipelined_over_tls(server, tmp_path):
+    """What TLS has unpacked already waits too, and so does the client's end."""
+    tls = certs.Certs(tmp_path / "certs", ["ca", "server"])
+    users = server("user-server", "--web", *tls.serve())
+    context = ssl.create_default_context(cafile=tls.path("ca.pem"))
+    one = head(path="/v1.user.User/ListUsers").encode() + ONE
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", port(users)), timing.CALL) as plain, \
+                context.wrap_socket(plain, server_hostname="localhost") as sock:
+            peer = Peer.over(sock)
+            peer.send(one * 300)
+            assert all(peer.answer().status == 200 for _ in range(300))
+            peer.send(one * 300)  # and its end comes while they wait
+
+
 def test_no_http_1_over_tls_without_web(server, tmp_path):
     tls = certs.Certs(tmp_path / "certs", ["ca", "server"])
     users = server("user-server", *tls.serve())

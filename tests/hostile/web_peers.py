@@ -18,7 +18,7 @@ from websocket import BINARY, CONTINUATION, PING, frame, upgrade  # noqa: E402
 UNARY = "/v1.post.Post/ListPosts"
 STREAM, BIDI, IMPORT = UNARY + "ServerStream", UNARY + "BidiStream", "/v1.post.Post/ImportPosts"
 GRPC_WEB = "application/grpc-web+proto"
-EMPTY = bytes(5)  # a message
+ONE = b"\0\0\0\0\2\x18\1"  # a message: one post
 ALL = peers.ALL  # with those of this file
 
 
@@ -120,7 +120,7 @@ def slowloris_of_http1(target, count, over):
 def slow_second_request(target, count, over):
     with crowd(target, count) as webs:
         for web in webs:
-            web.send(head(UNARY, length=5) + EMPTY)
+            web.send(head(UNARY, length=len(ONE)) + ONE)
         return until_all_closed(webs, over, head(UNARY, "x: " + "y" * 2000))
 
 
@@ -147,9 +147,9 @@ SMUGGLED = [
     head(UNARY, "Transfer-Encoding:\x0bchunked") + b"0\r\n\r\n",
     head(UNARY, "Transfer-Encoding: chunked") + b"5\n\0\0\0\0\0\r\n0\r\n\r\n",
     head(UNARY, "Transfer-Encoding: chunked") + b"5 ;\rx\r\n\0\0\0\0\0\r\n0\r\n\r\n",
-    head(UNARY, length="5, 5") + EMPTY,
-    head(UNARY, length="+5") + EMPTY,
-    head(UNARY, length=5).replace(b"\r\n\r\n", b"\n\r\n") + EMPTY,
+    head(UNARY, length="7, 7") + ONE,
+    head(UNARY, length="+7") + ONE,
+    head(UNARY, length=7).replace(b"\r\n\r\n", b"\n\r\n") + ONE,
 ]
 
 
@@ -167,7 +167,8 @@ def request_smuggling(target, count, _):
 def huge_chunk(target, megabytes, _):
     with Web(target) as web:
         size = megabytes << 20
-        web.send(head(IMPORT, "Transfer-Encoding: chunked") + b"%x\r\n" % size + b"\0\x7f\xff\xff\xff")
+        web.send(head(IMPORT, "Transfer-Encoding: chunked") + b"%x\r\n" % size
+                 + b"\0\x7f\xff\xff\xff")
         for _ in range(megabytes):
             if not web.send(bytes(1 << 20)):
                 break
@@ -189,7 +190,7 @@ def large_heads(target, count, _):
     seen = Counter()
     for _ in range(count):
         seen += alone(target, head(UNARY, *(f"x{i}: {'y' * 150}" for i in range(90)),
-                                   "Connection: close", length=5) + EMPTY)
+                                   "Connection: close", length=len(ONE)) + ONE)
     return seen
 
 
@@ -201,7 +202,7 @@ def header_flood_of_http1(target, kilobytes, _):
 @hostile("pipelined requests, whose answers nobody reads", 2000, 100_000, ["kept", "closed"])
 def pipelined_requests(target, count, over):
     with Web(target) as web:
-        web.send((head(UNARY, length=5) + EMPTY) * min(count, 5000))
+        web.send((head(UNARY, length=len(ONE)) + ONE) * min(count, 5000))
         over.wait(2)
         return Counter(kept=1)
 
@@ -214,7 +215,7 @@ def cross_origin(target, count, _):
         method = "OPTIONS" if i % 2 else "POST"
         seen += alone(target, head(UNARY, f"Origin: {origin}", "Connection: close",
                                    "Access-Control-Request-Method: POST", method=method,
-                                   length=5) + EMPTY)
+                                   length=len(ONE)) + ONE)
     return seen if not seen["HTTP 200"] and not seen["HTTP 204"] else Counter(passed=1)
 
 
@@ -224,7 +225,7 @@ def dns_rebinding(target, count, _):
     for i in range(count):
         host = ["evil.example", "127.0.0.1.evil.example", "localhost.", "[evil]"][i % 4]
         seen += alone(target, head(UNARY, f"Origin: http://{host}", "Connection: close", host=host,
-                                   length=5) + EMPTY)
+                                   length=len(ONE)) + ONE)
     return seen if not seen["HTTP 200"] else Counter(passed=1)
 
 

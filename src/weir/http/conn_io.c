@@ -273,6 +273,8 @@ void conn_go_on(struct conn *c)
     conn_start_io(c);
     if (c->tls != NULL)
         take_plain(c);
+    if (c->fin_seen)
+        conn_close(c);
 }
 
 /* --- Out ---------------------------------------------------------------------------- */

@@ -359,9 +359,9 @@ void h1_go_on(struct conn *c)
         end_call(h);
     if (h->waiting != NULL && may_take(h))
         take_waiting(h);
-    if (h->waiting == NULL && may_take(h))
-        conn_go_on(c);
     h1_note(h);
+    if (h->waiting == NULL && may_take(h))
+        conn_go_on(c); /* which may be its end */
 }
 
 bool h1_is_done(const struct conn *c)

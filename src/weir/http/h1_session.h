@@ -25,7 +25,7 @@ bool h1_parse(struct conn *c, struct bytes bytes);
 /** Puts what there is to send into the lane's outbox. */
 void h1_collect(struct conn *c);
 
-/** What was collected is out: goes on with what waits. */
+/** What was collected is out: goes on with what waits. The connection may be closed by it. */
 void h1_go_on(struct conn *c);
 
 /** Whether there is something to send at once; whether it is over, and may be closed. */
