@@ -7,7 +7,7 @@ FUZZ_FLAGS   := BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefi
 FUZZ_LIB     := $(patsubst tests/lib/%.c,$(BUILD)/obj/fuzz-lib/%.o,$(filter-out tests/lib/tls_%.c tests/lib/certs.c tests/lib/postgres.c tests/lib/pg_%.c,$(wildcard tests/lib/*.c))) $(EVERY) $(SHELF)
 SEEDS        := $(wildcard tests/fuzz/seeds/*$(T)*)
 # They look into every layer, and the two ends need no order among themselves.
-FUZZ_HEAP    := $(patsubst %,$(BUILD)/lib/heap/lib%.a,client pbjson $(ON_pair) proto)
+FUZZ_HEAP    := $(patsubst %,$(BUILD)/lib/heap/lib%.a,client $(ON_pair) proto)
 FUZZ_OTHERS   = $(sort $(foreach l,$(LAYERS),$(LIBS_$(l)))) -lpthread
 
 ##@ Fuzz it
