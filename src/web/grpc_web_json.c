@@ -13,10 +13,10 @@ static struct bytes header(const struct dialect_call *d, const char *name)
 
 static void head(const struct dialect_call *d, struct answer *a, const struct status *status)
 {
-    struct status end;
+    struct status last = status_ok();
     if (status != NULL)
-        end = connect_end_of(d, status);
-    grpc_web_put_head(d, a, status != NULL ? &end : NULL, TYPE);
+        last = connect_end_of(d, status);
+    grpc_web_put_head(d, a, status != NULL ? &last : NULL, TYPE);
 }
 
 static bool end(const struct dialect_call *d, const struct status *status, bool started,
