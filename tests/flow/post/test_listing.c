@@ -463,7 +463,7 @@ Test(listing, gives_others_their_turn_between_requests)
         asks[i] = (struct ask){ .user = "u1", .tag = "rare" };
     w.silent = true;
     struct fake_stream *f = listing_start(&w, CLIENT_STREAM, asks, 64);
-    POST_UNTIL(&w, f->reads == 64); /* all are there, and wait for the name */
+    POST_UNTIL(&w, f->reads >= 64); /* all are there, and wait for the name */
     w.silent = false;
     task_defer(w.loop, &rounds.task);
     struct answer a = listing_end(&w, f);
