@@ -39,7 +39,7 @@ void resolver_log_told(const V1__User__ResolveUsersResponse *m)
     if (!log_on(LOG_DEBUG) || m->n_users == 0)
         return;
     for (size_t i = 0; i < m->n_users; i++)
-        add(&line, "%s%s is %s", i > 0 ? ", " : "", m->users[i]->user_id,
-            m->users[i]->found ? m->users[i]->name : "nobody");
-    log_debug("User tells names: %s", line.text);
+        add(&line, "%s%s%s", i > 0 ? ", " : "", m->users[i]->user_id,
+            m->users[i]->found ? "" : " (nobody)");
+    log_debug("User tells the names of: %s", line.text);
 }

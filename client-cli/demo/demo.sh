@@ -99,7 +99,7 @@ tells what changes, without being asked. This is all of it, from Post's log:
 
 EOT
 sed -n -e 's/.* asks User for names: \(.*\)/  Post ---> User   \1/p' \
-    -e 's/.* User tells names: \(.*\)/  Post <--- User   \1/p' "$work/post-server.log"
+    -e 's/.* User tells the names of: \(.*\)/  Post <--- User   the names of \1/p' "$work/post-server.log"
 
 cat <<EOT
 
