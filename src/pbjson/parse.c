@@ -50,17 +50,21 @@ static int parse_packed(struct parser *p, const struct pb_field *f, const struct
     return rv;
 }
 
+static int parse_item(struct parser *p, const struct pb_field *f, bool packed,
+                      const struct place *item)
+{
+    if (jsonin_peek(&p->in) == JSON_NULL && !takes_null(f))
+        return place_refuse(p->error, item, "null is no item of a list");
+    return packed ? parse_packed(p, f, item) : parse_one(p, f, true, item);
+}
+
 static int parse_items(struct parser *p, const struct pb_field *f, const struct place *at)
 {
     struct place item = { .up = at, .kind = PLACE_INDEX };
     bool first = true;
     int rv = enter(p, '[', at);
-    for (; rv == 0 && jsonin_more(&p->in, ']', &first); item.index++) {
-        if (jsonin_peek(&p->in) == JSON_NULL && !takes_null(f))
-            rv = place_refuse(p->error, &item, "null is no item of a list");
-        else
-            rv = f->packed ? parse_packed(p, f, &item) : parse_one(p, f, true, &item);
-    }
+    for (; rv == 0 && jsonin_more(&p->in, ']', &first); item.index++)
+        rv = parse_item(p, f, f->packed, &item);
     leave(p);
     return rv == 0 && p->in.wrong != NULL ? refuse_json(p) : rv;
 }
@@ -140,6 +144,13 @@ static bool was_seen(const struct members *m, size_t bit)
     return was;
 }
 
+static int parse_values(struct parser *p, const struct pb_field *f, const struct place *at)
+{
+    if (pb_is_map(f))
+        return parse_map(p, f, at);
+    return f->repeated ? parse_list(p, f, at) : parse_one(p, f, f->presence, at);
+}
+
 static int parse_field(const struct members *m, const struct pb_field *f, const struct place *at)
 {
     struct parser *p = m->p;
@@ -149,9 +160,7 @@ static int parse_field(const struct members *m, const struct pb_field *f, const 
         return jsonin_null(&p->in) ? 0 : refuse_json(p);
     if (f->oneof != 0 && was_seen(m, m->type->nfields + f->oneof - 1))
         return place_refuse(p->error, at, "another field of the same oneof is set");
-    if (pb_is_map(f))
-        return parse_map(p, f, at);
-    return f->repeated ? parse_list(p, f, at) : parse_one(p, f, f->presence, at);
+    return parse_values(p, f, at);
 }
 
 int parse_unknown(struct parser *p, struct bytes key, struct bytes type, const struct place *at)
@@ -217,37 +226,61 @@ int parse_message(struct parser *p, const struct pb_message *type, const struct 
 
 /* --- All of it ---------------------------------------------------------------------- */
 
-static int parse_all(struct parser *p, const struct pb_message *type)
+/* A field that stands for itself; one item of a list needs no brackets. */
+static int parse_bare(struct parser *p, const struct pb_field *f)
 {
-    const int rv = parse_message(p, type, NULL);
+    const struct place at = { .kind = PLACE_FIELD, .name = f->name };
+    const struct place item = { .up = &at, .kind = PLACE_INDEX };
+    if (f->repeated && !pb_is_map(f) && jsonin_peek(&p->in) != JSON_LIST)
+        return parse_item(p, f, false, &item);
+    return parse_values(p, f, &at);
+}
+
+static void parser_open(struct parser *p, struct buf *b, const struct pb_pool *pool,
+                        struct bytes text, const struct pbjson_parse *options, char *error)
+{
+    static const struct pbjson_parse usual;
+    const struct pbjson_parse *o = options != NULL ? options : &usual;
+    const size_t room = SIZE_MAX - b->len;
+    p->in = jsonin_of(text);
+    p->out = b;
+    p->max_len = o->max_bytes > 0 && o->max_bytes < room ? b->len + o->max_bytes : SIZE_MAX;
+    p->pool = pool;
+    p->options = o;
+    p->error = error;
+    p->left = o->max_depth > 0 ? o->max_depth : PBJSON_MAX_DEPTH;
+    scratch_open(&p->scratch, o->scratch_bytes);
+}
+
+/* @before: how long the output was. Returns @rv. */
+static int parser_close(struct parser *p, int rv, size_t before, struct bytes *text)
+{
     jsonin_space(&p->in);
+    scratch_close(&p->scratch);
     if (rv == ENOMEM || rv == EMSGSIZE)
         place_refuse(p->error, NULL, "%s",
                      rv == ENOMEM ? "out of memory" : "the message is too large");
+    if (rv != 0)
+        p->out->len = before;
+    else
+        *text = bytes_of(p->in.at, (size_t)(p->in.end - p->in.at));
     return rv;
 }
 
 int pbjson_parse(struct buf *b, const struct pb_pool *pool, const struct pb_message *type,
                  struct bytes *text, const struct pbjson_parse *options, char *ret_error)
 {
-    static const struct pbjson_parse usual;
-    const struct pbjson_parse *o = options != NULL ? options : &usual;
     const size_t before = b->len;
     struct parser p;
-    p.in = jsonin_of(*text);
-    p.out = b;
-    p.max_len =
-        o->max_bytes > 0 && o->max_bytes < SIZE_MAX - before ? before + o->max_bytes : SIZE_MAX;
-    p.pool = pool;
-    p.options = o;
-    p.error = ret_error;
-    p.left = o->max_depth > 0 ? o->max_depth : PBJSON_MAX_DEPTH;
-    scratch_open(&p.scratch, o->scratch_bytes);
-    const int rv = parse_all(&p, type);
-    scratch_close(&p.scratch);
-    if (rv != 0)
-        b->len = before;
-    else
-        *text = bytes_of(p.in.at, (size_t)(p.in.end - p.in.at));
-    return rv;
+    parser_open(&p, b, pool, *text, options, ret_error);
+    return parser_close(&p, parse_message(&p, type, NULL), before, text);
+}
+
+int pbjson_parse_field(struct buf *b, const struct pb_pool *pool, const struct pb_field *f,
+                       struct bytes *text, const struct pbjson_parse *options, char *ret_error)
+{
+    const size_t before = b->len;
+    struct parser p;
+    parser_open(&p, b, pool, *text, options, ret_error);
+    return parser_close(&p, parse_bare(&p, f), before, text);
 }

@@ -66,4 +66,9 @@ struct pbjson_parse {
 int pbjson_parse(struct buf *b, const struct pb_pool *pool, const struct pb_message *type,
                  struct bytes *text, const struct pbjson_parse *options, char *ret_error);
 
+/** The same for the value of one field, which is appended with its number. An item of
+ * a list may stand without the list. */
+int pbjson_parse_field(struct buf *b, const struct pb_pool *pool, const struct pb_field *f,
+                       struct bytes *text, const struct pbjson_parse *options, char *ret_error);
+
 #endif

@@ -15,7 +15,7 @@ struct request {
     struct url url;
     const struct method *method;
     enum shape shape;
-    bool get, says_so; /* that it is Connect's */
+    bool get, post, says_so; /* that it is Connect's */
 };
 
 static struct bytes header(const struct request *r, const char *name)
@@ -63,7 +63,7 @@ static bool read_timeout(struct request *r)
     return false;
 }
 
-/* Of a stream's envelopes; of a unary call's whole body. */
+/* Of a stream's envelopes; of a unary call's whole body, which a GET has not. */
 static bool read_encodings(struct request *r)
 {
     const bool stream = r->shape == SHAPE_STREAM;
@@ -71,7 +71,7 @@ static bool read_encodings(struct request *r)
     const struct bytes used = header(r, stream ? "connect-content-encoding" : "content-encoding");
     if (accepted.data != NULL && stream)
         r->ret->encodings = grpc_encodings_accepted(accepted);
-    if (used.data != NULL)
+    if (used.data != NULL && !r->get)
         r->ret->encoding = grpc_encoding_of(used);
     if (r->ret->encoding != ENCODING_UNKNOWN)
         return true;
@@ -138,6 +138,7 @@ static struct request read_request(const struct dialect_call *d, struct accepted
     struct request r = { .d = d, .ret = ret, .a = a };
     r.url = url_of(header(&r, ":path"));
     r.get = bytes_equal(header(&r, ":method"), bytes_of_text("GET"));
+    r.post = bytes_equal(header(&r, ":method"), bytes_of_text("POST"));
     r.method = dialect_method_at(d, r.url.path);
     r.shape = r.get ? SHAPE_UNARY
                     : shape_of(media_type(header(&r, "content-type")), &connect_of(d)->json);
@@ -166,9 +167,8 @@ static bool is_unary(const struct method *m)
 /* Of a path that is a method's. */
 static enum acceptance accept_method(struct request *r)
 {
-    const bool post = bytes_equal(header(r, ":method"), bytes_of_text("POST"));
     const bool reads = web_api_only_reads(web_api_types(connect_api(r->d), r->method));
-    if (!post && !(r->get && reads && is_unary(r->method)))
+    if (!r->post && !(r->get && reads && is_unary(r->method)))
         return answer(r, 405, "allow", reads && is_unary(r->method) ? "GET, POST" : "POST");
     if (r->shape == SHAPE_NONE || (r->shape == SHAPE_UNARY) != is_unary(r->method))
         return unsupported(r);
@@ -180,7 +180,7 @@ static enum acceptance accept(const struct dialect_call *d, struct accepted *ret
     struct request r = read_request(d, ret, a);
     if (r.method != NULL)
         return accept_method(&r);
-    if (!r.says_so)
+    if (!r.says_so || !(r.get || r.post))
         return ACCEPT_OTHER;
     return accept_call(&r);
 }

@@ -36,20 +36,37 @@ struct status json_refused(int rv, const char *text)
     return s;
 }
 
+static struct pbjson_parse options_of(const struct json_reading *how)
+{
+    return (struct pbjson_parse){ .ignore_unknown = how->ignore_unknown,
+                                  .max_depth = JSON_MAX_DEPTH,
+                                  .max_bytes = how->max_bytes };
+}
+
+/* @rest: what was not read. */
+static bool end_decode(int rv, const char *error, struct bytes rest, struct status *why)
+{
+    if (rv == 0 && rest.len == 0)
+        return true;
+    *why = rv != 0 ? json_refused(rv, error)
+                   : json_refused(EINVAL, "something follows the value that a request is");
+    return false;
+}
+
 bool json_decode(const struct pb_pool *pool, const struct pb_message *type, struct bytes text,
                  const struct json_reading *how, struct buf *to, struct status *why)
 {
-    const struct pbjson_parse options = { .ignore_unknown = how->ignore_unknown,
-                                          .max_depth = JSON_MAX_DEPTH,
-                                          .max_bytes = how->max_bytes };
+    const struct pbjson_parse options = options_of(how);
     char error[PBJSON_ERROR_BYTES];
     const int rv = pbjson_parse(to, pool, type, &text, &options, error);
-    if (rv != 0) {
-        *why = json_refused(rv, error);
-        return false;
-    }
-    if (text.len == 0)
-        return true;
-    *why = json_refused(EINVAL, "something follows the value that a request is");
-    return false;
+    return end_decode(rv, error, text, why);
+}
+
+bool json_decode_field(const struct pb_pool *pool, const struct pb_field *f, struct bytes text,
+                       const struct json_reading *how, struct buf *to, struct status *why)
+{
+    const struct pbjson_parse options = options_of(how);
+    char error[PBJSON_ERROR_BYTES];
+    const int rv = pbjson_parse_field(to, pool, f, &text, &options, error);
+    return end_decode(rv, error, text, why);
 }

@@ -22,6 +22,10 @@ struct json_reading {
 bool json_decode(const struct pb_pool *pool, const struct pb_message *type, struct bytes text,
                  const struct json_reading *how, struct buf *to, struct status *why);
 
+/** The same of one field; an item of a list may stand without the list. */
+bool json_decode_field(const struct pb_pool *pool, const struct pb_field *f, struct bytes text,
+                       const struct json_reading *how, struct buf *to, struct status *why);
+
 /** INTERNAL: what encode() could not say ends the call so. */
 struct status json_unsayable(void);
 

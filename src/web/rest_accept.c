@@ -33,6 +33,13 @@ static enum acceptance answer_error(const struct dialect_call *d, struct answer 
     return ACCEPT_ANSWER;
 }
 
+static enum acceptance answer_unacceptable(const struct dialect_call *d, struct answer *a)
+{
+    answer_put(a, "vary", "accept");
+    return answer_error(d, a, 406, STATUS_INVALID_ARGUMENT,
+                        "none of the types in \"accept\" can be answered here");
+}
+
 static enum acceptance answer_no_route(const struct dialect_call *d, struct bytes path,
                                        struct answer *a)
 {
@@ -171,8 +178,7 @@ static enum acceptance accept_route(const struct dialect_call *d, const struct r
     const enum form form = choose(d, &route);
     const struct bytes last_id = header(d, "last-event-id");
     if (form == FORM_NR)
-        return answer_error(d, a, 406, STATUS_INVALID_ARGUMENT,
-                            "none of the types in \"accept\" can be answered here");
+        return answer_unacceptable(d, a);
     if (!takes_body(d, route))
         return answer_error(d, a, 415, STATUS_INVALID_ARGUMENT,
                             "the body has to be JSON, and \"content-type\" has to say so: "
@@ -192,6 +198,11 @@ static enum acceptance accept_route(const struct dialect_call *d, const struct r
     return ACCEPT_CALL;
 }
 
+static bool is_get_or_head(struct bytes verb)
+{
+    return bytes_equal(verb, bytes_of_text("GET")) || bytes_equal(verb, bytes_of_text("HEAD"));
+}
+
 static enum acceptance accept(const struct dialect_call *d, struct accepted *ret, struct answer *a)
 {
     struct rest *r = rest_of(d);
@@ -202,7 +213,7 @@ static enum acceptance accept(const struct dialect_call *d, struct accepted *ret
     r->query = url.query;
     if (route != NULL)
         return accept_route(d, route, ret, a);
-    if (rest_api(d)->openapi.len > 0 && bytes_equal(verb, bytes_of_text("GET")) &&
+    if (rest_api(d)->openapi.len > 0 && is_get_or_head(verb) &&
         bytes_equal(url.path, bytes_of_text("/openapi.json")))
         return answer_openapi(d, a);
     return answer_no_route(d, url.path, a);

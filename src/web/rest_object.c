@@ -61,18 +61,24 @@ void rest_put_trailers(const struct dialect_call *d, struct answer *a)
         answer_put_bytes(a, name, value);
 }
 
-void rest_put_type(const struct dialect_call *d, struct answer *a, const char *type)
+/* The route has several forms: a cache has to look at what was asked for. */
+static void put_vary(const struct dialect_call *d, struct answer *a)
 {
     const struct rest_route *route = rest_of(d)->route;
-    answer_put(a, "content-type", type);
     if (route->twin != NULL || route->method->responses == MANY)
         answer_put(a, "vary", "accept");
+}
+
+void rest_put_type(const struct dialect_call *d, struct answer *a, const char *type)
+{
+    answer_put(a, "content-type", type);
+    put_vary(d, a);
 }
 
 void rest_head_of_error(const struct dialect_call *d, struct answer *a, const struct status *status)
 {
     answer_status(a, status_of_error(status));
-    answer_put(a, "content-type", "application/json");
+    rest_put_type(d, a, "application/json");
     details_put_headers(a, status);
     rest_put_trailers(d, a);
 }

@@ -78,34 +78,6 @@ bool rest_request_fix(const struct dialect_call *d, struct bytes token, struct s
 
 /* --- Body --------------------------------------------------------------------------- */
 
-static struct bytes without_space(struct bytes text)
-{
-    while (text.len > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL)
-        text = bytes_of(text.data + 1, text.len - 1);
-    return text;
-}
-
-/* {"post_messages":[…]}: the value of one field as an object; an item by itself as a list. */
-static struct buf *as_object(const struct pb_field *f, struct bytes value)
-{
-    const struct bytes text = without_space(value);
-    const bool item = f->repeated && !pb_is_map(f) && text.len > 0 && text.data[0] != '[';
-    struct buf *b = buf_new(value.len + f->name.len + 16);
-    struct jsonout o = { .b = b, .max_len = SIZE_MAX, .first = true };
-    if (b == NULL)
-        return NULL;
-    jsonout_begin(&o, '{');
-    jsonout_key(&o, f->name);
-    jsonout_put(&o, bytes_of("[", item ? 1 : 0));
-    jsonout_put(&o, value);
-    jsonout_put(&o, bytes_of("]", item ? 1 : 0));
-    jsonout_end(&o, '}');
-    if (o.rv == 0)
-        return b;
-    buf_unref(b);
-    return NULL;
-}
-
 static bool put_body(const struct dialect_call *d, struct bytes text, size_t max_bytes,
                      struct buf *to, struct status *why)
 {
@@ -114,12 +86,7 @@ static bool put_body(const struct dialect_call *d, struct bytes text, size_t max
     const struct pb_pool *pool = rest_api(d)->pool;
     if (route->body == NULL)
         return json_decode(pool, route->types->input, text, &how, to, why);
-    struct buf *object = as_object(route->body, text);
-    if (object == NULL)
-        return refuse(why, ENOMEM, "");
-    const bool ok = json_decode(pool, route->types->input, buf_bytes(object), &how, to, why);
-    buf_unref(object);
-    return ok;
+    return json_decode_field(pool, route->body, text, &how, to, why);
 }
 
 bool rest_decode(const struct dialect_call *d, struct bytes coded, size_t max_bytes,

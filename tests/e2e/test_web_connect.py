@@ -220,7 +220,9 @@ def test_packed_requests(raw):
     assert raw.ask(block(LIST, JSON, content_encoding="identity"), b"{}").http_status == 200
     failed(raw.ask(block(GET, JSON, content_encoding="br"), body), 501, "unimplemented",
            "gzip and deflate")
-    assert raw.ask(block(GET, JSON, content_encoding="gzip"), b"{}").http_status >= 400
+    for kind in (JSON, PROTO):
+        failed(raw.ask(block(GET, kind, content_encoding="gzip"), b"{}"), 400, "invalid_argument",
+               "damaged")
 
 
 def test_a_request_that_is_too_large(raw):
@@ -248,6 +250,13 @@ def test_a_call_by_get(raw, kind):
         assert answer.http_status == 200 and answer.fields(0)["content-type"] == kind
         found = decoded(answer.data, kind, post.GetPostResponse)
         assert found.post_message == next(p for p in LIBRARY.expected() if p.post_id == "p1")
+
+
+def test_a_get_has_no_body_that_could_be_packed(raw):
+    for encoding in ("gzip", "br"):
+        answer = raw.ask(block(f"{GET}?encoding=json&message=" + quote('{"postId": "p1"}'), None,
+                               "GET", content_encoding=encoding))
+        assert answer.http_status == 200
 
 
 def test_a_get_that_is_wrong(raw):
@@ -325,7 +334,8 @@ def test_envelopes_that_are_wrong(raw):
     assert code(envelope(b"{}"), envelope(b"{}")) is not None, "two requests"
     assert code(envelope(b"{")) == "invalid_argument"
     assert code(envelope(b"{}", flag=2)) is not None
-    assert code(envelope(b"{}", flag=1)) is not None, "packed, and nothing says how"
+    told = Streamed(raw.ask(block(STREAM, STREAM_JSON), envelope(b"{}", flag=1)), STREAM_JSON)
+    assert told.code == "internal" and "no header says how" in told.end["error"]["message"]
     assert code(b"\0\0\0\0\x09{}") is not None, "cut"
     assert code(b"\0\x7f\xff\xff\xff") == "resource_exhausted"
 

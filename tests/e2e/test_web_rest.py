@@ -168,6 +168,28 @@ def test_a_query_that_is_wrong(raw):
     failed(get(raw, "/v1/users/u1/posts?user_id=u2"), 400, 3, "in the path already")
 
 
+def head(raw, path, **headers):
+    """The answer has the length that GET would get, and no body: with one, clients of HTTP/2
+    find the message malformed."""
+    answer = raw.ask(block("HEAD", path, **headers))
+    assert answer.ended and len(answer.blocks) == 1 and answer.data == b""
+    return answer.http_status, answer.fields(0)
+
+
+def test_heads_have_no_body(raw):
+    for path, status in [("/v1/nothing", 404), ("/v1/posts/p1", 405), ("/v1/posts", 405),
+                         ("/v1.post.Post/GetPost", 405)]:
+        told, headers = head(raw, path)
+        assert told == status
+        assert headers.get("content-length") != "0"
+    told, headers = head(raw, "/v1.post.Post/No", connect_protocol_version="1")
+    assert told == 404 and int(headers["content-length"]) > 0
+    told, headers = head(raw, "/openapi.json")
+    assert told == 200 and headers["content-type"] == JSON
+    assert int(headers["content-length"]) == len(get(raw, "/openapi.json").body)
+    assert get(raw, "/v1/posts/p1").status == 200, "the connection is as it was"
+
+
 def test_paths_that_are_none(raw):
     for path in ("/", "/v1", "/v1/posts/", "/v1/posts/a/b", "/v1/posts:nothing", "/V1/posts"):
         failed(get(raw, path), 404, 5)
@@ -192,6 +214,11 @@ def test_caches_hear_that_accept_chose(raw):
     for accept in (JSON, NDJSON, EVENTS):
         assert get(raw, "/v1/posts?limit=1&pageSize=1", accept=accept).headers["vary"] == "accept"
     assert "vary" not in get(raw, "/v1/posts/p1").headers
+    for accept in (JSON, NDJSON, EVENTS):
+        told = get(raw, f"/v1/users/{GHOST}/posts", accept=accept)
+        assert told.status == 404 and told.headers["vary"] == "accept"
+    told = get(raw, "/v1/posts/p1", accept="text/html")
+    assert told.status == 406 and told.headers["vary"] == "accept"
 
 
 def test_what_cannot_be_accepted(raw):
@@ -355,9 +382,19 @@ def test_bodies_that_are_wrong(raw):
     refused(b'{"post_id": 1}', "post_messages[0].post_id")
     refused(b'[{}] [{}]', kind=JSON)
     refused(b"[" * 100)
+    refused(b"nothing", kind=JSON)
+    refused(b"null", "post_messages[0]", kind=JSON)
+    failed(send(raw, "/v1/posts:import", b"{}", content_encoding="gzip"), 400, 3, "damaged")
     failed(send(raw, "/v1/posts:import", b"{}", kind=NDJSON, content_encoding="gzip"), 501, 12)
     failed(send(raw, "/v1/posts:import", b"{}", content_encoding="br"), 501, 12)
     failed(send(raw, "/v1/posts:import?x=1", b"{}"), 400, 3, '"x"')
+
+
+@pytest.mark.parametrize("body", [b'"a","b"', b'"a" "b"', b'["a"],["b"]', b'"a"],"post_ids":["b"',
+                                  b'["a"]}', b'"a"]}', b'["a"]]', b'"a",', b'["a"', b'"a'])
+def test_a_body_is_one_value(raw, body):
+    """And not a piece of JSON, by which a body could reach fields that are not its own."""
+    failed(send(raw, "/v1/posts:delete", body), 400, 3)
 
 
 def test_a_body_that_is_too_large(raw):

@@ -84,12 +84,17 @@ static void respond(struct http_call *c, const nghttp2_nv *nv, size_t n, bool bo
 
 /* --- A dialect's -------------------------------------------------------------------- */
 
-/* The body is all there. */
-static void put_length(struct http_call *c, struct answer *a)
+static void put_length(struct answer *a, size_t bytes)
 {
     char length[24];
-    snprintf(length, sizeof length, "%zu", call_out_ready(c));
+    snprintf(length, sizeof length, "%zu", bytes);
     answer_put(a, "content-length", length);
+}
+
+/* The body is all there. */
+static void put_size(struct http_call *c, struct answer *a)
+{
+    put_length(a, call_out_ready(c));
     c->out.sized = true;
 }
 
@@ -101,7 +106,7 @@ static void respond_in_dialect(struct http_call *c, const struct status *status,
     c->dialect->head(&c->spoken, &a, status);
     web_gate_mark(c, &a);
     if (c->dialect->head_waits)
-        put_length(c, &a);
+        put_size(c, &a);
     size_t n = answer_nvs(&a, nv);
     for (const struct sent_header *one = c->out.headers.first; one != NULL; one = one->next)
         nv[n++] = one->nv;
@@ -132,6 +137,7 @@ static void queue_tail(struct http_call *c, struct buf *tail)
     c->out.queue[c->out.queued++] = m;
     if (!call_recode_tail(c, &c->out.queue[c->out.queued - 1]))
         conn_break(c->conn, REFUSED_MEMORY);
+    http_call_note(c);
 }
 
 void call_head_close(struct http_call *c)
@@ -207,18 +213,32 @@ static void end_without_call(struct http_call *c, const struct answer *a)
 /* Of an answer with a body: it goes out as it is. */
 static const struct dialect plain = { .answer_frames = FRAMES_WHOLE };
 
+static bool is_head(struct http_call *c)
+{
+    const struct bytes verb = received_headers_get(&c->in.headers, ":method");
+    return bytes_equal(verb, bytes_of_text("HEAD"));
+}
+
+static void queue_body(struct http_call *c, struct answer *a)
+{
+    c->dialect = &plain;
+    c->out.closed = true;
+    queue_tail(c, buf_ref(a->body));
+    put_size(c, a);
+}
+
+/* HEAD is told how long the body is, and gets none: RFC 9110, 9.3.2. */
 void call_answer(struct http_call *c, struct answer *a)
 {
     nghttp2_nv nv[ANSWER_HEADERS_MAX + 1];
-    const bool body = a->body != NULL && a->body->len > 0;
+    const bool has_body = a->body != NULL && a->body->len > 0;
+    const bool body = has_body && !is_head(c);
     end_without_call(c, a);
     web_gate_mark(c, a);
-    if (body) {
-        c->dialect = &plain;
-        c->out.closed = true;
-        queue_tail(c, buf_ref(a->body));
-        put_length(c, a);
-    }
+    if (body)
+        queue_body(c, a);
+    else if (has_body)
+        put_length(a, a->body->len);
     if (a->no_memory) {
         conn_break(c->conn, REFUSED_MEMORY);
         return;

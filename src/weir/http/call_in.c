@@ -45,10 +45,13 @@ static bool has_message(const struct http_call *c)
     return c->in.message.bytes.data != NULL;
 }
 
-/* The client breaks gRPC's protocol. */
+/* The client breaks the protocol. gRPC calls that INTERNAL; where the body itself is the
+ * message, it is what the client has put into it. */
 static void fail(struct http_call *c, const char *text)
 {
-    struct status why = status_of(STATUS_INTERNAL, "%s", text);
+    const bool enveloped = c->in.framing == FRAMES_GRPC;
+    struct status why =
+        status_of(enveloped ? STATUS_INTERNAL : STATUS_INVALID_ARGUMENT, "%s", text);
     status_because(&why, REASON_PROTOCOL_VIOLATION);
     http_call_fail(c, &why);
 }
@@ -225,7 +228,7 @@ static bool next_message(struct http_call *c, struct bytes *input)
     }
     if (m->compressed && c->in.encoding == ENCODING_IDENTITY) {
         m->bytes = nothing;
-        fail(c, "a message is compressed, and grpc-encoding does not say how");
+        fail(c, "a message is compressed, and no header says how");
         return false;
     }
     if (m->bytes.data == NULL) /* an empty one */

@@ -83,8 +83,12 @@ static void release(struct http_call *c, struct outgoing *m)
 {
     m->passed = m->messages;
     m->passed_bytes = m->len;
-    if (!c->out.recodes || call_recode(c, m))
+    if (!c->out.recodes)
         return;
+    if (call_recode(c, m)) {
+        http_call_note(c); /* it has another size now */
+        return;
+    }
     const struct status why = status_no_memory();
     http_call_fail(c, &why);
 }

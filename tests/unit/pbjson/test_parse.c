@@ -85,6 +85,51 @@ Test(parse, writes_what_protobuf_would)
     }
 }
 
+/* The value of one field, without an object around it. */
+static int parse_value_of(const char *field, const char *text, struct bytes *ret_rest)
+{
+    const struct pb_message *every = pb_find_message(pool, TEXT("every.Every"));
+    const struct pb_field *f = pb_field_by_name(every, bytes_of_text(field));
+    *ret_rest = bytes_of_text(text);
+    out->len = 0;
+    why[0] = '\0';
+    return pbjson_parse_field(out, pool, f, ret_rest, NULL, why);
+}
+
+Test(parse, takes_the_value_of_one_field)
+{
+    static const struct {
+        const char *field, *json, *bytes;
+        size_t len, rest;
+    } rows[] = {
+#define ROW(field, json, bytes, rest) { field, json, bytes, sizeof(bytes) - 1, rest }
+        ROW("int32_value", " 5 ", "\x18\x05", 0),
+        ROW("int32s", "[1,0,300]", "\xba\x01\x04\x01\x00\xac\x02", 0),
+        ROW("int32s", "5", "\xb8\x01\x05", 0),
+        ROW("strings", "[\"\",\"a\"]", "\x92\x02\x00\x92\x02\x01\x61", 0),
+        ROW("strings", "\"\"", "\x92\x02\x00", 0),
+        ROW("strings", "\"\",\"a\"", "\x92\x02\x00", 4),
+        ROW("strings", "\"\"],\"textMap\":{}", "\x92\x02\x00", 14),
+        ROW("text_map", "{\"\":\"\"}", "\xca\x02\x04\x0a\x00\x12\x00", 0),
+        ROW("inner", "{\"number\":1}}", "\x8a\x01\x02\x08\x01", 1),
+#undef ROW
+    };
+    struct bytes rest;
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        cr_expect_eq(parse_value_of(rows[i].field, rows[i].json, &rest), 0, "%s: %s", rows[i].json,
+                     why);
+        cr_expect(bytes_equal(buf_bytes(out), bytes_of(rows[i].bytes, rows[i].len)), "%s",
+                  rows[i].json);
+        cr_expect_eq(rest.len, rows[i].rest, "%s", rows[i].json);
+    }
+    cr_expect_eq(parse_value_of("inners", "[{},{\"gone\":1}]", &rest), EINVAL);
+    cr_expect_str_eq(why, "inners[1]: every.Every.Inner has no field \"gone\"");
+    cr_expect_eq(parse_value_of("strings", "null", &rest), EINVAL);
+    cr_expect_str_eq(why, "strings[0]: null is no item of a list");
+    cr_expect_eq(parse_value_of("strings", "", &rest), EINVAL);
+    cr_expect_eq(out->len, 0);
+}
+
 /* Lengths of one, two and three bytes, in one another. */
 Test(parse, puts_lengths_in_afterwards)
 {
