@@ -12,7 +12,7 @@ import hpack
 import timing
 from issuer import hash_line
 from library import GHOST, small_library
-from logs import may_log
+from logs import expects_log, may_log
 from pair import Pair, Server
 from protos import post, user
 from raw import Raw
@@ -339,6 +339,20 @@ def test_a_reader_that_stops(start_pair):
         assert [p.post_id for p in posts_of([line["result"] for line in lines])] == \
             [f"p{i}" for i in range(300)]
         assert all(len(raw.answers[s].data) == 1000 for s in streams if s != streams[3])
+
+
+@expects_log("connections hold too much memory")
+def test_what_waits_is_counted_as_it_goes_out(start_pair):
+    """A control character is six of JSON: 12 answers are 7 MB of protobuf and 43 MB of JSON."""
+    pair = start_pair(post_args=["--web", "--loops", "1", "--connection-memory", str(16 << 20)])
+    pair.import_users([{"user_id": "u", "name": "U"}])
+    pair.import_posts([{"post_id": "p", "user_id": "u", "body": "\1" * 600_000}])
+    with Raw(port(pair.post), (h2.INITIAL_WINDOW_SIZE, 0)) as raw:
+        for _ in range(12):
+            raw.begin(block("GET", "/v1/posts/p"), end=True)
+        timing.wait_until(lambda: "is cut" in pair.post.stderr(), "the connection is cut")
+    with Raw(port(pair.post)) as raw:
+        assert get(raw, "/v1/posts/p").json["body"] == "\1" * 600_000
 
 
 # --- streams of requests --------------------------------------------------------------------

@@ -3,6 +3,7 @@
 # it asks. The server's log tells what that gains. Needs user-server ("make run").
 #
 # expect:
+#   postcli: 300 posts belong to 5 users that User does not know: ...
 #   imported 300, updated 0, unchanged 0, rejected 0
 #   the same 300 posts
 #   ... bytes packed with gzip in ...

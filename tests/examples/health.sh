@@ -9,7 +9,7 @@
 #   v1.user.User          SERVING
 #   postcli: NOT_FOUND: there is no service nobody
 #   not serving (1)
-#   {"service":"v1.post.Post","status":"SERVING"}
+#   {"time":"...Z","service":"v1.post.Post","status":"SERVING"}
 #   postcli: DEADLINE_EXCEEDED: ...
 set -eu
 postcli=${BUILD:-build}/postcli

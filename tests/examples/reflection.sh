@@ -11,17 +11,25 @@
 #   package v1.user;
 #
 #   service User {
+#     // NOT_FOUND if there is no such user.
 #     rpc GetUser(GetUserRequest) returns (GetUserResponse);
+#     // Users in import order.
 #     rpc ListUsers(ListUsersRequest) returns (ListUsersResponse);
 #     rpc ListUsersServerStream(ListUsersRequest) returns (stream ListUsersResponse);
+#     // Names for ids, ...
+#     ...
 #     rpc ResolveUsers(stream ResolveUsersRequest) returns (stream ResolveUsersResponse);
+#     // Upsert by user_id. ...
+#     ...
 #     rpc ImportUsers(stream ImportUsersRequest) returns (ImportUsersResponse);
+#     // By user_id. ...
+#     ...
 #     rpc DeleteUsers(stream DeleteUsersRequest) returns (DeleteUsersResponse);
 #   }
 #   package v1.post;
 #
 #   message PostMessage {
-#     string post_id = 1;
+#     string post_id = 1;  // 1 to 256 bytes, unique
 #     ...
 #     google.protobuf.Timestamp create_time = 7;
 #   }
