@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "serverkit/intercept/client_chain.h"
-#include "target.h"
 #include "weir/grpc_core/core_log.h"
+#include "weir/target.h"
 
 struct connection connection = {
     .target = "localhost:9001",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "weir/service_config.h"
+#include "weir/target.h"
 
 /* A User that is frozen is noticed within 15 s, and its names are forgotten. */
 struct user_channels user_channels = {
@@ -47,8 +48,18 @@ static struct token_sender sender;
 static struct token_use token_use;
 static const struct loop *first_loop; /* keeps the token current */
 
+/* The target with its ports. */
+static char target[TARGET_MAX];
+
 const char *user_channels_check(void)
 {
+    static char error[TARGET_ERROR_MAX + 32];
+    char why[TARGET_ERROR_MAX];
+    if (!target_complete(user_channels.target, "9000", target, why)) {
+        snprintf(error, sizeof error, "--user-target: %s", why);
+        return error;
+    }
+    user_channels.target = target;
     return tls_client_check(&user_channels.tls);
 }
 

@@ -27,7 +27,7 @@ struct user_channels {
 extern struct user_channels user_channels;
 extern const struct option_group user_channels_group;
 
-/** What is wrong with the options together, or NULL. */
+/** What is wrong with the options, or NULL. Adds the usual port to a target without one. */
 const char *user_channels_check(void);
 
 /** Makes what the channels share, adds to their @chain what puts a token on

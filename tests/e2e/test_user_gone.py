@@ -239,6 +239,19 @@ def start_post(pair, *args):
                             stderr=subprocess.PIPE, env=clean_environment())
 
 
+@pytest.mark.parametrize("target, why", [
+    ("http://x:1", "a target is HOST:PORT, and not a URL"),
+    ("x:1x", "the port is not a number from 1 to 65535"),
+])
+def test_a_user_target_that_cannot_be_one(demo, target, why):
+    process = start_post(demo, "--user-target", target)
+    try:
+        assert process.wait(timing.START) == 2
+        assert f"--user-target: {target}: {why}" in process.communicate()[1].decode()
+    finally:
+        process.kill()
+
+
 def test_post_waits_for_user(demo):
     demo.post.stop()
     demo.user.stop()

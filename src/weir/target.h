@@ -1,7 +1,7 @@
 /* A target as people type it, made into one for channel_new(): the port of the service is
  * added where there is none ("127.0.0.1", "[::1]", "posts.example"), and a URL is refused. */
-#ifndef CLI_TARGET_H
-#define CLI_TARGET_H
+#ifndef WEIR_TARGET_H
+#define WEIR_TARGET_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "client-cli/frame/target.h"
+#include "weir/target.h"
 
 Test(target, is_completed)
 {
