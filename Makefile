@@ -49,7 +49,8 @@ all: $(PROGRAMS) ## build the two servers and postcli
 
 demo: setup ## the four shapes of calls between the programs and live data, in a minute
 	@$(MAKE) --no-print-directory -j2 all
-	@BUILD=$(BUILD) client-cli/demo/demo.sh
+# A job of its own, which Ctrl-C reaches and make does not see. 130: it was stopped so.
+	@BUILD=$(BUILD) bash -mc 'client-cli/demo/demo.sh; s=$$?; [ $$s = 130 ] || exit $$s'
 
 DATA ?= data
 run: setup ## both servers in the foreground; their data stays in DATA=data

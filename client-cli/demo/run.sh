@@ -92,11 +92,11 @@ export POSTCLI_USER_TARGET="$address"
 serve post-server --db "$POST_DB" --user-target "$address" $web
 post=$pid
 export POSTCLI_TARGET="$address"
-if [ -z "$("$build/postcli" users list | head -n 1)" ]; then
+if [ -z "$("$build/postcli" users list -n 1)" ]; then
     printf 'users of the demo: '
     "$build/postcli" import users "$here/users.ndjson"
 fi
-if [ -z "$("$build/postcli" list | head -n 1)" ]; then
+if [ -z "$("$build/postcli" list -n 1)" ]; then
     printf 'posts of the demo: '
     "$build/postcli" import posts "$here/posts.ndjson"
 fi

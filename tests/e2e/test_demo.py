@@ -246,6 +246,22 @@ def test_ctrl_c_in_make_run(tmp_path, reachable, target):
     assert b"CANCELLED" not in words and b"***" not in words, words.decode()
 
 
+def test_ctrl_c_in_make_demo(tmp_path):
+    """It was asked for: make does not call it an error."""
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", "make", "-s", f"BUILD={os.path.relpath(BUILD, ROOT)}",
+         "demo"], cwd=ROOT, env=environment(tmp_path), stdin=follower, stdout=follower,
+        stderr=follower)
+    os.close(follower)
+    words = read_until(leader, b"user-server on ")
+    os.write(leader, b"\x03")
+    words += read_until(leader, None)
+    assert process.wait(timing.STOP) == 0, words
+    os.close(leader)
+    assert b"***" not in words, words.decode()
+
+
 def read_until(descriptor, end):
     """All that comes up to there; None: until nobody writes any more."""
     words = b""
