@@ -65,6 +65,7 @@ static void free_workers(struct bench_run *run)
 static void finish(struct bench_run *run)
 {
     timer_stop(&run->tick);
+    silence_end(run->session);
     bench_live_hide(&run->live);
     stop_workers(run);
     run->measured = !run->warming;
@@ -123,7 +124,21 @@ static void load_drained(struct bench_load *load)
         loop_post_with(run->session->loop, &run->drained, on_drained, run);
 }
 
-/* --- Every second: the live line, and whether to go on ------------------------------ */
+/* --- Every second: the live line, who does not answer, and whether to go on ---------- */
+
+/* Until the first call has ended. Only a server that does not serve is told of. */
+static void await(struct bench_run *run)
+{
+    struct session *s = run->session;
+    const bool user = run->plan->shape == BENCH_RESOLVE;
+    const struct silence_of of = {
+        .channel = user ? s->user : s->post,
+        .name = user ? "User" : "Post",
+        .target = user ? run->plan->user_target : run->plan->target,
+        .needs_user = !user && !plan_imports(run->plan),
+    };
+    silence_begin(s, &of);
+}
 
 static void on_sample(struct loop *loop, void *arg)
 {
@@ -135,6 +150,10 @@ static void on_sample(struct loop *loop, void *arg)
         return;
     for (size_t i = 0; i < run->nworkers; i++)
         load_sample_add(&sum, &run->workers[i].sample);
+    if (sum.calls + sum.messages == 0)
+        await(run);
+    else
+        silence_over(run->session);
     if (run->session->options->progress)
         bench_live_show(&run->live, &sum);
     if (!run->stopping && error_limit_passed(&run->plan->errors, sum.bad, sum.calls)) {
@@ -212,7 +231,7 @@ int bench_run_start(struct bench_run *run, struct session *s, const struct bench
         rv = begin(run, plan->warmup_ms, 0);
     else if (rv == 0)
         rv = begin(run, plan->duration_ms, plan->count);
-    if (rv == 0 && (s->options->progress || *plan->errors.text != '\0'))
+    if (rv == 0)
         timer_start(s->loop, &run->tick, TICK_MS);
     if (rv != 0) {
         stop_workers(run);

@@ -6,6 +6,7 @@
  * Responses are printed as they come, and read while the output has room. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "call_details.h"
 #include "call_metadata.h"
@@ -83,6 +84,13 @@ static bool begin(struct session *s)
 
 /* --- REQUEST ------------------------------------------------------------------------ */
 
+/* Of Post's methods those that answer with the names of authors. */
+static bool needs_names(const char *path)
+{
+    return strncmp(path, "/v1.post.Post/Get", strlen("/v1.post.Post/Get")) == 0 ||
+           strncmp(path, "/v1.post.Post/List", strlen("/v1.post.Post/List")) == 0;
+}
+
 static void open_call(struct session *s)
 {
     char path[512];
@@ -97,6 +105,8 @@ static void open_call(struct session *s)
     stream = s->call;
     if (proto_set == NULL) /* the server has answered just now */
         silence_over(s);
+    if (needs_names(path))
+        calls_await_names(s);
     call_headers_put(stream, &headers);
     calls_read(s);
     call_requests_open(&requests);

@@ -208,7 +208,8 @@ static int check(const struct command *c, int n, char **arguments)
                            "standard input brings the ids, so nobody can answer: give --yes", "");
     if (!yes && !isatty(STDIN_FILENO))
         return usage_error(
-            c->name, "nobody can be asked, because standard input is not a terminal: give --yes",
+            c->name,
+            "it cannot ask whether to delete, because standard input is not a terminal: give --yes",
             "");
     return check_ids(c, n, arguments);
 }

@@ -1,11 +1,14 @@
 /* health: one call of Check, or of Watch until somebody has seen enough. */
 #include <protobuf-c/protobuf-c.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "client-cli/commands.h"
 #include "client-cli/frame/calls.h"
 #include "client-cli/frame/common.h"
 #include "client-cli/output/json_write.h"
+#include "client-cli/output/terminal.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "pbjson/time_text.h"
 
@@ -18,16 +21,21 @@ static bool watch;
 
 struct health_record {
     char time[TIME_TEXT_BYTES]; /* when this was heard of, by the clock here */
+    char clock[sizeof "12:34:56"];
     const char *service, *status;
 };
 
-enum { HEALTH_TIME, HEALTH_SERVICE, HEALTH_STATUS };
+enum { HEALTH_TIME, HEALTH_CLOCK, HEALTH_SERVICE, HEALTH_STATUS };
 
 #define IN_ALL (IN_TABLE | IN_WIDE | IN_FULL)
+
+/* Where a line has room for the whole time, and for what is behind it. */
+#define TIME_COLUMNS 63
 
 /* The time is in the rows of a watch, and elsewhere if --columns names it. */
 static struct row_field fields[] = {
     [HEALTH_TIME] = { "time", 0, { "TIME", 24, 0, 0, false, 0 } },
+    [HEALTH_CLOCK] = { "clock", 0, { "TIME", 8, 8, 0, false, 0 } },
     [HEALTH_SERVICE] = { "service", IN_ALL, { "SERVICE", 20, 0, 0, false, 0 } },
     [HEALTH_STATUS] = { "status", IN_ALL, { "STATUS", 15, 0, 0, false, 0 } },
 };
@@ -37,6 +45,7 @@ static bool cells(const void *record, struct row_scratch *scratch, const char **
     const struct health_record *r = record;
     (void)scratch;
     ret_cells[HEALTH_TIME] = r->time;
+    ret_cells[HEALTH_CLOCK] = r->clock;
     ret_cells[HEALTH_SERVICE] = *r->service != '\0' ? r->service : "(the process)";
     ret_cells[HEALTH_STATUS] = r->status;
     return true;
@@ -45,7 +54,7 @@ static bool cells(const void *record, struct row_scratch *scratch, const char **
 static bool json_field(struct buf *b, const void *record, size_t field)
 {
     const struct health_record *r = record;
-    const char *const texts[] = { r->time, r->service, r->status };
+    const char *const texts[] = { r->time, r->clock, r->service, r->status };
     return json_write_text(b, bytes_of_text(texts[field]));
 }
 
@@ -97,6 +106,7 @@ static void take(struct session *s, const ProtobufCMessage *message, struct byte
     struct health_record r = { .service = service, .status = name_of((int)m->status) };
     const void *record = &r;
     put_time(r.time);
+    snprintf(r.clock, sizeof r.clock, "%.8s", strchr(r.time, 'T') + 1);
     (void)bytes;
     s->failed = m->status != SERVING;
     if (!rows_add(&s->rows, &record, 1))
@@ -117,15 +127,18 @@ static int check(const struct command *c, int n, char **arguments)
     (void)c;
     (void)n;
     (void)arguments;
-    if (watch)
-        fields[HEALTH_TIME].in = IN_ALL;
+    const bool narrow = terminal_is_one() && terminal_columns() < TIME_COLUMNS;
+    if (watch) {
+        fields[HEALTH_TIME].in = narrow ? IN_WIDE | IN_FULL : IN_ALL;
+        fields[HEALTH_CLOCK].in = narrow ? IN_TABLE : 0;
+    }
     return EXIT_DONE;
 }
 
 static const struct option_row rows[] = {
     ROW_SERVER,
     OPT_FLAG("watch", watch, "print each change with its time, until Ctrl-C"),
-    ROWS_OF_RECORDS("time|service|status"),
+    ROWS_OF_RECORDS("time|clock|service|status"),
     ROW_DEADLINE,
 };
 

@@ -166,7 +166,7 @@ bool calls_deadline_passed(const struct session *s)
  * is no more to send, the first message. */
 enum due { A_CONNECTION, AN_ANSWER, THE_FIRST_ANSWER };
 
-static void await(struct session *s, enum due due)
+static void await_of(struct session *s, enum due due, bool needs_user)
 {
     struct channel *channel = s->channel;
     const bool user = channel == s->user;
@@ -177,10 +177,20 @@ static void await(struct session *s, enum due due)
                 : user                 ? "User"
                                        : "Post",
         .target = user ? connection.user_target : connection.target,
-        .needs_user = due != A_CONNECTION && brings->rows == &row_post,
+        .needs_user = needs_user,
         .first = due == THE_FIRST_ANSWER && !s->answered && brings->rows != NULL,
     };
     silence_begin(s, &of);
+}
+
+static void await(struct session *s, enum due due)
+{
+    await_of(s, due, due != A_CONNECTION && s->routine->brings.rows == &row_post);
+}
+
+void calls_await_names(struct session *s)
+{
+    await_of(s, AN_ANSWER, true);
 }
 
 static struct status open_call(struct session *s, struct channel *channel, const char *path)
@@ -252,5 +262,7 @@ struct status calls_answered(struct session *s, const struct status *status)
 
 void calls_again(struct session *s, uint64_t wait_ms)
 {
+    if (s->options->deadline_ms > 0 && wait_ms > deadline_left_ms(s))
+        wait_ms = deadline_left_ms(s);
     timer_start(s->loop, &s->again, wait_ms);
 }

@@ -34,6 +34,10 @@ void calls_half_close(struct session *s);
 /** For judge: a call that is OK has brought a message. */
 struct status calls_answered(struct session *s, const struct status *status);
 
+/** An answer is due that Post does not give without User. For a command that brings no posts as
+ * rows and sends its requests itself. */
+void calls_await_names(struct session *s);
+
 /** For judge: the next call comes after a while, whatever became of this one. */
 void calls_again(struct session *s, uint64_t wait_ms);
 

@@ -4,10 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "calls.h"
 #include "client-cli/input/ids.h"
 #include "client-cli/output/terminal.h"
 #include "common.h"
+
+#define CHOICES_MAX 128 /* bytes of "get|list|resolve", with the NUL */
 
 const char *command_word(const struct command *c)
 {
@@ -24,18 +27,35 @@ int usage_error(const char *command, const char *what, const char *argument)
     return EXIT_USAGE;
 }
 
-int choice_error(const char *command, const char *choices, const char *argument)
+/* "get, list or resolve" */
+static void put_choices(const char *choices, char *to, size_t room)
 {
-    char what[128] = "";
     const char *last = strrchr(choices, '|');
     size_t n = 0;
-    for (const char *c = choices; *c != '\0'; c++) {
+    for (const char *c = choices; *c != '\0' && n < room; c++) {
         const char letter[] = { *c, '\0' };
         const char *text = *c != '|' ? letter : c == last ? " or " : ", ";
-        n += (size_t)snprintf(what + n, sizeof what - n, "%s", text);
+        n += (size_t)snprintf(to + n, room - n, "%s", text);
     }
-    snprintf(what + n, sizeof what - n, "?");
-    return usage_error(command, what, argument);
+}
+
+int choice_error(const char *command, const char *choices, const char *argument)
+{
+    char all[CHOICES_MAX] = "", words[CHOICES_MAX], what[2 * CHOICES_MAX + 256];
+    char *rest = words;
+    struct nearest near = nearest_to(argument, strlen(argument));
+    put_choices(choices, all, sizeof all);
+    snprintf(words, sizeof words, "%s", choices);
+    for (const char *word; (word = strsep(&rest, "|")) != NULL;)
+        nearest_try(&near, word);
+    if (*argument == '\0')
+        snprintf(what, sizeof what, "%s?", all);
+    else if (near.best != NULL)
+        snprintf(what, sizeof what, "\"%.200s\" is not %s; did you mean %s?", argument, all,
+                 near.best);
+    else
+        snprintf(what, sizeof what, "\"%.200s\" is not %s", argument, all);
+    return usage_error(command, what, "");
 }
 
 static bool is_choice(const char *choices, const char *word)

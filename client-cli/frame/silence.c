@@ -47,7 +47,7 @@ static void put_end(const struct silence *q, char *to, size_t room)
 {
     const uint64_t dead_ms = call_policy.keepalive_time_ms + call_policy.keepalive_timeout_ms;
     if (q->lacks_user)
-        snprintf(to, room, "Post waits for it, for --user-timeout (5 s by default)");
+        snprintf(to, room, "Post waits for it, for post-server's --user-timeout (5 s by default)");
     else if (call_policy.wait_for_ready)
         snprintf(to, room, "waiting until it does");
     else if (!channel_connected(q->of.channel))
@@ -66,9 +66,9 @@ static void put_until(const struct session *s, char *to, size_t room)
         s->options->deadline_ms > 0 ? s->started_ms + s->options->deadline_ms : UINT64_MAX;
     const bool tries = q->give_up_ms > 0 && (q->trying || !q->lacks_user);
     if (tries && q->give_up_ms < deadline_ms)
-        snprintf(to, room, "trying again, %u s left", seconds_to(s, q->give_up_ms));
+        snprintf(to, room, "trying again, %u s at most", seconds_to(s, q->give_up_ms));
     else if (deadline_ms < UINT64_MAX)
-        snprintf(to, room, "waiting for it, %u s of --deadline left", seconds_to(s, deadline_ms));
+        snprintf(to, room, "waiting for it, %u s at most (--deadline)", seconds_to(s, deadline_ms));
     else if (tries)
         snprintf(to, room, "trying again until it does");
     else

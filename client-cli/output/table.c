@@ -1,12 +1,11 @@
 #include "table.h"
 
-#include <limits.h>
-
 #include "base/buf.h"
 #include "text.h"
 
 #define GAP      2 /* spaces between columns */
 #define READABLE 8 /* a column of so many can be read */
+#define SHORTEST 5 /* a few letters, where an id next to it is long */
 #define LEAST    2 /* one character and the dots */
 
 /* Of the heading and of what is in the rows. */
@@ -31,13 +30,26 @@ static int natural_width(const struct table_column *c, size_t column, const char
     return c->most > 0 && width > c->most ? c->most : width;
 }
 
-/* The columns that are shown and the gaps between them, each at most @most wide. */
-static int total_width(const struct text_table *t, int most)
+/* The columns that are shown and the gaps between them. */
+static int total_width(const struct text_table *t)
 {
     int total = -GAP;
     for (size_t i = 0; i < t->ncolumns; i++)
         if (t->width[i] > 0)
-            total += GAP + (t->width[i] < most ? t->width[i] : most);
+            total += GAP + t->width[i];
+    return total;
+}
+
+/* What lines must have room for. One that has no share of the space is whole: an id without its
+ * last letter is none. */
+static int readable_width(const struct text_table *t)
+{
+    int total = -GAP;
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        const bool whole = t->columns[i].share == 0;
+        if (t->width[i] > 0)
+            total += GAP + (whole || t->width[i] < READABLE ? t->width[i] : READABLE);
+    }
     return total;
 }
 
@@ -55,7 +67,7 @@ static size_t first_to_go(const struct text_table *t)
 
 static void go_without(struct text_table *t, int line_columns)
 {
-    while (total_width(t, READABLE) > line_columns) {
+    while (readable_width(t) > line_columns) {
         const size_t first = first_to_go(t);
         if (first == t->ncolumns)
             return;
@@ -80,7 +92,7 @@ static size_t widest(const struct text_table *t, bool of_all)
 /* Narrows one step at a time, until the line fits or no column has more than @least. */
 static void narrow(struct text_table *t, int line_columns, int least, bool of_all)
 {
-    while (total_width(t, INT_MAX) > line_columns) {
+    while (total_width(t) > line_columns) {
         const size_t i = widest(t, of_all);
         if (t->width[i] <= least || (!of_all && t->columns[i].share == 0))
             return;
@@ -91,7 +103,7 @@ static void narrow(struct text_table *t, int line_columns, int least, bool of_al
 /* Hands out what is left over, so that later, longer rows have space too. */
 static void widen(struct text_table *t, int line_columns)
 {
-    int shares = 0, spare = line_columns - total_width(t, INT_MAX);
+    int shares = 0, spare = line_columns - total_width(t);
     for (size_t i = 0; i < t->ncolumns; i++)
         shares += t->width[i] > 0 ? t->columns[i].share : 0;
     for (size_t i = 0; i < t->ncolumns && spare > 0 && shares > 0; i++)
@@ -109,6 +121,7 @@ void table_layout(struct text_table *t, const struct table_column *columns, size
         t->width[i] = natural_width(&columns[i], i, cells, nrows, ncolumns);
     go_without(t, line_columns);
     narrow(t, line_columns, READABLE, false);
+    narrow(t, line_columns, SHORTEST, false);
     narrow(t, line_columns, LEAST, true);
     widen(t, line_columns);
 }

@@ -181,6 +181,19 @@ def test_user_down_is_counted_by_code(start_pair):
     pair.post.start()
 
 
+@expects_log("User is unreachable")
+def test_user_down_is_said(start_pair):
+    """While the first calls wait, also where there is no terminal for the live line."""
+    pair = start_pair(post_args=["--user-timeout", "4s"])
+    small_library().load(pair)
+    pair.user.stop()
+    with cli.Postcli(pair, "bench", "unary", "--users", "u0..u39", "--count", 1) as running:
+        assert running.end() == 1
+    assert running.stderr == ("postcli: User does not answer; Post waits for it, for post-server's "
+                              "--user-timeout (5 s by default)\n")
+    pair.user.start()
+
+
 def test_requests_that_fail_in_calls_that_do_not(pair):
     figures = bench(pair, "bidi", "--users", "u38..u41", "--ids", 4, "--count", 3, code=1)
     assert codes(figures) == {"OK": 3} and not figures["ok"]

@@ -166,7 +166,7 @@ def test_post_is_killed_twice(store):
 
 def assert_resumed_once(stderr, who):
     """It may have said whom it waits for, if that took so long."""
-    waits = rf"(postcli: {who} does not answer: .*; trying again, \d+ s left\n)?"
+    waits = rf"(postcli: {who} does not answer: .*; trying again, \d+ s at most\n)?"
     assert re.fullmatch(waits + "postcli: resumed 1 time\n", stderr), stderr
 
 

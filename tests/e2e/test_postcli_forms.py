@@ -149,6 +149,26 @@ def test_no_line_is_wider_than_the_terminal(demo_pair, form, columns):
     assert max(map(width, text.splitlines())) <= columns, text
 
 
+@pytest.mark.parametrize("columns", [80, 60, 45])
+def test_an_id_is_whole(start_pair, columns):
+    """One of 36 bytes, as many people have them: tags go first, and then the date."""
+    pair = start_pair()
+    name = "123e4567-e89b-12d3-a456-426614174000"
+    cli.run(pair, "import", "users", "-", stdin=b'{"user_id":"1","name":"Henry"}\n')
+    cli.run(pair, "import", "posts", "-", stdin=json.dumps(
+        {"post_id": name, "user_id": "1", "title": "A title that is long enough", "tags": ["grpc"],
+         "create_time": "2020-10-25T00:00:00Z"}).encode())
+    text = on_terminal(pair, "list", columns=columns)
+    assert name in text and "TAGS" not in text and "TITLE" in text
+    assert max(map(width, text.splitlines())) <= columns, text
+
+
+@pytest.mark.parametrize("columns, time", [(80, r"\d{4}-\d\d-\d\dT\S+Z"), (45, r"\d\d:\d\d:\d\d")])
+def test_health_has_a_whole_time(demo_pair, columns, time):
+    with Terminal(demo_pair, "health", "--watch", columns=columns) as terminal:
+        terminal.shows(rf"(?m)^{time} +\(the process\) +SERVING")
+
+
 def test_a_wide_table_cuts_nothing(demo_pair):
     text = on_terminal(demo_pair, "list", "-o", "wide", columns=200)
     heading, *rows, count = text.splitlines()

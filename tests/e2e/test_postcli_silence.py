@@ -25,10 +25,10 @@ SOON = 0.5 + timing.MARGIN  # half a second, for which a busy machine may need l
 USER_TIMEOUT = 2.0
 
 NO_USER = (r"postcli: User does not answer; "
-           r"Post waits for it, for --user-timeout \(5 s by default\)\n")
-FAILED = r"postcli: UNAVAILABLE: .*\n"
+           r"Post waits for it, for post-server's --user-timeout \(5 s by default\)\n")
+FAILED = r"postcli: UNAVAILABLE: .*\n(postcli: detail google.rpc.ErrorInfo .*\n)?"
 READERS = [["list"], ["stream-list"], ["collect-list", "--all"], ["bidi-list", "1"], ["get", "1"],
-           ["list", "--user", "1"]]
+           ["list", "--user", "1"], ["call", "v1.post.Post/GetPost", '{"postId":"1"}']]
 NAMES = [" ".join(args) for args in READERS]
 
 
@@ -84,7 +84,7 @@ def test_with_a_deadline(demo):
     with Waiting(demo, "list", "--deadline", "1500ms") as command:
         assert command.first_word() < SOON
         command.took()
-    assert re.fullmatch(r"postcli: User does not answer; waiting for it, 1 s of --deadline left\n"
+    assert re.fullmatch(r"postcli: User does not answer; waiting for it, 1 s at most \(--deadline\)\n"
                         r"postcli: DEADLINE_EXCEEDED: .*: User does not answer\n",
                         command.stderr), command.stderr
     demo.user.start()
@@ -119,7 +119,16 @@ def test_stream_list_tells_of_its_tries(pair, nobody, variables):
         took = command.took()
     assert command.code == 1 and took < 0.45 + 1.5 + timing.MARGIN
     assert re.fullmatch(rf"postcli: Post at {nobody} does not answer: Connection refused; "
-                        r"trying again, [34] s left\n" + FAILED, command.stderr), command.stderr
+                        r"trying again, [34] s at most\n" + FAILED, command.stderr), command.stderr
+
+
+@pytest.mark.parametrize("seconds", [1, 2])
+def test_a_deadline_ends_a_wait_between_tries(pair, nobody, seconds):
+    with Waiting(pair, "stream-list", "--deadline", f"{seconds}s", "--target", nobody) as command:
+        took = command.took()
+    assert command.code == 1 and seconds - 0.1 < took < seconds + 0.3 + timing.MARGIN
+    assert re.search(r"DEADLINE_EXCEEDED: --deadline has passed: Post at .*Connection refused\n$",
+                     command.stderr), command.stderr
 
 
 def test_no_word_where_it_fails_at_once(pair):
@@ -188,7 +197,7 @@ def test_a_listing_that_breaks_and_goes_on():
         done = postcli(target, "stream-list", "--retries", "0")
     assert done.returncode == 0 and ids(done) == ["1", "2"]
     assert re.fullmatch(rf"postcli: Post at {target} does not answer: down; trying again, "
-                        r"1[45] s left\npostcli: resumed 1 time\n", done.stderr), done.stderr
+                        r"1[45] s at most\npostcli: resumed 1 time\n", done.stderr), done.stderr
 
 
 @pytest.mark.parametrize("args", [["call", "a.B/C"], ["describe"], ["health"]], ids=" ".join)

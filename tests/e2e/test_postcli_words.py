@@ -65,7 +65,10 @@ def test_a_target_before_the_command(demo_pair):
     ("list -x", "unknown option -x"),
     ("list -n", "--limit needs a value"),
     ("help lst", "unknown command: lst; did you mean list?"),
-    ("users gte", "get, list or resolve?"),
+    ("users gte", '"gte" is not get, list or resolve; did you mean get?'),
+    ("users lsit", '"lsit" is not get, list or resolve; did you mean list?'),
+    ("bench unray", "did you mean unary?"),
+    ("import psots -", '"psots" is not posts or users; did you mean posts?'),
 ])
 def test_slips(demo_pair, args, words):
     out, err = cli.attempt(demo_pair, *args.split(), code=2)
