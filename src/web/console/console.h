@@ -4,7 +4,7 @@
  * Its parts lie in the program (console_parts.S) and are put together once, at the start. The page
  * loads nothing but itself: its content security policy allows just this style and this
  * script, by their hashes, and calls to the server that it came from. It knows no secret
- * and is the same for everybody, so it is had without a token; what it asks of the server
+ * and is the same for everybody, so it needs no token; what it asks of the server
  * needs one wherever others do. */
 #ifndef WEB_CONSOLE_H
 #define WEB_CONSOLE_H
