@@ -153,6 +153,13 @@ def test_no_base64(raw):
     assert told.status == INTERNAL and told.empty
 
 
+@pytest.mark.parametrize("left", ["A", "AA", "AAA"])
+@pytest.mark.parametrize("path", [LIST, BIDI])
+def test_base64_that_ends_in_the_midst_of_a_quartet(raw, path, left):
+    told = Told(raw.ask(web(path, TEXT), base64.b64encode(ONE) + left.encode()), TEXT)
+    assert told.status == INTERNAL
+
+
 def test_base64_cut_anywhere_and_padded_in_its_midst(raw):
     body = base64.b64encode(ONE[:1]) + base64.b64encode(ONE[1:3]) + base64.b64encode(ONE[3:])
     assert b"=" in body[:-1]

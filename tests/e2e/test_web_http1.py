@@ -27,7 +27,7 @@ pytestmark = may_log("is no base64", "the deadline had passed", "a message has m
                      "in the midst of a message", "has no request message")
 
 LIST = "/v1.post.Post/ListPosts"
-STREAM, COLLECT = LIST + "ServerStream", LIST + "ClientStream"
+STREAM, COLLECT, BIDI = LIST + "ServerStream", LIST + "ClientStream", LIST + "BidiStream"
 BINARY, TEXT = "application/grpc-web+proto", "application/grpc-web-text+proto"
 ONE = message(post.ListPostsRequest(limit=2).SerializeToString())
 
@@ -400,6 +400,47 @@ def test_a_client_that_does_not_read_is_cut(tmp_path):
             while peer.more():
                 pass
             assert not peer.buffer.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET / HT", b"x" * 3000], ids=["nothing", "some", "more"])
+def test_a_client_that_is_gone_ends_its_call(tmp_path, behind):
+    """Its end is seen behind what it has sent of a second request."""
+    with Pair(tmp_path, [], ["--web", *METRICS]) as pair:
+        metrics = Metrics(pair.post)
+        with Peer(pair.post) as peer:
+            peer.send(head("Accept: application/x-ndjson", method="GET", length=None,
+                           path="/v1/posts?follow=true&fromNow=true", content_type=None), behind)
+            assert peer.line() == "HTTP/1.1 200 OK"
+        wait_until(lambda: ended(metrics, STREAM) == {"CANCELLED"},
+                   "the call has ended")
+
+
+def chunked(*fields, path=BIDI, **changes):
+    return head("Transfer-Encoding: chunked", *fields, path=path, length=None, **changes)
+
+
+def chunk(piece):
+    return f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
+
+
+@pytest.mark.parametrize("kind", [BINARY, TEXT], ids=["binary", "text"])
+def test_requests_of_a_client_that_does_not_read_wait(tmp_path, kind):
+    """However they are cut: one character may complete three bytes that came before."""
+    body = ONE * 1200
+    if kind == TEXT:
+        body = base64.b64encode(body)
+    pieces = [body[i:i + 400] for i in range(0, len(body), 400)]
+    assert len(pieces[-1]) == 400, "an empty chunk would be the end"
+    block = b"".join(chunk(p[:399]) + chunk(p[399:]) for p in pieces)
+    with Pair(tmp_path, [], ["--web", "--write-timeout", "0"]) as pair:
+        small_library().load(pair)
+        with Peer(pair.post) as peer:
+            peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            peer.send(chunked(content_type=kind))
+            peer.sock.settimeout(3)
+            with pytest.raises(TimeoutError):
+                for _ in range((64 << 20) // len(block)):
+                    peer.send(block)
 
 
 def test_a_deadline_in_the_midst_of_an_answer(pair):

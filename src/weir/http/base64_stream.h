@@ -20,6 +20,12 @@ enum base64_result { BASE64_OK, BASE64_DAMAGED, BASE64_NOMEM };
 /** Appends what @text says to @to, three bytes for each quartet that is complete. */
 enum base64_result base64_stream_decode(struct base64_stream *b, struct bytes text, struct buf *to);
 
+/** Whether nothing is half there. */
+static inline bool base64_stream_is_between(const struct base64_stream *b)
+{
+    return b->n == 0;
+}
+
 /** Appends @bytes as base64, padded at its end. false: out of memory. */
 bool base64_stream_encode(struct bytes bytes, struct buf *to);
 

@@ -21,10 +21,13 @@ void call_in_move(struct http_call *c, enum in_state next)
     c->in.state = state_step(states, c->in.state, next);
 }
 
+/* What was given back too early is paid first. */
 static void consume(struct http_call *c, size_t bytes)
 {
-    if (bytes > 0)
-        c->conn->ops->consume(c, bytes);
+    const size_t debt = c->in.debt;
+    c->in.debt = bytes < debt ? debt - bytes : 0;
+    if (bytes > debt)
+        c->conn->ops->consume(c, bytes - debt);
 }
 
 static size_t max_bytes(const struct http_call *c)
@@ -334,7 +337,16 @@ void call_in_widen(struct http_call *c)
 }
 
 /* What is left of it without its coat is what is kept; the rest the client may send again
- * at once. */
+ * at once. A piece that completes what came before may be more without its coat: then that
+ * was given back too early. */
+static void consume_coat(struct http_call *c, size_t wrapped, size_t bare)
+{
+    if (wrapped >= bare)
+        consume(c, wrapped - bare);
+    else
+        c->in.debt += bare - wrapped;
+}
+
 static void take_wrapped(struct http_call *c, struct bytes data)
 {
     struct status why = status_no_memory();
@@ -343,7 +355,7 @@ static void take_wrapped(struct http_call *c, struct bytes data)
         http_call_fail(c, &why);
         consume(c, data.len);
     } else {
-        consume(c, data.len - bare->len);
+        consume_coat(c, data.len, bare->len);
         take_data(c, buf_bytes(bare));
     }
     if (c->conn->borrower == c)
@@ -399,10 +411,24 @@ static void tell_end(struct http_call *c)
     stream_deliver_end(&c->stream);
 }
 
+/* false: the body ends in the midst of its coat, and the call has failed. */
+static bool check_coat(struct http_call *c)
+{
+    struct status why = status_ok();
+    if (c->dialect == NULL || c->dialect->unwrap_end == NULL ||
+        c->dialect->unwrap_end(&c->spoken, &why))
+        return true;
+    http_call_fail(c, &why);
+    return false;
+}
+
 void call_in_end(struct http_call *c)
 {
-    if (c->in.state == IN_OPEN)
+    if (c->in.state == IN_OPEN) {
         call_in_move(c, IN_ENDED);
+        if (!check_coat(c))
+            return;
+    }
     if (c->life == LIFE_REQUEST)
         end_request(c);
     else if (c->in.state == IN_ENDED)

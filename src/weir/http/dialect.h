@@ -67,6 +67,9 @@ struct dialect {
     bool (*unwrap)(const struct dialect_call *d, struct bytes body, struct buf *to,
                    struct status *why);
 
+    /** The body has ended: whether its coat is whole. false: *why is set. May be NULL. */
+    bool (*unwrap_end)(const struct dialect_call *d, struct status *why);
+
     /** Sets *ret, which is the caller's, to a buffer that holds @coded as protobuf, of
      * @max_bytes at most. @coded was unpacked. false: *why says what is wrong. */
     bool (*decode)(const struct dialect_call *d, struct bytes coded, size_t max_bytes,

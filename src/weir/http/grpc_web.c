@@ -20,6 +20,12 @@ struct grpc_web {
 
 /* --- Requests ----------------------------------------------------------------------- */
 
+static void no_base64(struct status *why)
+{
+    *why = status_of(STATUS_INTERNAL, "the request's body is no base64");
+    status_because(why, REASON_PROTOCOL_VIOLATION);
+}
+
 static bool unwrap_text(const struct dialect_call *d, struct bytes body, struct buf *to,
                         struct status *why)
 {
@@ -28,13 +34,22 @@ static bool unwrap_text(const struct dialect_call *d, struct bytes body, struct 
     case BASE64_OK:
         return true;
     case BASE64_DAMAGED:
-        *why = status_of(STATUS_INTERNAL, "the request's body is no base64");
-        status_because(why, REASON_PROTOCOL_VIOLATION);
+        no_base64(why);
         return false;
     default:
         *why = status_no_memory();
         return false;
     }
+}
+
+/* One to three characters without the rest of their quartet are not base64 either. */
+static bool unwrap_text_end(const struct dialect_call *d, struct status *why)
+{
+    const struct grpc_web *w = d->state;
+    if (base64_stream_is_between(&w->text))
+        return true;
+    no_base64(why);
+    return false;
 }
 
 /* --- Answers ------------------------------------------------------------------------ */
@@ -123,6 +138,7 @@ static const struct dialect binary = {
 
 static const struct dialect text = {
     .unwrap = unwrap_text,
+    .unwrap_end = unwrap_text_end,
     .head = head_text,
     .end = grpc_web_end,
     .wrap = wrap_text,

@@ -283,7 +283,7 @@ static void consume(struct http_call *c, size_t bytes)
     if (h == NULL)
         return;
     h->unread = bytes < h->unread ? h->unread - bytes : 0;
-    if (c->conn->held)
+    if (c->conn->held || h->waiting != NULL)
         conn_wants_flush(c->conn);
 }
 

@@ -8,6 +8,9 @@
 #include "http_call.h"
 #include "lane.h"
 
+/* What a call may have of its request unread. */
+#define H1_WINDOW_BYTES BDP_WINDOW_MIN
+
 enum h1_state { H1_HEAD, H1_BUSY, H1_SOCKET, H1_DEAD };
 
 struct ws;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "answer.h"
 #include "base/log.h"
@@ -13,8 +14,8 @@
 /* Of a request's head, as on HTTP/2 (http_session.c), with its first line. */
 #define HEAD_MAX_BYTES ((size_t)16 * 1024)
 
-/* What a call may have of its request unread. */
-#define WINDOW_BYTES BDP_WINDOW_MIN
+/* Of what comes too early. The socket is read up to there, for only so its end is seen. */
+#define WAITING_BYTES ((size_t)16 * 1024)
 
 static const struct state_row states[] = {
     [H1_HEAD] = { NULL, STATE(H1_BUSY) | STATE(H1_SOCKET) | STATE(H1_DEAD) },
@@ -257,8 +258,8 @@ static bool may_take(const struct h1 *h)
     if (h->conn->broken || h->conn->state >= CONN_LINGER)
         return false;
     if (h->state == H1_SOCKET)
-        return h->unread < WINDOW_BYTES;
-    return h->state != H1_BUSY || (!h1_body_is_over(&h->body) && h->unread < WINDOW_BYTES);
+        return h->unread < H1_WINDOW_BYTES;
+    return h->state != H1_BUSY || (!h1_body_is_over(&h->body) && h->unread < H1_WINDOW_BYTES);
 }
 
 static void take(struct h1 *h, struct bytes *input)
@@ -283,15 +284,29 @@ static void take(struct h1 *h, struct bytes *input)
     }
 }
 
-/* What comes too early waits, and nothing more is read: it is no more than a read. */
+static void drop_taken(struct h1 *h)
+{
+    struct buf *b = h->waiting;
+    b->len -= h->waiting_from;
+    memmove(b->data, b->data + h->waiting_from, b->len);
+    h->waiting_from = 0;
+}
+
+/* What comes too early waits. When that is much, nothing more is read: it is no more than a
+ * read beyond. */
 static bool keep(struct h1 *h, struct bytes rest)
 {
     if (rest.len == 0 || h->conn->broken)
         return true;
     if (h->waiting == NULL)
         h->waiting = buf_new(rest.len);
-    conn_hold(h->conn);
-    return h->waiting != NULL && buf_append(h->waiting, rest);
+    else if (h->waiting_from * 2 >= h->waiting->len)
+        drop_taken(h);
+    if (h->waiting == NULL || !buf_append(h->waiting, rest))
+        return false;
+    if (waiting(h).len >= WAITING_BYTES)
+        conn_hold(h->conn);
+    return true;
 }
 
 bool h1_parse(struct conn *c, struct bytes bytes)

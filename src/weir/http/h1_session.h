@@ -8,9 +8,9 @@
  *   HEAD ◀──▶ BUSY ──▶ DEAD        HEAD ──▶ SOCKET ──▶ DEAD        HEAD ──▶ DEAD
  *
  * Back-pressure. A call is given no more of its request than a stream of HTTP/2 has as its
- * window; then, and when a further request waits behind this one, the socket is not read
- * (conn_hold()), and what was read already is kept. Out: the call is asked for bytes when the
- * socket has room, as nghttp2 does. */
+ * window. What comes then, or behind the request, waits; when that is much, the socket is not
+ * read (conn_hold()). Up to there it is, for the client's end is seen only so. Out: the call is
+ * asked for bytes when the socket has room, as nghttp2 does. */
 #ifndef HTTP_H1_SESSION_H
 #define HTTP_H1_SESSION_H
 

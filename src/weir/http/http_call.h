@@ -74,6 +74,7 @@ struct call_in {
     struct gather gather; /* of a dialect whose messages have no heads */
     struct buf *kept;     /* bytes that nobody has asked for, behind kept_from */
     size_t kept_from;
+    size_t debt;     /* bytes that the client may send again already, and that are still kept */
     uint32_t window; /* that the client was given; 0: nothing has come yet */
     struct incoming message;
     /* Of our side; the state is the client's. */
