@@ -415,6 +415,57 @@ def test_a_client_that_is_gone_ends_its_call(tmp_path, behind):
                    "the call has ended")
 
 
+SILENCE = ["--web", "--keepalive-time", "300ms", "--keepalive-timeout", "500ms"]
+NDJSON = "application/x-ndjson"
+
+
+@pytest.mark.parametrize("path, kind", [("/v1.post.Post/ImportPosts", BINARY),
+                                        ("/v1/posts:import", NDJSON)], ids=["gRPC-Web", "REST"])
+def test_a_body_that_does_not_come(tmp_path, path, kind):
+    """The limit is that of HTTP/2, where the client would have been pinged meanwhile."""
+    with Pair(tmp_path, [], [*SILENCE, *METRICS]) as pair:
+        metrics = Metrics(pair.post)
+        with Peer(pair.post) as peer:
+            peer.send(chunked(path=path, content_type=kind))
+            began = time.monotonic()
+            while peer.more():
+                pass
+            assert 0.7 < time.monotonic() - began < 0.8 + MARGIN
+        metrics.until(1, "http2_server_refused_total", reason="keepalive_timeout")
+
+
+def test_a_body_that_comes_slowly(tmp_path):
+    with Pair(tmp_path, [], SILENCE) as pair, Peer(pair.post) as peer:
+        peer.send(chunked(path="/v1/posts:import", content_type=NDJSON))
+        for byte in b'{"postId": "1"}\n' * 2:
+            peer.send(chunk(bytes([byte])))
+            time.sleep(0.1)
+        peer.send("0\r\n\r\n")
+        assert peer.answer().status in (200, 400)
+
+
+def test_silence_while_a_client_waits_for_its_answer(tmp_path):
+    """That is none: it has said all, and its kernel is asked whether it is there."""
+    with Pair(tmp_path, [], SILENCE) as pair, Peer(pair.post) as peer:
+        peer.send(head(f"Accept: {NDJSON}", method="GET", length=None, content_type=None,
+                       path="/v1/posts?follow=true&fromNow=true"))
+        assert peer.line() == "HTTP/1.1 200 OK"
+        assert has_kernel_keepalive(peer)
+        peer.sock.settimeout(2)
+        with pytest.raises(TimeoutError):
+            while peer.more():
+                pass
+
+
+def has_kernel_keepalive(peer):
+    """Whether that timer runs at the server's end (the fields are those of proc(5))."""
+    ours, theirs = peer.sock.getsockname()[1], peer.sock.getpeername()[1]
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        timers = [f[5].split(":")[0] for f in map(str.split, table)
+                  if f[1].endswith(f":{theirs:04X}") and f[2].endswith(f":{ours:04X}")]
+    return timers == ["02"]
+
+
 def chunked(*fields, path=BIDI, **changes):
     return head("Transfer-Encoding: chunked", *fields, path=path, length=None, **changes)
 

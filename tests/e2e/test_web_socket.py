@@ -307,6 +307,22 @@ def test_a_reader_that_stops_costs_a_constant(tmp_path):
             assert len(ids(messages)) == 3000
 
 
+def test_a_reader_that_pauses_is_no_silent_one(tmp_path):
+    """The ping lies behind what it does not read."""
+    args = ["--web", "--write-timeout", "0", "--keepalive-time", "300ms",
+            "--keepalive-timeout", "700ms"]
+    with Pair(tmp_path, [], args) as pair:
+        pair.import_posts([{"post_id": f"p{i}", "user_id": "1", "body": "x" * 10000}
+                           for i in range(3000)])
+        with Socket(pair.post, STREAM) as sock:
+            sock.answers_pings = True
+            sock.request(message(b""))
+            sock.half_close()
+            time.sleep(3)
+            _, messages, trailers = sock.rest()
+            assert trailers["grpc-status"] == "0" and len(ids(messages)) == 3000
+
+
 def wait_for_standstill(sock):
     """Until the socket's buffers are full: what lies there grows no more."""
     before, until = -1, time.monotonic() + timing.CALL

@@ -37,6 +37,8 @@ def upgrade(path, *fields, protocol="grpc-websockets", key="AAECAwQFBgcICQoLDA0O
 class Socket(Peer):
     """One call. headers: of the message of headers."""
 
+    answers_pings = False
+
     def __init__(self, server, path, *fields, headers=(("content-type", "application/grpc-web+proto"),
                                                        ("x-grpc-web", "1")), **changes):
         super().__init__(server)
@@ -87,6 +89,8 @@ class Socket(Peer):
             else:
                 assert opcode == PING
                 self.pings += 1
+                if self.answers_pings:
+                    self.send(frame(PONG, content))
 
     def frames(self):
         """Those of gRPC-Web, as they come: (flag, body)."""

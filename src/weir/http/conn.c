@@ -90,10 +90,26 @@ static void ping(struct conn *c)
     start_timer(c, &c->keepalive_timer, keepalive_timeout_ms(c));
 }
 
+/* A body of HTTP/1.1 that does not go on: there is no ping that could ask why. */
+static void check_body(struct conn *c)
+{
+    const uint64_t most_ms = options_of(c)->keepalive_time_ms + keepalive_timeout_ms(c);
+    if (!not_yet(c, &c->keepalive_timer, c->heard_ms, most_ms))
+        conn_cut(c, REFUSED_KEEPALIVE);
+}
+
 static void on_keepalive_timer(struct timer *timer)
 {
     struct conn *c = container_of(timer, struct conn, keepalive_timer);
     const struct connection_options *o = options_of(c);
+    if (c->h1 != NULL && !h1_listens(c)) { /* its silence says nothing */
+        start_timer(c, timer, o->keepalive_time_ms);
+        return;
+    }
+    if (c->h1 != NULL && c->ops != &ws_session) {
+        check_body(c);
+        return;
+    }
     if (c->pinged) {
         if (!not_yet(c, timer, c->heard_ms, keepalive_timeout_ms(c)))
             conn_cut(c, REFUSED_KEEPALIVE);
@@ -175,18 +191,12 @@ static void on_stuck_timer(struct timer *timer)
         start_timer(c, timer, next_ms - now_ms);
 }
 
-void conn_watch_silence(struct conn *c)
-{
-    if (options_of(c)->keepalive_time_ms > 0)
-        start_timer(c, &c->keepalive_timer, options_of(c)->keepalive_time_ms);
-}
-
 static void start_timers(struct conn *c)
 {
     const struct connection_options *o = options_of(c);
     c->heard_ms = c->idle_ms = loop_now_ms(c->lane->loop);
-    if (c->session != NULL) /* HTTP/1.1 has no pings */
-        conn_watch_silence(c);
+    if (o->keepalive_time_ms > 0)
+        start_timer(c, &c->keepalive_timer, o->keepalive_time_ms);
     if (o->max_idle_ms > 0)
         start_timer(c, &c->idle_timer, o->max_idle_ms);
     if (o->max_age_ms > 0)

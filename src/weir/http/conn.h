@@ -162,9 +162,6 @@ void conn_calm_down(struct conn *c, enum refusal why, const char *reason);
 void conn_expect_hello(struct conn *c);
 void conn_heard_hello(struct conn *c);
 
-/** It has pings, by which keepalive finds out whether its client is there. */
-void conn_watch_silence(struct conn *c);
-
 /** Frees its calls, which are over, and the session: no frames any more. */
 void conn_end_session(struct conn *c);
 

@@ -337,6 +337,8 @@ static void on_rest_written(uv_write_t *write, int status)
     c->rest = NULL;
     if (c->state == CONN_CLOSED)
         return;
+    if (c->h1 != NULL) /* a ping lies behind the answer there, and may go out only now */
+        c->heard_ms = loop_now_ms(c->lane->loop);
     if (status != 0)
         conn_close(c);
     else

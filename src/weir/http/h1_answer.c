@@ -282,7 +282,10 @@ static void consume(struct http_call *c, size_t bytes)
     struct h1 *h = c->conn->h1;
     if (h == NULL)
         return;
+    const bool was_full = h->unread >= H1_WINDOW_BYTES;
     h->unread = bytes < h->unread ? h->unread - bytes : 0;
+    if (was_full && h->unread < H1_WINDOW_BYTES)
+        c->conn->heard_ms = loop_now_ms(c->conn->lane->loop); /* it could not be heard before */
     if (c->conn->held || h->waiting != NULL)
         conn_wants_flush(c->conn);
 }

@@ -262,6 +262,13 @@ static bool may_take(const struct h1 *h)
     return h->state != H1_BUSY || (!h1_body_is_over(&h->body) && h->unread < H1_WINDOW_BYTES);
 }
 
+bool h1_listens(const struct conn *c)
+{
+    const struct h1 *h = c->h1;
+    const bool is_call = h->state == H1_BUSY || h->state == H1_SOCKET;
+    return is_call && may_take(h) && h->waiting == NULL && !c->held && c->rest == NULL;
+}
+
 static void take(struct h1 *h, struct bytes *input)
 {
     while (input->len > 0 && may_take(h)) {
@@ -388,6 +395,16 @@ bool h1_is_done(const struct conn *c)
 
 /* --- Life --------------------------------------------------------------------------- */
 
+/* A client that is gone without a word, while nothing is asked of it that it could leave
+ * unanswered: its kernel is asked. */
+static void ask_kernel(struct conn *c)
+{
+    const struct connection_options *o = &c->lane->server->options.connections;
+    const unsigned idle_s = (unsigned)((o->keepalive_time_ms + 999) / 1000);
+    if (idle_s > 0 && c->uv.handle.type == UV_TCP)
+        uv_tcp_keepalive(&c->uv.tcp, 1, idle_s);
+}
+
 bool h1_open(struct conn *c)
 {
     struct h1 *h = calloc(1, sizeof *h);
@@ -401,6 +418,7 @@ bool h1_open(struct conn *c)
     h->conn = c;
     c->h1 = h;
     c->ops = &h1_session;
+    ask_kernel(c);
     h1_note(h);
     return true;
 }

@@ -28,6 +28,10 @@ void h1_collect(struct conn *c);
 /** What was collected is out: goes on with what waits. The connection may be closed by it. */
 void h1_go_on(struct conn *c);
 
+/** Whether it waits for its client, for a body's bytes or on a WebSocket: nothing of our side is
+ * in the way. */
+bool h1_listens(const struct conn *c);
+
 /** Whether there is something to send at once; whether it is over, and may be closed. */
 bool h1_wants_write(const struct conn *c);
 bool h1_is_done(const struct conn *c);

@@ -103,7 +103,6 @@ bool ws_begin(struct h1 *h, const struct h1_head *head)
     h->conn->ops = &ws_session;
     h1_move(h, H1_SOCKET);
     conn_expect_hello(h->conn);
-    conn_watch_silence(h->conn);
     return true;
 }
 
