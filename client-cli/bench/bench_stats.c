@@ -1,8 +1,11 @@
 #include "bench_stats.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "client-cli/frame/connection.h"
 
 int stats_init(struct stats *s, uint64_t origin_ns)
 {
@@ -71,13 +74,23 @@ void stats_merge(struct stats *s, struct stats *from)
     series_merge(&s->series, &from->series);
 }
 
+/* A copy of what the server said; where it wants a token, with the option for that. */
+static char *words(const char *message, size_t len)
+{
+    char *text;
+    const size_t asks = connection_wants_token(message, len);
+    if (asks == 0)
+        return strndup(message, len);
+    return asprintf(&text, "%.*s: " CONNECTION_GIVE_TOKEN, (int)asks, message) >= 0 ? text : NULL;
+}
+
 void stats_code(struct stats_codes *c, int code, const char *message, size_t len, uint64_t n)
 {
     if (code < 0 || code >= STATS_CODES)
         code = STATUS_UNKNOWN;
     c->count[code] += n;
     if (c->first[code] == NULL && len > 0)
-        c->first[code] = strndup(message, len);
+        c->first[code] = words(message, len);
 }
 
 static uint64_t codes_sum(const struct stats_codes *c)

@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "serverkit/intercept/client_chain.h"
@@ -69,6 +70,13 @@ const char *connection_check(void)
     if (connection.token.token != NULL && connection.token.file != NULL)
         return "--token and --token-file are two tokens: give one";
     return tls_client_check(&connection.tls);
+}
+
+size_t connection_wants_token(const char *message, size_t len)
+{
+    static const char header[] = ": send the header \"authorization";
+    const char *at = memmem(message, len, header, sizeof header - 1);
+    return at != NULL ? (size_t)(at - message) : 0;
 }
 
 static void make_chain(enum service_kind service, const char *target)

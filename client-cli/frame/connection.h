@@ -30,6 +30,13 @@ extern const struct option_group connection_calls_group;
  * after options_parse(). */
 const char *connection_check(void);
 
+/* What to do where a server wants a token. */
+#define CONNECTION_GIVE_TOKEN "give a token by --token-file FILE, or in $POSTCLI_TOKEN"
+
+/** Servers that want a token speak of a header, which is for programs. Returns how many of the
+ * @len bytes at @message stand in front of that; 0: it does not speak of it. Any thread. */
+size_t connection_wants_token(const char *message, size_t len);
+
 /** Makes what the channels share. Returns true; or false, and @error tells in
  * one line which file is wrong and how. */
 bool connection_open(char error[CONNECTION_ERROR_MAX]);

@@ -34,17 +34,14 @@ static void say_details(struct session *s)
         session_say(s, "reason %s%s", f->reason, again);
 }
 
-/* Servers speak of the header, which is for programs. Here it is an option. */
 static void say_failure(struct session *s)
 {
     const char *message = s->failure.message;
-    const char *header = s->failure.code == STATUS_UNAUTHENTICATED
-                             ? strstr(message, ": send the header \"authorization")
-                             : NULL;
-    session_say(s, "%s: %.*s", status_name((int)s->failure.code),
-                header != NULL ? (int)(header - message) : INT_MAX, message);
-    if (header != NULL)
-        session_say(s, "give a token by --token-file FILE, or in $POSTCLI_TOKEN");
+    const size_t asks = connection_wants_token(message, strlen(message));
+    session_say(s, "%s: %.*s", status_name((int)s->failure.code), asks > 0 ? (int)asks : INT_MAX,
+                message);
+    if (asks > 0)
+        session_say(s, "%s", CONNECTION_GIVE_TOKEN);
     say_details(s);
     if (s->say_more != NULL)
         s->say_more(s);

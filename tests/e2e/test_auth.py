@@ -312,6 +312,8 @@ def test_post_has_a_token_of_its_own(closed_pair):
 
 def test_postcli_says_what_to_do(closed_pair):
     """Of its own options; and nothing that would be refused again."""
+    out, err = cli.attempt(closed_pair, "bench", "unary", "--count", 1)
+    assert b"needs a token: give a token by --token-file FILE" in out and b"Bearer" not in out
     out, err = cli.attempt(closed_pair, "list")
     assert out == b"" and err == (f"postcli: UNAUTHENTICATED: {LIST_POSTS} needs a token\n"
                                   "postcli: give a token by --token-file FILE, or in $POSTCLI_TOKEN\n")
