@@ -211,6 +211,7 @@ def samples():
 @pytest.mark.parametrize("words, shown", samples(), ids=[words for words, _ in samples()])
 def test_samples_of_readme(demo_pair, words, shown):
     """As on a terminal of 100 columns; "…" within JSON stands for anything."""
+    words = words.replace("localhost:9000", demo_pair.user.listen)
     if not shown.startswith("POST ID"):
         done = cli.shell(demo_pair, f"$POSTCLI {words}")
         got = (done.stdout + done.stderr).decode()
