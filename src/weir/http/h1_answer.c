@@ -24,6 +24,7 @@ const char *h1_phrase(unsigned status)
         { 403, "Forbidden" },
         { 404, "Not Found" },
         { 405, "Method Not Allowed" },
+        { 406, "Not Acceptable" },
         { 409, "Conflict" },
         { 413, "Content Too Large" },
         { 414, "URI Too Long" },
