@@ -252,10 +252,12 @@ static bool read_fetched(struct feed *feed)
     place_unborn(feed);
     const bool by_group = feed->ngroups > 0 || !ring_empty(&feed->unborn);
     const int rv = by_group ? reader_changes(feed->reader, &feed->revision, &look.visit) : 0;
-    if (rv == READER_MORE)
+    if (rv == READER_MORE) {
         last = feed->revision;
-    else if (rv != 0)
+    } else if (rv != 0) {
         wake_groups(feed, from + 1, last);
+        wake_ring(&feed->unborn, from + 1, last); /* its group's first change may be cut */
+    }
     feed->revision = last;
     wake_ring(&feed->all, from + 1, last);
     return rv != READER_MORE;

@@ -217,27 +217,41 @@ static uint64_t count_wanted(const struct listing *l, const struct query *q)
     return q->tag.len > 0 || n == UINT64_MAX ? 0 : n;
 }
 
-static int need_records(struct listing *l, struct query *q, struct reader *reader)
+/* Once the primary alone has told, which a standby may be behind, it tells all. */
+static bool may_lag(struct listing *l, const struct query *q)
 {
-    const struct store_need need = {
+    l->newest = l->newest || q->newest || q->follow != NULL;
+    return !l->kind->by_user && !l->newest;
+}
+
+static struct store_need records_of(struct listing *l, struct query *q)
+{
+    return (struct store_need){
         .kind = l->kind->by_user ? NEED_GROUP : NEED_RECORDS,
         .after = { l->kind->by_user ? 0 : q->at.group, q->at.sequence },
         .last_group = q->last_group,
         .group = q->user_id,
         .wants = count_wanted(l, q),
         .numbers = wants_count(l, q) || wants_revision(q),
-        .may_lag = !l->kind->by_user && q->follow == NULL && !q->newest,
-        .floor = q->floor,
+        .may_lag = may_lag(l, q),
+        .floor = q->floor > l->floor ? q->floor : l->floor,
     };
+}
+
+static int need_records(struct listing *l, struct query *q, struct reader *reader)
+{
+    const struct store_need need = records_of(l, q);
     return reader_need(reader, &q->fetch, &need);
 }
 
 /* What is listed later is not older: by this call, or by its tokens. */
-static void note_floor(struct query *q, const struct reader *reader)
+static void note_floor(struct listing *l, struct query *q, const struct reader *reader)
 {
     const uint64_t floor = reader_floor(reader);
-    if (floor > q->floor)
-        q->floor = floor;
+    if (floor > l->floor)
+        l->floor = floor;
+    if (l->floor > q->floor)
+        q->floor = l->floor;
 }
 
 /* What is read once, at the beginning. 0, or -1 (see reader_error()). */
@@ -272,7 +286,7 @@ static enum step scan(struct listing *l, struct query *q, struct reader *reader)
         listing_fail_store(l, reader_error(reader));
         return STEP_FAILED;
     }
-    note_floor(q, reader);
+    note_floor(l, q, reader);
     if (q->empty)
         return STEP_ANSWERED;
     switch (reader_scan(reader, &q->at, q->last_group, &f.visit)) {
@@ -324,6 +338,8 @@ void fill_ahead(struct listing *l, struct query *q)
     struct reader *reader = l->env->reader;
     if (!reader_fetches(reader) || reader_begin(reader, error) != 0)
         return;
-    need_records(l, q, reader);
+    struct store_need need = records_of(l, q);
+    need.ahead = true;
+    reader_need(reader, &q->fetch, &need);
     reader_end(reader);
 }

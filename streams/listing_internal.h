@@ -43,6 +43,9 @@ struct listing {
     bool reading, ended, draining;
     bool spent; /* one came after the last that can have an index */
 
+    uint64_t floor; /* of the store: what is listed next may not be older; 0: not known */
+    bool newest;    /* nor older than the newest state, as long as floor does not say which */
+
     /* Responses. MANY: `out` is being sent and `fill` is filled meanwhile.
      * ONE: the answer is in `fill`. */
     struct chunk out, fill;

@@ -208,6 +208,7 @@ struct store_need {
     uint64_t revision; /* CHANGES; UINT64_MAX: none, only the last revision */
     bool may_lag;      /* RECORDS: a standby may tell, if it is as far as this revision: */
     uint64_t floor;
+    bool ahead; /* nobody waits for it yet: where memory is short it is not asked for */
 };
 
 /* Where an engine keeps what it fetched for one user of the reader. It lives in its owner and

@@ -131,7 +131,8 @@ class Postgres:
             yield
         finally:
             for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):  # it was about to end
+                    os.kill(pid, signal.SIGCONT)
 
     def remove(self):
         if self.process.poll() is None:

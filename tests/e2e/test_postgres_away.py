@@ -14,7 +14,7 @@ from client import failure
 from followers import Follow
 from library import SHAPES, ask, collect, posts_of, request_of, small_library
 from logs import may_log
-from pair import BUILD, DIES_WITH_US
+from pair import BUILD, DIES_WITH_US, Pair
 from protos import post, user
 from test_details import details_of
 from test_health import NOT_SERVING, SERVING, check
@@ -195,6 +195,26 @@ def test_a_follow_goes_on_through_it(pair, server):
         assert [m.post_id for m in follow.told(1)] == ["p"]
 
 
+# --- A host that is dead without a word ----------------------------------------------------
+
+def test_servers_start_while_the_first_host_stands_still(server, tmp_path):
+    """It takes connections and says nothing; the second one would do."""
+    dead = postgres.Postgres()
+    try:
+        with dead.frozen():
+            both = Pair(tmp_path, user_args=ARGS, post_args=ARGS)
+            for each in both.user, both.post:
+                each.db = server.database().replace(
+                    f"host={server.folder}", f"host={dead.folder},{server.folder}") \
+                    + "&target_session_attrs=read-write"
+            with both:
+                library = small_library()
+                library.load(both)
+                assert listed(both) == library.expected()
+    finally:
+        dead.remove()
+
+
 # --- Commits that wait for a standby ----------------------------------------------------
 
 def wants_standby(server, name):
@@ -239,6 +259,22 @@ def test_a_commit_that_waits_for_its_standby_is_left_alone(pair, server, request
     pair.import_posts([{"post_id": "w", "user_id": "u0"}])
     got = {message.post_id for message in posts_of(collect(pair.posts, "ListPosts", "BidiStream"))}
     assert {"x", "w"} <= got and not {"y", "z"} & got
+
+
+def test_a_wait_for_the_standby_that_is_broken_off_is_no_success(server, tmp_path, request):
+    """The database answers with a warning alone, while the post is on one machine."""
+    with on_databases(tmp_path / "patient", server) as pair, \
+            concurrent.futures.ThreadPoolExecutor() as pool:
+        loaded(pair)
+        request.getfixturevalue("lonely")
+        importing = pool.submit(import_one, pair, "x")
+        wait_until(lambda: waiting(server) == 1, "the commit")
+        server.ask("SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                   " WHERE wait_event = 'SyncRep'")
+        error, details = importing.result()
+        assert error.code() == UNAVAILABLE and details["ErrorInfo"].reason == "STORE_UNAVAILABLE"
+        assert "canceling wait for synchronous replication" in error.details()
+        assert "it may have been written all the same" in error.details()
 
 
 # --- Its end ----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import grpc
@@ -15,7 +16,7 @@ import pytest
 import postgres
 import timing
 from client import Client, failure
-from library import ask, collect, posts_of, request_of, small_library
+from library import ask, collect, path_of, posts_of, request_of, small_library
 from logs import expects_log, may_log
 from pair import BUILD, Server, clean_environment
 from protos import post
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.skipif(postgres.WHY_NOT is not None, reason=str(postgre
 
 Code = grpc.StatusCode
 IMPORT = "/v1.post.Post/ImportPosts"
+MIB = 1 << 20
 PASSWORD = "a secret of the test"
 
 
@@ -42,6 +44,35 @@ def rows(n, start=0, size=1000):
 
 def listed(pair):
     return posts_of(collect(pair.posts, "ListPosts", "ServerStream"))
+
+
+# --- Large posts ------------------------------------------------------------------------
+
+def test_requests_that_are_read_ahead_take_no_large_posts(tmp_path):
+    """A client that asks for many users' posts, and reads none: the server has those of the first."""
+    users, calls = 100, 4
+    with on_databases(tmp_path / "pair", post_args=["--loops", "1"]) as pair:
+        pair.import_users([{"user_id": f"u{u}", "name": "U"} for u in range(users)])
+        for u in range(users):
+            pair.import_posts([{"post_id": f"{u}/{i}", "user_id": f"u{u}", "body": "x" * 60000}
+                               for i in range(6)])
+        before = pair.post.rss_anon_bytes()
+        path = path_of("ListPostsByUserId", "BidiStream")
+        with contextlib.ExitStack() as stack:
+            streams = [stack.enter_context(pair.client(pair.post).open(path))
+                       for _ in range(calls)]
+            for stream in streams:
+                stream.send(*[request_of("ListPostsByUserId", user_id=f"u{u}")
+                              for u in range(users)])
+            most, end = 0, time.monotonic() + 2
+            while time.monotonic() < end:
+                most = max(most, pair.post.rss_anon_bytes() - before)
+                time.sleep(0.02)
+            assert most < calls * 6 * MIB * timing.STRETCH
+            for stream in streams:
+                got = 0
+                while got < 6 * users:
+                    got += len(posts_of([stream.receive()]))
 
 
 # --- A disk that is full ----------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 
 import postgres
 from client import Client
-from library import LISTINGS, SHAPES, ask, collect, posts_of, request_of
+from library import LISTINGS, SHAPES, ask, collect, path_of, posts_of, request_of
 from logs import expects_log, may_log
 from pair import Pair, Server
 from pg_cluster import Cluster
@@ -97,6 +97,8 @@ def applied(pair, cluster):
     """The standby has all that was imported."""
     name = pair.post.db.split("/")[3].split("?")[0]
     said = cluster.primary.ask("SELECT revision FROM store", name)
+    wait_until(lambda: name in cluster.standby.ask("SELECT datname FROM pg_database").split(),
+               "the database")
     wait_until(lambda: cluster.standby.ask("SELECT revision FROM store", name) == said, "it all")
 
 
@@ -184,6 +186,47 @@ def test_listings_go_on_while_the_primary_is_away(pair, cluster, tmp_path):
             assert [u.user_id for u in found.user_messages] == ["u"]
     finally:
         server.kill()
+
+
+def test_a_call_never_goes_back(pair, cluster, tmp_path):
+    """What one request of it has shown of the primary, a later one shows too, read ahead or not."""
+    import_some(pair, 0, 3)
+    applied(pair, cluster)
+    delay(cluster.standby, LATE)
+    import_some(pair, 3, 5)
+    with reads_from(pair, pair.post.db, tmp_path / "third") as early:  # which says how far it is
+        token = ask(early, "ListPosts", "", request_of("ListPosts", page_size=1))[-1]
+    with reads_from_standby(pair, cluster, tmp_path / "second") as late:
+        with late.open(path_of("ListPosts", "BidiStream")) as stream:
+            goes_on = request_of("ListPosts", page_token=token.next_page_token)
+            stream.send(goes_on)
+            assert ids([stream.receive()]) == names(1, 5)
+            stream.send(request_of("ListPosts"))
+            assert ids([stream.receive()]) == names(0, 5)
+        with late.open(path_of("ListPosts", "BidiStream")) as stream:
+            stream.send(goes_on, request_of("ListPosts"))
+            assert ids([stream.receive()]) == names(1, 5)
+            assert ids([stream.receive()]) == names(0, 5)
+
+
+@expects_log("is not a standby of")
+def test_another_store_that_comes_later_is_not_listed(pair, cluster, tmp_path):
+    """While the server started it was away."""
+    import_some(pair, 0, 3)
+    alien = postgres.Postgres()
+    try:
+        other = Pair(tmp_path / "other")
+        (tmp_path / "other").mkdir()
+        other.user.db, other.post.db = cluster.database(), alien.database()
+        with other:
+            other.import_posts([{"post_id": "alien", "user_id": "u"}])
+        alien.stop()
+        with reads_from(pair, other.post.db, tmp_path / "second") as client:
+            alien.start()
+            wait_until(lambda: is_asked(alien), "its connections")
+            assert ids(collect(client, "ListPosts", "ServerStream")) == names(0, 3)
+    finally:
+        alien.remove()
 
 
 def test_a_replica_of_something_else_is_refused(pair, cluster):

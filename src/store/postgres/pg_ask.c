@@ -152,7 +152,7 @@ static void submit(struct pg_fetch *f)
 
 void pg_ask_primary(struct pg_fetch *f)
 {
-    f->of_replica = f->no_memory = false;
+    f->of_replica = f->no_memory = f->foreign = false;
     f->request.again = pg_fetch_on_again;
     pg_pool_submit_until(f->r->pool, &f->request, f->asked_ms + f->r->store->timeout_ms);
 }

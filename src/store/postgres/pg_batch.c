@@ -82,7 +82,7 @@ void pg_batch_leave(struct pg_fetch *f)
 
 /* --- The parts ---------------------------------------------------------------------- */
 
-/* It had no room for this one. */
+/* It had no room for this one, or only for its small values. */
 static void put_back(struct pg_fetch *f)
 {
     if (!f->awaited) {
@@ -99,6 +99,12 @@ static void give_part(struct pg_batch *b, struct pg_fetch *f, size_t from, size_
     const bool is_empty = b->block->rows[from].at.sequence == 0;
     f->has_group = true;
     f->ordinal = b->block->rows[from].at.group;
+    if (!is_empty && !f->awaited && b->block->rows[from].value.data == NULL) {
+        f->large = true;
+        take_out(b, f->element);
+        put_back(f);
+        return;
+    }
     f->block = pg_block_ref(b->block);
     if (is_empty)
         pg_fetch_settle(f, from, from, true);
@@ -306,6 +312,8 @@ static void on_send(struct task *task)
         } else if (fill(b)) {
             submit(b);
         } else {
+            if (b->n == 0)
+                fail_first(r); /* who leaves the line */
             b->no_memory = true;
             on_done(&b->request, NULL);
         }
@@ -325,9 +333,18 @@ void pg_batch_urge(struct pg_fetch *f)
 {
     struct pg_reader *r = f->r;
     struct ring *at = &f->link;
+    if (f->large) {
+        f->asked_ms = loop_now_ms(r->loop);
+        pg_fetch_move(f, PG_FETCH_ASKED);
+        pg_ask_large(f);
+        return;
+    }
     for (unsigned i = 0; i < BATCH_MAX && at != &r->put_off; i++) {
         struct pg_fetch *one = container_of(at, struct pg_fetch, link);
         at = at->next;
+        if (one->large)
+            continue;
+        one->asked_ms = loop_now_ms(r->loop); /* nobody has waited until now */
         pg_fetch_move(one, PG_FETCH_ASKED);
         ring_append(&r->line, &one->link);
     }

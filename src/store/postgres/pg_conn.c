@@ -230,18 +230,31 @@ static void connect_step(struct pg_conn *c)
     }
 }
 
-/* A warning matters: that a commit is not on its standby, for one. */
+/* A commit that comes with a warning may not be on its standby: its wait for that was broken off.
+ */
+static void doubt(struct pg_conn *c, const char *text)
+{
+    struct pg_slot *slot = &c->slots[c->first_slot];
+    if (c->in_flight == 0 || !slot->commits || c->has_failed)
+        return;
+    slot->doubted = true;
+    c->answer_error = pg_error_again("cannot write to the database %s: %s", name_of(c), text);
+    c->answer_error.unknown = true;
+}
+
 static void on_notice(void *arg, const PGresult *notice)
 {
-    const struct pg_conn *c = arg;
+    struct pg_conn *c = arg;
     const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (text == NULL || severity == NULL)
         return;
-    if (strcmp(severity, "WARNING") == 0)
-        log_warn("the database %s: %s", name_of(c), text);
-    else
+    if (strcmp(severity, "WARNING") != 0) {
         log_debug("the database %s: %s", name_of(c), text);
+        return;
+    }
+    log_warn("the database %s: %s", name_of(c), text);
+    doubt(c, text);
 }
 
 /* What comes before --db is a default; what comes behind it counts. A link that is dead

@@ -46,6 +46,7 @@ struct pg_options {
     struct pg_numbers *numbers; /* NULL: nobody counts */
     const char *channel;        /* to LISTEN to, where the server can; NULL: to none */
     uint64_t connect_timeout_ms, statement_timeout_ms; /* 0: none */
+    unsigned first_host;                               /* that is tried (modulo their count) */
 };
 
 enum pg_conn_state {
@@ -65,6 +66,7 @@ struct pg_slot {
     struct pg_request *request; /* NULL: it is ours, or nobody waits any more */
     bool in_transaction, commits;
     bool synced;          /* its end came: what it did is known */
+    bool doubted;         /* there was a warning: answer_error tells of it */
     unsigned results;     /* that came of it */
     uint64_t sent_ns;     /* of a request */
     uint64_t deadline_ms; /* 0: none */

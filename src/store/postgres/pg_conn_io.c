@@ -224,7 +224,7 @@ static void end_request(struct pg_conn *c, const struct pg_slot *slot, bool fail
     if (r == NULL)
         return;
     const struct pg_error why = c->answer_error;
-    c->over(c, r, failed ? &why : NULL);
+    c->over(c, r, failed || slot->doubted ? &why : NULL);
 }
 
 static void end_answer(struct pg_conn *c)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/states.h"
 
 /* How long what nobody touches is kept, and how often it is looked for. */
@@ -177,8 +178,24 @@ bool pg_fetch_settle(struct pg_fetch *f, size_t first, size_t end, bool whole)
     return false;
 }
 
+/* It has no row, or that of another store: then so are the records. */
+static bool is_foreign(const struct pg_fetch *f, const PGresult *rows)
+{
+    return PQntuples(rows) != 1 || pg_number_at(rows, 0, 3) != f->r->store->store.id;
+}
+
+static void warn_of_foreign(struct pg_store *s)
+{
+    if (!atomic_flag_test_and_set(&s->told_foreign))
+        log_warn("--db-replica: the database %s is not a standby of %s: what it has is not listed",
+                 s->replica->name, s->target->name);
+}
+
 static void keep_numbers(struct pg_fetch *f, unsigned step, const PGresult *rows)
 {
+    f->foreign = f->foreign || (f->of_replica && is_foreign(f, rows));
+    if (f->foreign)
+        warn_of_foreign(f->r->store);
     if (PQntuples(rows) != 1)
         return;
     f->last_revision = pg_number_at(rows, 0, 2);
@@ -248,10 +265,12 @@ void pg_fetch_on_again(struct pg_request *request)
     container_of(request, struct pg_fetch, request)->no_memory = false;
 }
 
-/* A standby that does not answer, or is not as far as it has to be, is none. */
+/* A standby that does not answer, is of another store, or is not as far as it has to be, is none.
+ */
 static bool is_no_answer(const struct pg_fetch *f, const struct pg_error *error)
 {
-    return f->of_replica && (error != NULL || f->no_memory || f->first_revision < f->floor);
+    return f->of_replica &&
+           (error != NULL || f->no_memory || f->foreign || f->first_revision < f->floor);
 }
 
 void pg_fetch_on_done(struct pg_request *request, const struct pg_error *error)
@@ -282,6 +301,7 @@ static void keep_need(struct pg_fetch *f, const struct store_need *need)
     f->numbers = need->numbers;
     f->may_lag = need->may_lag && f->r->replicas != NULL;
     f->floor = need->floor;
+    f->awaited = !need->ahead;
     f->group_len = need->group.len <= STORE_ID_MAX ? need->group.len : 0;
     if (f->group_len > 0)
         memcpy(f->group, need->group.data, f->group_len);

@@ -1,7 +1,7 @@
 /* What is fetched, or was, for one need.
  *
  *   ASKED     a request is under way, or it stands in the line of those that share one
- *   PUT_OFF   the request had no room for it, and nobody has waited for it yet
+ *   PUT_OFF   the request had no room for it, or it is large; and nobody has waited for it yet
  *   THERE     it can be read
  *   USED      it was read to its end, or is of a moment that is over
  *   FAILED    `error` tells why
@@ -79,9 +79,10 @@ struct pg_fetch {
 
     bool touched, stopped; /* in this step: something was read; a visitor stopped */
     uint64_t asked_ms, touched_ms;
+    bool told;             /* in a step before */
     bool goes_on;          /* it is not the first block */
     bool is_ahead;         /* it is the next of another, and nobody waits for it */
-    bool awaited;          /* it was asked for again before it was there */
+    bool awaited;          /* somebody waits for it, and did not only ask early */
     struct pg_fetch *next; /* what comes after, asked for already */
 
     struct pg_block *block; /* whose rows from `at` to `end` are to be read */
@@ -100,6 +101,7 @@ struct pg_fetch {
     bool may_lag; /* a standby may tell, if it is as far as this revision: */
     uint64_t floor;
     bool of_replica;         /* one was asked, */
+    bool foreign;            /* which is none of this store, */
     uint64_t first_revision; /* whose records are as new as this, and no newer than the last */
     bool no_memory;          /* for what came */
     struct pg_error error;

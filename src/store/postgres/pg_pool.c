@@ -1,6 +1,7 @@
 #include "pg_pool.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/container.h"
 
@@ -167,7 +168,10 @@ static void on_retry(struct timer *timer)
 /* Servers that lost it together do not come back together. */
 static uint64_t vary(uint64_t ms)
 {
-    return ms - (uint64_t)random() % (ms / 4 + 1);
+    uint32_t n = 0;
+    if (getrandom(&n, sizeof n, GRND_NONBLOCK) != sizeof n)
+        n = 0; /* they do, for once */
+    return ms - n % (ms / 4 + 1);
 }
 
 static void retry_later(struct member *m)
@@ -257,6 +261,7 @@ static void open_member(struct pg_pool *p, struct member *m)
     m->retry.fired = on_retry;
     m->conn = (struct pg_conn){ .loop = p->loop,
                                 .options = &p->options.each,
+                                .first_host = p->options.each.first_host,
                                 .over = on_over,
                                 .changed = on_changed,
                                 .room = on_room,

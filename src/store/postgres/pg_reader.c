@@ -50,6 +50,12 @@ static bool fits(const struct pg_fetch *f, const struct store_need *need)
     }
 }
 
+/* Asked early of a standby, and the call has shown more since. */
+static bool is_behind(const struct pg_fetch *f, const struct store_need *need)
+{
+    return f->of_replica && !f->told && (!need->may_lag || f->first_revision < need->floor);
+}
+
 /* The step is done with what it reads now. Ids are of one question, which may have none. */
 static void leave(struct pg_reader *r)
 {
@@ -57,6 +63,7 @@ static void leave(struct pg_reader *r)
     r->now = NULL;
     if (f == NULL)
         return;
+    f->told = f->told || f->touched;
     if (f->kind == NEED_IDS || (f->touched && !f->stopped))
         pg_fetch_move(f, PG_FETCH_USED);
     else if (f->touched)
@@ -109,7 +116,7 @@ static int pg_need(struct reader *base, struct store_fetch *fetch, const struct 
     if (f != NULL && f->state == PG_FETCH_USED && has_next(f))
         f = pg_fetch_turn_over(f);
     if (f == NULL)
-        return ask_anew(r, fetch, f, need);
+        return need->ahead && r->held > PG_HELD_MANY ? 0 : ask_anew(r, fetch, f, need);
     switch (f->state) {
     case PG_FETCH_PUT_OFF:
         f->awaited = true;
@@ -118,10 +125,10 @@ static int pg_need(struct reader *base, struct store_fetch *fetch, const struct 
     case PG_FETCH_ASKED:
         f->awaited = true;
         return 0;
-    case PG_FETCH_FAILED:
-        return fail(r, f);
+    case PG_FETCH_FAILED: /* while nobody waited: in vain */
+        return f->awaited ? fail(r, f) : ask_anew(r, fetch, f, need);
     case PG_FETCH_THERE:
-        return fits(f, need) ? read_now(r, f) : ask_anew(r, fetch, f, need);
+        return fits(f, need) && !is_behind(f, need) ? read_now(r, f) : ask_anew(r, fetch, f, need);
     default:
         return ask_anew(r, fetch, f, need);
     }

@@ -185,18 +185,34 @@ static void on_health(struct pg_pool *pool, void *arg)
     loop_break(s->loop);
 }
 
-/* Connected, or in vain. NULL: out of memory. */
-static struct pg_pool *connect_to(struct pg_store *s, const struct pg_target *target)
+/* Connected, or in vain; @first_host is tried first. NULL: out of memory. */
+static struct pg_pool *connect_from(struct pg_store *s, const struct pg_target *target,
+                                    unsigned first_host)
 {
     struct pg_pool *pool;
     struct pg_pool_options options = pg_store_pool(s);
     options.each.target = target;
+    options.each.first_host = first_host;
     options.changed = on_health;
     options.arg = s;
     if (pg_pool_new(&pool, s->loop, &options) != 0)
         return NULL;
     while (pg_pool_health(pool) == PG_UNKNOWN)
         loop_run(s->loop);
+    return pool;
+}
+
+/* A host that is dead without a word takes all of the time of an attempt. So each host is the
+ * first one of an attempt, unless what is wrong will not pass. */
+static struct pg_pool *connect_to(struct pg_store *s, const struct pg_target *target,
+                                  unsigned *first_host)
+{
+    struct pg_pool *pool = connect_from(s, target, *first_host = 0);
+    while (pool != NULL && pg_pool_health(pool) != PG_UP && ++*first_host < target->nhosts &&
+           pg_pool_error(pool)->trouble == PG_AGAIN) {
+        pg_pool_free(pool);
+        pool = connect_from(s, target, *first_host);
+    }
     return pool;
 }
 
@@ -207,7 +223,7 @@ static int fail_memory(const struct pg_store *s, char error[STORE_ERROR_MAX])
 
 int pg_schema_open(struct pg_store *s, const char *kind, char error[STORE_ERROR_MAX])
 {
-    struct pg_pool *pool = connect_to(s, s->target);
+    struct pg_pool *pool = connect_to(s, s->target, &s->first_host);
     if (pool == NULL)
         return fail_memory(s, error);
     const int rv = pg_pool_health(pool) == PG_UP
@@ -233,7 +249,8 @@ int pg_schema_check_replica(struct pg_store *s, char error[STORE_ERROR_MAX])
     struct question q = { .s = s };
     if (s->replica == NULL)
         return 0;
-    struct pg_pool *pool = connect_to(s, s->replica);
+    unsigned first_host;
+    struct pg_pool *pool = connect_to(s, s->replica, &first_host);
     if (pool == NULL)
         return fail_memory(s, error);
     if (pg_pool_health(pool) == PG_UP) {

@@ -5,7 +5,7 @@
 
 /* clang-format off */
 
-#define STORE "SELECT next_ordinal, records, revision FROM store"
+#define STORE "SELECT next_ordinal, records, revision, store_id FROM store"
 
 /* The row comparison and the limit have the planner walk through the index, in its order,
  * whatever it believes of a group's size. */

@@ -20,7 +20,7 @@
 #define PG_IDS_BYTES     1048576
 
 enum pg_read {
-    PG_READ_STORE,   /* no parameters. Groups, records, the last revision */
+    PG_READ_STORE,   /* no parameters. Groups, records, the last revision, the store's id */
     PG_READ_RECORDS, /* group, sequence, last group, rows at most. A value that is not small: NULL
                       */
     PG_READ_LARGE,   /* the same, and it ends with the row that makes a block large enough */

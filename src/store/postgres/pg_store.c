@@ -11,7 +11,8 @@ struct pg_pool_options pg_store_pool(struct pg_store *s)
     return (struct pg_pool_options){ .each = { .target = s->target,
                                                .numbers = &s->numbers,
                                                .connect_timeout_ms = to_connect_ms,
-                                               .statement_timeout_ms = s->timeout_ms },
+                                               .statement_timeout_ms = s->timeout_ms,
+                                               .first_host = s->first_host },
                                      .connections = 1,
                                      .max_waiting = PG_MAX_WAITING,
                                      .wait_timeout_ms = s->timeout_ms };

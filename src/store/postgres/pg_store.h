@@ -30,6 +30,7 @@
 #define PG_STORE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/container.h"
 #include "pg_pool.h"
@@ -83,6 +84,8 @@ struct pg_sizes {
 struct pg_store {
     struct store store;
     struct pg_target *target, *replica; /* replica NULL: there is none */
+    unsigned first_host;                /* of the target's: it answered when the store was opened */
+    atomic_flag told_foreign;           /* that the replica is of another store */
     struct loop *loop;
     pthread_t thread;
     struct posting ending;

@@ -113,9 +113,10 @@ struct pg_transaction *pg_transaction_new(struct pg_store *s)
     if (t == NULL)
         return NULL;
     t->s = s;
-    t->request = (struct pg_request){
-        .begin = "BEGIN", .commits = true, .rows = on_rows, .again = on_again
-    };
+    t->request = (struct pg_request){ .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
+                                      .commits = true,
+                                      .rows = on_rows,
+                                      .again = on_again };
     return t;
 }
 
