@@ -46,7 +46,7 @@ static int readable_width(const struct text_table *t)
 {
     int total = -GAP;
     for (size_t i = 0; i < t->ncolumns; i++) {
-        const bool whole = t->columns[i].share == 0;
+        const bool whole = t->columns[i].share == 0 && t->content[i] > READABLE;
         if (t->width[i] > 0)
             total += GAP + (whole || t->width[i] < READABLE ? t->width[i] : READABLE);
     }
@@ -117,8 +117,10 @@ void table_layout(struct text_table *t, const struct table_column *columns, size
     t->columns = columns;
     t->ncolumns = ncolumns;
     t->whole = false;
-    for (size_t i = 0; i < ncolumns; i++)
+    for (size_t i = 0; i < ncolumns; i++) {
         t->width[i] = natural_width(&columns[i], i, cells, nrows, ncolumns);
+        t->content[i] = content_width(&columns[i], i, cells, nrows, ncolumns);
+    }
     go_without(t, line_columns);
     narrow(t, line_columns, READABLE, false);
     narrow(t, line_columns, SHORTEST, false);

@@ -23,8 +23,9 @@ struct table_column {
 struct text_table {
     const struct table_column *columns; /* private, like the rest */
     size_t ncolumns;
-    int width[TABLE_COLUMNS_MAX]; /* 0: the column is not shown */
-    bool whole;                   /* nothing is cut */
+    int width[TABLE_COLUMNS_MAX];   /* 0: the column is not shown */
+    int content[TABLE_COLUMNS_MAX]; /* of the first rows */
+    bool whole;                     /* nothing is cut */
 };
 
 /** Decides the widths from the @nrows rows of @cells (row by row, @ncolumns
