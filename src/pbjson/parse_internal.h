@@ -27,7 +27,6 @@ struct number_or_bytes {
 
 /* --- Writing (parse_write.c) -------------------------------------------------------- */
 
-int write_tag(struct parser *p, uint32_t number, enum wire_type wire);
 int write_value(struct parser *p, enum wire_type wire, struct number_or_bytes v);
 
 /** A field and its value. */
@@ -45,9 +44,6 @@ int write_check_keys(struct parser *p, size_t from, uint32_t number, const struc
 
 /** The text is no JSON where it stands now. */
 int refuse_json(struct parser *p);
-
-/** What comes next is of another kind than what is @wanted, "a list". */
-int refuse_kind(struct parser *p, const char *wanted, const struct place *at);
 
 /** Goes into an object or a list, which comes next: one of @open, '{' or '['. */
 int enter(struct parser *p, char open, const struct place *at);

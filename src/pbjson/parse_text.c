@@ -19,7 +19,7 @@ int refuse_json(struct parser *p)
                         p->in.wrong != NULL ? p->in.wrong : "a value is missing");
 }
 
-int refuse_kind(struct parser *p, const char *wanted, const struct place *at)
+static int refuse_kind(struct parser *p, const char *wanted, const struct place *at)
 {
     static const char *const names[] = {
         [JSON_OBJECT] = "an object", [JSON_LIST] = "a list",        [JSON_TEXT] = "a text",

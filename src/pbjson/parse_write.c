@@ -28,7 +28,7 @@ static int write_varint(struct parser *p, uint64_t value)
     return put(p, bytes_of(room, put_varint(room, value)));
 }
 
-int write_tag(struct parser *p, uint32_t number, enum wire_type wire)
+static int write_tag(struct parser *p, uint32_t number, enum wire_type wire)
 {
     return write_varint(p, (uint64_t)number << 3 | wire);
 }

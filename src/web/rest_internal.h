@@ -62,10 +62,6 @@ void rest_put_status(const struct dialect_call *d, struct jsonout *o, const stru
 /** What the call ends with after all: @status, unless a message could not be said. */
 struct status rest_end_of(const struct dialect_call *d, const struct status *status);
 
-/** What the handler and the interceptors have put into the trailers becomes headers, where the
- * answer's head has waited for them. */
-void rest_put_trailers(const struct dialect_call *d, struct answer *a);
-
 /** The "content-type" of an answer, and to caches that "accept" chose it, if it did. */
 void rest_put_type(const struct dialect_call *d, struct answer *a, const char *type);
 

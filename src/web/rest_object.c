@@ -54,7 +54,9 @@ static unsigned status_of_error(const struct status *status)
     return http_status_of(status->code);
 }
 
-void rest_put_trailers(const struct dialect_call *d, struct answer *a)
+/* What the handler and the interceptors have put into the trailers becomes headers, where the
+ * answer's head has waited for them. */
+static void put_trailers(const struct dialect_call *d, struct answer *a)
 {
     struct bytes name, value;
     for (size_t n = 0; details_next_trailer(d, &n, &name, &value);)
@@ -80,7 +82,7 @@ void rest_head_of_error(const struct dialect_call *d, struct answer *a, const st
     answer_status(a, status_of_error(status));
     rest_put_type(d, a, "application/json");
     details_put_headers(a, status);
-    rest_put_trailers(d, a);
+    put_trailers(d, a);
 }
 
 /* --- One message -------------------------------------------------------------------- */
@@ -93,7 +95,7 @@ static void head(const struct dialect_call *d, struct answer *a, const struct st
         return;
     }
     rest_put_type(d, a, "application/json");
-    rest_put_trailers(d, a);
+    put_trailers(d, a);
 }
 
 static bool encode(const struct dialect_call *d, struct bytes message, struct buf *to)

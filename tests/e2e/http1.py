@@ -4,15 +4,11 @@ import socket
 import timing
 
 
-def port(server):
-    return int(server.listen.rpartition(":")[2])
-
-
 class Peer:
     """A socket, and answers read from it."""
 
     def __init__(self, server, sock=None):
-        self.sock = sock or socket.create_connection(("127.0.0.1", port(server)), timing.CALL)
+        self.sock = sock or socket.create_connection(("127.0.0.1", server.port), timing.CALL)
         self.sock.settimeout(timing.CALL)
         self.buffer = b""
 

@@ -97,6 +97,10 @@ class Server:
         return self.listen
 
     @property
+    def port(self):
+        return int(self.listen.rpartition(":")[2])
+
+    @property
     def pid(self):
         return self.process.pid
 
@@ -163,6 +167,22 @@ class Server:
 
     def assert_clean(self):
         logs.assert_clean(self.stderr())
+
+
+@contextlib.contextmanager
+def beside(server, folder, *args):
+    """A client of another server that stands on the same database; with @args, or with its own."""
+    folder.mkdir(exist_ok=True)
+    other = Server(server.name, folder, *(args or server.args))
+    other.db = server.db
+    other.start()
+    try:
+        with Client(other.target) as client:
+            yield client
+        other.stop()
+    finally:
+        if other.process is not None:
+            other.kill()
 
 
 class Pair:

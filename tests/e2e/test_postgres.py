@@ -1,6 +1,5 @@
 """Both servers on PostgreSQL: what they answer, several of them on one database, and what they
 say when it is not there. With STORE=postgres other tests run on it, too (postgres.py)."""
-import contextlib
 import subprocess
 
 import grpc
@@ -8,12 +7,12 @@ import pytest
 
 import postgres
 import timing
-from client import Client, failure
+from client import failure
 from followers import Follow
 from library import LISTINGS, SHAPES, ask, collect, posts_of, request_of, \
     small_library
 from logs import may_log
-from pair import BUILD, Pair, Server, clean_environment
+from pair import BUILD, Pair, beside, clean_environment
 from protos import post, user
 from timing import wait_until
 
@@ -36,22 +35,6 @@ def on_databases(folder, server=None, **args):
 def pair(tmp_path):
     with on_databases(tmp_path / "pair") as both:
         yield both
-
-
-@contextlib.contextmanager
-def another(of, folder, *args):
-    """A second server on the database of the first, and a client of it."""
-    folder.mkdir(exist_ok=True)
-    server = Server(of.name, folder, *(args or of.args))
-    server.db = of.db
-    server.start()
-    try:
-        with Client(server.target) as client:
-            yield client
-        server.stop()
-    finally:
-        if server.process is not None:
-            server.kill()
 
 
 # --- One of each ------------------------------------------------------------------------
@@ -136,7 +119,7 @@ def test_all_is_there_after_a_restart(pair):
 
 def test_a_follow_hears_what_another_server_did(pair, tmp_path):
     pair.import_users([{"user_id": "u", "name": "U"}])
-    with another(pair.post, tmp_path / "second") as second, \
+    with beside(pair.post, tmp_path / "second") as second, \
             Follow(pair.posts) as everything, \
             Follow(pair.posts, "ListPostsByUserId", user_id="u") as of_one:
         for follow in everything, of_one:
@@ -153,7 +136,7 @@ def test_a_follow_hears_what_another_server_did(pair, tmp_path):
 def test_a_token_of_one_goes_on_at_the_other(pair, tmp_path):
     library = small_library()
     library.load(pair)
-    with another(pair.post, tmp_path / "second") as second:
+    with beside(pair.post, tmp_path / "second") as second:
         found, clients, fields = [], [pair.posts, second], {"page_size": 50}
         while True:
             message = ask(clients[0], "ListPosts", "", request_of("ListPosts", **fields))[-1]
@@ -171,7 +154,7 @@ def test_imports_through_two_servers_at_once_are_one_store(pair, tmp_path):
     rows = [post.PostMessage(post_id=f"p{i}", user_id=f"u{i % 9}") for i in range(3000)]
     requests = [post.ImportPostsRequest(post_messages=rows[i:i + 100])
                 for i in range(0, 3000, 100)]
-    with another(pair.post, tmp_path / "second") as second:
+    with beside(pair.post, tmp_path / "second") as second:
         calls = [client.multicallable("/v1.post.Post/ImportPosts").future(
             iter(order), timeout=timing.CALL)
             for client, order in ((pair.posts, requests), (second, requests[::-1]))]
@@ -190,7 +173,7 @@ def test_a_rename_through_one_user_server_shows_by_any_post_server(pair, tmp_pat
         return posts_of(ask(pair.posts, "ListPosts", "", request_of("ListPosts")))[0].author
 
     assert author() == "Before"
-    with another(pair.user, tmp_path / "second") as second:
+    with beside(pair.user, tmp_path / "second") as second:
         renamed = user.UserMessage(user_id="u", name="After")
         second.call("/v1.user.User/ImportUsers", [user.ImportUsersRequest(user_messages=[renamed])])
         wait_until(lambda: author() == "After", "the new name", SHOWN_WITHIN)

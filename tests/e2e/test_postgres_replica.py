@@ -7,7 +7,7 @@ import postgres
 from client import Client
 from library import LISTINGS, SHAPES, ask, collect, path_of, posts_of, request_of
 from logs import expects_log, may_log
-from pair import Pair, Server
+from pair import Pair, Server, beside
 from pg_cluster import Cluster
 from protos import user
 from test_postgres import refusal
@@ -50,20 +50,9 @@ def pair(tmp_path, cluster):
         delay(cluster.standby, "0")
 
 
-@contextlib.contextmanager
 def reads_from(pair, replica, folder):
     """A client of another Post server on the same database, which has another one for listings."""
-    folder.mkdir()
-    server = Server("post-server", folder, *pair.post.args, "--db-replica", replica)
-    server.db = pair.post.db
-    server.start()
-    try:
-        with Client(server.target) as client:
-            yield client
-        server.stop()
-    finally:
-        if server.process is not None:
-            server.kill()
+    return beside(pair.post, folder, *pair.post.args, "--db-replica", replica)
 
 
 @contextlib.contextmanager

@@ -50,14 +50,10 @@ def pair(tmp_path_factory):
         yield pair
 
 
-def port(server):
-    return int(server.listen.rpartition(":")[2])
-
-
 @pytest.fixture(scope="module")
 def neighbour(pair):
     """Another client, whose calls must not feel what the tests do."""
-    with Raw(port(pair.post)) as neighbour:
+    with Raw(pair.post.port) as neighbour:
         yield neighbour
 
 
@@ -68,7 +64,7 @@ def connect(pair, neighbour):
     opened = []
 
     def connect(*settings, **more):
-        opened.append(Raw(port(pair.post), *settings, **more))
+        opened.append(Raw(pair.post.port, *settings, **more))
         return opened[-1]
 
     yield connect
@@ -147,7 +143,7 @@ def test_unknown_paths(raw, path):
 def test_the_peer_is_let_go_early(pair, path):
     """"If a server responds with Trailers before the client's END_STREAM, then the server should
     send RST_STREAM with NO_ERROR immediately following": else the stream counts for ever."""
-    with Raw(port(pair.user)) as raw:
+    with Raw(pair.user.port) as raw:
         stream = raw.begin(request(path))
         raw.send(h2.data(stream, message(user.GetUserRequest(user_id="?").SerializeToString())))
         if path == GET:  # a server may wait for the end of the requests; or for one too many
@@ -630,7 +626,7 @@ def test_answers(raw, path):
 def test_a_message_of_a_status(pair, id):
     """Percent-Byte-Unencoded -> %x20-%x24 / %x26-%x7E; the rest is "%" and two digits, in capitals,
     of UTF-8. An error that comes before a message is Trailers-Only."""
-    with Raw(port(pair.user)) as raw:
+    with Raw(pair.user.port) as raw:
         answer = raw.ask(request(GET), message(user.GetUserRequest(user_id=id).SerializeToString()))
         assert answer.status == NOT_FOUND and answer.trailers_only
         assert id in answer.text

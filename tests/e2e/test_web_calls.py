@@ -12,14 +12,14 @@ from pair import Pair
 from protos import post
 from raw import Raw, request
 from scrape import METRICS, Metrics
-from test_web_http1 import BINARY, LIST, ONE, head, port
+from test_web_http1 import BINARY, LIST, ONE, head
 from websocket import Socket
 
 pytestmark = may_log("call")
 
 
 def over_http2(server, *fields):
-    with Raw(port(server)) as raw:
+    with Raw(server.port) as raw:
         answer = raw.ask(request(LIST, *fields, te=None, content_type=BINARY), ONE)
         told = answer.fields(0)
         if answer.data:

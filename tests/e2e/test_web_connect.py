@@ -36,10 +36,6 @@ both = pytest.mark.parametrize("kind", [JSON, PROTO], ids=["json", "proto"])
 both_streams = pytest.mark.parametrize("kind", [STREAM_JSON, STREAM_PROTO], ids=["json", "proto"])
 
 
-def port(server):
-    return int(server.listen.rpartition(":")[2])
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     with Pair(tmp_path_factory.mktemp("connect"), ["--web"],
@@ -50,7 +46,7 @@ def pair(tmp_path_factory):
 
 @pytest.fixture
 def raw(pair):
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         yield raw
 
 
@@ -343,7 +339,7 @@ def test_envelopes_that_are_wrong(raw):
 def test_packed_streams(tmp_path):
     with Pair(tmp_path, ["--web"], ["--web", "--compression", "gzip"]) as pair:
         LIBRARY.load(pair)
-        with Raw(port(pair.post)) as raw:
+        with Raw(pair.post.port) as raw:
             for kind in (STREAM_JSON, STREAM_PROTO):
                 body = envelope(gzip.compress(coded(post.ListPostsRequest(), kind)), flag=1)
                 told = Streamed(raw.ask(block(STREAM, kind, connect_content_encoding="gzip",

@@ -37,19 +37,15 @@ def pair(tmp_path_factory):
         yield pair
 
 
-def port(server):
-    return int(server.listen.rpartition(":")[2])
-
-
 @pytest.fixture
 def raw(pair):
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         yield raw
 
 
 @pytest.fixture
 def user_raw(pair):
-    with Raw(port(pair.user)) as raw:
+    with Raw(pair.user.port) as raw:
         yield raw
 
 
@@ -173,7 +169,7 @@ def test_a_large_request_as_text(tmp_path):
              for i in range(40)]
     body = b"".join(message(post.ImportPostsRequest(post_messages=[p]).SerializeToString())
                     for p in posts)
-    with Pair(tmp_path, [], ["--web"]) as pair, Raw(port(pair.post)) as raw:
+    with Pair(tmp_path, [], ["--web"]) as pair, Raw(pair.post.port) as raw:
         stream = raw.begin(web("/v1.post.Post/ImportPosts", TEXT))
         raw.pour(stream, base64.b64encode(body))
         raw.send(h2.data(stream, end=True))
@@ -205,7 +201,7 @@ def test_a_malformed_deadline(raw):
 def test_compressed_both_ways(tmp_path):
     with Pair(tmp_path, ["--web"], ["--web", "--compression", "gzip"]) as pair:
         small_library().load(pair)
-        with Raw(port(pair.post)) as raw:
+        with Raw(pair.post.port) as raw:
             for kind in (BINARY, TEXT):
                 packed = message(gzip.compress(ONE[5:]), flag=1)
                 more = [("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip")]
@@ -221,7 +217,7 @@ def test_an_encoding_that_nobody_knows(raw):
 
 
 def test_without_web_it_is_no_call(tmp_path):
-    with Pair(tmp_path) as pair, Raw(port(pair.post)) as raw:
+    with Pair(tmp_path) as pair, Raw(pair.post.port) as raw:
         assert raw.ask(web(LIST), ONE).http_status == 415
 
 

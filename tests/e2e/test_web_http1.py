@@ -14,7 +14,7 @@ import pytest
 
 import certs
 import timing
-from http1 import Peer, port
+from http1 import Peer
 from library import small_library
 from logs import may_log
 from pair import Pair, Server
@@ -91,7 +91,7 @@ def test_calls_one_after_another_on_one_connection(peer):
 
 
 def test_by_pythons_own_client(pair):
-    client = http.client.HTTPConnection("127.0.0.1", port(pair.post), timeout=timing.CALL)
+    client = http.client.HTTPConnection("127.0.0.1", pair.post.port, timeout=timing.CALL)
     for kind, code in [(BINARY, bytes), (TEXT, base64.b64encode)]:
         client.request("POST", LIST, code(ONE), {"Content-Type": kind})
         answer = client.getresponse()
@@ -213,7 +213,7 @@ def test_a_large_request_and_answer(tmp_path):
 
 
 def test_http_2_on_the_same_port(pair):
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         assert raw.ask(request(LIST), ONE).status == 0
 
 
@@ -530,7 +530,7 @@ def test_alpn(server, tmp_path, names, chosen):
     context = ssl.create_default_context(cafile=tls.path("ca.pem"))
     if names:
         context.set_alpn_protocols(names)
-    with socket.create_connection(("127.0.0.1", port(users)), timing.CALL) as plain, \
+    with socket.create_connection(("127.0.0.1", users.port), timing.CALL) as plain, \
             context.wrap_socket(plain, server_hostname="localhost") as sock:
         assert sock.selected_alpn_protocol() == chosen
         if chosen == "h2":
@@ -549,7 +549,7 @@ def test_pipelined_over_tls(server, tmp_path):
     context = ssl.create_default_context(cafile=tls.path("ca.pem"))
     one = head(path="/v1.user.User/ListUsers").encode() + ONE
     for _ in range(2):
-        with socket.create_connection(("127.0.0.1", port(users)), timing.CALL) as plain, \
+        with socket.create_connection(("127.0.0.1", users.port), timing.CALL) as plain, \
                 context.wrap_socket(plain, server_hostname="localhost") as sock:
             peer = Peer.over(sock)
             peer.send(one * 300)

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from http1 import Peer, port
+from http1 import Peer
 from library import small_library
 from pair import BUILD, Pair, clean_environment
 from protos import post
@@ -41,7 +41,7 @@ def ask(pair, body=ONE, **fields):
 
 
 def ask_h2(pair, *more, body=ONE, **changes):
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         answer = raw.ask(request(LIST, *more, te=None, **{"content_type": BINARY, **changes}),
                          *([body] if body else []))
         return answer.http_status, answer.fields(0), answer.data
@@ -74,7 +74,7 @@ def test_another_origin(pair, origin):
 
 
 def test_pages_of_its_own(pair):
-    own = f"127.0.0.1:{port(pair.post)}"
+    own = f"127.0.0.1:{pair.post.port}"
     answer = ask(pair, host=own, origin=f"http://{own}")
     assert answer.status == 200 and "access-control-allow-origin" not in answer.headers
     assert ask(pair, host=own, origin=f"https://{own}").status == 403

@@ -26,10 +26,6 @@ LIBRARY = small_library()
 NDJSON, JSON, EVENTS = "application/x-ndjson", "application/json", "text/event-stream"
 
 
-def port(server):
-    return int(server.listen.rpartition(":")[2])
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     with Pair(tmp_path_factory.mktemp("rest"), ["--web"],
@@ -40,13 +36,13 @@ def pair(tmp_path_factory):
 
 @pytest.fixture
 def raw(pair):
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         yield raw
 
 
 @pytest.fixture
 def user_raw(pair):
-    with Raw(port(pair.user)) as raw:
+    with Raw(pair.user.port) as raw:
         yield raw
 
 
@@ -280,7 +276,7 @@ def test_events_when_user_is_gone(start_pair):
     pair = start_pair(post_args=["--web", "--user-timeout", "100ms"])
     LIBRARY.load(pair)
     pair.user.stop()
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         told = get(raw, "/v1/posts", accept=EVENTS)
         (name, _, status), = told.events
         assert told.status == 200 and name == "status" and status["code"] == 14
@@ -326,7 +322,7 @@ def test_a_reader_that_stops(start_pair):
     pair.import_users([{"user_id": "u", "name": "U"}])
     pair.import_posts([{"post_id": f"p{i}", "user_id": "u", "body": "x" * 20000}
                        for i in range(300)])  # 6 MB of lines
-    with Raw(port(pair.post), (h2.INITIAL_WINDOW_SIZE, 1000)) as raw:
+    with Raw(pair.post.port, (h2.INITIAL_WINDOW_SIZE, 1000)) as raw:
         get(raw, "/v1/posts/p1", accept="text/html")  # warm
         before = pair.post.rss_anon_bytes()
         streams = [raw.begin(block("GET", "/v1/posts", accept=NDJSON), end=True)
@@ -347,11 +343,11 @@ def test_what_waits_is_counted_as_it_goes_out(start_pair):
     pair = start_pair(post_args=["--web", "--loops", "1", "--connection-memory", str(16 << 20)])
     pair.import_users([{"user_id": "u", "name": "U"}])
     pair.import_posts([{"post_id": "p", "user_id": "u", "body": "\1" * 600_000}])
-    with Raw(port(pair.post), (h2.INITIAL_WINDOW_SIZE, 0)) as raw:
+    with Raw(pair.post.port, (h2.INITIAL_WINDOW_SIZE, 0)) as raw:
         for _ in range(12):
             raw.begin(block("GET", "/v1/posts/p"), end=True)
         timing.wait_until(lambda: "is cut" in pair.post.stderr(), "the connection is cut")
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         assert get(raw, "/v1/posts/p").json["body"] == "\1" * 600_000
 
 
@@ -483,7 +479,7 @@ def test_openapi_tells_of_streams(raw):
 
 def test_openapi_follows_reflection(start_pair):
     pair = start_pair(post_args=["--web", "--no-reflection"])
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         failed(get(raw, "/openapi.json"), 404, 5)
 
 
@@ -493,7 +489,7 @@ def test_tokens(tmp_path):
     tokens.write_text(hash_line("reader"))
     server = Server("user-server", tmp_path, "--web", "--token-file", str(tokens))
     server.start()
-    with Raw(port(server)) as raw:
+    with Raw(server.port) as raw:
         told = get(raw, "/v1/users/nobody")
         failed(told, 401, 16)
         assert told.headers["www-authenticate"] == "Bearer"
@@ -503,13 +499,13 @@ def test_tokens(tmp_path):
         failed(get(raw, "/openapi.json", **reader), 404, 5)
     server.stop()
     server.start("--open-reflection")
-    with Raw(port(server)) as raw:
+    with Raw(server.port) as raw:
         assert get(raw, "/openapi.json").status == 200
     server.stop()
 
 
 def test_without_web_it_is_no_call(start_pair):
     pair = start_pair()
-    with Raw(port(pair.post)) as raw:
+    with Raw(pair.post.port) as raw:
         answer = raw.ask(block("GET", "/v1/posts"))
         assert answer.http_status == 405

@@ -134,9 +134,6 @@ void pg_conn_prepare(struct pg_conn *conn);
 /** Takes what came, and sends what waits. */
 void pg_conn_io(struct pg_conn *conn);
 
-/** Starts the timer for the oldest answer, or stops it. */
-void pg_conn_arm(struct pg_conn *conn);
-
 /* --- pg_conn.c, for pg_conn_io.c ---------------------------------------------------- */
 
 /** Takes the oldest slot out. */

@@ -25,7 +25,8 @@ static void push(struct pg_conn *c, struct pg_slot slot)
     c->slots[(c->first_slot + c->in_flight++) % PG_IN_FLIGHT_MAX] = slot;
 }
 
-void pg_conn_arm(struct pg_conn *c)
+/* Starts the timer for the oldest answer, or stops it. */
+static void arm(struct pg_conn *c)
 {
     const uint64_t due_ms = c->in_flight > 0 ? front(c)->deadline_ms : 0;
     const uint64_t now_ms = loop_now_ms(c->loop);
@@ -134,7 +135,7 @@ void pg_conn_send(struct pg_conn *c, struct pg_request *r)
                               .sent_ns = clock_ns(),
                               .commits = r->commits });
     synchronise(c, send_steps(c, r));
-    pg_conn_arm(c);
+    arm(c);
 }
 
 /* One that failed is open still, but if it failed at its end. */
@@ -306,7 +307,7 @@ static void go_on(struct pg_conn *c)
 {
     const bool was_full = c->full;
     flush(c);
-    pg_conn_arm(c);
+    arm(c);
     if (was_full && !c->full && c->state == PG_READY)
         c->room(c);
 }

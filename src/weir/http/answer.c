@@ -40,7 +40,7 @@ struct bytes answer_name(const struct answer *a, size_t n)
     return bytes_of(a->texts->data + a->headers[n].at, a->headers[n].name_len);
 }
 
-struct bytes answer_value(const struct answer *a, size_t n)
+static struct bytes value_of(const struct answer *a, size_t n)
 {
     const struct answer_header *h = &a->headers[n];
     return bytes_of(a->texts->data + h->at + h->name_len, h->value_len);
@@ -58,7 +58,7 @@ size_t answer_nvs(struct answer *a, nghttp2_nv *to)
     snprintf(a->digits, sizeof a->digits, "%03u", (a->status > 0 ? a->status : 200) % 1000);
     to[0] = nv_of(bytes_of_text(":status"), bytes_of_text(a->digits));
     for (size_t i = 0; i < a->n; i++)
-        to[i + 1] = nv_of(answer_name(a, i), answer_value(a, i));
+        to[i + 1] = nv_of(answer_name(a, i), value_of(a, i));
     return a->n + 1;
 }
 

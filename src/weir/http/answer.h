@@ -26,7 +26,6 @@ struct answer {
 
 /** Entry @n of its headers; it must have as many. */
 struct bytes answer_name(const struct answer *a, size_t n);
-struct bytes answer_value(const struct answer *a, size_t n);
 
 /** Writes ":status" and the headers to @to, ANSWER_HEADERS_MAX + 1 of them at most, whose texts
  * are @a's. Returns how many. */

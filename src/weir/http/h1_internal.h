@@ -57,9 +57,6 @@ void h1_end_socket(struct h1 *h);
 /** The phrase of an HTTP status. */
 const char *h1_phrase(unsigned status);
 
-/** Tells the connection's books what it holds. */
-void h1_note(struct h1 *h);
-
 /* --- ws_session.c: see ws_session.h ------------------------------------------------- */
 
 extern const struct session_ops h1_session;

@@ -43,7 +43,8 @@ static size_t room_of(const struct buf *b)
     return b != NULL ? b->cap : 0;
 }
 
-void h1_note(struct h1 *h)
+/* Tells the connection's books what it holds. */
+static void note(struct h1 *h)
 {
     const size_t now =
         sizeof *h + room_of(h->head) + room_of(h->waiting) + room_of(h->out) + ws_held(h);
@@ -324,7 +325,7 @@ bool h1_parse(struct conn *c, struct bytes bytes)
         take(h, &bytes);
     const bool kept = keep(h, bytes);
     c->parsing = false;
-    h1_note(h);
+    note(h);
     if (!kept)
         conn_break(c, REFUSED_MEMORY);
     return kept;
@@ -381,7 +382,7 @@ void h1_go_on(struct conn *c)
         end_call(h);
     if (h->waiting != NULL && may_take(h))
         take_waiting(h);
-    h1_note(h);
+    note(h);
     if (h->waiting == NULL && may_take(h))
         conn_go_on(c); /* which may be its end */
 }
@@ -419,7 +420,7 @@ bool h1_open(struct conn *c)
     c->h1 = h;
     c->ops = &h1_session;
     ask_kernel(c);
-    h1_note(h);
+    note(h);
     return true;
 }
 

@@ -115,7 +115,8 @@ static void say_frame(struct h1 *h, enum ws_opcode opcode, struct bytes content)
     h1_say(h, content);
 }
 
-void ws_close(struct h1 *h, unsigned code)
+/* It ends, with a word to the client. */
+static void say_close(struct h1 *h, unsigned code)
 {
     const uint8_t content[] = { (uint8_t)(code >> 8), (uint8_t)code };
     if (h->ws->state == WS_OVER)
@@ -128,7 +129,7 @@ void ws_close(struct h1 *h, unsigned code)
 /* The call, if there is one, is cut with it. */
 static void cut(struct h1 *h, unsigned code, enum refusal why)
 {
-    ws_close(h, code);
+    say_close(h, code);
     conn_break(h->conn, why);
 }
 
@@ -162,7 +163,7 @@ void ws_end(struct h1 *h)
 {
     h->has_body = false;
     h->ended = true;
-    ws_close(h, WS_NORMAL);
+    say_close(h, WS_NORMAL);
 }
 
 static bool respond(struct http_call *c, const nghttp2_nv *nv, size_t n, bool body)
@@ -189,7 +190,7 @@ static bool trailers(struct http_call *c, const nghttp2_nv *nv, size_t n)
 static bool reset(struct http_call *c, uint32_t code)
 {
     (void)code;
-    ws_close(c->conn->h1, WS_INTERNAL);
+    say_close(c->conn->h1, WS_INTERNAL);
     return h1_session.reset(c, code);
 }
 
@@ -328,7 +329,7 @@ static void answer_close(struct h1 *h)
     const struct ws *w = h->ws;
     const unsigned code =
         w->control_len >= 2 ? (unsigned)(w->control[0] << 8 | w->control[1]) : WS_NORMAL;
-    ws_close(h, code >= 3000 || code == WS_GOING_AWAY ? code : WS_NORMAL);
+    say_close(h, code >= 3000 || code == WS_GOING_AWAY ? code : WS_NORMAL);
     h1_end_socket(h);
 }
 

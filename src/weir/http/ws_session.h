@@ -35,9 +35,6 @@ void ws_ping(struct h1 *h);
 /** The answer went out whole. */
 void ws_end(struct h1 *h);
 
-/** It ends, with a word to the client. */
-void ws_close(struct h1 *h, unsigned code);
-
 /** The memory that it holds, until its call has it. */
 size_t ws_held(const struct h1 *h);
 
