@@ -88,6 +88,7 @@ def applied(pair, cluster):
     said = cluster.primary.ask("SELECT revision FROM store", name)
     wait_until(lambda: name in cluster.standby.ask("SELECT datname FROM pg_database").split(),
                "the database")
+    wait_until(lambda: cluster.standby.ask("SELECT to_regclass('store')", name).strip(), "its tables")
     wait_until(lambda: cluster.standby.ask("SELECT revision FROM store", name) == said, "it all")
 
 
@@ -213,7 +214,13 @@ def test_another_store_that_comes_later_is_not_listed(pair, cluster, tmp_path):
         with reads_from(pair, other.post.db, tmp_path / "second") as client:
             alien.start()
             wait_until(lambda: is_asked(alien), "its connections")
-            assert ids(collect(client, "ListPosts", "ServerStream")) == names(0, 3)
+
+            def is_passed_over():
+                """A loop that has no connection to it yet asks the primary, and warns of nothing."""
+                assert ids(collect(client, "ListPosts", "ServerStream")) == names(0, 3)
+                return "is not a standby of" in (tmp_path / "second/post-server.stderr").read_text()
+
+            wait_until(is_passed_over, "a warning")
     finally:
         alien.remove()
 
